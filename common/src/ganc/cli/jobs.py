@@ -1,0 +1,51 @@
+"""Running a training job in a terminal: settings, progress bar, table."""
+
+import sys
+from collections.abc import Iterable, Mapping
+
+import click
+
+from ganc.cli.tables import checkpoint_row, settings_line, show, size_text
+
+
+def run_training(name: str, job, schedule, data, run) -> None:
+    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished."""
+    from ganc.files.checkpoint import read_checkpoint
+
+    settings_line(
+        name,
+        data=data.folder,
+        direction=data.direction,
+        pictures=f"{len(job.samples)} an epoch at {size_text(data.crop_size)}",
+        cached="yes" if getattr(job.samples, "cached", False) else "no",
+        steps=len(job),
+        batch=schedule.batch_size,
+        lr=schedule.learning_rate,
+        seed=run.seed,
+        run_dir=run.directory,
+    )
+    checkpoint = job.finished()
+    if checkpoint is not None:
+        click.echo(f"{run.output}: already finished; --restart trains anew", err=True)
+    else:
+        for _ in with_progress(job, len(job)):
+            pass
+        if not job.ranks.writes:
+            return
+        checkpoint = read_checkpoint(run.output)
+    show([checkpoint_row(run.output, checkpoint)])
+
+
+def with_progress(job: Iterable, total: int) -> Iterable:
+    """Yield a training job's steps behind a bar that shows the losses, the last metrics and the time left."""
+    from tqdm import tqdm
+
+    quiet = not sys.stderr.isatty()
+    with tqdm(total=total, unit="step", file=sys.stderr, mininterval=15 if quiet else 0.2, ascii=quiet) as bar:
+        metrics: Mapping = {}
+        for progress in job:
+            metrics = progress.metrics or metrics
+            shown = {**progress.losses, **metrics}
+            bar.set_postfix_str(" ".join(f"{key} {value:.3g}" for key, value in shown.items()), refresh=False)
+            bar.update(progress.step - bar.n)
+            yield progress

@@ -1,0 +1,51 @@
+"""What commands print: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+
+def show(rows: Sequence[Mapping], *, err: bool = False) -> None:
+    """Print rows of equal keys as a table."""
+    from tabulate import tabulate
+
+    numeric = [key for key in rows[0] if all(isinstance(row[key], int | float) for row in rows)] if rows else []
+    align = ["right" if key in numeric else "left" for key in rows[0]] if rows else None
+    click.echo(tabulate([list(row.values()) for row in rows], list(rows[0]) if rows else [], colalign=align), err=err)
+
+
+def show_json(value) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def settings_line(name: str, **settings) -> None:
+    """Print the one line of settings with which a stage starts, on stderr."""
+    click.echo(f"{name}: " + ", ".join(f"{key} {value}" for key, value in settings.items()), err=True)
+
+
+def size_text(size: Sequence[int]) -> str:
+    """Return 256x256 for (256, 256)."""
+    return "x".join(str(side) for side in size)
+
+
+def checkpoint_row(path: Path, checkpoint) -> dict:
+    """Return what a checkpoint's table says: file, widths, MACs, parameters, bytes and metric."""
+    from ganc.files.selection import format_count
+    from ganc.models.spec import format_widths
+
+    spec = checkpoint.generator.spec
+    size = tuple(checkpoint.training.get("image_size", (256, 256)))
+    costs = spec.costs(size)
+    metric = checkpoint.training.get("metric")
+    return {
+        "file": str(path),
+        "block": spec.block,
+        "widths": format_widths(spec.widths),
+        f"MACs at {size_text(size)}": format_count(costs.macs),
+        "parameters": format_count(costs.params),
+        "bytes": f"{path.stat().st_size:,}",
+        metric["name"] if metric else "metric": f"{metric['value']:.4f}" if metric else "-",
+    }

@@ -1,0 +1,76 @@
+"""Click parameter types for what ganc's options have in common."""
+
+import click
+
+from ganc.errors import SpecError
+
+
+class Size(click.ParamType):
+    """A picture size: one number, or WIDTHxHEIGHT; gives (width, height)."""
+
+    name = "size"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        parts = value.lower().split("x")
+        if len(parts) in (1, 2) and all(part.isdigit() and int(part) > 0 for part in parts):
+            return int(parts[0]), int(parts[-1])
+        self.fail(f"'{value}': expected a number of pixels or WIDTHxHEIGHT, such as 256 or 512x256", param, ctx)
+        return None
+
+
+class Parsed(click.ParamType):
+    """A text that one of the library's parsers reads; what it refuses is wrong usage."""
+
+    def __init__(self, name: str, parse):
+        self.name, self._parse = name, parse
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except SpecError as error:
+            self.fail(str(error), param, ctx)
+        return None
+
+
+def _budget(text: str) -> int:
+    from ganc.files.selection import parse_budget
+
+    return parse_budget(text)
+
+
+def _widths(text: str):
+    from ganc.models.spec import parse_widths
+
+    return parse_widths(text)
+
+
+def _space(text: str):
+    from ganc.models.space import parse_space
+
+    return parse_space(text)
+
+
+class Shard(click.ParamType):
+    """Part K of N, counted from 1."""
+
+    name = "k/n"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        first, _, last = value.partition("/")
+        if first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last):
+            return int(first), int(last)
+        self.fail(f"'{value}': expected K/N with 1 <= K <= N, such as 3/16", param, ctx)
+        return None
+
+
+SIZE = Size()
+BUDGET = Parsed("count", _budget)
+WIDTHS = Parsed("widths", _widths)
+SPACE = Parsed("space", _space)
+SHARD = Shard()

@@ -1,0 +1,33 @@
+"""Pictures: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
+
+from ganc.data.check import Problem, check_folder, count_pictures
+from ganc.data.demo import write_demo_set
+from ganc.data.images import load_rgb, resize, save_picture, strip, to_float, to_uint8
+from ganc.data.lists import PictureList, has_subset, read_pictures, search_pictures
+from ganc.data.loader import batches, steps_per_epoch
+from ganc.data.sets import EvaluationSet, TrainingSet, UnpairedSet
+from ganc.data.split import SearchSplit, split_search
+
+__all__ = [
+    "EvaluationSet",
+    "PictureList",
+    "Problem",
+    "SearchSplit",
+    "TrainingSet",
+    "UnpairedSet",
+    "batches",
+    "check_folder",
+    "count_pictures",
+    "has_subset",
+    "load_rgb",
+    "read_pictures",
+    "resize",
+    "save_picture",
+    "search_pictures",
+    "split_search",
+    "steps_per_epoch",
+    "strip",
+    "to_float",
+    "to_uint8",
+    "write_demo_set",
+]

@@ -1,0 +1,211 @@
+"""Which pictures belong to a subset ("trainA", "testB", …): the folders and lists that Paddle's CycleGAN code uses.
+
+    root/trainA/ trainB/ testA/ testB/         the pictures
+    root/trainA.txt trainB.txt …               optional: which of them, and in what order, one a line
+    root/searchA.txt                           optional: pictures set aside for the search
+
+A line holds `trainA/x.jpg` (relative to root) or `x.jpg` (relative to the subset's folder), in UTF-8. Without a list
+the folder is read. What `searchA.txt` names is never part of `trainA`, whatever `trainA.txt` says: so a split that was
+interrupted between its two files loses no picture and trains on none that the search looks at.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from unicodedata import normalize
+
+from ganc.errors import DataError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
+LETTERS = ("A", "B")
+
+
+@dataclass(frozen=True)
+class PictureList:
+    """Pictures below one folder, in order.
+
+    Attributes:
+        root: the folder that the names are relative to.
+        names: POSIX paths relative to `root`, such as "trainA/x.jpg".
+    """
+
+    root: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __add__(self, other: "PictureList") -> "PictureList":
+        """Return the pictures of both lists, in order. Raises DataError when their folders differ."""
+        if not isinstance(other, PictureList):
+            return NotImplemented
+        if self.root != other.root:
+            raise DataError(f"pictures of {self.root} and of {other.root} cannot be joined; put them under one folder")
+        return PictureList(self.root, self.names + other.names)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The pictures' paths, in order."""
+        return tuple(self.root / name for name in self.names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 (hex) of the ordered names and of each file's bytes; it does not depend on where `root` lies.
+
+        Names count as they are below `root`, so that the two forms of a list line give the same.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        digest = hashlib.sha256()
+        for name, path in zip(self.names, self.paths, strict=True):
+            encoded = os.fsencode(name)
+            digest.update(len(encoded).to_bytes(8, "little") + encoded + _file_digest(path))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ListEntry:
+    """One picture that a list or a folder names.
+
+    Attributes:
+        line: its line in the list, from 1; 0 when the folder was read.
+        text: the line as it stands in the list, or the file's name.
+        name: its POSIX path relative to the root; None when there is a problem.
+        problem: what is wrong with the line, or None.
+    """
+
+    line: int
+    text: str
+    name: str | None
+    problem: str | None = None
+
+
+def list_path(root: Path, subset: str) -> Path:
+    """Return where the list of a subset lies if it has one."""
+    return Path(root) / f"{subset}.txt"
+
+
+def has_subset(root: Path, subset: str) -> bool:
+    """Return whether there is a list or a folder of this subset."""
+    return list_path(root, subset).is_file() or (Path(root) / subset).is_dir()
+
+
+def scan_subset(root: Path, subset: str) -> list[ListEntry]:
+    """Return every entry of a subset's list, or of its folder if it has no list, with problems instead of errors.
+
+    Nothing is left out for `searchA.txt` here: these are the files as they stand.
+
+    Raises:
+        DataError: there is no root, neither a list nor a folder, or the list is empty or not UTF-8 text.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such directory; expected one with trainA/ and trainB/ in it")
+    if list_path(root, subset).is_file():
+        return _scan_list(root, subset)
+    if (root / subset).is_dir():
+        return _scan_folder(root, subset)
+    raise DataError(f"{root}: has neither a folder {subset} nor a list {subset}.txt")
+
+
+def read_pictures(root: Path, subset: str) -> PictureList:
+    """Return the pictures of a subset such as "trainA", in the order of its list, or by name where there is none.
+
+    Training pictures that the search list of their domain names are left out.
+
+    Raises:
+        DataError: no such directory; no folder and no list; an empty list or folder; a line that names no file, or one
+            outside `root`.
+    """
+    root = Path(root)
+    names = _names_or_error(root, subset)
+    reserved_list = list_path(root, subset.replace("train", "search"))
+    if subset.startswith("train") and reserved_list.is_file():
+        reserved = set(_names_or_error(root, reserved_list.stem))
+        names = [name for name in names if name not in reserved]
+        if not names:
+            raise DataError(f"{reserved_list}: names every picture of {subset}; none is left to train on")
+    return PictureList(root, tuple(names))
+
+
+def search_pictures(root: Path, letter: str) -> tuple[PictureList, bool]:
+    """Return the pictures that a search evaluates on, and whether they are test pictures for want of a search list.
+
+    Args:
+        root: the data folder.
+        letter: the source domain, "A" or "B".
+
+    Raises:
+        DataError: as `read_pictures`.
+    """
+    if has_subset(root, f"search{letter}"):
+        return read_pictures(root, f"search{letter}"), False
+    return read_pictures(root, f"test{letter}"), True
+
+
+def _names_or_error(root: Path, subset: str) -> list[str]:
+    entries = scan_subset(root, subset)
+    wrong = [entry for entry in entries if entry.problem]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more such lines)" if len(wrong) > 1 else ""
+        path = list_path(root, subset)
+        raise DataError(f"{path}, line {wrong[0].line}: {wrong[0].problem}{more}; `ganc data check` names all of them")
+    return [entry.name for entry in entries]
+
+
+def _scan_list(root: Path, subset: str) -> list[ListEntry]:
+    path = list_path(root, subset)
+    try:
+        # Split at line feeds only: splitlines() would also cut names at rarer separators such as U+2028.
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8 text; save the list as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    numbered = [(number, text) for number, line in enumerate(lines, 1) if (text := line.strip(" \t\r"))]
+    entries = [_resolve(root, subset, number, text) for number, text in numbered]
+    if not entries:
+        raise DataError(f"{path}: the list is empty; expected one picture a line (or no such file: the folder is read)")
+    return entries
+
+
+def _scan_folder(root: Path, subset: str) -> list[ListEntry]:
+    folder = root / subset
+    try:
+        files = sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    pictures = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES)]
+    if not pictures:
+        raise DataError(f"{folder}: holds no pictures; expected files such as .jpg or .png")
+    return [ListEntry(0, name, f"{subset}/{name}") for name in pictures]
+
+
+def _resolve(root: Path, subset: str, number: int, text: str) -> ListEntry:
+    """Find the file that a list line means: the line itself, then written with / for \\, then in other normal forms."""
+    if _leaves(text):
+        return ListEntry(number, text, None, f"{text} lies outside {root}; a list names only files below its folder")
+    for spelling in dict.fromkeys((text, text.replace("\\", "/"))):
+        places = (f"{subset}/{spelling}", spelling)
+        for name in places if "/" not in spelling else places[::-1]:
+            # File systems differ in the normal form that they give back, lists in the one that they were written in.
+            for form in dict.fromkeys((name, normalize("NFC", name), normalize("NFD", name))):
+                if os.path.isfile(root / form):
+                    return ListEntry(number, text, PurePosixPath(form).as_posix())
+    return ListEntry(number, text, None, f"no such file: {text}")
+
+
+def _leaves(text: str) -> bool:
+    posix = text.replace("\\", "/")
+    return posix.startswith("/") or PureWindowsPath(text).is_absolute() or ".." in posix.split("/")
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error

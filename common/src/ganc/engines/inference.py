@@ -1,0 +1,62 @@
+"""An exported Paddle inference model run by Paddle Inference."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ganc.errors import FileFormatError
+from ganc.runtime import load_paddle
+
+PARAMETERS = "generator.pdiparams"
+PROGRAMS = ("generator.json", "generator.pdmodel")  # Paddle 3 and Paddle 2
+
+
+class InferenceEngine:
+    """Runs the inference model in a folder that `ganc-export` wrote.
+
+    Raises:
+        FileFormatError: there is no model in the folder, or Paddle cannot read it.
+    """
+
+    name = "paddle-inference"
+
+    def __init__(self, folder: Path, size_multiple: int = 4):
+        self.size_multiple = size_multiple
+        program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
+        if program is None or not (folder / PARAMETERS).is_file():
+            raise FileFormatError(
+                f"{folder}: no Paddle inference model, expected {PARAMETERS} and {' or '.join(PROGRAMS)}"
+            )
+        paddle = load_paddle()
+        if program.suffix == ".json" and paddle.__version__.startswith("2."):
+            raise FileFormatError(
+                f"{program}: exported with Paddle 3, this is Paddle {paddle.__version__}; export it again with this one"
+            )
+        from paddle import inference
+
+        config = inference.Config(str(program), str(folder / PARAMETERS))
+        config.disable_glog_info()
+        if paddle.get_device() == "cpu":
+            config.disable_gpu()
+            config.set_cpu_math_library_num_threads(_threads())
+            enable = getattr(config, "enable_onednn", None) or config.enable_mkldnn
+            enable()
+        else:
+            config.enable_use_gpu(256, int(paddle.get_device().partition(":")[2]))
+        try:
+            self._predictor = inference.create_predictor(config)
+        except (RuntimeError, ValueError) as error:
+            raise FileFormatError(f"{program}: Paddle Inference cannot load it; export it again") from error
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Translate float32 pictures (n, 3, h, w) in [-1, 1]."""
+        predictor = self._predictor
+        predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(np.ascontiguousarray(images))
+        predictor.run()
+        return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+
+
+def _threads() -> int:
+    import os
+
+    return int(os.environ.get("OMP_NUM_THREADS", "1"))

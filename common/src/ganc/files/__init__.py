@@ -1,0 +1,1 @@
+"""ganc's own files: checkpoints, search results, and writing them atomically."""

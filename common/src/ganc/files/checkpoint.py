@@ -1,0 +1,168 @@
+"""Checkpoints: what a stage hands to the next, in one safetensors file. `docs/formats.md` specifies it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ganc.errors import FileFormatError, SpecError
+from ganc.files.digests import tensors_digest
+from ganc.files.tensors import read_header, read_tensors, write_tensors
+from ganc.models.plan import NetworkSpec, NetworkState
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, spec_from_json
+from ganc.task import Task
+
+FORMAT = "ganc-checkpoint"
+VERSION = 1
+
+# Network names of the format, with the class of their specs. `_b` is the reverse direction.
+GENERATOR, DISCRIMINATOR, ADAPTORS = "generator", "discriminator", "adaptors"
+REVERSE = "_b"
+SPECS: dict[str, type] = {
+    GENERATOR: GeneratorSpec,
+    DISCRIMINATOR: DiscriminatorSpec,
+    GENERATOR + REVERSE: GeneratorSpec,
+    DISCRIMINATOR + REVERSE: DiscriminatorSpec,
+    ADAPTORS: AdaptorsSpec,
+}
+DIRECTIONS = ("AtoB", "BtoA")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The networks that a stage made, and how.
+
+    Attributes:
+        stage: the stage's name.
+        direction: "AtoB" or "BtoA": which way `generator` translates.
+        networks: states by name (generator, discriminator, adaptors; `_b` for the reverse direction).
+        training: facts such as steps, seed, data fingerprint, image size and metric; plain JSON values.
+        sources: content digests of the files it was made from, by role.
+    """
+
+    stage: str
+    task: Task
+    direction: str
+    networks: Mapping[str, NetworkState]
+    training: Mapping = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def generator(self) -> NetworkState:
+        return self.networks[GENERATOR]
+
+    @cached_property
+    def digest(self) -> str:
+        """The content digest over all tensors and specs."""
+        return tensors_digest(
+            {name: asdict(state.spec) for name, state in self.networks.items()}, flatten_networks(self.networks)
+        )
+
+    def facing(self, direction: str, path: Path) -> "Checkpoint":
+        """Return the checkpoint as one of `direction`: the reverse networks take the forward ones' places.
+
+        Raises:
+            FileFormatError: it has no networks of that direction; `path` is named.
+        """
+        if direction == self.direction:
+            return self
+        if GENERATOR + REVERSE not in self.networks:
+            raise FileFormatError(
+                f"{path}: holds a generator for {self.direction} only, expected one for {direction}; "
+                f"use --direction {self.direction}, or the checkpoint of ganc-replace, which has both"
+            )
+        turned = {_reversed_name(name): state for name, state in self.networks.items() if name != ADAPTORS}
+        return Checkpoint(
+            stage=self.stage,
+            task=self.task,
+            direction=direction,
+            networks=turned,
+            training=self.training,
+            sources=self.sources,
+        )
+
+
+def _reversed_name(name: str) -> str:
+    return name.removesuffix(REVERSE) if name.endswith(REVERSE) else name + REVERSE
+
+
+def flatten_networks(networks: Mapping[str, NetworkState]) -> dict[str, np.ndarray]:
+    """Return the tensors of all networks, each named `network.tensor`."""
+    return {f"{name}.{key}": tensor for name, state in networks.items() for key, tensor in state.tensors.items()}
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; equal checkpoints give equal bytes.
+
+    Raises:
+        WriteError: the file cannot be written; an older one stays.
+    """
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "stage": checkpoint.stage,
+        "task": checkpoint.task.to_json(),
+        "direction": checkpoint.direction,
+        "networks": {name: asdict(state.spec) for name, state in checkpoint.networks.items()},
+        "training": dict(checkpoint.training),
+        "sources": dict(checkpoint.sources),
+    }
+    write_tensors(path, header, flatten_networks(checkpoint.networks))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and check every tensor against the specs. Members that it does not know are passed over.
+
+    Raises:
+        FileFormatError: no such file, another kind or version, truncated, a missing tensor or a wrong shape (named).
+    """
+    header, tensors = read_tensors(path, FORMAT, VERSION)
+    try:
+        networks = {
+            name: NetworkState(spec, _belonging(tensors, name)) for name, spec in _specs(header["networks"]).items()
+        }
+        if GENERATOR not in networks:
+            raise SpecError("no generator in it")
+        if header["direction"] not in DIRECTIONS:
+            raise SpecError(f"direction '{header['direction']}', expected one of {', '.join(DIRECTIONS)}")
+        return Checkpoint(
+            stage=str(header["stage"]),
+            task=Task.from_json(header["task"]),
+            direction=header["direction"],
+            networks=networks,
+            training=dict(header.get("training", {})),
+            sources=dict(header.get("sources", {})),
+        )
+    except KeyError as error:
+        raise FileFormatError(f"{path}: its metadata lacks {error}; make or copy it again") from error
+    except (SpecError, TypeError, AttributeError, ValueError) as error:
+        raise FileFormatError(f"{path}: {error}") from error
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file is a checkpoint of a version that can be read."""
+    try:
+        read_header(path, FORMAT, VERSION)
+    except FileFormatError:
+        return False
+    return True
+
+
+def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], role: str) -> None:
+    """Raise FileFormatError unless the checkpoint comes from one of `stages`."""
+    if checkpoint.stage not in stages:
+        raise FileFormatError(
+            f"{path}: a checkpoint of ganc-{checkpoint.stage}, expected one of "
+            f"{', '.join('ganc-' + stage for stage in stages)} as {role}"
+        )
+
+
+def _specs(stored: Mapping) -> dict[str, NetworkSpec]:
+    return {name: spec_from_json(SPECS[name], spec) for name, spec in stored.items() if name in SPECS}
+
+
+def _belonging(tensors: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
+    prefix = network + "."
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,76 @@
+"""From pictures to a distance: their features, the target's statistics (cached), the distance between them."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ganc.errors import GancError, StatisticsError
+from ganc.metrics.features import FeatureSet
+from ganc.metrics.frechet import frechet_distance_from_features
+from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
+
+_BATCH = 16
+
+
+def picture_features(batches: Iterable[np.ndarray], feature_set: FeatureSet) -> np.ndarray:
+    """Return the features (n, d) of all pictures, given as batches (m, h, w, 3) of uint8.
+
+    Raises:
+        StatisticsError: there is no picture, or the pictures do not fit the feature set.
+    """
+    parts = [feature_set(batch) for batch in batches]
+    if not parts:
+        raise StatisticsError("no pictures to compute features of; at least 2 are needed")
+    return np.concatenate(parts)
+
+
+def distance_to(statistics: Statistics, features: np.ndarray) -> float:
+    """Return the Fréchet distance of features (n, d), n >= 2, to the statistics; both of one feature set."""
+    return frechet_distance_from_features(features, statistics.mu, statistics.sigma)
+
+
+def target_statistics(
+    pictures, size: tuple[int, int], feature_set: FeatureSet, cache_dir: Path | None = None
+) -> Statistics:
+    """Return the statistics of a list of pictures, computed once and then read from the cache.
+
+    Args:
+        pictures: a ganc.data.PictureList.
+        size: (width, height) to which the pictures are resized.
+        cache_dir: a folder, `default_cache()` if None. One that cannot be written only costs the time to compute.
+
+    Raises:
+        DataError: a picture cannot be read.
+        StatisticsError: fewer than two pictures.
+    """
+    fingerprint = pictures.fingerprint
+    key = f"{fingerprint}\n{size[0]}x{size[1]}\n{feature_set.digest}"
+    path = (cache_dir or default_cache()) / f"statistics-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+    with contextlib.suppress(GancError):  # absent, damaged or unreadable: computed again
+        cached = read_statistics(path, feature_set)
+        if (cached.data_fingerprint, cached.image_size) == (fingerprint, tuple(size)):
+            return cached
+    features = picture_features(_byte_batches(pictures, size), feature_set)
+    statistics = statistics_of(features, feature_set, image_size=size, data_fingerprint=fingerprint)
+    with contextlib.suppress(GancError):
+        write_statistics(path, statistics)
+    return statistics
+
+
+def default_cache() -> Path:
+    """Return the folder for what can be computed again: $GANC_CACHE, $XDG_CACHE_HOME/ganc or ~/.cache/ganc."""
+    if folder := os.environ.get("GANC_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganc"
+
+
+def _byte_batches(pictures, size: tuple[int, int]) -> Iterable[np.ndarray]:
+    from ganc.data import EvaluationSet, to_uint8
+
+    # Each picture is needed once, so nothing is kept.
+    for batch in EvaluationSet(pictures, size, 0).batches(_BATCH):
+        yield to_uint8(batch)

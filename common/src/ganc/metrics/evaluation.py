@@ -1,0 +1,115 @@
+"""Evaluating generators: their translations of some pictures, measured against the statistics of the target domain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
+from ganc.data.lists import PictureList
+from ganc.engines import Engine
+from ganc.errors import DataError, StatisticsError
+from ganc.metrics.evaluate import distance_to, picture_features, target_statistics
+from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
+from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set
+
+CACHE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Which pictures are translated, and what the translations are compared with.
+
+    Attributes:
+        subset: where the pictures come from, for the record.
+        batch_size: pictures that are translated at once.
+    """
+
+    pictures: EvaluationSet
+    subset: str
+    statistics: Statistics
+    feature_set: FeatureSet
+    batch_size: int = 8
+
+    def measure(self, engine: Engine) -> float:
+        """Return the Fréchet distance between the engine's translations and the statistics."""
+        return distance_to(self.statistics, picture_features(self.translations(engine), self.feature_set))
+
+    def measure_untouched(self) -> float:
+        """Return the distance of the pictures as they are: what a translation has to improve on."""
+        pictures = (to_uint8(batch) for batch in self.pictures.batches(self.batch_size))
+        return distance_to(self.statistics, picture_features(pictures, self.feature_set))
+
+    def translations(self, engine: Engine) -> Iterator[np.ndarray]:
+        """Yield the translated pictures as uint8 (n, h, w, 3)."""
+        for batch in self.pictures.batches(self.batch_size):
+            yield to_uint8(engine(batch))
+
+    def facts(self) -> dict:
+        """Return what a metric's value has to be recorded with."""
+        return {
+            "name": self.feature_set.name,
+            "feature_digest": self.feature_set.digest,
+            "statistics": self.statistics.digest,
+            "verified": self.statistics.verified,
+            "images": len(self.pictures),
+            "subset": self.subset,
+        }
+
+
+def domain_statistics(folder: Path, letter: str, size: tuple[int, int], features: FeatureSet) -> Statistics:
+    """Return the statistics of a domain's train + test pictures, from the cache where they were computed before.
+
+    Test pictures alone would raise the distance (method.md, "Fréchet distance").
+
+    Raises:
+        DataError: the domain has no pictures, or one cannot be read.
+    """
+    pictures = read_pictures(folder, f"train{letter}")
+    if has_subset(folder, f"test{letter}"):
+        pictures = pictures + read_pictures(folder, f"test{letter}")
+    return target_statistics(pictures, size, features)
+
+
+def chosen_statistics(
+    folder: Path, letter: str, size: tuple[int, int], file: Path | None, feature_set_name: str | None
+) -> tuple[Statistics, FeatureSet]:
+    """Return the statistics to compare with, and the feature set that they belong to.
+
+    Args:
+        folder, letter: the domain whose statistics are computed where no file is given.
+        size: (width, height) of the pictures.
+        file: statistics made before; of another picture size they are refused.
+        feature_set_name: needed for a file of another program, which does not say what its numbers are.
+
+    Raises:
+        StatisticsError: the file belongs to another feature set or picture size.
+    """
+    if file is None:
+        features = feature_set(feature_set_name or DEFAULT_FEATURE_SET)
+        return domain_statistics(folder, letter, size, features), features
+    named = feature_set(feature_set_name) if feature_set_name else None
+    statistics = read_statistics(file, named, assume_feature_set=named is not None)
+    features = named or feature_set(statistics.feature_set)
+    require_feature_set(file, statistics, features)
+    _require_size(file, statistics, size)
+    return statistics, features
+
+
+def evaluation_pictures(folder: Path, letter: str) -> tuple[PictureList, str]:
+    """Return a domain's test pictures, or its training pictures where there are none, and the subset's name."""
+    subset = f"test{letter}"
+    if not has_subset(folder, subset):
+        subset = f"train{letter}"
+    pictures = read_pictures(folder, subset)
+    if len(pictures) < 2:
+        raise DataError(f"{folder}: {subset} has 1 picture, a metric needs at least 2")
+    return pictures, subset
+
+
+def _require_size(file: Path, statistics: Statistics, size: tuple[int, int]) -> None:
+    """Features of another picture size are other features; a foreign file does not say its size."""
+    if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
+        had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
+        raise StatisticsError(f"{file}: made from pictures of {had}, here they are {wanted}; make it again with --size")

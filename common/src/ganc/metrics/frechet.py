@@ -1,0 +1,109 @@
+"""The Fréchet distance between two Gaussians, with numpy alone.
+
+Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", arXiv 1706.08500,
+equation 6: d^2 = |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
+"""
+
+import numpy as np
+
+from ganc.errors import StatisticsError
+
+# A lowest eigenvalue that is more negative than this part of the largest is more than the rounding of float32.
+_NEGATIVE_PART = 1e-4
+
+
+def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma2: np.ndarray) -> float:
+    """Return the (squared) Fréchet distance between N(mu1, sigma1) and N(mu2, sigma2).
+
+    Args:
+        mu1, mu2: (d,) means. sigma1, sigma2: (d, d) covariances, which may be singular.
+
+    With A = sigma1^(1/2) and B = sigma2^(1/2), tr (sigma1 sigma2)^(1/2) is the sum of the singular values of A B.
+    Unlike the square root of the product this needs no complex numbers, is symmetric in the two, and keeps its
+    precision where the covariances are singular.
+
+    Raises:
+        StatisticsError: shapes do not match, a number is not finite, or a sigma is no covariance.
+    """
+    mu1, sigma1 = _checked_gaussian(mu1, sigma1, "first")
+    mu2, sigma2 = _checked_gaussian(mu2, sigma2, "second")
+    _require_equal_dimensions(len(mu1), len(mu2))
+    if np.array_equal(sigma1, sigma2):
+        return float(np.sum((mu1 - mu2) ** 2))
+    product = _square_root(sigma1) @ _square_root(sigma2)
+    cross = np.linalg.svd(product, compute_uv=False).sum()
+    return _assembled(mu1 - mu2, np.trace(sigma1), np.trace(sigma2), cross)
+
+
+def frechet_distance_from_features(features: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> float:
+    """Return the Fréchet distance between the pictures' features and N(mu, sigma).
+
+    Args:
+        features: (n, d), one row a picture, n >= 2; their covariance is divided by n - 1.
+        mu, sigma: (d,) and (d, d).
+
+    For n < d only an n x n matrix is needed: with C the centred features over sqrt(n - 1), the features' covariance is
+    C^T C, and the non-zero eigenvalues of (C^T C) sigma are those of C sigma C^T.
+
+    Raises:
+        StatisticsError: fewer than two pictures, shapes do not match, or a number is not finite.
+    """
+    features = checked_features(features)
+    count, dimensions = features.shape
+    mean = features.mean(axis=0)
+    centred = (features - mean) / np.sqrt(count - 1)
+    if count >= dimensions:
+        return frechet_distance(mean, centred.T @ centred, mu, sigma)
+    mu, sigma = _checked_gaussian(mu, sigma, "target")
+    _require_equal_dimensions(dimensions, len(mu))
+    inner = centred @ sigma @ centred.T
+    cross = np.sqrt(_eigenvalues_kept(np.linalg.eigvalsh((inner + inner.T) / 2))).sum()
+    return _assembled(mean - mu, np.sum(centred**2), np.trace(sigma), cross)
+
+
+def checked_features(features: np.ndarray) -> np.ndarray:
+    """Return features as float64 (n, d). Raises StatisticsError for another shape, n < 2, or numbers not finite."""
+    features = np.asarray(features, np.float64)
+    if features.ndim != 2:
+        raise StatisticsError(f"features have shape {features.shape}, expected (pictures, dimensions)")
+    if len(features) < 2:
+        raise StatisticsError(
+            f"features of {len(features)} pictures have no covariance; at least 2 pictures are needed"
+        )
+    if not np.isfinite(features).all():
+        wrong = int(np.argmin(np.isfinite(features).all(axis=1)))
+        raise StatisticsError(f"features of picture {wrong} are not finite; the generator that made it has diverged")
+    return features
+
+
+def _checked_gaussian(mu: np.ndarray, sigma: np.ndarray, which: str) -> tuple[np.ndarray, np.ndarray]:
+    mu, sigma = np.asarray(mu, np.float64), np.asarray(sigma, np.float64)
+    if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
+        raise StatisticsError(
+            f"{which} statistics: mu has shape {mu.shape}, sigma {sigma.shape}; expected (d,), (d, d)"
+        )
+    if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
+        raise StatisticsError(f"{which} statistics hold numbers that are not finite; compute them again")
+    return mu, sigma
+
+
+def _require_equal_dimensions(first: int, second: int) -> None:
+    if first != second:
+        raise StatisticsError(f"features of {first} and {second} dimensions meet; use one feature set for both")
+
+
+def _square_root(sigma: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh((sigma + sigma.T) / 2)
+    if len(values) and values[0] < -_NEGATIVE_PART * max(values[-1], 0):
+        raise StatisticsError(f"sigma has the eigenvalue {values[0]:.3g}: it is no covariance; compute it again")
+    return (vectors * np.sqrt(_eigenvalues_kept(values))) @ vectors.T
+
+
+def _eigenvalues_kept(values: np.ndarray) -> np.ndarray:
+    """Return rising eigenvalues with those that are rounding noise set to 0: their square roots would not be small."""
+    noise = len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0) if len(values) else 0.0
+    return np.where(values > noise, values, 0.0)
+
+
+def _assembled(difference: np.ndarray, trace1: float, trace2: float, cross: float) -> float:
+    return max(0.0, float(difference @ difference + trace1 + trace2 - 2 * cross))

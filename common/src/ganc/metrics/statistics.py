@@ -1,0 +1,206 @@
+"""Statistics of a set of pictures: mean and covariance of their features, kept in an `.npz` file.
+
+The arrays `mu` and `sigma` are those of the common PyTorch implementation of the distance, so that files can be
+exchanged; a third array, `ganc`, holds JSON that says which feature set they were computed with.
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ganc.errors import FileFormatError, StatisticsError
+from ganc.files.atomic import replacing
+from ganc.metrics.features import FeatureSet
+from ganc.metrics.frechet import checked_features
+
+FORMAT = "ganc-statistics"
+VERSION = 1
+_FACTS = ("feature_set", "feature_digest", "images", "image_size", "data_fingerprint", "verified")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Statistics:
+    """Mean and covariance of the features of a set of pictures.
+
+    Attributes:
+        mu: (d,) float64. sigma: (d, d) float64, divided by n - 1.
+        feature_set, feature_digest: what the features are.
+        images: how many pictures; None in a foreign file.
+        image_size: (width, height) to which they were resized; None in a foreign file.
+        data_fingerprint: of the pictures; "" in a foreign file.
+        verified: False if the feature set is the user's word only.
+    """
+
+    mu: np.ndarray
+    sigma: np.ndarray
+    feature_set: str
+    feature_digest: str
+    images: int | None
+    image_size: tuple[int, int] | None
+    data_fingerprint: str
+    verified: bool
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything but `verified`."""
+        facts = {name: value for name, value in self.facts().items() if name != "verified"}
+        content = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        for array in (self.mu, self.sigma):
+            content.update(np.ascontiguousarray(array, "<f8").tobytes())
+        return content.hexdigest()
+
+    def facts(self) -> dict:
+        """Return all that is not an array, as a JSON object."""
+        facts = {name: getattr(self, name) for name in _FACTS}
+        return facts | {"image_size": None if self.image_size is None else [*self.image_size]}
+
+
+def statistics_of(
+    features: np.ndarray, feature_set: FeatureSet, *, image_size: tuple[int, int], data_fingerprint: str
+) -> Statistics:
+    """Return the statistics of features (n, d). Raises StatisticsError for n < 2 or numbers that are not finite."""
+    features = checked_features(features)
+    _require_dimensions("the features", features.shape[1], feature_set)
+    return Statistics(
+        mu=features.mean(axis=0),
+        sigma=np.atleast_2d(np.cov(features, rowvar=False)),
+        feature_set=feature_set.name,
+        feature_digest=feature_set.digest,
+        images=len(features),
+        image_size=tuple(image_size),
+        data_fingerprint=data_fingerprint,
+        verified=True,
+    )
+
+
+def write_statistics(path: Path, statistics: Statistics) -> None:
+    """Write an `.npz` with `mu`, `sigma` and `ganc`; equal statistics give equal bytes. Raises WriteError."""
+    header = {"format": FORMAT, "version": VERSION, **statistics.facts()}
+    arrays = {
+        "mu": statistics.mu,
+        "sigma": statistics.sigma,
+        "ganc": np.array(json.dumps(header, sort_keys=True, ensure_ascii=False)),
+    }
+    with replacing(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))  # numpy may write the time of day
+            entry.create_system = 3
+            archive.writestr(entry, member.getvalue())
+
+
+def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_set: bool = False) -> Statistics:
+    """Read statistics that must have been computed with `feature_set` (None: whatever the file says).
+
+    Args:
+        assume_feature_set: take a foreign file, which does not say its feature set, as one of `feature_set`; the
+            result is not verified.
+
+    Raises:
+        FileFormatError: no such file, no `.npz`, truncated, pickled, of an unknown version, or `mu` and `sigma` missing
+            or of shapes that do not fit.
+        StatisticsError: of another feature set, or a foreign file whose feature set was not named.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path)
+    mu, sigma = _checked_arrays(path, arrays)
+    if "ganc" not in arrays:
+        if feature_set is None or not assume_feature_set:
+            raise StatisticsError(
+                f"{path}: does not say which feature set it was computed with; name it with --feature-set to take it "
+                "as unverified, or make the statistics with ganc stats"
+            )
+        _require_dimensions(path, len(mu), feature_set)
+        facts = {"feature_set": feature_set.name, "feature_digest": feature_set.digest, "data_fingerprint": ""}
+        return Statistics(mu=mu, sigma=sigma, **facts, images=None, image_size=None, verified=False)
+    statistics = Statistics(mu=mu, sigma=sigma, **_checked_facts(path, arrays["ganc"]))
+    if feature_set is not None:
+        require_feature_set(path, statistics, feature_set)
+        _require_dimensions(path, len(mu), feature_set)
+    return statistics
+
+
+def require_feature_set(source: object, statistics: Statistics, feature_set: FeatureSet) -> None:
+    """Raise StatisticsError, naming both, unless the statistics were computed with this feature set."""
+    if statistics.feature_set != feature_set.name:
+        raise StatisticsError(
+            f"{source}: was computed with the feature set {statistics.feature_set}, expected {feature_set.name}; "
+            "make statistics of that one with ganc stats"
+        )
+    if statistics.feature_digest != feature_set.digest:
+        raise StatisticsError(
+            f"{source}: was computed with {feature_set.name} of digest {statistics.feature_digest[:16]}, this one's is "
+            f"{feature_set.digest[:16]}: its weights differ; make the statistics again with ganc stats"
+        )
+
+
+def _require_dimensions(source: object, dimensions: int, feature_set: FeatureSet) -> None:
+    if dimensions != feature_set.dimensions:
+        raise StatisticsError(
+            f"{source}: has {dimensions} dimensions, but {feature_set.name} has {feature_set.dimensions}; "
+            "use the feature set that it was computed with"
+        )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileFormatError(f"{path}: no such file; expected statistics as ganc stats writes them") from error
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error}); expected a file") from error
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise FileFormatError(f"{path}: is no .npz file or is truncated; expected statistics as ganc stats writes them")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in ("mu", "sigma", "ganc") if name in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
+    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, MemoryError, SyntaxError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> FileFormatError:
+    detail = " ".join(str(error).split())
+    return FileFormatError(f"{path}: is damaged or pickled ({detail}); make the statistics again with ganc stats")
+
+
+def _checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    if missing := [name for name in ("mu", "sigma") if name not in arrays]:
+        raise FileFormatError(
+            f"{path}: has no {' and no '.join(missing)}; expected statistics as ganc stats writes them"
+        )
+    mu, sigma = arrays["mu"], arrays["sigma"]
+    if mu.dtype.kind != "f" or sigma.dtype.kind != "f" or mu.ndim != 1 or not mu.size or sigma.shape != mu.shape * 2:
+        raise FileFormatError(
+            f"{path}: mu has shape {mu.shape} and sigma {sigma.shape}, of {mu.dtype} and {sigma.dtype}; expected (d,) "
+            "and (d, d) of floats"
+        )
+    if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
+        raise StatisticsError(f"{path}: holds numbers that are not finite; make the statistics again with ganc stats")
+    return mu.astype(np.float64), sigma.astype(np.float64)
+
+
+def _checked_facts(path: Path, header: np.ndarray) -> dict:
+    try:
+        facts = json.loads(str(header[()]))
+    except (ValueError, IndexError):
+        facts = None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise FileFormatError(f"{path}: its array 'ganc' is not of ganc stats; make the statistics again")
+    if facts.get("version") != VERSION:
+        raise FileFormatError(f"{path}: is version {facts.get('version')}, this ganc reads version {VERSION}")
+    if missing := [name for name in _FACTS if name not in facts]:
+        raise FileFormatError(f"{path}: its metadata lack {', '.join(missing)}; make the statistics again")
+    size = facts["image_size"]
+    return {name: facts[name] for name in _FACTS} | {"image_size": None if size is None else tuple(size)}

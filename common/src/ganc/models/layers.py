@@ -1,0 +1,111 @@
+"""The building blocks of the networks, in Paddle. Every layer can run on its leading channels alone."""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganc.draws import keyed_generator
+from ganc.models.plan import Convolution, NetworkSpec, NetworkState, tensor_shapes
+from ganc.runtime import paddle
+
+functional = paddle.nn.functional
+
+_fast_cpu_forms = True
+
+
+@contextlib.contextmanager
+def plain_forms() -> Iterator[None]:
+    """Run convolutions as they are written, without the forms that are only faster on a CPU (for benchmarks)."""
+    global _fast_cpu_forms
+    before, _fast_cpu_forms = _fast_cpu_forms, False
+    try:
+        yield
+    finally:
+        _fast_cpu_forms = before
+
+
+class ElasticConvolution(paddle.nn.Layer):
+    """A convolution that can run with its leading input and output channels."""
+
+    def __init__(self, plan: Convolution):
+        super().__init__()
+        self.plan = plan
+        zeros = paddle.nn.initializer.Constant(0.0)
+        self.weight = self.create_parameter(list(plan.weight_shape), default_initializer=zeros)
+        self.bias = self.create_parameter([plan.out_channels], is_bias=True, default_initializer=zeros)
+
+    def forward(self, x, out_channels: int | None = None):
+        """Map (n, c, h, w) to (n, out_channels, h', w'), c being any number up to the full input channels.
+
+        In front of an instance norm the bias would be subtracted again: it is left out there.
+        """
+        plan = self.plan
+        if plan.reflect:
+            x = functional.pad(x, [plan.reflect] * 4, mode="reflect")
+        ins = x.shape[1]
+        outs = ins if plan.depthwise else out_channels or plan.out_channels
+        weight = _leading(self.weight, (ins, outs) if plan.transposed else (outs, 1 if plan.depthwise else ins))
+        bias = None if plan.normalised else _leading(self.bias, (outs,))
+        if plan.transposed:
+            return functional.conv2d_transpose(
+                x, weight, bias, plan.stride, plan.padding, output_padding=plan.stride - 1
+            )
+        if _runs_better_transposed(plan):
+            return _convolve_transposed(x, weight, bias, plan)
+        return functional.conv2d(x, weight, bias, plan.stride, plan.padding, groups=outs if plan.depthwise else 1)
+
+
+def _leading(tensor, sizes: tuple[int, ...]):
+    if all(full == size for full, size in zip(tensor.shape, sizes, strict=False)):
+        return tensor
+    return paddle.slice(tensor, axes=list(range(len(sizes))), starts=[0] * len(sizes), ends=list(sizes))
+
+
+def _runs_better_transposed(plan: Convolution) -> bool:
+    """Whether a CPU unfolds so large an input for so few outputs that the transposed form is many times faster."""
+    wasteful = plan.kernel >= 5 and plan.out_channels * 4 <= plan.in_channels and plan.stride == 1
+    return wasteful and _fast_cpu_forms and paddle.in_dynamic_mode() and paddle.get_device() == "cpu"
+
+
+def _convolve_transposed(x, weight, bias, plan: Convolution):
+    """The same convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1."""
+    flipped = paddle.flip(weight, axis=[2, 3]).transpose([1, 0, 2, 3])
+    return functional.conv2d_transpose(x, flipped, bias, 1, plan.kernel - 1 - plan.padding)
+
+
+def instance_norm(x):
+    """Normalise each channel of each picture, without learned scale or shift; eps 1e-5."""
+    return functional.instance_norm(x, eps=1e-5)
+
+
+class Network(paddle.nn.Layer):
+    """What generator, discriminator and adaptors share: a spec, and tensors going in and out as arrays."""
+
+    spec: NetworkSpec
+
+    def initialise(self, seed: int, stream: str) -> None:
+        """Draw the weights from N(0, 0.02) and set the biases to 0 (CycleGAN, arXiv 1703.10593, section 7.1)."""
+        tensors = {}
+        for name, shape in tensor_shapes(self.spec).items():
+            draws = keyed_generator(seed, f"initialise/{stream}/{name}")
+            values = np.zeros(shape) if name.endswith(".bias") else draws.normal(0.0, 0.02, shape)
+            tensors[name] = values.astype(np.float32)
+        self.load(tensors)
+
+    def load(self, tensors: dict[str, np.ndarray]) -> None:
+        """Set every tensor from arrays by name, which must fit the spec."""
+        state = NetworkState(self.spec, tensors)
+        for name, parameter in self.named_parameters():
+            parameter.set_value(state.tensors[name])
+
+    def state(self) -> NetworkState:
+        """Return spec and tensors as arrays."""
+        return NetworkState(self.spec, {name: parameter.numpy() for name, parameter in self.named_parameters()})
+
+    @classmethod
+    def from_state(cls, state: NetworkState) -> "Network":
+        """Build the network that a state describes."""
+        network = cls(state.spec)
+        network.load(dict(state.tensors))
+        return network

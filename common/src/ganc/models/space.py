@@ -1,0 +1,101 @@
+"""Search spaces: which base widths each stage may take."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganc.errors import SpecError
+from ganc.models.spec import RESNET, Family, Widths, format_widths
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The choices of base widths of each stage, every choice in falling order.
+
+    `text` names the space (one of NAMED_SPACES, or the lists themselves) and rebuilds it through `parse_space`.
+    """
+
+    text: str
+    choices: tuple[tuple[int, ...], ...]
+
+    def __len__(self) -> int:
+        return math.prod(len(widths) for widths in self.choices)
+
+    def __iter__(self) -> Iterator[Widths]:
+        """Walk all sub-networks, the largest first, neighbours sharing their leading widths."""
+        return itertools.product(*self.choices)
+
+    def __contains__(self, widths: Widths) -> bool:
+        return len(widths) == len(self.choices) and all(
+            w in allowed for w, allowed in zip(widths, self.choices, strict=True)
+        )
+
+    @property
+    def largest(self) -> Widths:
+        return tuple(widths[0] for widths in self.choices)
+
+    @property
+    def smallest(self) -> Widths:
+        return tuple(widths[-1] for widths in self.choices)
+
+    def draw(self, generator: np.random.Generator) -> Widths:
+        """Draw one sub-network, each stage's width uniformly (Once-for-All, arXiv 1908.09791, section 3)."""
+        return tuple(widths[generator.integers(len(widths))] for widths in self.choices)
+
+    def require(self, widths: Widths) -> None:
+        """Raise SpecError unless the widths belong to the space; the message names the stage."""
+        for stage, (width, allowed) in enumerate(zip(widths, self.choices, strict=True)):
+            if width not in allowed:
+                raise SpecError(
+                    f"widths {format_widths(widths)}: {width} at stage {stage} is not in the space {self.text}, "
+                    f"which has {', '.join(map(str, allowed))} there"
+                )
+
+    def require_within(self, widths: Widths) -> None:
+        """Raise SpecError unless every sub-network fits into a generator of these widths."""
+        if any(largest > width for largest, width in zip(self.largest, widths, strict=True)):
+            raise SpecError(
+                f"the space {self.text} reaches {format_widths(self.largest)}, "
+                f"the generator only {format_widths(widths)}"
+            )
+
+
+def _repeated(*groups: tuple[tuple[int, ...], int]) -> tuple[tuple[int, ...], ...]:
+    return tuple(widths for widths, count in groups for _ in range(count))
+
+
+# GAN Compression (arXiv 2003.08936) and its published code.
+NAMED_SPACES = {
+    space.text: space
+    for space in (
+        SearchSpace("channels-32", _repeated(((32, 24, 16), 8))),
+        SearchSpace("channels-48", _repeated(((48, 32), 2), ((48, 40, 32), 4), ((48, 32, 24, 16), 2))),
+        SearchSpace("channels-64-cyclegan", _repeated(((64, 48, 32, 24, 16), 8))),
+        SearchSpace("channels-64-pix2pix", _repeated(((64, 56, 48, 40, 32, 24, 16), 8))),
+    )
+}
+
+
+def parse_space(text: str, family: Family = RESNET) -> SearchSpace:
+    """Return the named space, or the one that `text` lists: stages joined by `/`, each widths joined by `,`.
+
+    Raises:
+        SpecError: the text is neither.
+    """
+    if text in NAMED_SPACES:
+        return NAMED_SPACES[text]
+    try:
+        choices = tuple(
+            tuple(sorted({int(width) for width in stage.split(",")}, reverse=True)) for stage in text.split("/")
+        )
+    except ValueError:
+        choices = ()
+    if len(choices) != family.stages or any(min(widths) < 1 for widths in choices):
+        raise SpecError(
+            f"search space '{text}': expected one of {', '.join(NAMED_SPACES)}, "
+            f"or {family.stages} lists of widths such as {'/'.join(['32,24,16'] * family.stages)}"
+        )
+    return SearchSpace("/".join(",".join(map(str, widths)) for widths in choices), choices)

@@ -1,0 +1,96 @@
+"""The distillation step that distill, supernet and finetune share (GAN Compression, arXiv 2003.08936, section 3.1)."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ganc.models.discriminator import Adaptors, Discriminator
+from ganc.models.generator import Generator
+from ganc.models.spec import Widths
+from ganc.runtime import paddle
+from ganc.task import Reference, Task
+from ganc.training.losses import discriminator_loss, feature_loss, generator_loss
+from ganc.training.optimizer import Adam
+from ganc.training.ranks import Ranks
+from ganc.training.step import frozen, judged, mixed_precision, plain
+
+functional = paddle.nn.functional
+
+
+class FrozenTeacher:
+    """A teacher that only shows what it does. One that learns beside its student brings its own `update`."""
+
+    def __init__(self, generator: Generator):
+        self.generator = generator
+        generator.eval()
+
+    def translate(self, source):
+        """Return the teacher's pictures and taps, without gradients."""
+        with paddle.no_grad():
+            return self.generator(source, return_taps=True)
+
+    def update(self, source, target, step: int, learning_rate: float) -> dict:
+        """Learn nothing; return no losses."""
+        return {}
+
+
+class DistillationStep:
+    """Train a student to do what its teacher does, and to please the discriminator.
+
+    `widths_of` picks the sub-network of each step; None trains the whole student.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        teacher: FrozenTeacher,
+        student: Generator,
+        discriminator: Discriminator,
+        adaptors: Adaptors,
+        widths_of: Callable[[int], Widths | None],
+        ranks: Ranks,
+        amp: bool = False,
+    ):
+        self.task, self.teacher, self.widths_of, self.amp = task, teacher, widths_of, amp
+        self.student, self.discriminator, self.adaptors = student, discriminator, adaptors
+        self.networks = {"generator": student, "discriminator": discriminator, "adaptors": adaptors}
+        ranks.share_weights(self.networks.values())
+        self.optimizers = {
+            "student": Adam({"generator": student, "adaptors": adaptors}, ranks, amp),
+            "discriminator": Adam({"discriminator": discriminator}, ranks, amp),
+        }
+        self.pools = {}
+
+    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> dict[str, float]:
+        """Compute both gradients, then let both optimizers step; see TrainingStep."""
+        source, target = paddle.to_tensor(source), paddle.to_tensor(target)
+        with mixed_precision(self.amp):
+            wanted, wanted_taps = self.teacher.translate(source)
+            made, taps = self.student(source, self.widths_of(step), return_taps=True)
+            losses = self._student_losses(source, made, taps, wanted, wanted_taps, target)
+            judgement = self._discriminator_loss(source, made.detach(), target)
+        self.optimizers["student"].backward(sum(losses.values()))
+        self.optimizers["discriminator"].backward(judgement)
+        for optimizer in self.optimizers.values():
+            optimizer.step(learning_rate)
+        taught = self.teacher.update(source, target, step, learning_rate)
+        return plain({**losses, "discriminator": judgement, **taught})
+
+    def _student_losses(self, source, made, taps, wanted, wanted_taps, target) -> dict:
+        task = self.task
+        reference = target if task.reference is Reference.GROUND_TRUTH else wanted
+        with frozen(self.discriminator):
+            scores = self.discriminator(judged(task, source, made))
+        return {
+            "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
+            "reconstruction": task.reconstruction_weight * functional.l1_loss(made, reference),
+            "feature": task.feature_weight * feature_loss(self.adaptors(taps), wanted_taps),
+        }
+
+    def _discriminator_loss(self, source, made, target):
+        """Real and made pictures go through in one pass: instance norm keeps each picture to itself."""
+        task = self.task
+        both = paddle.concat([judged(task, source, target), judged(task, source, made)])
+        real, fake = paddle.split(self.discriminator(both), 2)
+        return discriminator_loss(task.adversarial_loss, real, fake)

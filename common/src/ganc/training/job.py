@@ -1,0 +1,243 @@
+"""A training job: any training step, run over a schedule, watched, saved, resumed and finished.
+
+A job is an iterable with a length: each item is one step's progress. Commands wrap it in a progress bar, tests and
+programs loop over it. What is trained is the step's business; what comes out is one checkpoint.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ganc.data import TrainingSet, batches, save_picture, steps_per_epoch, strip, to_uint8
+from ganc.engines import Engine
+from ganc.errors import InterruptedRun, RunError
+from ganc.files.checkpoint import Checkpoint, flatten_networks, read_checkpoint, write_checkpoint
+from ganc.metrics.evaluation import Evaluation
+from ganc.models.plan import NetworkState
+from ganc.runtime import paddle
+from ganc.training.ranks import Ranks
+from ganc.training.run import RunDirectory
+from ganc.training.settings import Schedule
+from ganc.signals import noticed_signals
+from ganc.training.step import TrainingStep
+
+SAVE_SECONDS = 60.0
+SAMPLES = 6
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One finished step: its number from 1, the losses, and the metrics where it was evaluated."""
+
+    step: int
+    losses: Mapping[str, float]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class TrainingJob:
+    """Everything that one run needs.
+
+    Attributes:
+        template: the checkpoint to be made, without its networks' final tensors and training facts.
+        views: engines that are evaluated, by label; the first one's metric is the checkpoint's.
+        companions: engines that are only shown in sample strips, such as the teacher.
+        keep_best: evaluate before the first step too, and keep the networks with the best metric.
+    """
+
+    template: Checkpoint
+    step: TrainingStep
+    samples: TrainingSet
+    schedule: Schedule
+    workers: int
+    seed: int
+    run: RunDirectory
+    output: Path
+    restart: bool
+    evaluation: Evaluation
+    eval_every: int
+    views: Mapping[str, Engine]
+    companions: Mapping[str, Engine]
+    ranks: Ranks
+    keep_best: bool = False
+
+    def __post_init__(self):
+        if self.schedule.batch_size < self.ranks.count:
+            raise RunError(
+                f"--batch-size {self.schedule.batch_size} over {self.ranks.count} processes: "
+                f"at least {self.ranks.count} are needed, one picture each"
+            )
+        self._epoch_steps = steps_per_epoch(self.samples, self.schedule.batch_size)
+        self._total = self.schedule.steps(self._epoch_steps)
+        self._metrics: dict[str, float] = {}
+        self._best: dict | None = None
+        self._losses: list[Mapping[str, float]] = []
+
+    def __len__(self) -> int:
+        return self._total
+
+    @property
+    def first_label(self) -> str:
+        """The label of the view whose metric is the checkpoint's."""
+        return next(iter(self.views))
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Train to the end and write the checkpoint; yields after each step.
+
+        Raises:
+            InterruptedRun: Ctrl-C or SIGTERM; the state is saved.
+            RunError: the run directory belongs to another run, or a loss is not finite.
+        """
+        if not self.ranks.writes:
+            yield from self._train(0 if self.restart else self._resume(), lambda: 0)
+            return
+        with self.run.opened(self.restart), noticed_signals() as signalled:
+            yield from self._train(self._resume(), signalled)
+
+    def finished(self) -> Checkpoint | None:
+        """Return the checkpoint if this very run has already written it, else None."""
+        if self.restart or not self.output.is_file():
+            return None
+        saved = self.run.finished_digest(self._total)
+        if saved is None:
+            return None
+        checkpoint = read_checkpoint(self.output)
+        return checkpoint if checkpoint.digest == saved else None
+
+    def _train(self, start: int, signalled: Callable[[], int]) -> Iterator[Progress]:
+        saved_at = time.monotonic()
+        if self.keep_best and start == 0 and self.ranks.writes:
+            self._evaluate(0)
+        for number, batch in enumerate(self._batches(start), start + 1):
+            epoch = (number - 1) // self._epoch_steps
+            rate = self.schedule.learning_rate * self.schedule.factor(epoch)
+            losses = self._update(batch, number - 1, rate)
+            self._losses.append(losses)
+            metrics = self._evaluate(number) if self._evaluates_after(number) else {}
+            self._log(number, epoch, rate, metrics)
+            if signalled():
+                self._save(number)
+                raise InterruptedRun(
+                    f"stopped at step {number} of {self._total}; the same command goes on from there", signalled()
+                )
+            if time.monotonic() - saved_at > SAVE_SECONDS:
+                self._save(number)
+                saved_at = time.monotonic()
+            yield Progress(number, losses, metrics)
+        self._finish()
+
+    def _batches(self, start: int) -> Iterator:
+        size, rank, count = self.schedule.batch_size, self.ranks.rank, self.ranks.count
+        return batches(self.samples, size, start, self._total, self.workers, rank=rank, ranks=count)
+
+    def _update(self, batch: tuple[np.ndarray, np.ndarray], step: int, rate: float) -> dict[str, float]:
+        """Run the step, unless the batch that ends an epoch is too small to give every rank a picture."""
+        in_epoch = step % self._epoch_steps
+        if len(self.samples) - in_epoch * self.schedule.batch_size < self.ranks.count:
+            return {}
+        paddle.seed(self.seed + step)  # for dropout; everything else is keyed
+        return self.step.update(*batch, step, rate)
+
+    def _evaluates_after(self, number: int) -> bool:
+        if not self.ranks.writes:
+            return False
+        every = self.eval_every * self._epoch_steps
+        return number == self._total or (every > 0 and number % every == 0)
+
+    def _evaluate(self, number: int) -> dict[str, float]:
+        metrics = {label: self.evaluation.measure(engine) for label, engine in self.views.items()}
+        self._metrics = metrics
+        if self.keep_best:
+            value = metrics[self.first_label]
+            if self._best is None or value < self._best["value"]:
+                self._best = {"step": number, "value": value, "metrics": metrics}
+                write_checkpoint(self.run.best_path, self._checkpoint(number, self._states(), metrics))
+        self._write_samples(number)
+        return metrics
+
+    def _write_samples(self, number: int) -> None:
+        count = min(SAMPLES, len(self.evaluation.pictures))
+        inputs = np.stack([self.evaluation.pictures[index] for index in range(count)])
+        shown = {"input": inputs} | {
+            label: engine(inputs) for label, engine in {**self.companions, **self.views}.items()
+        }
+        columns = [to_uint8(images) for images in shown.values()]
+        save_picture(self.run.sample_path(number), strip(list(zip(*columns, strict=True)), list(shown)))
+
+    def _log(self, number: int, epoch: int, rate: float, metrics: Mapping[str, float]) -> None:
+        """Log the mean losses once an epoch, and whatever was evaluated."""
+        if not self.ranks.writes or not (number % self._epoch_steps == 0 or metrics or number == self._total):
+            return
+        seen = [losses for losses in self._losses if losses]
+        losses = {name: float(np.mean([entry[name] for entry in seen])) for name in (seen[-1] if seen else ())}
+        entry = {"step": number, "epoch": epoch, "learning_rate": rate, "losses": losses}
+        self.run.log(entry | ({"metrics": dict(metrics)} if metrics else {}))
+        self._losses = []
+
+    def _states(self) -> dict[str, NetworkState]:
+        return {name: network.state() for name, network in self.step.networks.items()}
+
+    def _save(self, number: int, digest: str | None = None) -> None:
+        if not self.ranks.writes:
+            return
+        tensors = flatten_networks(self._states())
+        for name, optimizer in self.step.optimizers.items():
+            tensors |= {f"optimizer.{name}.{key}": array for key, array in optimizer.state().items()}
+        tensors |= {f"pool.{name}": pool.state() for name, pool in self.step.pools.items()}
+        facts = {"step": number, "metrics": self._metrics, "best": self._best, "finished": digest}
+        self.run.save_state(facts, tensors)
+
+    def _resume(self) -> int:
+        """Load the saved state, if there is one, and return the number of steps done."""
+        saved = self.run.load_state()
+        if saved is None:
+            return 0
+        facts, tensors = saved
+        if facts["step"] > self._total:
+            raise RunError(
+                f"{self.run.path}: has already trained {facts['step']} steps, {self._total} were asked for; "
+                "use --restart to train anew"
+            )
+
+        def belonging(prefix: str) -> dict[str, np.ndarray]:
+            return {key.removeprefix(prefix): array for key, array in tensors.items() if key.startswith(prefix)}
+
+        for name, network in self.step.networks.items():
+            network.load(belonging(f"{name}."))
+        for name, optimizer in self.step.optimizers.items():
+            optimizer.load(belonging(f"optimizer.{name}."))
+        for name, pool in self.step.pools.items():
+            pool.load(tensors[f"pool.{name}"])
+        self._metrics, self._best = facts["metrics"], facts["best"]
+        if self.ranks.writes:
+            self.run.cut_log(facts["step"])
+        return facts["step"]
+
+    def _finish(self) -> None:
+        if not self.ranks.writes:
+            return
+        if self.keep_best:
+            checkpoint = read_checkpoint(self.run.best_path)
+        else:
+            checkpoint = self._checkpoint(self._total, self._states(), self._metrics)
+        write_checkpoint(self.output, checkpoint)
+        self._save(self._total, checkpoint.digest)
+
+    def _checkpoint(self, steps: int, networks: dict[str, NetworkState], metrics: Mapping[str, float]) -> Checkpoint:
+        facts = {
+            "steps": steps,
+            "seed": self.seed,
+            "data": self.samples.fingerprint,
+            "metric": self.evaluation.facts() | {"value": metrics[self.first_label], "values": dict(metrics)},
+        }
+        return Checkpoint(
+            stage=self.template.stage,
+            task=self.template.task,
+            direction=self.template.direction,
+            networks=networks,
+            training={**self.template.training, **facts},
+            sources=self.template.sources,
+        )

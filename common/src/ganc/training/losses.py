@@ -1,0 +1,33 @@
+"""Loss functions. Scores are a discriminator's outputs, (n, 1, h, w)."""
+
+from ganc.runtime import paddle
+from ganc.task import AdversarialLoss
+
+functional = paddle.nn.functional
+
+
+def generator_loss(kind: AdversarialLoss, fake_scores):
+    """Return the adversarial loss of a generator.
+
+    Least squares: Mao et al., arXiv 1611.04076, equation 9 with b = c = 1. Hinge: Lim and Ye, arXiv 1705.02894.
+    """
+    if kind is AdversarialLoss.LEAST_SQUARES:
+        return paddle.mean(paddle.square(fake_scores - 1.0))
+    return -paddle.mean(fake_scores)
+
+
+def discriminator_loss(kind: AdversarialLoss, real_scores, fake_scores):
+    """Return the adversarial loss of a discriminator, halved (CycleGAN, arXiv 1703.10593, section 7.1)."""
+    if kind is AdversarialLoss.LEAST_SQUARES:
+        real, fake = paddle.square(real_scores - 1.0), paddle.square(fake_scores)
+    else:
+        real, fake = functional.relu(1.0 - real_scores), functional.relu(1.0 + fake_scores)
+    return 0.5 * (paddle.mean(real) + paddle.mean(fake))
+
+
+def feature_loss(adapted: list, taps: list):
+    """Return the mean squared error between a student's adapted taps and its teacher's, summed over taps.
+
+    GAN Compression, arXiv 2003.08936, equation 2.
+    """
+    return sum(functional.mse_loss(student, teacher) for student, teacher in zip(adapted, taps, strict=True))

@@ -1,0 +1,52 @@
+"""Several processes that train together, started by `python -m paddle.distributed.launch`.
+
+Every rank prepares its share of each batch; gradients are averaged in one flattened all-reduce. Paddle's DataParallel
+wrapper is not used: it aborts when a network runs more than once before a backward pass.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganc.runtime import paddle
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this one is."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self.rank == 0
+
+    def share_weights(self, networks: Iterable) -> None:
+        """Give every rank the weights of rank 0."""
+        if self.count > 1:
+            for network in networks:
+                for parameter in network.parameters():
+                    paddle.distributed.broadcast(parameter, src=0)
+
+    def average_gradients(self, parameters: Iterable) -> None:
+        """Replace each gradient by its mean over the ranks."""
+        if self.count == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = paddle.concat([gradient.flatten() for gradient in gradients])
+        paddle.distributed.all_reduce(flat)
+        parts = paddle.split(flat / self.count, [int(np.prod(gradient.shape)) for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.set_value(part.reshape(gradient.shape))
+
+
+def join_ranks() -> Ranks:
+    """Join the other processes where the launcher started several; else be the only one."""
+    if int(os.environ.get("PADDLE_TRAINERS_NUM", "1")) == 1:
+        return Ranks()
+    paddle.distributed.init_parallel_env()
+    return Ranks(paddle.distributed.get_rank(), paddle.distributed.get_world_size())

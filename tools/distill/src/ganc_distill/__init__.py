@@ -1,0 +1,1 @@
+"""Stage 2: distill a teacher generator into a thinner student."""

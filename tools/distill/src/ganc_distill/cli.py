@@ -1,0 +1,29 @@
+"""Command line of stage 2."""
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.jobs import run_training
+from ganc.cli.options import FILE, POSITIVE, data_options, distillation_options, run_options, schedule_options
+from ganc.cli.types import WIDTHS
+
+
+@command("ganc-distill")
+@click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
+@click.option("--width", type=POSITIVE, default=32, help="Base width of the student, all stages alike.")
+@click.option("--widths", type=WIDTHS, help="Base widths stage by stage, instead of --width.")
+@distillation_options
+@data_options
+@schedule_options(epochs=100, decay_epochs=100)
+@run_options
+def main(teacher, width, widths, settings, schedule, data, run):
+    """Distill a teacher into a thinner student, which starts from the teacher's most important channels.
+
+    \b
+    ganc-distill --teacher replace.safetensors --data horse2zebra --width 32 -o distill.safetensors
+    """
+    from ganc.models.spec import RESNET
+    from ganc_distill.stage import distill_job
+
+    job = distill_job(teacher, widths or (width,) * RESNET.stages, settings, schedule, data, run)
+    run_training("ganc-distill", job, schedule, data, run)

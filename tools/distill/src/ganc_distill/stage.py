@@ -1,0 +1,42 @@
+"""Stage 2: a thinner student that starts from its teacher's most important channels and learns from it."""
+
+from pathlib import Path
+
+from ganc.files.checkpoint import DISCRIMINATOR, read_checkpoint
+from ganc.models.spec import Widths, format_widths
+from ganc.training.assembly import Distillation, distillation_job
+from ganc.training.job import TrainingJob
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.importance import prune
+
+STAGE = "distill"
+
+
+def distill_job(
+    teacher_file: Path,
+    widths: Widths,
+    settings: DistillationSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: RunSettings,
+) -> TrainingJob:
+    """Return the job that distills the teacher into a student of `widths`.
+
+    Raises:
+        GancError: a file, the pictures or the settings do not serve; the message says which.
+    """
+    teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
+    plan = Distillation(
+        stage=STAGE,
+        task=settings.applied_to(teacher.task),
+        teacher=teacher,
+        student=prune(teacher.generator, widths),
+        discriminator=teacher.networks.get(DISCRIMINATOR),
+        discriminator_width=settings.discriminator_width,
+        widths_of=lambda step: None,
+        views={"student": None},
+        sources={"teacher": teacher.digest},
+        facts={},
+        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
+    )
+    return distillation_job(plan, schedule, data, run)

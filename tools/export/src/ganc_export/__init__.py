@@ -1,0 +1,1 @@
+"""Stage 6: export a generator as a checkpoint and a Paddle inference model."""

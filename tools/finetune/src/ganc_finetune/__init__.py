@@ -1,0 +1,1 @@
+"""Stage 5: fine-tune one sub-network."""

@@ -1,0 +1,38 @@
+"""Command line of stage 5."""
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.jobs import run_training
+from ganc.cli.options import (
+    FILE,
+    data_options,
+    distillation_options,
+    run_options,
+    schedule_options,
+    selection_options,
+)
+
+
+@command("ganc-finetune")
+@click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
+@click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
+@selection_options
+@distillation_options
+@data_options
+@schedule_options(epochs=200, decay_epochs=200)
+@run_options
+def main(supernet, teacher, selection, settings, schedule, data, run):
+    """Fine-tune one sub-network; it is evaluated before the first step, and the better one is kept.
+
+    \b
+    ganc-finetune --supernet supernet.safetensors --teacher replace.safetensors --data horse2zebra \\
+                  --results search.h5 --max-macs 2.7G -o finetune.safetensors
+    ganc-search … -o - | ganc-finetune … --results - -o finetune.safetensors
+    """
+    from ganc_finetune.stage import finetune_job, read_supernet
+
+    checkpoint = read_supernet(supernet, data.direction)
+    widths = selection.choose(checkpoint.digest)
+    job = finetune_job(checkpoint, widths, teacher, settings, schedule, data, run)
+    run_training("ganc-finetune", job, schedule, data, run)

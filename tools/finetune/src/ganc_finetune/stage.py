@@ -1,0 +1,55 @@
+"""Stage 5: train one sub-network alone; the checkpoint is the better of before and after."""
+
+from pathlib import Path
+
+from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_stage
+from ganc.models.spec import Widths, format_widths
+from ganc.training.assembly import Distillation, distillation_job
+from ganc.training.job import TrainingJob
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+
+STAGE = "finetune"
+
+
+def read_supernet(path: Path, direction: str) -> Checkpoint:
+    """Read the checkpoint of a supernet.
+
+    Raises:
+        FileFormatError: it is none, or of another direction.
+    """
+    supernet = read_checkpoint(path)
+    require_stage(supernet, path, ("supernet",), "--supernet")
+    return supernet.facing(direction, path)
+
+
+def finetune_job(
+    supernet: Checkpoint,
+    widths: Widths,
+    teacher_file: Path,
+    settings: DistillationSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: RunSettings,
+) -> TrainingJob:
+    """Return the job that fine-tunes the supernet's sub-network of `widths`.
+
+    Raises:
+        GancError: a file, the pictures or the settings do not serve; the message says which.
+    """
+    teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
+    spec = supernet.generator.spec.narrowed(widths)
+    plan = Distillation(
+        stage=STAGE,
+        task=settings.applied_to(supernet.task),
+        teacher=teacher,
+        student=supernet.generator.leading(spec),
+        discriminator=supernet.networks.get(DISCRIMINATOR),
+        discriminator_width=settings.discriminator_width,
+        widths_of=lambda step: None,
+        views={"student": None},
+        sources={"supernet": supernet.digest, "teacher": teacher.digest},
+        facts={},
+        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
+        keep_best=True,
+    )
+    return distillation_job(plan, schedule, data, run)

@@ -1,0 +1,96 @@
+"""The CycleGAN step: two generators, two discriminators (Zhu et al., arXiv 1703.10593, section 3)."""
+
+import numpy as np
+
+from ganc.models.discriminator import Discriminator
+from ganc.models.generator import Generator
+from ganc.runtime import paddle
+from ganc.task import Task
+from ganc.training.losses import discriminator_loss, generator_loss
+from ganc.training.optimizer import Adam
+from ganc.training.pool import ImagePool
+from ganc.training.ranks import Ranks
+from ganc.training.step import frozen, judged, mixed_precision, plain
+
+functional = paddle.nn.functional
+
+
+class CycleStep:
+    """Train both directions at once. `_b` is the reverse direction: it makes sources and judges sources."""
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        generators: tuple[Generator, Generator],
+        discriminators: tuple[Discriminator, Discriminator],
+        seed: int,
+        ranks: Ranks,
+        amp: bool = False,
+    ):
+        self.task, self.amp = task, amp
+        self.generator, self.generator_b = generators
+        self.discriminator, self.discriminator_b = discriminators
+        makers = {"generator": self.generator, "generator_b": self.generator_b}
+        judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
+        self.networks = {**makers, **judges}
+        ranks.share_weights(self.networks.values())
+        self.optimizers = {"generators": Adam(makers, ranks, amp), "discriminators": Adam(judges, ranks, amp)}
+        self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{ranks.rank}") for name in judges}
+
+    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> dict[str, float]:
+        """Update the generators, then the discriminators on pooled pictures; see TrainingStep."""
+        source, target = paddle.to_tensor(source), paddle.to_tensor(target)
+        with mixed_precision(self.amp):
+            losses, made, made_b = self._generator_losses(source, target)
+        self.optimizers["generators"].backward(sum(losses.values()))
+        self.optimizers["generators"].step(learning_rate)
+
+        pooled = self._pooled("discriminator", made, step)
+        pooled_b = self._pooled("discriminator_b", made_b, step)
+        with mixed_precision(self.amp):
+            judgements = {
+                "discriminator": self._judge(self.discriminator, source, target, pooled),
+                "discriminator_b": self._judge(self.discriminator_b, target, source, pooled_b),
+            }
+        self.optimizers["discriminators"].backward(sum(judgements.values()))
+        self.optimizers["discriminators"].step(learning_rate)
+        return plain({**losses, **judgements})
+
+    def _generator_losses(self, source, target) -> tuple:
+        """Return the generators' losses and what they made.
+
+        Translation and identity of one generator run as one batch: no layer mixes pictures, so the values are the same.
+        """
+        task = self.task
+        with_identity = task.cycle_weight * task.identity_weight > 0
+        made, same = self._translate(self.generator, source, target if with_identity else None)
+        made_b, same_b = self._translate(self.generator_b, target, source if with_identity else None)
+        with frozen(self.discriminator, self.discriminator_b):
+            scores = self.discriminator(judged(task, source, made))
+            scores_b = self.discriminator_b(judged(task, target, made_b))
+        losses = {
+            "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
+            "gan_b": task.gan_weight * generator_loss(task.adversarial_loss, scores_b),
+            "cycle": task.cycle_weight * functional.l1_loss(self.generator_b(made), source),
+            "cycle_b": task.cycle_weight * functional.l1_loss(self.generator(made_b), target),
+        }
+        if with_identity:
+            weight = task.cycle_weight * task.identity_weight
+            losses["identity"] = weight * functional.l1_loss(same, target)
+            losses["identity_b"] = weight * functional.l1_loss(same_b, source)
+        return losses, made, made_b
+
+    @staticmethod
+    def _translate(generator: Generator, pictures, own_domain) -> tuple:
+        if own_domain is None:
+            return generator(pictures), None
+        return tuple(paddle.split(generator(paddle.concat([pictures, own_domain])), 2))
+
+    def _pooled(self, name: str, made, step: int):
+        return paddle.to_tensor(self.pools[name].exchange(made.detach().numpy(), step))
+
+    def _judge(self, discriminator: Discriminator, source, real, made):
+        both = paddle.concat([judged(self.task, source, real), judged(self.task, source, made)])
+        real_scores, fake_scores = paddle.split(discriminator(both), 2)
+        return discriminator_loss(self.task.adversarial_loss, real_scores, fake_scores)

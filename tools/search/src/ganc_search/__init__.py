@@ -1,0 +1,1 @@
+"""Stage 4: search the supernet's sub-networks for cost and quality."""

@@ -1,0 +1,1 @@
+"""Stage 3: train the student as a once-for-all supernet."""

@@ -1,0 +1,37 @@
+"""Command line of stage 3."""
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.jobs import run_training
+from ganc.cli.options import FILE, POSITIVE, data_options, distillation_options, run_options, schedule_options
+from ganc.cli.types import SPACE
+
+
+@command("ganc-supernet")
+@click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
+@click.option("--student", type=FILE, help="The distilled student to start from; without it: from scratch.")
+@click.option("--space", type=SPACE, default="channels-32", help="A named space, or lists such as 32,24/32,16/….")
+@click.option("--width", type=POSITIVE, help="Base width without --student.  [default: the space's largest]")
+@distillation_options
+@data_options
+@schedule_options(epochs=200, decay_epochs=200)
+@run_options
+def main(teacher, student, space, width, settings, schedule, data, run):
+    """Train all sub-networks of a search space at once, a random one each step.
+
+    \b
+    ganc-supernet --teacher replace.safetensors --student distill.safetensors --data horse2zebra \\
+                  --space channels-32 -o supernet.safetensors
+    ganc-supernet --teacher original.safetensors --data horse2zebra --width 64 \\
+                  --space channels-64-cyclegan -o supernet.safetensors
+    """
+    from ganc.models.spec import RESNET
+    from ganc_supernet.stage import SupernetStart, supernet_job
+
+    if student and width:
+        raise click.UsageError("--width is for a supernet without --student; a student brings its own widths")
+    start = SupernetStart(
+        teacher_file=teacher, space=space, student_file=student, widths=(width,) * RESNET.stages if width else None
+    )
+    run_training("ganc-supernet", supernet_job(start, settings, schedule, data, run), schedule, data, run)

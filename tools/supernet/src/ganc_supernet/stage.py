@@ -1,0 +1,81 @@
+"""Stage 3: train every sub-network at once, a random one each step (Once-for-All, arXiv 1908.09791)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganc.draws import keyed_generator
+from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
+from ganc.models.generator import Generator
+from ganc.models.plan import NetworkState
+from ganc.models.space import SearchSpace
+from ganc.models.spec import GeneratorSpec, Widths
+from ganc.training.assembly import Distillation, distillation_job
+from ganc.training.job import TrainingJob
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+
+STAGE = "supernet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetStart:
+    """Where the supernet starts from.
+
+    Attributes:
+        space: the sub-networks that are trained.
+        student_file: a distilled student; None trains from scratch.
+        widths: of a supernet trained from scratch; None takes the space's largest.
+    """
+
+    teacher_file: Path
+    space: SearchSpace
+    student_file: Path | None = None
+    widths: Widths | None = None
+
+
+def supernet_job(
+    start: SupernetStart, settings: DistillationSettings, schedule: Schedule, data: DataSettings, run: RunSettings
+) -> TrainingJob:
+    """Return the job that trains a supernet.
+
+    Raises:
+        GancError: a file, the pictures or the settings do not serve; the message says which.
+    """
+    teacher = read_checkpoint(start.teacher_file).facing(data.direction, start.teacher_file)
+    student = None
+    if start.student_file:
+        student = read_checkpoint(start.student_file).facing(data.direction, start.student_file)
+    state = student.generator if student else _fresh(start, teacher, run.seed)
+    start.space.require_within(state.spec.widths)
+    plan = Distillation(
+        stage=STAGE,
+        task=settings.applied_to(teacher.task),
+        teacher=teacher,
+        student=state,
+        discriminator=student.networks.get(DISCRIMINATOR) if student else None,
+        discriminator_width=settings.discriminator_width,
+        widths_of=lambda step: start.space.draw(keyed_generator(run.seed, "supernet/widths", step)),
+        views={"largest": start.space.largest, "smallest": start.space.smallest},
+        sources={"teacher": teacher.digest} | ({"student": student.digest} if student else {}),
+        facts={"space": start.space.text},
+        choices={
+            "space": start.space.text,
+            "widths": state.spec.widths,
+            "discriminator_width": settings.discriminator_width,
+        },
+    )
+    return distillation_job(plan, schedule, data, run)
+
+
+def _fresh(start: SupernetStart, teacher: Checkpoint, seed: int) -> NetworkState:
+    theirs: GeneratorSpec = teacher.generator.spec
+    generator = Generator(
+        GeneratorSpec(
+            widths=start.widths or start.space.largest,
+            block="mobile",
+            n_blocks=theirs.n_blocks,
+            in_channels=theirs.in_channels,
+            out_channels=theirs.out_channels,
+        )
+    )
+    generator.initialise(seed, f"{STAGE}/generator")
+    return generator.state()
