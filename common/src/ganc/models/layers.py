@@ -48,9 +48,7 @@ class ElasticConvolution(paddle.nn.Layer):
         weight = _leading(self.weight, (ins, outs) if plan.transposed else (outs, 1 if plan.depthwise else ins))
         bias = None if plan.normalised else _leading(self.bias, (outs,))
         if plan.transposed:
-            return functional.conv2d_transpose(
-                x, weight, bias, plan.stride, plan.padding, output_padding=plan.stride - 1
-            )
+            return _upsample(x, weight, bias, plan)
         if _runs_better_transposed(plan):
             return _convolve_transposed(x, weight, bias, plan)
         return functional.conv2d(x, weight, bias, plan.stride, plan.padding, groups=outs if plan.depthwise else 1)
@@ -60,6 +58,21 @@ def _leading(tensor, sizes: tuple[int, ...]):
     if all(full == size for full, size in zip(tensor.shape, sizes, strict=False)):
         return tensor
     return paddle.slice(tensor, axes=list(range(len(sizes))), starts=[0] * len(sizes), ends=list(sizes))
+
+
+def _upsample(x, weight, bias, plan: Convolution):
+    """A transposed convolution whose output is `stride` times as wide and high as its input."""
+    output_padding = plan.stride - 1
+    if _infers_wrong_sizes():
+        # The same rows and columns are kept by cropping less at the end.
+        sides = [plan.padding, plan.padding - output_padding] * 2
+        return functional.conv2d_transpose(x, weight, bias, plan.stride, sides)
+    return functional.conv2d_transpose(x, weight, bias, plan.stride, plan.padding, output_padding=output_padding)
+
+
+def _infers_wrong_sizes() -> bool:
+    """Whether this is Paddle 2 tracing for open sizes, where it takes output padding on an open size for size 0."""
+    return not paddle.in_dynamic_mode() and paddle.__version__.startswith("2.")
 
 
 def _runs_better_transposed(plan: Convolution) -> bool:

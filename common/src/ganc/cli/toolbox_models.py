@@ -1,0 +1,124 @@
+"""`ganc stats`, `evaluate` and `translate`: what runs networks on pictures."""
+
+from pathlib import Path
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.options import FILE, FOLDER, POSITIVE, device_option, json_option
+from ganc.cli.tables import show, show_json
+from ganc.cli.types import SIZE, WIDTHS
+
+direction_option = click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="[default: the model's own]")
+
+
+@command()
+@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
+@click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
+@click.option("--size", type=SIZE, default="256", help="Resize pictures to N or WxH, as the generator makes them.")
+@click.option("--feature-set", help="Which features.  [default: untrained-conv3-v1]")
+@click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
+@device_option
+def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
+    """Write the statistics of a domain's train and test pictures, which translations are compared with.
+
+    \b
+    ganc stats --data horse2zebra --domain B -o real_B.npz
+    """
+    from ganc.metrics import features, write_statistics
+    from ganc.metrics.evaluation import domain_statistics
+    from ganc.runtime import select_device
+
+    chosen = features.feature_set(feature_set or features.DEFAULT_FEATURE_SET)
+    select_device(device)
+    statistics = domain_statistics(folder, domain, size, chosen)
+    write_statistics(output, statistics)
+    row = {
+        "file": str(output),
+        "feature set": statistics.feature_set,
+        "dimensions": len(statistics.mu),
+        "pictures": statistics.images,
+        "bytes": f"{output.stat().st_size:,}",
+    }
+    show([row])
+
+
+@command()
+@click.argument("models", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with the pictures to translate.")
+@direction_option
+@click.option("--config", "widths", type=WIDTHS, help="Evaluate this sub-network of the checkpoints.")
+@click.option("--size", type=SIZE, help="Picture size, N or WxH.  [default: the model's own]")
+@click.option("--stats", "statistics", type=FILE, help="Target statistics.  [default: computed from --data]")
+@click.option("--feature-set", help="Feature set of a --stats file that does not name its own.")
+@click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
+@click.option("--original", is_flag=True, help="Add the published original's costs and time (untrained).")
+@click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
+@device_option
+@json_option
+def evaluate(models, folder, direction, widths, size, statistics, feature_set, untouched, original, timed, device, as_json):
+    """Measure generators, checkpoints or exported folders, on the test pictures of the source domain.
+
+    \b
+    ganc evaluate replace.safetensors finetune.safetensors dist/ --data horse2zebra --time
+    """
+    from ganc.comparison import Comparison, compare
+    from ganc.engines.loading import open_model
+    from ganc.runtime import select_device
+
+    if not models:
+        raise click.UsageError("name at least one checkpoint or exported folder")
+    select_device(device)
+    opened = [open_model(path, direction, None if path.is_dir() else widths) for path in models]
+    wanted = Comparison(
+        folder=folder,
+        size=size or opened[0].image_size,
+        statistics=statistics,
+        feature_set=feature_set,
+        untouched=untouched,
+        original=original,
+        timed=timed,
+    )
+    rows = compare(opened, wanted)
+    if as_json:
+        show_json(rows)
+    else:
+        show([_readable(row) for row in rows])
+
+
+def _readable(row: dict) -> dict:
+    from ganc.files.selection import format_count
+
+    counts = {"macs": "MACs", "params": "parameters"}
+    shown = {"model": row["model"]}
+    shown |= {label: "-" if row[key] is None else format_count(row[key]) for key, label in counts.items()}
+    shown["bytes"] = "-" if row["bytes"] is None else f"{row['bytes']:,}"
+    if "milliseconds" in row:
+        shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
+    shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
+    shown["pictures"] = row["images"] or "-"
+    return shown
+
+
+@command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("pictures", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A picture, or a folder.")
+@direction_option
+@click.option("--config", "widths", type=WIDTHS, help="Use this sub-network of the checkpoint.")
+@click.option("--size", type=SIZE, help="Resize pictures to N or WxH first.  [default: as they are]")
+@device_option
+def translate(model: Path, pictures: Path, output: Path, direction, widths, size, device: str):
+    """Translate a picture or a folder of pictures with a checkpoint or an exported model.
+
+    \b
+    ganc translate finetune.safetensors horse.jpg -o zebra.png
+    ganc translate dist/ horses/ -o zebras/
+    """
+    from ganc.engines.loading import open_model
+    from ganc.runtime import select_device
+    from ganc.translation import translate_files
+
+    select_device(device)
+    written = translate_files(open_model(model, direction, widths).engine, pictures, output, size)
+    click.echo(f"{written} picture{'s' if written > 1 else ''} in {output}")

@@ -1,0 +1,94 @@
+"""Saying what a ganc file is, whatever its kind."""
+
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+from ganc.errors import FileFormatError
+from ganc.files.card import read_card
+from ganc.files.checkpoint import read_checkpoint
+from ganc.files.results import read_results
+from ganc.files.tensors import read_tensors
+from ganc.models.plan import NetworkState
+from ganc.models.spec import GeneratorSpec, format_widths
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def describe(path: Path) -> dict:
+    """Return what is known of a checkpoint, search results, statistics, a run's state or an exported folder.
+
+    Raises:
+        FileFormatError: there is no such file, or it is none of these.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return read_card(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if start == _HDF5_SIGNATURE:
+        return _results(path)
+    if zipfile.is_zipfile(path):
+        return _statistics(path)
+    return _tensors(path)
+
+
+def _tensors(path: Path) -> dict:
+    from ganc.training.run import STATE_FORMAT, STATE_VERSION
+
+    try:
+        header, tensors = read_tensors(path, STATE_FORMAT, STATE_VERSION)
+    except FileFormatError:
+        return _checkpoint(path)
+    return {**header, "tensors": len(tensors)}
+
+
+def _checkpoint(path: Path) -> dict:
+    checkpoint = read_checkpoint(path)
+    return {
+        "format": "ganc-checkpoint",
+        "stage": checkpoint.stage,
+        "digest": checkpoint.digest,
+        "direction": checkpoint.direction,
+        "networks": {name: _network(state, checkpoint.training) for name, state in checkpoint.networks.items()},
+        "task": checkpoint.task.to_json(),
+        "training": dict(checkpoint.training),
+        "sources": dict(checkpoint.sources),
+    }
+
+
+def _network(state: NetworkState, training) -> dict:
+    described = {**asdict(state.spec), "params": sum(array.size for array in state.tensors.values())}
+    if isinstance(state.spec, GeneratorSpec):
+        described["widths"] = format_widths(state.spec.widths)
+        size = tuple(training.get("image_size", (256, 256)))
+        described |= {"image_size": size, **asdict(state.spec.costs(size))}
+    return described
+
+
+def _results(path: Path) -> dict:
+    results = read_results(path)
+    rows = results.rows
+    return {
+        "format": "ganc-search-results",
+        "digest": results.digest,
+        "subnets": len(results),
+        "metric": results.metric_name,
+        "macs": [int(rows.macs.min()), int(rows.macs.max())] if len(rows) else None,
+        **results.identity.to_json(),
+        "facts": dict(results.facts),
+    }
+
+
+def _statistics(path: Path) -> dict:
+    from ganc.errors import StatisticsError
+    from ganc.metrics.statistics import read_statistics
+
+    try:
+        statistics = read_statistics(path, None)
+    except StatisticsError:  # of another program
+        return {"format": "statistics of an unnamed feature set", "note": "use it with --feature-set"}
+    return {"digest": statistics.digest, "dimensions": len(statistics.mu), **statistics.facts()}
