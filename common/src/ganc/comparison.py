@@ -66,11 +66,11 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
 def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
     directions = sorted({model.direction for model in models})
     if len(directions) > 1:
-        raise SpecError(f"the models translate in different directions ({', '.join(directions)}): compare one at a time")
+        raise SpecError(
+            f"the models translate in different directions ({', '.join(directions)}): compare one at a time"
+        )
     source, target = directions[0][0], directions[0][-1]
-    statistics, features = chosen_statistics(
-        wanted.folder, target, wanted.size, wanted.statistics, wanted.feature_set
-    )
+    statistics, features = chosen_statistics(wanted.folder, target, wanted.size, wanted.statistics, wanted.feature_set)
     pictures, subset = evaluation_pictures(wanted.folder, source)
     return Evaluation(EvaluationSet(pictures, wanted.size, CACHE_BYTES), subset, statistics, features)
 

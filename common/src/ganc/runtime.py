@@ -17,6 +17,8 @@ from ganc.errors import MissingDependencyError, RunError
 
 PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
 
+_set_up = False  # whether Paddle, if it is imported, was imported here or its being too early was said
+
 
 def __getattr__(name: str) -> ModuleType:
     if name == "paddle":
@@ -30,6 +32,7 @@ def load_paddle() -> ModuleType:
     Raises:
         MissingDependencyError: Paddle is not installed, or with a NumPy that it cannot run with.
     """
+    global _set_up
     if "paddle" not in sys.modules:
         _check_installed()
         configure_environment()
@@ -37,8 +40,9 @@ def load_paddle() -> ModuleType:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             import paddle
-    elif "OMP_NUM_THREADS" not in os.environ:
+    elif not _set_up:
         warnings.warn("Paddle was imported before ganc.runtime: its threads and CPU paths are not set", stacklevel=3)
+    _set_up = True
     return sys.modules["paddle"]
 
 

@@ -17,7 +17,9 @@ class Command(click.Command):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.params.append(
-            click.Option(["--debug"], is_flag=True, expose_value=False, is_eager=True, callback=_note_debug, help=_DEBUG)
+            click.Option(
+                ["--debug"], is_flag=True, expose_value=False, is_eager=True, callback=_note_debug, help=_DEBUG
+            )
         )
 
     def invoke(self, ctx: click.Context):

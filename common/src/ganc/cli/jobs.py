@@ -30,10 +30,8 @@ def run_training(name: str, job, schedule, data, run) -> None:
     else:
         for _ in with_progress(job, len(job)):
             pass
-        if not job.ranks.writes:
-            return
-        checkpoint = read_checkpoint(run.output)
-    show([checkpoint_row(run.output, checkpoint)])
+    if job.ranks.writes:
+        show([checkpoint_row(run.output, checkpoint or read_checkpoint(run.output))])
 
 
 def with_progress(job: Iterable, total: int) -> Iterable:

@@ -43,7 +43,7 @@ data_options = grouped(
     _data_settings,
     click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB."),
     click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way to translate."),
-    click.option("--load-size", type=SIZE, default="286", help="Resize pictures to N or WxH, then crop."),
+    click.option("--load-size", type=SIZE, help="Resize to N or WxH before the crop.  [default: crop * 286 / 256]"),
     click.option("--crop-size", type=SIZE, default="256", help="Random crop, N or WxH; evaluation resizes to it."),
     click.option("--shuffle/--in-order", default=True, help="Source pictures in random order or as listed."),
     click.option("--workers", type=NOT_NEGATIVE, default=2, help="Threads that prepare pictures; 0: in line."),

@@ -56,7 +56,9 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
 @device_option
 @json_option
-def evaluate(models, folder, direction, widths, size, statistics, feature_set, untouched, original, timed, device, as_json):
+def evaluate(
+    models, folder, direction, widths, size, statistics, feature_set, untouched, original, timed, device, as_json
+):
     """Measure generators, checkpoints or exported folders, on the test pictures of the source domain.
 
     \b

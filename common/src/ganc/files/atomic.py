@@ -40,6 +40,19 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def require_writable(path: Path) -> None:
+    """Raise WriteError now if `path` could not be written later, so that a long run does not fail at its end."""
+    path = Path(path)
+    if path.is_dir():
+        raise WriteError(f"{path}: is a folder, expected a file to write")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
 @contextlib.contextmanager
 def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`.

@@ -1,28 +1,13 @@
 """The building blocks of the networks, in Paddle. Every layer can run on its leading channels alone."""
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 
 from ganc.draws import keyed_generator
+from ganc.models import cpu_forms
 from ganc.models.plan import Convolution, NetworkSpec, NetworkState, tensor_shapes
 from ganc.runtime import paddle
 
 functional = paddle.nn.functional
-
-_fast_cpu_forms = True
-
-
-@contextlib.contextmanager
-def plain_forms() -> Iterator[None]:
-    """Run convolutions as they are written, without the forms that are only faster on a CPU (for benchmarks)."""
-    global _fast_cpu_forms
-    before, _fast_cpu_forms = _fast_cpu_forms, False
-    try:
-        yield
-    finally:
-        _fast_cpu_forms = before
 
 
 class ElasticConvolution(paddle.nn.Layer):
@@ -42,15 +27,17 @@ class ElasticConvolution(paddle.nn.Layer):
         """
         plan = self.plan
         if plan.reflect:
-            x = functional.pad(x, [plan.reflect] * 4, mode="reflect")
+            x = cpu_forms.reflect(x, plan.reflect)
         ins = x.shape[1]
         outs = ins if plan.depthwise else out_channels or plan.out_channels
         weight = _leading(self.weight, (ins, outs) if plan.transposed else (outs, 1 if plan.depthwise else ins))
         bias = None if plan.normalised else _leading(self.bias, (outs,))
         if plan.transposed:
             return _upsample(x, weight, bias, plan)
-        if _runs_better_transposed(plan):
-            return _convolve_transposed(x, weight, bias, plan)
+        if cpu_forms.prefers_transposed(plan):
+            return cpu_forms.transposed(x, weight, bias, plan)
+        if cpu_forms.prefers_matrix_product(plan, x):
+            return cpu_forms.pointwise(x, weight, bias)
         return functional.conv2d(x, weight, bias, plan.stride, plan.padding, groups=outs if plan.depthwise else 1)
 
 
@@ -73,18 +60,6 @@ def _upsample(x, weight, bias, plan: Convolution):
 def _infers_wrong_sizes() -> bool:
     """Whether this is Paddle 2 tracing for open sizes, where it takes output padding on an open size for size 0."""
     return not paddle.in_dynamic_mode() and paddle.__version__.startswith("2.")
-
-
-def _runs_better_transposed(plan: Convolution) -> bool:
-    """Whether a CPU unfolds so large an input for so few outputs that the transposed form is many times faster."""
-    wasteful = plan.kernel >= 5 and plan.out_channels * 4 <= plan.in_channels and plan.stride == 1
-    return wasteful and _fast_cpu_forms and paddle.in_dynamic_mode() and paddle.get_device() == "cpu"
-
-
-def _convolve_transposed(x, weight, bias, plan: Convolution):
-    """The same convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1."""
-    flipped = paddle.flip(weight, axis=[2, 3]).transpose([1, 0, 2, 3])
-    return functional.conv2d_transpose(x, flipped, bias, 1, plan.kernel - 1 - plan.padding)
 
 
 def instance_norm(x):

@@ -93,7 +93,8 @@ def parse_space(text: str, family: Family = RESNET) -> SearchSpace:
         )
     except ValueError:
         choices = ()
-    if len(choices) != family.stages or any(min(widths) < 1 for widths in choices):
+    # int() would read 32_24, meant as two widths, as 3224
+    if "_" in text or len(choices) != family.stages or any(min(widths) < 1 for widths in choices):
         raise SpecError(
             f"search space '{text}': expected one of {', '.join(NAMED_SPACES)}, "
             f"or {family.stages} lists of widths such as {'/'.join(['32,24,16'] * family.stages)}"

@@ -100,9 +100,13 @@ class GeneratorSpec:
         if self.block not in BLOCKS:
             raise SpecError(f"block (='{self.block}') must be one of {', '.join(BLOCKS)}")
         if not _positive(self.n_blocks) or self.n_blocks % len(self.shape.block_stages):
-            raise SpecError(f"n_blocks (={self.n_blocks}) must be a positive multiple of {len(self.shape.block_stages)}")
+            raise SpecError(
+                f"n_blocks (={self.n_blocks}) must be a positive multiple of {len(self.shape.block_stages)}"
+            )
         if not (_positive(self.in_channels) and _positive(self.out_channels)):
-            raise SpecError(f"in_channels (={self.in_channels}) and out_channels (={self.out_channels}) must be positive")
+            raise SpecError(
+                f"in_channels (={self.in_channels}) and out_channels (={self.out_channels}) must be positive"
+            )
         if not 0 <= self.dropout < 1:
             raise SpecError(f"dropout (={self.dropout}) must be at least 0 and less than 1")
 

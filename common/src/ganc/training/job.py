@@ -14,6 +14,7 @@ import numpy as np
 from ganc.data import TrainingSet, batches, save_picture, steps_per_epoch, strip, to_uint8
 from ganc.engines import Engine
 from ganc.errors import InterruptedRun, RunError
+from ganc.files.atomic import require_writable
 from ganc.files.checkpoint import Checkpoint, flatten_networks, read_checkpoint, write_checkpoint
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.plan import NetworkState
@@ -94,6 +95,7 @@ class TrainingJob:
         if not self.ranks.writes:
             yield from self._train(0 if self.restart else self._resume(), lambda: 0)
             return
+        require_writable(self.output)
         with self.run.opened(self.restart), noticed_signals() as signalled:
             yield from self._train(self._resume(), signalled)
 

@@ -43,17 +43,22 @@ class DataSettings:
 
     Attributes:
         direction: "AtoB" or "BtoA".
+        load_size: what pictures are resized to before the crop; None keeps the published 286 : 256.
         workers: threads that prepare batches ahead; 0 prepares them in line.
         cache_bytes: prepared pictures are kept in memory if the whole set fits this bound.
     """
 
     folder: Path
     direction: str = "AtoB"
-    load_size: tuple[int, int] = (286, 286)
+    load_size: tuple[int, int] | None = None
     crop_size: tuple[int, int] = (256, 256)
     shuffle: bool = True
     workers: int = 2
     cache_bytes: int = 2 << 30
+
+    def __post_init__(self):
+        if self.load_size is None:
+            object.__setattr__(self, "load_size", tuple(round(side * 286 / 256) for side in self.crop_size))
 
     @property
     def source_letter(self) -> str:

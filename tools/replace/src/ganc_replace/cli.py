@@ -36,9 +36,7 @@ def main(width, widths, block, n_blocks, dropout, discriminator_width, init_from
     from ganc.task import CYCLEGAN
     from ganc_replace.stage import Replacement, replace_job
 
-    spec = GeneratorSpec(
-        widths=widths or (width,) * RESNET.stages, block=block, n_blocks=n_blocks, dropout=dropout
-    )
+    spec = GeneratorSpec(widths=widths or (width,) * RESNET.stages, block=block, n_blocks=n_blocks, dropout=dropout)
     plan = Replacement(
         task=replace(CYCLEGAN, **weights),
         generator=spec,

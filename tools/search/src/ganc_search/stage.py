@@ -154,7 +154,9 @@ class SearchJob:
             found = sample(self.space, settings.budget, self.costs_of, settings.samples, settings.seed)
         part = shard(found, settings.part, settings.parts)
         if not part:
-            raise RunError(f"--shard {settings.part}/{settings.parts}: only {len(found)} sub-networks, use fewer shards")
+            raise RunError(
+                f"--shard {settings.part}/{settings.parts}: only {len(found)} sub-networks, use fewer shards"
+            )
         return part
 
     def _evaluation(self) -> Evaluation:

@@ -1,0 +1,92 @@
+# Needs Python (with venv) and make, nothing else: every target makes the environment that it runs in. Packages come
+# from whatever index pip is configured for, at the versions in constraints.txt.
+
+PYTHON ?= python3
+
+# cpu or gpu: which build of Paddle .venv holds. An environment made for a GPU stays one until told otherwise.
+PADDLE ?= $(if $(wildcard .venv/ready-gpu),gpu,cpu)
+
+# Test processes, one a core. Each holds a Paddle of about half a gigabyte, hence the ceiling.
+WORKERS ?= $(shell $(BIN)/python -c "from ganc.runtime import available_cores; print(min(8, available_cores()))")
+
+BIN := .venv/bin
+BIN26 := .venv-paddle26/bin
+READY := .venv/ready-$(PADDLE)
+READY26 := .venv-paddle26/ready
+
+# The GPU package's newest version on the index is that of constraints-paddle26.txt; it needs numpy < 2.
+CONSTRAINTS := $(if $(filter gpu,$(PADDLE)),constraints-paddle26.txt,constraints.txt)
+PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.toml)
+TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
+PIP := -m pip install -qq --disable-pip-version-check
+
+ifeq ($(filter cpu gpu,$(PADDLE)),)
+$(error PADDLE=$(PADDLE): expected cpu or gpu)
+endif
+
+# Packages that a user's PYTHONPATH brings in would count as installed.
+unexport PYTHONPATH PYTHONHOME
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-paddle26 check-tools lint bench clean
+
+help:
+	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
+	@echo "make demo           run the six stages on a synthetic set of pictures"
+	@echo "make test           run the tests"
+	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
+	@echo "make check-tools    run each tool in an environment without the other five"
+	@echo "make lint           check style and format"
+	@echo "make bench          print the tables of benchmarks/"
+	@echo "make clean          remove the environments and caches; out/ stays"
+	@echo
+	@echo "PYTHON=python3.12 chooses the interpreter, WORKERS=4 the number of test processes."
+
+# $(1) environment, $(2) constraints, $(3) extras of ganc-common. Without the mark $@ the environment is absent, of
+# another kind, or was interrupted while it was made: it is made anew. With it, pip brings it up to date.
+define install
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; ganc needs Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) scripts/check_python.py $(2)
+	@echo "$(1): installing ganc-common[$(3)] and the six tools with $(2)" >&2
+	@test -e $@ || $(PYTHON) -m venv --clear $(1)
+	@rm -f $@
+	@$(1)/bin/python $(PIP) -c $(2) setuptools
+	@$(1)/bin/python $(PIP) -c $(2) --no-build-isolation -e "./common[$(3)]" $(TOOLS) -e ".[dev]"
+	@touch $@
+endef
+
+setup: $(READY)
+
+$(READY): $(PROJECTS) $(CONSTRAINTS)
+	$(call install,.venv,$(CONSTRAINTS),$(PADDLE)$(COMMA)workflow)
+
+$(READY26): $(PROJECTS) constraints-paddle26.txt
+	$(call install,.venv-paddle26,constraints-paddle26.txt,cpu)
+
+COMMA := ,
+
+demo: setup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores 1 --snakefile workflow/Snakefile \
+		--configfile workflow/demo.yaml
+
+# A thread a process: the tests' networks are too small for more.
+test: setup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+test-paddle26: $(READY26)
+	@OMP_NUM_THREADS=1 $(BIN26)/python -m pytest -m paddle26
+
+check-tools: setup
+	@$(BIN)/python scripts/check_tools.py
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .snakemake build *.egg-info common/src/*.egg-info \
+		tools/*/src/*.egg-info
+	find common tools tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,83 @@
+"""Other forms of padding and convolution that give the same values and are faster in Paddle on a CPU.
+
+They are chosen when a layer is called, never stored: parameters and exported graphs stay plain, and a GPU runs the plain
+forms. `benchmarks/generator.py` measures what they bring.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from ganc.models.plan import Convolution
+from ganc.runtime import paddle
+
+functional = paddle.nn.functional
+
+# Beyond these sizes the plain operators are as fast: measured at 16 to 256 channels.
+LARGEST_PADDED_SIDE = 128
+LARGEST_POINTWISE_AREA = 1024
+
+_enabled = True
+
+
+@contextlib.contextmanager
+def plain_forms() -> Iterator[None]:
+    """Within the block run everything in its plain form (for benchmarks and tests)."""
+    global _enabled
+    before, _enabled = _enabled, False
+    try:
+        yield
+    finally:
+        _enabled = before
+
+
+def apply_here() -> bool:
+    """Whether the forms of this module are to be used: on a CPU, and not while a graph is traced for export."""
+    return _enabled and paddle.in_dynamic_mode() and paddle.get_device() == "cpu"
+
+
+def reflect(x, margin: int):
+    """Pad (n, c, h, w) by reflection on all sides.
+
+    On a CPU Paddle's operator walks over single numbers; two products with matrices of zeros and ones move the same
+    numbers many times faster where the picture is small.
+    """
+    height, width = x.shape[2:]
+    if not apply_here() or max(height, width) > LARGEST_PADDED_SIDE:
+        return functional.pad(x, [margin] * 4, mode="reflect")
+    rows, columns = _reflection(height, margin), _reflection(width, margin)
+    return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)
+
+
+@lru_cache(maxsize=64)
+def _reflection(size: int, margin: int):
+    """The matrix (size + 2 margin, size) whose product continues a column of numbers by reflection."""
+    places = np.pad(np.arange(size), margin, mode="reflect")
+    return paddle.to_tensor(np.eye(size, dtype=np.float32)[places])
+
+
+def prefers_matrix_product(plan: Convolution, x) -> bool:
+    """Whether a 1x1 convolution over a small picture is better one product over the batch than one a picture."""
+    return plan.kernel == 1 and x.shape[2] * x.shape[3] <= LARGEST_POINTWISE_AREA and apply_here()
+
+
+def pointwise(x, weight, bias):
+    """A 1x1 convolution as a matrix product; weight (out, in, 1, 1), bias (out,) or None."""
+    count, channels, height, width = x.shape
+    product = paddle.matmul(weight.reshape([-1, channels]), x.reshape([count, channels, height * width]))
+    out = product.reshape([count, -1, height, width])
+    return out if bias is None else out + bias.reshape([1, -1, 1, 1])
+
+
+def prefers_transposed(plan: Convolution) -> bool:
+    """Whether a convolution's input is so large for so few outputs that unfolding it takes most of the time."""
+    wasteful = plan.kernel >= 5 and plan.out_channels * 4 <= plan.in_channels and plan.stride == 1
+    return wasteful and apply_here()
+
+
+def transposed(x, weight, bias, plan: Convolution):
+    """A convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1."""
+    flipped = paddle.flip(weight, axis=[2, 3]).transpose([1, 0, 2, 3])
+    return functional.conv2d_transpose(x, flipped, bias, 1, plan.kernel - 1 - plan.padding)

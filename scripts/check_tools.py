@@ -1,0 +1,122 @@
+"""Check that each of the six tools stands alone: in an environment that holds it, ganc-common and what they require.
+
+Run by `make check-tools` with the Python of an environment that has setuptools. In each environment the other five
+tools must be absent, `pip check` content, `--help` and one tiny run good. The runs make a pipeline: a stage reads the
+files that the stages before wrote from their own environments.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD_LEFTOVERS = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+TRAINING = "--data set --load-size 36 --crop-size 32 --batch-size 2 --max-steps 2 --discriminator-width 8"
+STAGES = {
+    "replace": f"{TRAINING} --width 8 --n-blocks 3 -o replace.safetensors",
+    "distill": f"{TRAINING} --teacher replace.safetensors --width 8 -o distill.safetensors",
+    "supernet": f"{TRAINING} --teacher replace.safetensors --student distill.safetensors"
+    " --space 8,4/8,4/8/8/8/8/8/8 -o supernet.safetensors",
+    "search": "--data set --supernet supernet.safetensors -o search.h5",
+    "finetune": f"{TRAINING} --teacher replace.safetensors --supernet supernet.safetensors --results search.h5"
+    " -o finetune.safetensors",
+    "export": "--checkpoint finetune.safetensors -o exported",
+}
+DEMO_SET = "from ganc.data.demo import write_demo_set; write_demo_set('set', train=4, test=4, size=36)"
+FIND_MODULES = (
+    "import importlib.util, sys; found = [name for name in sys.argv[1:] if importlib.util.find_spec(name)];"
+    "found and sys.exit('importable: ' + ' '.join(found))"
+)
+
+
+class CheckError(Exception):
+    """A command failed; the text is the command with what it printed."""
+
+
+def run(*arguments: str | Path, folder: Path) -> str:
+    """Run a command in a folder, without the caller's PYTHONPATH, and return its standard output.
+
+    Raises:
+        CheckError: its exit status is not 0.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    command = [str(argument) for argument in arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise CheckError(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}exit status {done.returncode}")
+    return done.stdout
+
+
+def build_wheels(work: Path) -> dict[str, Path]:
+    """Build the wheels of common and the six tools; return them by the names of their folders.
+
+    They are built from copies: setuptools leaves a build folder beside the sources, and takes files from an older one.
+    """
+    sources = {"common": ROOT / "common"} | {name: ROOT / "tools" / name for name in STAGES}
+    wheels = {}
+    for name, source in sources.items():
+        if not (source / "pyproject.toml").is_file():
+            raise CheckError(f"{source}: not a distribution, pyproject.toml is missing")
+        copy = shutil.copytree(source, work / "sources" / name, ignore=BUILD_LEFTOVERS)
+        pip = (sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation")
+        run(*pip, "-w", work / "wheels" / name, copy, folder=work)
+        (wheels[name],) = (work / "wheels" / name).glob("*.whl")
+    return wheels
+
+
+def check_tool(name: str, wheels: Mapping[str, Path], environment: Path, folder: Path) -> None:
+    """Install one tool into a new environment, look at what is there, and run it in `folder`.
+
+    Raises:
+        CheckError: something failed.
+    """
+    run(sys.executable, "-m", "venv", environment, folder=folder)
+    python, command = environment / "bin" / "python", environment / "bin" / f"ganc-{name}"
+    pip = (python, "-m", "pip", "--disable-pip-version-check")
+    constraints = ROOT / "constraints.txt"
+    run(*pip, "install", "-qq", "-c", constraints, wheels["common"], f"{wheels[name]}[cpu]", folder=folder)
+    run(*pip, "check", folder=folder)
+    run(python, "-c", FIND_MODULES, *(f"ganc_{other}" for other in STAGES if other != name), folder=folder)
+    if not run(command, "--help", folder=folder).startswith("Usage: "):
+        raise CheckError(f"{command.name} --help: printed no usage")
+    run(command, *STAGES[name].split(), folder=folder)
+
+
+def check_all(work: Path) -> int:
+    """Check the tools one after the other, with a line each; return how many failed."""
+    wheels = build_wheels(work)
+    folder = work / "files"
+    folder.mkdir()
+    run(sys.executable, "-c", DEMO_SET, folder=folder)
+    failures = 0
+    for name in STAGES:
+        start = time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory(dir=work) as environment:
+                check_tool(name, wheels, Path(environment), folder)
+            result = "stands alone, --help and a run are good"
+        except CheckError as error:
+            failures += 1
+            result = f"FAILED\n{error}"
+        print(f"ganc-{name:9}{result} ({time.monotonic() - start:.0f} s)", flush=True)
+    return failures
+
+
+def main() -> None:
+    """Exit with 1 if a tool does not stand alone."""
+    with tempfile.TemporaryDirectory(prefix="ganc-check-tools-") as work:
+        try:
+            failures = check_all(Path(work))
+        except CheckError as error:
+            sys.exit(str(error))
+    if failures:
+        sys.exit(f"{failures} of {len(STAGES)} tools failed")
+
+
+if __name__ == "__main__":
+    main()

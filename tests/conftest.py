@@ -1,0 +1,59 @@
+"""Fixtures that every test may use. Everything they make lies in the session's temporary folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+from support import SIZE, make_checkpoint
+
+from ganc.data import write_demo_set
+from ganc.files.checkpoint import write_checkpoint
+from ganc.runtime import available_cores, configure_environment
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set Paddle up before any test imports it, with the cores shared among pytest-xdist's workers."""
+    processes = os.environ.get("PYTEST_XDIST_WORKER_COUNT") or getattr(config.option, "numprocesses", None) or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // int(processes))))
+    configure_environment()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that GANC_CACHE names for this session: nothing touches the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANC_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo set of 32x32: 6 training and 4 test pictures a domain, with lists. Read it only."""
+    folder = tmp_path_factory.mktemp("data") / "tiny"
+    write_demo_set(folder, train=6, test=4, size=SIZE, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained checkpoint as ganc-replace makes it: width 8, 3 mobile blocks, both directions. Read it only."""
+    return _written(tmp_path_factory, "replace", 1)
+
+
+@pytest.fixture(scope="session")
+def student_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained checkpoint as ganc-distill makes it, of width 8. Read it only."""
+    return _written(tmp_path_factory, "distill", 2)
+
+
+@pytest.fixture(scope="session")
+def supernet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained checkpoint as ganc-supernet makes it, for the space 8,4/8,4/…. Read it only."""
+    return _written(tmp_path_factory, "supernet", 3)
+
+
+def _written(factory: pytest.TempPathFactory, stage: str, seed: int) -> Path:
+    path = factory.mktemp("checkpoints") / f"{stage}.safetensors"
+    write_checkpoint(path, make_checkpoint(stage, seed=seed))
+    return path

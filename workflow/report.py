@@ -1,0 +1,103 @@
+"""The pipeline's last step: the table of what each stage made, a strip of pictures, and a check that it works.
+
+    python workflow/report.py --data out/demo/data --stats out/demo/real_B.npz \
+        --models out/demo/replace.safetensors … out/demo/dist --strip strip.png --table report.md
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from ganc.comparison import Comparison, compare
+from ganc.data import EvaluationSet, save_picture, strip, to_uint8
+from ganc.engines.loading import Model, open_model
+from ganc.errors import GancError
+from ganc.files.atomic import replacing
+from ganc.files.selection import format_count
+from ganc.metrics.evaluation import evaluation_pictures
+
+ROLES = ("mobile", "student", "chosen sub-network", "exported")
+STRIP_ROWS = 3
+
+
+def main() -> None:
+    arguments = _arguments()
+    try:
+        models = [open_model(path) for path in arguments.models]
+        rows = compare(models, _wanted(arguments, models[0]))
+        _write_strip(models, arguments)
+        table = _table(rows)
+        with replacing(arguments.table) as temporary:
+            temporary.write_text(table + "\n")
+    except GancError as error:
+        sys.exit(f"Error: {error}")
+    print(table)
+    print(f"pictures: {arguments.strip}")
+    if arguments.require_ratio:
+        _check(rows, arguments.require_ratio)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--stats", type=Path, required=True)
+    parser.add_argument("--models", type=Path, nargs=len(ROLES), required=True, metavar="MODEL", help=", ".join(ROLES))
+    parser.add_argument("--strip", type=Path, required=True, help="the picture to write")
+    parser.add_argument("--table", type=Path, required=True, help="the table to write")
+    parser.add_argument("--require-ratio", type=float, help="fail if exported / untouched metric is larger")
+    return parser.parse_args()
+
+
+def _wanted(arguments: argparse.Namespace, model: Model) -> Comparison:
+    return Comparison(
+        folder=arguments.data,
+        size=model.image_size,
+        statistics=arguments.stats,
+        untouched=True,
+        original=True,
+        timed=True,
+    )
+
+
+def _table(rows: list[dict]) -> str:
+    names = ["untouched pictures", "original", *ROLES]
+    shown = [
+        {
+            "": name,
+            "MACs": row["macs"] and format_count(row["macs"]),
+            "parameters": row["params"] and format_count(row["params"]),
+            "bytes": row["bytes"] and f"{row['bytes']:,}",
+            "ms an image": row["milliseconds"] and f"{row['milliseconds']:.1f}",
+            row["metric"]: row["value"] and f"{row['value']:.2f}",
+        }
+        for name, row in zip(names, rows, strict=True)
+    ]
+    align = ["left"] + ["right"] * 5
+    return tabulate(shown, headers="keys", tablefmt="github", missingval="-", disable_numparse=True, colalign=align)
+
+
+def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
+    """Show some test pictures, evenly spread, and what the networks make of them, two pictures a row."""
+    pictures, _ = evaluation_pictures(arguments.data, models[0].direction[0])
+    shown = EvaluationSet(pictures, models[0].image_size)
+    inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
+    teacher, student, _, exported = (model.engine(inputs) for model in models)
+    samples = list(zip(*(to_uint8(images) for images in (inputs, teacher, student, exported)), strict=True))
+    rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
+    save_picture(arguments.strip, strip(rows, ["input", "mobile", "student", "exported"] * 2))
+
+
+def _check(rows: list[dict], ratio: float) -> None:
+    untouched, exported = rows[0]["value"], rows[-1]["value"]
+    found = exported / untouched
+    verdict = f"exported / untouched: {exported:.2f} / {untouched:.2f} = {found:.2f}, at most {ratio} is required"
+    if not found <= ratio:
+        sys.exit(f"Error: {verdict}: the translation is not good enough")
+    print(f"check passed: {verdict}")
+
+
+if __name__ == "__main__":
+    main()
