@@ -1,4 +1,4 @@
-"""The errors that ganc's libraries raise. Each message is one line: which file or value, what was expected, what to do."""
+"""The errors that ganc's libraries raise. A message is one line: which file or value, what was expected, what to do."""
 
 
 class GancError(Exception):
@@ -37,7 +37,7 @@ class MissingDependencyError(GancError):
     """An optional library is not installed; the message names the extra that brings it."""
 
 
-class InterruptedRun(GancError):
+class InterruptedRun(GancError):  # noqa: N818 - it is no error of anybody's
     """A signal stopped a run after its state was saved.
 
     Attributes:

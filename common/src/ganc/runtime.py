@@ -39,7 +39,6 @@ def load_paddle() -> ModuleType:
         # Paddle greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            import paddle
     elif not _set_up:
         warnings.warn("Paddle was imported before ganc.runtime: its threads and CPU paths are not set", stacklevel=3)
     _set_up = True

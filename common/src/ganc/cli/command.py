@@ -12,7 +12,7 @@ CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_con
 
 
 class Command(click.Command):
-    """A Click command that exits with 1 on a file or run that failed, 2 on wrong usage, 130 and 143 when interrupted."""
+    """A Click command that exits with 1 if a file or run failed, 2 on wrong usage, 130 or 143 when interrupted."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.options import FILE, FOLDER, POSITIVE, device_option, json_option
+from ganc.cli.options import FILE, FOLDER, device_option, json_option
 from ganc.cli.tables import show, show_json
 from ganc.cli.types import SIZE, WIDTHS
 

@@ -1,7 +1,7 @@
 """Other forms of padding and convolution that give the same values and are faster in Paddle on a CPU.
 
-They are chosen when a layer is called, never stored: parameters and exported graphs stay plain, and a GPU runs the plain
-forms. `benchmarks/generator.py` measures what they bring.
+They are chosen when a layer is called, never stored: parameters and exported graphs stay plain, and a GPU runs the
+plain forms. `benchmarks/generator.py` measures what they bring.
 """
 
 import contextlib

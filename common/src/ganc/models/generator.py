@@ -1,9 +1,9 @@
 """The elastic generator: one class for the original, the teacher, the supernet and every compressed form."""
 
+from ganc.errors import SpecError
 from ganc.models.layers import ElasticConvolution, Network, functional, instance_norm
 from ganc.models.plan import Convolution
 from ganc.models.spec import GeneratorSpec, Widths, format_widths
-from ganc.errors import SpecError
 from ganc.runtime import paddle
 
 

@@ -19,10 +19,10 @@ from ganc.files.checkpoint import Checkpoint, flatten_networks, read_checkpoint,
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.plan import NetworkState
 from ganc.runtime import paddle
+from ganc.signals import noticed_signals
 from ganc.training.ranks import Ranks
 from ganc.training.run import RunDirectory
 from ganc.training.settings import Schedule
-from ganc.signals import noticed_signals
 from ganc.training.step import TrainingStep
 
 SAVE_SECONDS = 60.0
