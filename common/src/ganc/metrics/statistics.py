@@ -7,7 +7,6 @@ exchanged; a third array, `ganc`, holds JSON that says which feature set they we
 import hashlib
 import io
 import json
-import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -166,7 +165,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in ("mu", "sigma", "ganc") if name in archive.files}
     except (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise _unreadable(path, error) from error
-    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, MemoryError, SyntaxError, TypeError) as error:
+    except (zipfile.BadZipFile, zlib.error, MemoryError, SyntaxError, TypeError) as error:
         raise _unreadable(path, error) from error
 
 
