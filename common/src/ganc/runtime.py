@@ -6,6 +6,7 @@ module itself is cheap.
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import io
 import os
 import sys
@@ -39,6 +40,7 @@ def load_paddle() -> ModuleType:
         # Paddle greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
+            import paddle  # noqa: F401 - it is returned from sys.modules
     elif not _set_up:
         warnings.warn("Paddle was imported before ganc.runtime: its threads and CPU paths are not set", stacklevel=3)
     _set_up = True
@@ -104,8 +106,8 @@ def select_device(device: str) -> str:
     gpus = paddle.device.cuda.device_count() if paddle.device.is_compiled_with_cuda() else 0
     if device == "auto":
         device = "gpu" if gpus else "cpu"
-    name, _, number = device.partition(":")
-    if name not in ("cpu", "gpu") or (number and not number.isdigit()):
+    name, colon, number = device.partition(":")
+    if device != "cpu" and (name != "gpu" or (colon and not number.isdigit())):
         raise RunError(f"device '{device}': expected auto, cpu, gpu or gpu:N")
     if name == "gpu" and not gpus:
         raise RunError("device 'gpu': Paddle finds no GPU here; use --device cpu, or install ganc-common[gpu]")

@@ -38,6 +38,8 @@ def translate_files(engine: Engine, source: Path, output: Path, size: tuple[int,
         raise DataError(f"{source}: no such picture or folder")
     if output.is_dir():
         output = output / f"{source.stem}.png"
+    if output.exists() and output.samefile(source):
+        raise DataError(f"{output}: is the picture to translate itself; write to another file")
     _translate_file(engine, source, output, size)
     return 1
 
@@ -48,6 +50,8 @@ def _translate_folder(engine: Engine, folder: Path, output: Path, size: tuple[in
         raise DataError(f"{folder}: holds no pictures ({', '.join(IMAGE_SUFFIXES)})")
     if output.is_file():
         raise DataError(f"{output}: is a file, but the pictures of a folder go into a folder")
+    if output.exists() and output.samefile(folder):
+        raise DataError(f"{output}: holds the pictures to translate; write to another folder")
     names = [file.stem for file in files]
     failed = []
     for file in files:

@@ -1,15 +1,22 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from ganc.cli.tables import checkpoint_row, settings_line, show, size_text
 
 
-def run_training(name: str, job, schedule, data, run) -> None:
-    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished."""
+def run_training(name: str, job, schedule, data, run, inputs: Sequence[Path | None] = ()) -> None:
+    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished.
+
+    `inputs` are the files that the job was made from; the output must not be one of them.
+    """
+    for path in inputs:
+        if path is not None and run.output.exists() and run.output.samefile(path):
+            raise click.UsageError(f"-o {run.output} would overwrite {path}, which this command reads")
     from ganc.files.checkpoint import read_checkpoint
 
     settings_line(

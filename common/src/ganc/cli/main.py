@@ -11,7 +11,17 @@ from ganc.cli.toolbox_models import evaluate, stats, translate
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ganc")
 def main():
-    """Compress image-translation GANs: the toolbox around ganc-replace, -distill, -supernet, -search, -finetune, -export.
+    """Tools around the six stages that make an image-translation GAN small and fast.
+
+    The stages are commands of their own, in this order:
+
+    \b
+    ganc-replace   trains the generator that is then compressed, the teacher
+    ganc-distill   makes a thinner student of it
+    ganc-supernet  trains all sub-networks of the student
+    ganc-search    measures the sub-networks
+    ganc-finetune  trains the chosen one alone
+    ganc-export    writes it for use
 
     \b
     ganc data demo pictures

@@ -43,11 +43,13 @@ data_options = grouped(
     _data_settings,
     click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB."),
     click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way to translate."),
-    click.option("--load-size", type=SIZE, help="Resize to N or WxH before the crop.  [default: crop * 286 / 256]"),
-    click.option("--crop-size", type=SIZE, default="256", help="Random crop, N or WxH; evaluation resizes to it."),
-    click.option("--shuffle/--in-order", default=True, help="Source pictures in random order or as listed."),
-    click.option("--workers", type=NOT_NEGATIVE, default=2, help="Threads that prepare pictures; 0: in line."),
-    click.option("--cache-memory", type=NOT_NEGATIVE, default=2048, help="MiB of pictures to keep, if all fit."),
+    click.option("--load-size", type=SIZE, show_default="crop size * 286 / 256", help="Resize to N or WxH, then crop."),
+    click.option("--crop-size", type=SIZE, default="256", help="Crop at random to N or WxH; evaluation resizes to it."),
+    click.option("--shuffle/--in-order", default=True, help="Source pictures in random order, or as listed."),
+    click.option("--workers", type=NOT_NEGATIVE, default=2, help="Threads that prepare pictures ahead; 0: none."),
+    click.option(
+        "--cache-memory", type=NOT_NEGATIVE, default=2048, help="MiB to keep pictures in, if all of them fit."
+    ),
 )
 
 
@@ -57,10 +59,12 @@ def schedule_options(epochs: int, decay_epochs: int) -> Callable:
         "schedule",
         Schedule,
         click.option("--epochs", type=NOT_NEGATIVE, default=epochs, help="Epochs at the full learning rate."),
-        click.option("--decay-epochs", type=NOT_NEGATIVE, default=decay_epochs, help="Epochs of falling to 0."),
-        click.option("--max-steps", type=POSITIVE, help="Stop after so many steps; the schedule stays."),
-        click.option("--batch-size", type=POSITIVE, default=1, help="Pictures a step."),
-        click.option("--lr", "learning_rate", type=click.FloatRange(0, 1, min_open=True), default=2e-4, help="Rate."),
+        click.option("--decay-epochs", type=NOT_NEGATIVE, default=decay_epochs, help="Further epochs; it falls to 0."),
+        click.option("--max-steps", type=POSITIVE, help="End after so many steps; the schedule stays as it is."),
+        click.option("--batch-size", type=POSITIVE, default=1, help="Pictures of each domain a step."),
+        click.option(
+            "--lr", "learning_rate", type=click.FloatRange(0, 1, min_open=True), default=2e-4, help="Learning rate."
+        ),
     )
 
 
@@ -68,23 +72,25 @@ run_options = grouped(
     "run",
     RunSettings,
     click.option("-o", "--output", type=FILE, required=True, help="The checkpoint to write."),
-    click.option("--run-dir", type=FOLDER, help="State, log and samples.  [default: OUTPUT.run]"),
+    click.option("--run-dir", type=FOLDER, show_default="OUTPUT.run", help="Folder of state, log and samples."),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every random draw."),
-    click.option("--device", default="auto", help="auto, cpu, gpu or gpu:N."),
-    click.option("--amp", is_flag=True, help="Mixed precision, on a GPU."),
-    click.option("--eval-every", type=NOT_NEGATIVE, default=20, help="Epochs between evaluations; 0: at the end."),
-    click.option("--stats", "statistics", type=FILE, help="Target statistics.  [default: computed from --data]"),
+    click.option("--device", default="auto", help="auto (a GPU if there is one), cpu, gpu or gpu:N."),
+    click.option("--amp", is_flag=True, help="Compute in mixed precision; needs a GPU."),
+    click.option("--eval-every", type=NOT_NEGATIVE, default=20, help="Epochs between evaluations; 0: one at the end."),
+    click.option(
+        "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
+    ),
     click.option("--feature-set", help="Feature set of a --stats file that does not name its own."),
-    click.option("--restart", is_flag=True, help="Start over, also with other settings."),
+    click.option("--restart", is_flag=True, help="Start over instead of going on; needed for other settings."),
 )
 
 distillation_options = grouped(
     "settings",
     DistillationSettings,
-    click.option("--gan-weight", type=WEIGHT, help="Weight of the GAN loss.  [default: the teacher's task]"),
-    click.option("--reconstruction-weight", type=WEIGHT, help="Weight of the L1 loss.  [default: the task's]"),
-    click.option("--feature-weight", type=WEIGHT, help="Weight of feature distillation.  [default: the task's]"),
-    click.option("--discriminator-width", type=POSITIVE, default=64, help="Width of a discriminator made anew."),
+    click.option("--gan-weight", type=WEIGHT, show_default="the input's", help="Weight of the GAN loss."),
+    click.option("--reconstruction-weight", type=WEIGHT, show_default="the input's", help="Weight of the L1 loss."),
+    click.option("--feature-weight", type=WEIGHT, show_default="the input's", help="Weight of feature distillation."),
+    click.option("--discriminator-width", type=POSITIVE, default=64, help="Of a discriminator that no input brings."),
 )
 
 
@@ -102,10 +108,10 @@ _latency_budget = click.option("--max-latency", type=click.FloatRange(min=0), he
 
 selection_parts = (
     click.option("--config", "widths", type=WIDTHS, help="The sub-network's widths, such as 16_16_32_16_32_32_16_16."),
-    click.option("--results", help="Search results to select from; - reads standard input."),
+    click.option("--results", help="Or results of ganc-search to select from; - is standard input."),
     *_cost_budgets,
     _latency_budget,
-    click.option("--rank", type=POSITIVE, default=1, help="Take the N-th best by the metric."),
+    click.option("--rank", type=POSITIVE, default=1, help="Of --results, take the N-th best by the metric."),
 )
 selection_options = grouped("selection", _selection, *selection_parts)
 
@@ -122,5 +128,5 @@ def measured_budget_options(function: Callable) -> Callable:
     return budget_options(_latency_budget(function))
 
 
-device_option = click.option("--device", default="auto", help="auto, cpu, gpu or gpu:N.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+device_option = click.option("--device", default="auto", help="auto (a GPU if there is one), cpu, gpu or gpu:N.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

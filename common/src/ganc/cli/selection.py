@@ -1,10 +1,20 @@
 """Choosing one sub-network on the command line: named, or selected from search results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from ganc.models.spec import Widths
+
+if TYPE_CHECKING:
+    from ganc.files.checkpoint import Checkpoint
+
+
+def has_bounds(values: Mapping) -> bool:
+    """Whether any of the options was given that only mean something with --results."""
+    return any(values[name] is not None for name in ("max_macs", "max_params", "max_latency")) or values["rank"] != 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,25 +31,32 @@ class Selection:
     def __post_init__(self):
         if (self.widths is None) == (self.results is None):
             raise click.UsageError("name a sub-network with --config, or select one with --results (one of the two)")
+        if self.widths is not None and has_bounds(vars(self)):
+            raise click.UsageError("--max-… and --rank select from --results; --config names the sub-network itself")
 
-    def choose(self, supernet_digest: str) -> Widths:
+    def choose(self, supernet: "Checkpoint") -> Widths:
         """Return the widths.
 
         Raises:
             FileFormatError: the results cannot be read, or belong to another supernet.
             SelectionError: nothing satisfies the bounds.
+            SpecError: the named sub-network is none that the supernet was trained for.
         """
         if self.widths is not None:
+            if "space" in supernet.training:
+                from ganc.models.space import parse_space
+
+                parse_space(supernet.training["space"], supernet.generator.spec.shape).require(self.widths)
             return self.widths
         from ganc.errors import FileFormatError
         from ganc.files.results import read_results
         from ganc.files.selection import select
 
         results = read_results(click.get_binary_stream("stdin") if self.results == "-" else self.results)
-        if results.identity.supernet_digest != supernet_digest:
+        if results.identity.supernet_digest != supernet.digest:
             raise FileFormatError(
                 f"{results.source}: is a search of another supernet ({results.identity.supernet_digest[:16]}, "
-                f"this one is {supernet_digest[:16]}); search this one, or name the sub-network with --config"
+                f"this one is {supernet.digest[:16]}); search this one, or name the sub-network with --config"
             )
         bounds = {"max_macs": self.max_macs, "max_params": self.max_params, "max_latency": self.max_latency}
         return select(results, **bounds, rank=self.rank)[0].widths

@@ -12,7 +12,11 @@ from ganc.cli.types import SIZE
 
 @click.group()
 def data():
-    """Make a demo set, check a folder of pictures, set pictures aside for the search."""
+    """Make, check and split folders of pictures.
+
+    \b
+    ganc data check horse2zebra
+    """
 
 
 @command("demo")
@@ -22,7 +26,9 @@ def data():
 @click.option("--size", type=SIZE, default="64", help="Picture size, N or WxH.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every picture.")
 def demo(folder: Path, train: int, test: int, size, seed: int):
-    """Draw a synthetic set: plain-coated animals (A) and striped ones (B) on meadows.
+    """Draw pictures to try ganc on.
+
+    FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows.
 
     \b
     ganc data demo pictures
@@ -36,7 +42,9 @@ def demo(folder: Path, train: int, test: int, size, seed: int):
 @click.argument("folder", type=FOLDER)
 @click.option("--minimum", type=SIZE, default="1", help="Report pictures smaller than N or WxH.")
 def check(folder: Path, minimum):
-    """Report every missing, unreadable or undersized picture of a folder at once.
+    """Find everything that is wrong with a folder of pictures.
+
+    Reports missing, unreadable, undersized and repeated pictures, and those that are both trained and tested on.
 
     \b
     ganc data check horse2zebra --minimum 256
@@ -56,9 +64,11 @@ def check(folder: Path, minimum):
 @click.argument("folder", type=FOLDER)
 @click.option("--search", "count", type=POSITIVE, required=True, help="Pictures to set aside for the search.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="A", help="The domain to take them from.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Which ones.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of the choice.")
 def split(folder: Path, count: int, domain: str, seed: int):
-    """Set training pictures aside for the search: writes searchA.txt and takes them out of trainA.txt.
+    """Set training pictures aside for the search.
+
+    Writes searchA.txt and takes those pictures out of trainA.txt.
 
     \b
     ganc data split horse2zebra --search 120

@@ -14,7 +14,9 @@ from ganc.cli.types import SIZE, WIDTHS
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def inspect(file: Path, as_json: bool):
-    """Say what a ganc file is: a checkpoint, search results, statistics, a run's state, an exported folder.
+    """Say what a file of ganc is and what is in it.
+
+    FILE is a checkpoint, search results, statistics, a run's state, or an exported folder.
 
     \b
     ganc inspect supernet.safetensors
@@ -39,13 +41,16 @@ def _flat(value, prefix: str = ""):
 
 
 @command()
-@click.option("--widths", type=WIDTHS, required=True, help="Base widths such as 16_16_32_16_32_32_16_16, or 64.")
-@click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="Kind of residual block.")
+@click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
+@click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
 @click.option("--n-blocks", type=POSITIVE, default=9, help="Residual blocks, a multiple of 3.")
 @click.option("--image-size", type=SIZE, default="256", help="Picture size, N or WxH.")
 @json_option
 def profile(widths, block: str, n_blocks: int, image_size, as_json: bool):
-    """Count what a generator costs: MACs as published tables count them, MACs a device computes, parameters.
+    """Count what a generator costs.
+
+    MACs (multiply-accumulates) of one picture as published tables count them, those that a device computes, and
+    parameters.
 
     \b
     ganc profile --widths 64 --block resnet
@@ -75,12 +80,14 @@ def profile(widths, block: str, n_blocks: int, image_size, as_json: bool):
 @command()
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
 @measured_budget_options
-@click.option("--max-metric", type=float, help="At most this metric.")
+@click.option("--max-metric", type=float, help="At most this value of the metric.")
 @click.option("--pareto", is_flag=True, help="Only what no other beats in both metric and MACs.")
-@click.option("--top", type=POSITIVE, help="Only the best so many.  [default: 10, or all with --pareto or --json]")
+@click.option("--top", type=POSITIVE, show_default="10, or all with --pareto or --json", help="Only the best so many.")
 @json_option
 def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds):
-    """List the sub-networks of search results that satisfy all bounds, the best first; - reads standard input.
+    """List the best sub-networks of search results.
+
+    Those that satisfy all bounds, lowest metric first. RESULTS is a file of ganc-search; - is standard input.
 
     \b
     ganc select search.h5 --max-macs 2.7G --top 3
@@ -111,4 +118,5 @@ def merge(results: tuple[Path, ...], output: str):
 
     merged = merge_results([read_results(path) for path in results])
     write_results(click.get_binary_stream("stdout") if output == "-" else Path(output), merged)
-    click.echo(f"{len(merged)} sub-networks of {len(results)} files in {output}", err=True)
+    files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
+    click.echo(f"{len(merged)} sub-networks of {files} in {'standard output' if output == '-' else output}", err=True)

@@ -9,18 +9,22 @@ from ganc.cli.options import FILE, FOLDER, device_option, json_option
 from ganc.cli.tables import show, show_json
 from ganc.cli.types import SIZE, WIDTHS
 
-direction_option = click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="[default: the model's own]")
+direction_option = click.option(
+    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
+)
 
 
 @command()
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
-@click.option("--size", type=SIZE, default="256", help="Resize pictures to N or WxH, as the generator makes them.")
-@click.option("--feature-set", help="Which features.  [default: untrained-conv3-v1]")
+@click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
+@click.option("--feature-set", show_default="untrained-conv3-v1", help="Which features.")
 @click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
 @device_option
 def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
-    """Write the statistics of a domain's train and test pictures, which translations are compared with.
+    """Write the statistics that translations are compared with.
+
+    Mean and covariance of the features of a domain's train and test pictures.
 
     \b
     ganc stats --data horse2zebra --domain B -o real_B.npz
@@ -45,21 +49,26 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 
 @command()
 @click.argument("models", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with the pictures to translate.")
+@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB.")
 @direction_option
-@click.option("--config", "widths", type=WIDTHS, help="Evaluate this sub-network of the checkpoints.")
-@click.option("--size", type=SIZE, help="Picture size, N or WxH.  [default: the model's own]")
-@click.option("--stats", "statistics", type=FILE, help="Target statistics.  [default: computed from --data]")
+@click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
+@click.option("--size", type=SIZE, show_default="the first model's own", help="Picture size, N or WxH.")
+@click.option(
+    "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
+)
 @click.option("--feature-set", help="Feature set of a --stats file that does not name its own.")
 @click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
-@click.option("--original", is_flag=True, help="Add the published original's costs and time (untrained).")
+@click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
 @device_option
 @json_option
 def evaluate(
     models, folder, direction, widths, size, statistics, feature_set, untouched, original, timed, device, as_json
 ):
-    """Measure generators, checkpoints or exported folders, on the test pictures of the source domain.
+    """Compare generators: costs, size, time and metric.
+
+    MODELS are checkpoints or exported folders. They translate the source domain's test pictures; a lower metric is
+    better.
 
     \b
     ganc evaluate replace.safetensors finetune.safetensors dist/ --data horse2zebra --time
@@ -107,11 +116,13 @@ def _readable(row: dict) -> dict:
 @click.argument("pictures", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A picture, or a folder.")
 @direction_option
-@click.option("--config", "widths", type=WIDTHS, help="Use this sub-network of the checkpoint.")
-@click.option("--size", type=SIZE, help="Resize pictures to N or WxH first.  [default: as they are]")
+@click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
+@click.option("--size", type=SIZE, show_default="as they are", help="Resize pictures to N or WxH first.")
 @device_option
 def translate(model: Path, pictures: Path, output: Path, direction, widths, size, device: str):
-    """Translate a picture or a folder of pictures with a checkpoint or an exported model.
+    """Translate a picture or a folder of pictures.
+
+    MODEL is a checkpoint or an exported folder.
 
     \b
     ganc translate finetune.safetensors horse.jpg -o zebra.png

@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise WriteError(f"{path}: cannot be written ({_reason(error)})") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def require_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise WriteError(f"{path}: cannot be written ({_reason(error)})") from error
 
 
 @contextlib.contextmanager
@@ -79,10 +79,16 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         else:
             os.rename(temporary, path)
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise WriteError(f"{path}: cannot be written ({_reason(error)})") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):  # which of them depends on where in the path it stands
+        return "a part of its path is a file, not a folder"
+    return error.strerror or str(error)
 
 
 def _umask() -> int:

@@ -1,7 +1,7 @@
 """Checkpoints: what a stage hands to the next, in one safetensors file. `docs/formats.md` specifies it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -63,6 +63,8 @@ class Checkpoint:
     def facing(self, direction: str, path: Path) -> "Checkpoint":
         """Return the checkpoint as one of `direction`: the reverse networks take the forward ones' places.
 
+        The digest stays that of the file; the metric, which is the forward generator's, goes.
+
         Raises:
             FileFormatError: it has no networks of that direction; `path` is named.
         """
@@ -73,15 +75,11 @@ class Checkpoint:
                 f"{path}: holds a generator for {self.direction} only, expected one for {direction}; "
                 f"use --direction {self.direction}, or the checkpoint of ganc-replace, which has both"
             )
-        turned = {_reversed_name(name): state for name, state in self.networks.items() if name != ADAPTORS}
-        return Checkpoint(
-            stage=self.stage,
-            task=self.task,
-            direction=direction,
-            networks=turned,
-            training=self.training,
-            sources=self.sources,
-        )
+        networks = {_reversed_name(name): state for name, state in self.networks.items() if name != ADAPTORS}
+        training = {name: fact for name, fact in self.training.items() if name != "metric"}  # of the forward generator
+        turned = replace(self, direction=direction, networks=networks, training=training)
+        turned.__dict__["digest"] = self.digest  # it still stands for what the file holds
+        return turned
 
 
 def _reversed_name(name: str) -> str:

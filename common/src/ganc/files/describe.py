@@ -7,12 +7,10 @@ from pathlib import Path
 from ganc.errors import FileFormatError
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
-from ganc.files.results import read_results
+from ganc.files.results import HDF5_SIGNATURE, read_results
 from ganc.files.tensors import read_tensors
 from ganc.models.plan import NetworkState
 from ganc.models.spec import GeneratorSpec, format_widths
-
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def describe(path: Path) -> dict:
@@ -29,7 +27,7 @@ def describe(path: Path) -> dict:
             start = file.read(8)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
-    if start == _HDF5_SIGNATURE:
+    if start == HDF5_SIGNATURE:
         return _results(path)
     if zipfile.is_zipfile(path):
         return _statistics(path)

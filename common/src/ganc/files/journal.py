@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from ganc.errors import FileFormatError, RunError
 from ganc.files.atomic import WriteError
-from ganc.files.results import read_results, write_results
+from ganc.files.results import HDF5_SIGNATURE, read_results, write_results
 from ganc.files.rows import RowTable, SearchRow, joined
 from ganc.files.search import SearchIdentity, SearchResults
 
@@ -183,7 +183,7 @@ class ResultsWriter:
         self._journal = Journal(journal_path(self.path), identity, facts, sync_seconds=sync_seconds, restart=restart)
         try:
             if restart:
-                self.path.unlink(missing_ok=True)
+                _discard(self.path)
             self._folded = SearchResults(identity, facts, self._earlier_rows(identity), source=str(self.path))
         except BaseException:
             self._journal.close(remove=not self._journal.rows)
@@ -222,9 +222,10 @@ class ResultsWriter:
         return SearchResults(self._folded.identity, self._folded.facts, rows, source=str(self.path))
 
     def close(self) -> SearchResults:
-        """Fold everything into the file, remove the journal and return the results."""
+        """Fold everything into the file, remove the journal and return the results; no rows leave no file."""
         if not self._journal.closed:
-            self._fold()
+            if len(self):
+                self._fold()
             self._journal.close(remove=True)
         return self._folded
 
@@ -245,6 +246,17 @@ class ResultsWriter:
 def journal_path(path: Path) -> Path:
     """Return where the journal of the results file `path` stands."""
     return path.with_name(path.name + ".journal")
+
+
+def _discard(path: Path) -> None:
+    """Remove earlier results, damaged ones too, but no file of another kind."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(HDF5_SIGNATURE))
+    if start not in (b"", HDF5_SIGNATURE):
+        raise FileFormatError(f"{path}: is no results file, so --restart leaves it alone; write to another file")
+    path.unlink()
 
 
 def _row_of(line: bytes) -> SearchRow | None:

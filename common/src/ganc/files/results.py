@@ -24,7 +24,7 @@ __all__ = ["RowTable", "SearchIdentity", "SearchResults", "SearchRow", "merge_re
 FORMAT = "ganc-search-results"
 VERSION = 1
 _INTEGERS = (*COST_COLUMNS, "images")
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def write_results(target: Path | str | BinaryIO, results: SearchResults) -> None:
@@ -61,8 +61,8 @@ def read_results(source: Path | str | BinaryIO) -> SearchResults:
         data = stream.read()
         if not data:
             raise FileFormatError(f"{name} was empty: the command before the pipe wrote no results; see its messages")
-        content, start = io.BytesIO(data), data[: len(_SIGNATURE)]
-    if start != _SIGNATURE:
+        content, start = io.BytesIO(data), data[: len(HDF5_SIGNATURE)]
+    if start != HDF5_SIGNATURE:
         raise FileFormatError(f"{name}: is not an HDF5 file; expected search results as ganc-search writes them")
     return _read_file(content, str(name))
 
@@ -70,7 +70,7 @@ def read_results(source: Path | str | BinaryIO) -> SearchResults:
 def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            start = file.read(len(_SIGNATURE))
+            start = file.read(len(HDF5_SIGNATURE))
     except FileNotFoundError as error:
         raise FileFormatError(f"{path}: no such file; expected search results as ganc-search writes them") from error
     except OSError as error:

@@ -96,16 +96,16 @@ class UntrainedFeatures:
         Raises:
             StatisticsError: the pictures are of another type, shape or size.
         """
-        import paddle
-        import paddle.nn.functional as F
+        from ganc.runtime import paddle
 
+        functional = paddle.nn.functional
         _check_pictures(pictures, self.smallest_side)
         scaled = pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
         responses = []
         with paddle.no_grad():
             planes = paddle.to_tensor(scaled)
             for kernel in self.weights:
-                planes = F.relu(F.conv2d(planes, paddle.to_tensor(kernel), stride=2, padding=1))
+                planes = functional.relu(functional.conv2d(planes, paddle.to_tensor(kernel), stride=2, padding=1))
                 responses.append(planes.numpy().mean(axis=(2, 3), dtype=np.float64))
         colour = scaled.mean(axis=(2, 3), dtype=np.float64)
         return np.concatenate([*(self.scale * part for part in responses), self.colour_scale * colour], axis=1)

@@ -21,12 +21,13 @@ from ganc.training.job import TrainingJob
 from ganc.training.ranks import Ranks, join_ranks
 from ganc.training.run import RunDirectory
 from ganc.training.settings import DataSettings, RunSettings, Schedule
-from ganc.training.step import TrainingStep
+from ganc.training.step import TrainingStep, mixed_precision
 
 
 def start_device(run: RunSettings) -> Ranks:
     """Select the run's device and join the other processes, if there are any."""
     select_device(run.device)
+    mixed_precision(run.amp)  # refuses a CPU before anything is made
     return join_ranks()
 
 

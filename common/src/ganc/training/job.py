@@ -13,7 +13,7 @@ import numpy as np
 
 from ganc.data import TrainingSet, batches, save_picture, steps_per_epoch, strip, to_uint8
 from ganc.engines import Engine
-from ganc.errors import InterruptedRun, RunError
+from ganc.errors import FileFormatError, InterruptedRun, RunError
 from ganc.files.atomic import require_writable
 from ganc.files.checkpoint import Checkpoint, flatten_networks, read_checkpoint, write_checkpoint
 from ganc.metrics.evaluation import Evaluation
@@ -75,7 +75,7 @@ class TrainingJob:
         self._total = self.schedule.steps(self._epoch_steps)
         self._metrics: dict[str, float] = {}
         self._best: dict | None = None
-        self._losses: list[Mapping[str, float]] = []
+        self._summed, self._sums = 0, {}  # the losses since the last line of the log, for their means
 
     def __len__(self) -> int:
         return self._total
@@ -106,7 +106,10 @@ class TrainingJob:
         saved = self.run.finished_digest(self._total)
         if saved is None:
             return None
-        checkpoint = read_checkpoint(self.output)
+        try:
+            checkpoint = read_checkpoint(self.output)
+        except FileFormatError:  # damaged since then: the run writes it again
+            return None
         return checkpoint if checkpoint.digest == saved else None
 
     def _train(self, start: int, signalled: Callable[[], int]) -> Iterator[Progress]:
@@ -117,7 +120,7 @@ class TrainingJob:
             epoch = (number - 1) // self._epoch_steps
             rate = self.schedule.learning_rate * self.schedule.factor(epoch)
             losses = self._update(batch, number - 1, rate)
-            self._losses.append(losses)
+            self._sum(losses)
             metrics = self._evaluate(number) if self._evaluates_after(number) else {}
             self._log(number, epoch, rate, metrics)
             if signalled():
@@ -169,15 +172,19 @@ class TrainingJob:
         columns = [to_uint8(images) for images in shown.values()]
         save_picture(self.run.sample_path(number), strip(list(zip(*columns, strict=True)), list(shown)))
 
+    def _sum(self, losses: Mapping[str, float]) -> None:
+        if losses:
+            self._summed += 1
+            self._sums = {name: self._sums.get(name, 0.0) + value for name, value in losses.items()}
+
     def _log(self, number: int, epoch: int, rate: float, metrics: Mapping[str, float]) -> None:
         """Log the mean losses once an epoch, and whatever was evaluated."""
         if not self.ranks.writes or not (number % self._epoch_steps == 0 or metrics or number == self._total):
             return
-        seen = [losses for losses in self._losses if losses]
-        losses = {name: float(np.mean([entry[name] for entry in seen])) for name in (seen[-1] if seen else ())}
+        losses = {name: total / self._summed for name, total in self._sums.items()}
         entry = {"step": number, "epoch": epoch, "learning_rate": rate, "losses": losses}
         self.run.log(entry | ({"metrics": dict(metrics)} if metrics else {}))
-        self._losses = []
+        self._summed, self._sums = 0, {}
 
     def _states(self) -> dict[str, NetworkState]:
         return {name: network.state() for name, network in self.step.networks.items()}
@@ -189,13 +196,16 @@ class TrainingJob:
         for name, optimizer in self.step.optimizers.items():
             tensors |= {f"optimizer.{name}.{key}": array for key, array in optimizer.state().items()}
         tensors |= {f"pool.{name}": pool.state() for name, pool in self.step.pools.items()}
-        facts = {"step": number, "metrics": self._metrics, "best": self._best, "finished": digest}
+        sums = {"count": self._summed, "sums": self._sums}
+        facts = {"step": number, "metrics": self._metrics, "best": self._best, "losses": sums, "finished": digest}
         self.run.save_state(facts, tensors)
 
     def _resume(self) -> int:
         """Load the saved state, if there is one, and return the number of steps done."""
         saved = self.run.load_state()
         if saved is None:
+            if self.ranks.writes:
+                self.run.cut_log(0)
             return 0
         facts, tensors = saved
         if facts["step"] > self._total:
@@ -214,6 +224,7 @@ class TrainingJob:
         for name, pool in self.step.pools.items():
             pool.load(tensors[f"pool.{name}"])
         self._metrics, self._best = facts["metrics"], facts["best"]
+        self._summed, self._sums = facts["losses"]["count"], facts["losses"]["sums"]
         if self.ranks.writes:
             self.run.cut_log(facts["step"])
         return facts["step"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class RunDirectory:
             RunError: it was started with other settings (named), or another process uses it.
             WriteError: it cannot be written.
         """
+        new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("w")
@@ -49,10 +51,15 @@ class RunDirectory:
                 for file in (self._state_file, self._log_file, self._settings_file, self.path / "best.safetensors"):
                     file.unlink(missing_ok=True)
             self._check_settings()
-            yield
+            try:
+                yield
+            except Exception:
+                if new and not (self._state_file.exists() or self._log_file.exists()):
+                    shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to go on from
+                raise
 
     def _check_settings(self) -> None:
-        if not self._settings_file.is_file():
+        if not (self._settings_file.is_file() and self._state_file.is_file()):  # there is nothing to go on from
             with replacing(self._settings_file) as temporary:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
             return

@@ -17,7 +17,9 @@ from ganc.cli.types import WIDTHS
 @schedule_options(epochs=100, decay_epochs=100)
 @run_options
 def main(teacher, width, widths, settings, schedule, data, run):
-    """Distill a teacher into a thinner student, which starts from the teacher's most important channels.
+    """Stage 2: distill a teacher into a thinner student.
+
+    The student starts from the teacher's most important channels and learns to give the teacher's pictures.
 
     \b
     ganc-distill --teacher replace.safetensors --data horse2zebra --width 32 -o distill.safetensors
@@ -26,4 +28,4 @@ def main(teacher, width, widths, settings, schedule, data, run):
     from ganc_distill.stage import distill_job
 
     job = distill_job(teacher, widths or (width,) * RESNET.stages, settings, schedule, data, run)
-    run_training("ganc-distill", job, schedule, data, run)
+    run_training("ganc-distill", job, schedule, data, run, [teacher])

@@ -10,22 +10,32 @@ from ganc.cli.tables import settings_line, show, size_text
 
 
 def _maybe_selection(widths, results, **bounds):
-    from ganc.cli.selection import Selection
+    from ganc.cli.selection import Selection, has_bounds
 
-    return None if widths is None and results is None else Selection(widths=widths, results=results, **bounds)
+    if widths is None and results is None:
+        if has_bounds(bounds):
+            raise click.UsageError("--max-… and --rank select from search results: name them with --results")
+        return None
+    return Selection(widths=widths, results=results, **bounds)
 
 
 @command("ganc-export")
 @click.option("--checkpoint", type=FILE, help="The checkpoint whose generator is exported.")
-@click.option("--supernet", type=FILE, help="Or a supernet, with --config or --results for the sub-network.")
+@click.option("--supernet", type=FILE, help="Or a supernet; --config or --results says the sub-network.")
 @grouped("selection", _maybe_selection, *selection_parts)
 @click.option("-o", "--output", type=FOLDER, required=True, help="The folder to write.")
-@click.option("--format", "formats", type=click.Choice(["paddle"]), multiple=True, default=["paddle"], help="Format.")
-@click.option("--data", type=FOLDER, help="Verify on these pictures.  [default: random ones]")
-@click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="Which generator.  [default: the file's own]")
+@click.option(
+    "--format", "formats", type=click.Choice(["paddle"]), multiple=True, default=["paddle"], help="What to write."
+)
+@click.option("--data", type=FOLDER, show_default="random ones", help="Folder of pictures to verify on.")
+@click.option(
+    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the file's own", help="Which generator."
+)
 @device_option
 def main(checkpoint, supernet, selection, output: Path, formats, data, direction, device):
-    """Write a generator as a standalone checkpoint and as a Paddle inference model, and verify the two.
+    """Stage 6: write a generator for use.
+
+    A folder with a standalone checkpoint and a Paddle inference model, compared with each other before it is written.
 
     \b
     ganc-export --checkpoint finetune.safetensors -o dist/ --format paddle
@@ -39,8 +49,8 @@ def main(checkpoint, supernet, selection, output: Path, formats, data, direction
     from ganc.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
 
-    source = read_source(checkpoint or supernet, direction)
-    widths = selection.choose(source.digest) if selection else None
+    source = read_source(checkpoint or supernet, direction, stages=("supernet",) if supernet else None)
+    widths = selection.choose(source) if selection else None
     alone = standalone(source, widths, "supernet" if supernet else "checkpoint")
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)

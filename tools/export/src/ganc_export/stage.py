@@ -14,7 +14,7 @@ from ganc.engines.loading import PADDLE_FOLDER
 from ganc.errors import ExportError
 from ganc.files.atomic import replacing_folder
 from ganc.files.card import CARD, write_card
-from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, write_checkpoint
+from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
 from ganc.metrics.evaluation import evaluation_pictures
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
@@ -96,9 +96,15 @@ def export(checkpoint: Checkpoint, output: Path, data: Path | None = None) -> Ex
     return Exported(checkpoint, difference, checked_on, sizes)
 
 
-def read_source(path: Path, direction: str | None) -> Checkpoint:
-    """Read a checkpoint, facing `direction` (None: its own)."""
+def read_source(path: Path, direction: str | None, stages: tuple[str, ...] | None = None) -> Checkpoint:
+    """Read a checkpoint, facing `direction` (None: its own), of one of `stages` (None: of any).
+
+    Raises:
+        FileFormatError: it is none, of another stage, or of the other direction only.
+    """
     checkpoint = read_checkpoint(path)
+    if stages:
+        require_stage(checkpoint, path, stages, "--supernet")
     return checkpoint.facing(direction or checkpoint.direction, path)
 
 

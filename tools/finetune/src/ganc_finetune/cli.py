@@ -23,7 +23,10 @@ from ganc.cli.options import (
 @schedule_options(epochs=200, decay_epochs=200)
 @run_options
 def main(supernet, teacher, selection, settings, schedule, data, run):
-    """Fine-tune one sub-network; it is evaluated before the first step, and the better one is kept.
+    """Stage 5: train one sub-network alone.
+
+    Name it with --config, or select it with --results and bounds. It is evaluated before the first step too, and the
+    best network is kept.
 
     \b
     ganc-finetune --supernet supernet.safetensors --teacher replace.safetensors --data horse2zebra \\
@@ -33,6 +36,6 @@ def main(supernet, teacher, selection, settings, schedule, data, run):
     from ganc_finetune.stage import finetune_job, read_supernet
 
     checkpoint = read_supernet(supernet, data.direction)
-    widths = selection.choose(checkpoint.digest)
+    widths = selection.choose(checkpoint)
     job = finetune_job(checkpoint, widths, teacher, settings, schedule, data, run)
-    run_training("ganc-finetune", job, schedule, data, run)
+    run_training("ganc-finetune", job, schedule, data, run, [supernet, teacher])

@@ -13,19 +13,21 @@ from ganc.cli.types import WIDTHS
 @command("ganc-replace")
 @click.option("--width", type=POSITIVE, default=64, help="Base width of the generators, all stages alike.")
 @click.option("--widths", type=WIDTHS, help="Base widths stage by stage, instead of --width.")
-@click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet: the original.")
+@click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
 @click.option("--n-blocks", type=POSITIVE, default=9, help="Residual blocks, a multiple of 3.")
 @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Dropout in the blocks.")
 @click.option("--discriminator-width", type=POSITIVE, default=64, help="Base width of the discriminators.")
-@click.option("--init-from", type=FILE, help="Start from this checkpoint's tensors where they fit.")
+@click.option("--init-from", type=FILE, help="A checkpoint whose tensors to start from where they fit.")
 @click.option("--gan-weight", type=WEIGHT, default=1.0, help="Weight of the GAN losses.")
 @click.option("--cycle-weight", type=WEIGHT, default=10.0, help="Weight of the cycle losses.")
-@click.option("--identity-weight", type=WEIGHT, default=0.5, help="Weight of the identity losses, in cycle weights.")
+@click.option("--identity-weight", type=WEIGHT, default=0.5, help="Weight of identity losses, times --cycle-weight.")
 @data_options
 @schedule_options(epochs=100, decay_epochs=100)
 @run_options
 def main(width, widths, block, n_blocks, dropout, discriminator_width, init_from, schedule, data, run, **weights):
-    """Train a CycleGAN whose generators are made of mobile blocks: the teacher of the later stages.
+    """Stage 1: train a CycleGAN whose generators are made of mobile blocks.
+
+    Mobile blocks are cheaper than the original's. The generator is the teacher of the later stages.
 
     \b
     ganc-replace --data horse2zebra -o replace.safetensors
@@ -43,4 +45,4 @@ def main(width, widths, block, n_blocks, dropout, discriminator_width, init_from
         discriminator_width=discriminator_width,
         init_from=init_from,
     )
-    run_training("ganc-replace", replace_job(plan, schedule, data, run), schedule, data, run)
+    run_training("ganc-replace", replace_job(plan, schedule, data, run), schedule, data, run, [init_from])

@@ -19,20 +19,24 @@ from ganc.cli.types import SHARD, SIZE, SPACE
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way to translate.")
 @click.option("-o", "--output", required=True, help="The results file (HDF5); - writes it to standard output.")
 @click.option("--run-dir", type=FOLDER, help="With -o -: where finished rows are kept, to go on from.")
-@click.option("--space", type=SPACE, help="A named space or lists such as 32,24/….  [default: the supernet's]")
+@click.option("--space", type=SPACE, show_default="the supernet's", help="A named space or lists, 32,24/32,16/….")
 @budget_options
-@click.option("--samples", type=POSITIVE, help="So many random sub-networks.  [default: all within the budget]")
+@click.option("--samples", type=POSITIVE, show_default="all within the budget", help="So many random sub-networks.")
 @click.option("--shard", type=SHARD, default="1/1", help="Evaluate part K of N; ganc merge joins them.")
-@click.option("--stats", "statistics", type=FILE, help="Target statistics.  [default: computed from --data]")
+@click.option(
+    "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
+)
 @click.option("--feature-set", help="Feature set of a --stats file that does not name its own.")
-@click.option("--size", "image_size", type=SIZE, help="Picture size, N or WxH.  [default: the supernet's]")
+@click.option("--size", "image_size", type=SIZE, show_default="the supernet's", help="Picture size, N or WxH.")
 @click.option("--batch-size", type=POSITIVE, default=8, help="Pictures translated at once.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of random samples.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of --samples.")
 @click.option("--top", type=POSITIVE, default=5, help="Rows of the table that is printed.")
-@click.option("--restart", is_flag=True, help="Throw earlier results away.")
+@click.option("--restart", is_flag=True, help="Throw earlier results away instead of going on.")
 @device_option
 def main(output, top, shard, max_macs, max_params, **settings):
-    """Evaluate a supernet's sub-networks and write what each costs and how good it is.
+    """Stage 4: evaluate a supernet's sub-networks.
+
+    Writes what each costs and how good it is. The same command run again goes on where it was stopped.
 
     \b
     ganc-search --supernet supernet.safetensors --data horse2zebra --stats real_B.npz \\

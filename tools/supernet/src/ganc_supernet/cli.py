@@ -12,13 +12,15 @@ from ganc.cli.types import SPACE
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @click.option("--student", type=FILE, help="The distilled student to start from; without it: from scratch.")
 @click.option("--space", type=SPACE, default="channels-32", help="A named space, or lists such as 32,24/32,16/….")
-@click.option("--width", type=POSITIVE, help="Base width without --student.  [default: the space's largest]")
+@click.option("--width", type=POSITIVE, show_default="the space's largest", help="Base width, without --student.")
 @distillation_options
 @data_options
 @schedule_options(epochs=200, decay_epochs=200)
 @run_options
 def main(teacher, student, space, width, settings, schedule, data, run):
-    """Train all sub-networks of a search space at once, a random one each step.
+    """Stage 3: train all sub-networks of a search space at once.
+
+    The sub-networks share the weights of one generator, the supernet; each step trains a random one.
 
     \b
     ganc-supernet --teacher replace.safetensors --student distill.safetensors --data horse2zebra \\
@@ -34,4 +36,5 @@ def main(teacher, student, space, width, settings, schedule, data, run):
     start = SupernetStart(
         teacher_file=teacher, space=space, student_file=student, widths=(width,) * RESNET.stages if width else None
     )
-    run_training("ganc-supernet", supernet_job(start, settings, schedule, data, run), schedule, data, run)
+    job = supernet_job(start, settings, schedule, data, run)
+    run_training("ganc-supernet", job, schedule, data, run, [teacher, student])

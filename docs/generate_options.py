@@ -1,0 +1,103 @@
+"""Writes docs/options.md, the reference of all commands, from what the commands themselves say.
+
+    python docs/generate_options.py
+
+Needs all seven distributions installed. The page depends on the commands alone, not on the terminal.
+"""
+
+import importlib
+import inspect
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "options.md"
+EVERYWHERE = {"--help", "--debug"}  # of every command, said once at the top
+
+HEAD = """\
+# Options of every command
+
+Written by `python docs/generate_options.py` from the commands' own help; edit the help, not this page.
+
+- Every command has `-h`, `--help`, and `--debug`, which shows the traceback of an error.
+- A `SIZE` is one number of pixels for width and height, or `WIDTHxHEIGHT`, such as `256` or `512x256`.
+- `WIDTHS`, `SPACE` and `COUNT` (`2.7G`, `350k`, `2700000000`) are explained in
+  [formats.md](formats.md#strings-on-the-command-line).
+- Tables, JSON and results go to standard output; settings, progress and warnings to standard error.
+- The exit status is 0 when all is done, 1 when a file or a run failed (one line says which, what was expected and what
+  to do), 2 for wrong usage, 130 after Ctrl-C and 143 after a SIGTERM.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(options_page(), encoding="utf-8")
+    print(PAGE)
+
+
+def options_page() -> str:
+    """Return the page as Markdown."""
+    contexts = [context for name, command in console_scripts() for context in _with_subcommands(name, command, None)]
+    rows = "\n".join(
+        f"| [`{context.command_path}`](#{context.command_path.replace(' ', '-')}) | {_summary(context.command)} |"
+        for context in contexts
+    )
+    return "\n".join([HEAD, f"| command | what it does |\n|---|---|\n{rows}\n", *map(_section, contexts)])
+
+
+def console_scripts() -> Iterator[tuple[str, click.Command]]:
+    """Yield name and command of every console script that a distribution of this repository declares."""
+    projects = []
+    for path in (ROOT / "common" / "pyproject.toml", *ROOT.glob("tools/*/pyproject.toml")):
+        projects.append(tomllib.loads(path.read_text(encoding="utf-8"))["project"])
+    # The descriptions start with "Stage 1: …", that of the toolbox does not.
+    for project in sorted(projects, key=lambda project: project["description"]):
+        for name, place in project["scripts"].items():
+            module, _, attribute = place.partition(":")
+            yield name, getattr(importlib.import_module(module), attribute)
+
+
+def _with_subcommands(name: str, command: click.Command, parent: click.Context | None) -> Iterator[click.Context]:
+    context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
+    yield context
+    for subcommand in sorted(getattr(command, "commands", {}).items()):
+        yield from _with_subcommands(*subcommand, context)
+
+
+def _summary(command: click.Command) -> str:
+    return command.get_short_help_str(limit=1000)
+
+
+def _section(context: click.Context) -> str:
+    usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
+    parts = [f"## {context.command_path}", f"`{usage}`", *_paragraphs(context.command.help or ""), _table(context)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    r"""Yield the paragraphs of a command's help; what stands behind \b keeps its lines."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        lines = paragraph.split("\n")
+        yield "\n".join(["```", *lines[1:], "```"]) if lines[0] == "\b" else paragraph
+
+
+def _table(context: click.Context) -> str:
+    records = [
+        option.get_help_record(context)
+        for option in context.command.get_params(context)
+        if isinstance(option, click.Option) and not EVERYWHERE & {*option.opts}
+    ]
+    rows = [f"| `{_cell(names)}` | {_cell(said)} |" for names, said in filter(None, records)]
+    return "\n".join(["| option | what it says |", "|---|---|", *rows]) if rows else ""
+
+
+def _cell(text: str) -> str:
+    """Return the text of a table's cell: one line in which | does not end the cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
