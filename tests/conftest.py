@@ -10,6 +10,8 @@ from ganc.data import write_demo_set
 from ganc.files.checkpoint import write_checkpoint
 from ganc.runtime import available_cores, configure_environment
 
+pytest_plugins = ["stages"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set Paddle up before any test imports it, with the cores shared among pytest-xdist's workers."""

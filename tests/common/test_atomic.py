@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from ganc.files.atomic import WriteError, replacing, replacing_folder
+from ganc.files.atomic import WriteError, replacing, replacing_folder, require_writable
 
 MARKER = "made-by-ganc"
 
@@ -70,6 +70,20 @@ def test_a_folder_without_write_permission_is_named(tmp_path):
     with pytest.raises(WriteError, match="file: cannot be written"), replacing(tmp_path / "file"):
         pass
     tmp_path.chmod(0o755)
+
+
+def test_what_could_not_be_written_later_is_refused_now(tmp_path):
+    (tmp_path / "file").write_text("old")
+    require_writable(tmp_path / "file")
+    require_writable(tmp_path / "new" / "file")
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path / "new") == []
+    with pytest.raises(WriteError, match="new: is a folder, expected a file to write"):
+        require_writable(tmp_path / "new")
+    with pytest.raises(WriteError, match=r"file/below: cannot be written \(a part of its path is a file"):
+        require_writable(tmp_path / "file" / "below")
+    with pytest.raises(WriteError, match=r"file/be/low: cannot be written \(a part of its path is a file"):
+        require_writable(tmp_path / "file" / "be" / "low")
 
 
 def test_a_folder_is_made_whole(tmp_path):

@@ -26,9 +26,11 @@ from support import (
 from ganc.data import write_demo_set
 from ganc.engines.eager import EagerEngine
 from ganc.errors import InterruptedRun, RunError
+from ganc.files.atomic import WriteError
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import read_header
 from ganc.models.generator import Generator
+from ganc.signals import noticed_signals
 from ganc.task import CYCLEGAN
 from ganc.training.ranks import Ranks
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -157,6 +159,24 @@ def test_a_signal_stops_a_run_after_the_step_with_its_state_saved(make_job, unin
     assert not (tmp_path / "out").exists()
     assert [progress.step for progress in make_job(stage, tmp_path / "out", workers=2)] == [6, 7, 8]
     assert_equal_runs(tmp_path / "out", uninterrupted(stage))
+
+
+def test_the_first_signal_is_noted_and_the_second_acts():
+    with noticed_signals() as signalled:
+        assert signalled() == 0
+        signal.raise_signal(signal.SIGINT)
+        assert signalled() == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert signalled() == signal.SIGINT
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_first_step(make_job, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path, tmp_path / "file" / "below"):
+        with pytest.raises(WriteError, match=output.name):
+            next(iter(make_job("distill", output, run_dir=tmp_path / "run")))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def distill(tiny_data, teacher_file, output, *options):

@@ -13,7 +13,8 @@ def show(rows: Sequence[Mapping], *, err: bool = False) -> None:
 
     numeric = [key for key in rows[0] if all(isinstance(row[key], int | float) for row in rows)] if rows else []
     align = ["right" if key in numeric else "left" for key in rows[0]] if rows else None
-    click.echo(tabulate([list(row.values()) for row in rows], list(rows[0]) if rows else [], colalign=align), err=err)
+    cells, heads = [list(row.values()) for row in rows], list(rows[0]) if rows else []
+    click.echo(tabulate(cells, heads, colalign=align, disable_numparse=True), err=err)  # texts stay as they are
 
 
 def show_json(value) -> None:

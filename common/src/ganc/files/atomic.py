@@ -14,6 +14,14 @@ class WriteError(GancError):
     """A file or folder could not be written."""
 
 
+def write_error(path: Path, error: OSError) -> WriteError:
+    """Return the error that says why `path` could not be written."""
+    reason = error.strerror or error
+    if isinstance(error, FileExistsError | NotADirectoryError):  # which of them depends on where in the path it stands
+        reason = "a part of its path is a file, not a folder"
+    return WriteError(f"{path}: cannot be written ({reason})")
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; when the block ends well, the file there becomes `path`.
@@ -34,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({_reason(error)})") from error
+        raise write_error(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -50,7 +58,7 @@ def require_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({_reason(error)})") from error
+        raise write_error(path, error) from error
 
 
 @contextlib.contextmanager
@@ -79,16 +87,10 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         else:
             os.rename(temporary, path)
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({_reason(error)})") from error
+        raise write_error(path, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileExistsError | NotADirectoryError):  # which of them depends on where in the path it stands
-        return "a part of its path is a file, not a folder"
-    return error.strerror or str(error)
 
 
 def _umask() -> int:

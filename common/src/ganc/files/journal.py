@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ganc.errors import FileFormatError, RunError
-from ganc.files.atomic import WriteError
+from ganc.files.atomic import write_error
 from ganc.files.results import HDF5_SIGNATURE, read_results, write_results
 from ganc.files.rows import RowTable, SearchRow, joined
 from ganc.files.search import SearchIdentity, SearchResults
@@ -61,7 +61,7 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab+")
         except OSError as error:
-            raise WriteError(f"{path}: cannot be written ({error.strerror or error})") from error
+            raise write_error(path, error) from error
         try:
             _lock(self._file, self.path)
             if restart:
@@ -144,7 +144,7 @@ class Journal:
             self._file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
             self._file.flush()
         except OSError as error:
-            raise WriteError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+            raise write_error(self.path, error) from error
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.errors import FileFormatError, RunError
-from ganc.files.atomic import WriteError, replacing
+from ganc.files.atomic import replacing, write_error
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
@@ -44,7 +44,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("w")
         except OSError as error:
-            raise WriteError(f"{self.path}: cannot be written ({error.strerror})") from error
+            raise write_error(self.path, error) from error
         with lock:
             _hold(lock, self.path)
             if restart:

@@ -1,0 +1,108 @@
+"""A search that is stopped at any instant goes on where it was and ends with the rows of one that was not."""
+
+import io
+import signal
+import subprocess
+
+import pytest
+from stages import refusal, wait_until
+from support import command_line, run_command, succeed
+
+from ganc.files.journal import journal_path
+from ganc.files.results import read_results
+
+
+@pytest.fixture(scope="module")
+def whole(supernet_file, tiny_data, tmp_path_factory):
+    """The results of an undisturbed search."""
+    path = tmp_path_factory.mktemp("whole") / "search.h5"
+    succeed("ganc-search", *searching(supernet_file, tiny_data), "-o", path)
+    return read_results(path)
+
+
+def searching(supernet, data):
+    """The arguments of a search of 128 sub-networks."""
+    return ("--supernet", supernet, "--data", data, "--space", "8,4/8,4/8,4/8,4/8,4/8,4/8,4/8", "--device", "cpu")
+
+
+def started(supernet, data, *options):
+    arguments = (*searching(supernet, data), *options)
+    return subprocess.Popen(command_line("ganc-search", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def rows_in(journal):
+    return max(0, journal.read_bytes().count(b"\n") - 1) if journal.exists() else 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_stops_it_between_two_sub_networks(supernet_file, tiny_data, tmp_path, whole, number, status):
+    out = tmp_path / "search.h5"
+    process = started(supernet_file, tiny_data, "-o", out)
+    wait_until(lambda: rows_in(journal_path(out)) >= 5, process)
+    process.send_signal(number)
+    said, messages = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert said == b""
+    assert b"Traceback" not in messages
+    message = messages.decode().splitlines()[-1]
+    done = int(message.removeprefix("stopped after ").split()[0])
+    assert message == f"stopped after {done} of 128 sub-networks; the same command goes on from there"
+    stopped = read_results(out)
+    assert 5 <= len(stopped) == done < 128
+    assert [path.name for path in tmp_path.iterdir()] == ["search.h5"]
+
+    succeed("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
+    finished = read_results(out)
+    assert finished.digest == whole.digest
+    assert all(finished.find(row.widths) == row for row in stopped)  # with their times: they were not evaluated again
+
+
+def test_a_killed_search_goes_on_from_its_journal(supernet_file, tiny_data, tmp_path, whole):
+    out = tmp_path / "search.h5"
+    for rows in (5, 40):
+        process = started(supernet_file, tiny_data, "-o", out)
+        wait_until(lambda rows=rows: rows_in(journal_path(out)) >= rows, process)
+        process.kill()
+        process.communicate(timeout=60)
+        assert journal_path(out).exists()
+    kept = rows_in(journal_path(out))
+    assert kept >= 40
+    succeed("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
+    assert read_results(out).digest == whole.digest
+    assert [path.name for path in tmp_path.iterdir()] == ["search.h5"]
+
+
+def test_a_second_search_into_one_file_is_refused(supernet_file, tiny_data, tmp_path):
+    out = tmp_path / "search.h5"
+    process = started(supernet_file, tiny_data, "-o", out)
+    wait_until(lambda: rows_in(journal_path(out)) >= 1, process)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        said = refusal("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
+        assert "another process writes this search; wait for it" in said
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.communicate(timeout=60)
+
+
+def test_a_piped_search_goes_on_from_its_run_directory(supernet_file, tiny_data, tmp_path, whole):
+    process = started(supernet_file, tiny_data, "--run-dir", tmp_path, "-o", "-")
+    wait_until(lambda: rows_in(tmp_path / "search.h5.journal") >= 5, process)
+    process.terminate()
+    said, messages = process.communicate(timeout=60)
+    assert (process.returncode, said) == (143, b"")
+    assert messages.decode().splitlines()[-1].endswith("the same command goes on from there")
+    done = run_command("ganc-search", *searching(supernet_file, tiny_data), "--run-dir", tmp_path, "-o", "-")
+    assert read_results(io.BytesIO(done.stdout)).digest == whole.digest
+
+
+def test_a_piped_search_without_one_says_what_would_have_kept_its_rows(supernet_file, tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    process = started(supernet_file, tiny_data, "-o", "-")
+    wait_until(lambda: any(rows_in(journal) >= 5 for journal in tmp_path.glob("*/search.h5.journal")), process)
+    process.terminate()
+    said, messages = process.communicate(timeout=60)
+    assert (process.returncode, said) == (143, b"")
+    assert messages.decode().splitlines()[-1].endswith("nothing kept: a piped search needs --run-dir")
+    assert list(tmp_path.iterdir()) == []
