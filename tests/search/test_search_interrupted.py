@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from stages import refusal, wait_until
-from support import command_line, run_command, succeed
+from support import command_line, succeed
 
 from ganc.files.journal import journal_path
 from ganc.files.results import read_results
@@ -86,15 +86,15 @@ def test_a_second_search_into_one_file_is_refused(supernet_file, tiny_data, tmp_
         process.communicate(timeout=60)
 
 
-def test_a_piped_search_goes_on_from_its_run_directory(supernet_file, tiny_data, tmp_path, whole):
+def test_a_piped_search_goes_on_from_its_run_directory(supernet_file, tiny_data, tmp_path, whole, capfdbinary):
     process = started(supernet_file, tiny_data, "--run-dir", tmp_path, "-o", "-")
     wait_until(lambda: rows_in(tmp_path / "search.h5.journal") >= 5, process)
     process.terminate()
     said, messages = process.communicate(timeout=60)
     assert (process.returncode, said) == (143, b"")
     assert messages.decode().splitlines()[-1].endswith("the same command goes on from there")
-    done = run_command("ganc-search", *searching(supernet_file, tiny_data), "--run-dir", tmp_path, "-o", "-")
-    assert read_results(io.BytesIO(done.stdout)).digest == whole.digest
+    succeed("ganc-search", *searching(supernet_file, tiny_data), "--run-dir", tmp_path, "-o", "-")
+    assert read_results(io.BytesIO(capfdbinary.readouterr().out)).digest == whole.digest
 
 
 def test_a_piped_search_without_one_says_what_would_have_kept_its_rows(supernet_file, tiny_data, tmp_path, monkeypatch):

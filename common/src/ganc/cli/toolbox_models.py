@@ -48,7 +48,7 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 
 
 @command()
-@click.argument("models", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB.")
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
@@ -77,10 +77,8 @@ def evaluate(
     from ganc.engines.loading import open_model
     from ganc.runtime import select_device
 
-    if not models:
-        raise click.UsageError("name at least one checkpoint or exported folder")
     select_device(device)
-    opened = [open_model(path, direction, None if path.is_dir() else widths) for path in models]
+    opened = [open_model(path, direction, widths) for path in models]
     wanted = Comparison(
         folder=folder,
         size=size or opened[0].image_size,

@@ -54,6 +54,15 @@ def _space(text: str):
     return parse_space(text)
 
 
+def _block_count(text: str) -> int:
+    from ganc.models.spec import RESNET
+
+    stages = len(RESNET.block_stages)
+    if not text.isdigit() or int(text) == 0 or int(text) % stages:
+        raise SpecError(f"'{text}': expected a positive multiple of {stages}, such as 9 or 6")
+    return int(text)
+
+
 class Shard(click.ParamType):
     """Part K of N, counted from 1."""
 
@@ -73,4 +82,5 @@ SIZE = Size()
 BUDGET = Parsed("count", _budget)
 WIDTHS = Parsed("widths", _widths)
 SPACE = Parsed("space", _space)
+BLOCK_COUNT = Parsed("count", _block_count)
 SHARD = Shard()

@@ -36,4 +36,6 @@ def read_card(folder: Path) -> dict:
         raise FileFormatError(
             f"{path}: model card version {card.get('version')}, this ganc reads version {VERSION}; update ganc"
         )
+    if missing := sorted({"direction", "generator", "image_size"} - card.keys()):
+        raise FileFormatError(f"{path}: lacks {', '.join(missing)}; export the model again")
     return card

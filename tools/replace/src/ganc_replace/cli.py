@@ -7,14 +7,14 @@ import click
 from ganc.cli.command import command
 from ganc.cli.jobs import run_training
 from ganc.cli.options import FILE, POSITIVE, WEIGHT, data_options, run_options, schedule_options
-from ganc.cli.types import WIDTHS
+from ganc.cli.types import BLOCK_COUNT, WIDTHS
 
 
 @command("ganc-replace")
 @click.option("--width", type=POSITIVE, default=64, help="Base width of the generators, all stages alike.")
 @click.option("--widths", type=WIDTHS, help="Base widths stage by stage, instead of --width.")
 @click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
-@click.option("--n-blocks", type=POSITIVE, default=9, help="Residual blocks, a multiple of 3.")
+@click.option("--n-blocks", type=BLOCK_COUNT, default=9, help="Residual blocks, a multiple of 3.")
 @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Dropout in the blocks.")
 @click.option("--discriminator-width", type=POSITIVE, default=64, help="Base width of the discriminators.")
 @click.option("--init-from", type=FILE, help="A checkpoint whose tensors to start from where they fit.")

@@ -74,9 +74,9 @@ class SearchJob:
         supernet = supernet.facing(settings.direction, settings.supernet)
         spec = supernet.generator.spec
         self.settings = settings
-        self.space = settings.space or parse_space(supernet.training["space"], spec.shape)
+        self.space = settings.space or parse_space(self._recorded(supernet, "space", "--space"), spec.shape)
         self.space.require_within(spec.widths)
-        self.image_size = settings.image_size or tuple(supernet.training["image_size"])
+        self.image_size = settings.image_size or tuple(self._recorded(supernet, "image_size", "--size"))
         self.costs_of = SubnetCosts(spec, self.image_size)
         self.candidates = self._candidates()
         select_device(settings.device)
@@ -122,6 +122,12 @@ class SearchJob:
                         raise InterruptedRun(self._interruption(number), signalled())
                     yield SearchProgress(row, best)
                 self.results = self._wanted(writer.close())
+
+    def _recorded(self, supernet: Checkpoint, fact: str, option: str):
+        """Return what the supernet's checkpoint says of its training; it may leave that out."""
+        if fact not in supernet.training:
+            raise RunError(f"{self.settings.supernet}: does not say its {fact}; say it with {option}")
+        return supernet.training[fact]
 
     def _interruption(self, number: int) -> str:
         kept = self.settings.output or self.settings.run_dir

@@ -8,7 +8,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.generator import Generator
 from ganc.models.plan import NetworkState
 from ganc.models.space import SearchSpace
-from ganc.models.spec import GeneratorSpec, Widths
+from ganc.models.spec import GeneratorSpec, Widths, format_widths
 from ganc.training.assembly import Distillation, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -59,7 +59,7 @@ def supernet_job(
         facts={"space": start.space.text},
         choices={
             "space": start.space.text,
-            "widths": state.spec.widths,
+            "widths": format_widths(state.spec.widths),
             "discriminator_width": settings.discriminator_width,
         },
     )
