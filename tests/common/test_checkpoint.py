@@ -350,7 +350,7 @@ def test_adaptors_stay_behind_when_it_turns():
     both = make_checkpoint("replace", 4)
     adaptors = make_checkpoint("distill", 4).networks["adaptors"]
     turned = dataclasses.replace(both, networks={**both.networks, "adaptors": adaptors}).facing("BtoA", Path("c"))
-    assert "adaptors" not in turned.networks
+    assert set(turned.networks) == set(both.networks)
 
 
 def test_a_checkpoint_of_another_stage_is_refused_with_both_names():

@@ -115,7 +115,7 @@ class TrainingJob:
     def _train(self, start: int, signalled: Callable[[], int]) -> Iterator[Progress]:
         saved_at = time.monotonic()
         if self.keep_best and start == 0 and self.ranks.writes:
-            self._evaluate(0)
+            self.run.log({"step": 0, "metrics": self._evaluate(0)})
         for number, batch in enumerate(self._batches(start), start + 1):
             epoch = (number - 1) // self._epoch_steps
             rate = self.schedule.learning_rate * self.schedule.factor(epoch)

@@ -1,0 +1,217 @@
+"""ganc-export through its command: what it writes equals what it was given, and nothing else is touched."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from stages import listing, nothing_changes, refusal
+from support import SIZE, assert_equal_states, make_checkpoint, succeed
+
+from ganc.draws import keyed_generator
+from ganc.engines.loading import open_model
+from ganc.files.card import read_card
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
+from ganc.models import GeneratorSpec, format_widths
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "dist"
+
+
+def picture(folder, name="picture.png", size=(45, 30)):
+    """Write a picture of random colours and return its path."""
+    pixels = keyed_generator(0, name).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / name)
+    return folder / name
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize(
+    "spec", [{}, {"block": "resnet"}, {"widths": (4, 8, 6, 2, 8, 4, 3, 5)}], ids=["mobile", "resnet", "mixed widths"]
+)
+def test_the_exported_model_does_what_the_checkpoint_does(out, tmp_path, spec):
+    checkpoint = make_checkpoint("replace", 8, seed=2, **spec)
+    write_checkpoint(tmp_path / "checkpoint", checkpoint)
+    said = succeed("ganc-export", "--checkpoint", tmp_path / "checkpoint", "-o", out)
+    alone, exported, original = (
+        open_model(out / "generator.safetensors"),
+        open_model(out),
+        open_model(tmp_path / "checkpoint"),
+    )
+    for shape in ((1, 3, 24, 52), (3, 3, 64, 32)):
+        pictures = keyed_generator(0, "pictures", *shape).uniform(-1, 1, shape).astype(np.float32)
+        wanted = original.engine(pictures)
+        np.testing.assert_array_equal(alone.engine(pictures), wanted)
+        assert np.abs(exported.engine(pictures) - wanted).max() < 1e-4
+        assert wanted.std() > 0.1
+    assert str(out / "paddle") in said.stdout
+    model_bytes = sum(path.stat().st_size for path in (out / "paddle").iterdir())
+    assert f"{model_bytes:,}" in said.stdout
+
+
+@pytest.mark.paddle26
+def test_both_translate_a_picture_alike(chain, tmp_path):
+    source = picture(tmp_path)
+    pictures = []
+    for name, model in (("checkpoint", chain.finetune), ("exported", chain.export)):
+        succeed("ganc", "translate", model, source, "-o", tmp_path / f"{name}.png")
+        pictures.append(np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int))
+    assert pictures[0].shape == (30, 45, 3)
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+    assert pictures[0].std() > 1
+
+
+def test_the_standalone_checkpoint_has_the_generator_only(chain):
+    source, alone = read_checkpoint(chain.finetune), read_checkpoint(chain.export / "generator.safetensors")
+    assert set(alone.networks) == {"generator"}
+    assert_equal_states(alone.generator, source.generator)
+    assert (alone.stage, alone.direction, alone.task) == ("export", source.direction, source.task)
+    assert alone.sources == {"checkpoint": source.digest}
+    assert alone.training == {name: source.training[name] for name in ("image_size", "metric")}
+    assert chain.export.joinpath("generator.safetensors").stat().st_size < 0.5 * chain.finetune.stat().st_size
+
+
+@pytest.mark.paddle26
+def test_the_card_says_what_the_model_is(chain):
+    card = read_card(chain.export)
+    alone = read_checkpoint(chain.export / "generator.safetensors")
+    assert (card["format"], card["version"], card["direction"]) == ("ganc-model", 1, "AtoB")
+    assert card["digest"] == alone.digest
+    assert card["sources"] == {"checkpoint": read_checkpoint(chain.finetune).digest}
+    assert GeneratorSpec(**card["generator"]) == alone.generator.spec
+    assert card["costs"] == vars(alone.generator.spec.costs((SIZE, SIZE)))
+    assert card["metric"] == alone.training["metric"]
+    assert card["input"]["layout"] == "NCHW"
+    assert 0 <= card["verified"]["largest_difference"] < 1e-4
+    assert card["verified"]["batch_height_width"] == [[1, SIZE, SIZE], [2, SIZE + 8, SIZE + 4]]
+    text = (chain.export / "model.json").read_text()
+    assert str(Path.cwd()) not in text
+    assert str(chain.folder) not in text
+
+
+def test_dropout_is_no_part_of_an_exported_generator(out, tmp_path):
+    write_checkpoint(tmp_path / "checkpoint", make_checkpoint("replace", 8, dropout=0.5))
+    succeed("ganc-export", "--checkpoint", tmp_path / "checkpoint", "-o", out)
+    assert read_checkpoint(out / "generator.safetensors").generator.spec.dropout == 0
+    assert read_card(out)["generator"]["dropout"] == 0
+
+
+@pytest.mark.paddle26
+def test_a_sub_network_of_a_supernet(chain, out):
+    widths = (4, 8, 8, 4, 4, 8, 8, 4)
+    said = succeed("ganc-export", "--supernet", chain.supernet, "--config", format_widths(widths), "-o", out)
+    supernet, alone = read_checkpoint(chain.supernet), read_checkpoint(out / "generator.safetensors")
+    assert_equal_states(alone.generator, supernet.generator.leading(supernet.generator.spec.narrowed(widths)))
+    assert alone.sources == {"supernet": supernet.digest}
+    assert "metric" not in alone.training  # it was the whole supernet's
+    assert f"widths {format_widths(widths)}" in said.stderr
+
+
+def test_a_sub_network_selected_from_results(chain, out):
+    options = ("--results", chain.search, "--max-macs", "4.5M")
+    succeed("ganc-export", "--supernet", chain.supernet, *options, "-o", out)
+    assert read_card(out)["generator"]["widths"] == list(read_checkpoint(chain.finetune).generator.spec.widths)
+
+
+def test_the_other_direction_of_a_teacher_has_no_metric(chain, out):
+    succeed("ganc-export", "--checkpoint", chain.replace, "--direction", "BtoA", "-o", out)
+    source, alone = read_checkpoint(chain.replace), read_checkpoint(out / "generator.safetensors")
+    assert_equal_states(alone.generator, source.networks["generator_b"])
+    assert alone.direction == read_card(out)["direction"] == "BtoA"
+    assert read_card(out)["metric"] is None  # what was measured is the other generator
+    assert alone.sources == {"checkpoint": source.digest}
+
+
+def test_it_verifies_on_pictures_of_one_s_own(chain, out):
+    succeed("ganc-export", "--checkpoint", chain.finetune, "--data", chain.data, "-o", out)
+    assert read_card(out)["verified"]["largest_difference"] < 1e-4
+
+
+def test_a_folder_of_its_own_is_written_again_and_a_foreign_one_is_not(chain, out, tmp_path):
+    succeed("ganc-export", "--checkpoint", chain.finetune, "-o", out)
+    (out / "left over").touch()
+    succeed("ganc-export", "--checkpoint", chain.distill, "-o", out)
+    assert read_card(out)["sources"] == {"checkpoint": read_checkpoint(chain.distill).digest}
+    assert listing(out).keys() == listing(chain.export).keys()
+    assert {path.name for path in tmp_path.iterdir()} == {"dist"}
+
+    foreign = tmp_path / "letters"
+    foreign.mkdir()
+    (foreign / "model.txt").write_text("mine")
+    with nothing_changes(tmp_path):
+        said = refusal("ganc-export", "--checkpoint", chain.finetune, "-o", foreign)
+    assert said == f"{foreign}: exists and was not made by ganc (no model.json in it); choose another folder"
+
+
+def test_a_model_that_differs_is_not_written(out, tmp_path):
+    """A weight that is not finite makes both forms useless; the check must not take that for equal."""
+    checkpoint = make_checkpoint("replace", 8)
+    checkpoint.generator.tensors["stages.0.conv.weight"][0, 0, 0, 0] = np.nan
+    write_checkpoint(tmp_path / "checkpoint", checkpoint)
+    with nothing_changes(tmp_path):
+        said = refusal("ganc-export", "--checkpoint", tmp_path / "checkpoint", "-o", out)
+    assert said.endswith("less than 0.0001 was expected; nothing was written")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ((), 2, "name a generator with --checkpoint, or a supernet with --supernet (one of the two)"),
+        (("--checkpoint", "{finetune}", "--supernet", "{supernet}"), 2, "(one of the two)"),
+        (("--supernet", "{supernet}"), 2, "--supernet needs --config or --results"),
+        (("--checkpoint", "{finetune}", "--max-macs", "1M"), 2, "select from search results: name them with --results"),
+        (("--checkpoint", "{finetune}", "--format", "other"), 2, "'other' is not"),
+        (
+            ("--supernet", "{finetune}", "--config", "4"),
+            1,
+            "a checkpoint of ganc-finetune, expected one of ganc-supernet",
+        ),
+        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at stage 0 is not in the space 8,4/8,4/8/"),
+        (("--checkpoint", "{finetune}", "--config", "16"), 1, "exceed the generator's own"),
+        (("--checkpoint", "{finetune}", "--direction", "BtoA"), 1, "holds a generator for AtoB only"),
+        (("--checkpoint", "{search}"), 1, "search.h5: not a ganc-checkpoint file"),
+        (("--checkpoint", "{finetune}", "--data", "nowhere"), 1, "nowhere: no such directory"),
+        (("--supernet", "{replace}", "--results", "{search}"), 1, "expected one of ganc-supernet as --supernet"),
+    ],
+)
+def test_what_does_not_serve_is_refused(chain, out, tmp_path, options, status, message):
+    names = ("replace", "supernet", "search", "finetune")
+    filled = [option.format(**{name: getattr(chain, name) for name in names}) for option in options]
+    with nothing_changes(tmp_path):
+        assert message in refusal("ganc-export", *filled, "-o", out, status=status)
+
+
+def test_a_place_that_cannot_be_written_is_named(chain, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with nothing_changes(tmp_path):
+        assert "is a file" in refusal("ganc-export", "--checkpoint", chain.finetune, "-o", tmp_path / "file", status=2)
+        said = refusal("ganc-export", "--checkpoint", chain.finetune, "-o", tmp_path / "file" / "dist")
+    assert said.endswith("file/dist: cannot be written (a part of its path is a file, not a folder)")
+
+
+def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
+    import shutil
+
+    source = picture(tmp_path)
+    for name, damage, message in (
+        ("no card", lambda folder: (folder / "model.json").unlink(), "no model.json in it"),
+        ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json: is damaged"),
+        ("other card", lambda folder: (folder / "model.json").write_text("[]"), "is no model card of ganc"),
+        ("newer", lambda folder: _change_card(folder, version=2), "model card version 2, this ganc reads version 1"),
+        ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "no Paddle inference model"),
+        ("cut", lambda folder: (folder / "paddle" / "generator.pdiparams").write_bytes(b"cut"), "export it again"),
+    ):
+        folder = tmp_path / name
+        shutil.copytree(chain.export, folder)
+        damage(folder)
+        said = refusal("ganc", "translate", folder, source, "-o", tmp_path / "out.png")
+        assert message in said, (name, said)
+        assert not (tmp_path / "out.png").exists()
+
+
+def _change_card(folder, **changes):
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(card | changes))
