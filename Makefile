@@ -18,7 +18,9 @@ READY26 := .venv-paddle26/ready
 CONSTRAINTS := $(if $(filter gpu,$(PADDLE)),constraints-paddle26.txt,constraints.txt)
 PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.toml)
 TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
-PIP := -m pip install -qq --disable-pip-version-check
+COMMA := ,
+QUIET := -qq
+PIP := -m pip install $(QUIET) --disable-pip-version-check
 
 ifeq ($(filter cpu gpu,$(PADDLE)),)
 $(error PADDLE=$(PADDLE): expected cpu or gpu)
@@ -50,8 +52,9 @@ define install
 	@echo "$(1): installing ganc-common[$(3)] and the six tools with $(2)" >&2
 	@test -e $@ || $(PYTHON) -m venv --clear $(1)
 	@rm -f $@
-	@$(1)/bin/python $(PIP) -c $(2) setuptools
-	@$(1)/bin/python $(PIP) -c $(2) --no-build-isolation -e "./common[$(3)]" $(TOOLS) -e ".[dev]"
+	@$(1)/bin/python $(PIP) -c $(2) setuptools && \
+	$(1)/bin/python $(PIP) -c $(2) --no-build-isolation -e "./common[$(3)]" $(TOOLS) -e ".[dev]" || \
+	{ echo "$(1): not installed; make QUIET= shows all that pip says" >&2; exit 1; }
 	@touch $@
 endef
 
@@ -63,18 +66,14 @@ $(READY): $(PROJECTS) $(CONSTRAINTS)
 $(READY26): $(PROJECTS) constraints-paddle26.txt
 	$(call install,.venv-paddle26,constraints-paddle26.txt,cpu)
 
-COMMA := ,
-
 demo: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores 1 --snakefile workflow/Snakefile \
-		--configfile workflow/demo.yaml
+	@$(BIN)/snakemake --cores 1 --snakefile workflow/Snakefile --configfile workflow/demo.yaml
 
-# A thread a process: the tests' networks are too small for more.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-paddle26: $(READY26)
-	@OMP_NUM_THREADS=1 $(BIN26)/python -m pytest -m paddle26
+	@$(BIN26)/python -m pytest -m paddle26
 
 check-tools: setup
 	@$(BIN)/python scripts/check_tools.py
@@ -84,7 +83,7 @@ lint: setup
 	@$(BIN)/ruff format --check .
 
 bench: setup
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 clean:
 	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .snakemake build *.egg-info common/src/*.egg-info \

@@ -160,7 +160,7 @@ def test_statistics_from_a_file_are_recorded(tiny_data, out, tmp_path):
     [
         (("--width", "0"), 2, r"Invalid value for '--width': 0 is not in the range x>=1"),
         (("--widths", "8_8"), 2, r"widths '8_8': expected 8 positive numbers"),
-        (("--n-blocks", "4"), 1, r"n_blocks \(=4\) must be a positive multiple of 3"),
+        (("--n-blocks", "4"), 2, r"'4': expected a positive multiple of 3"),
         (("--direction", "AtoC"), 2, r"'AtoC' is not one of 'AtoB', 'BtoA'"),
         (("--epochs", "0", "--decay-epochs", "0"), 1, r"nothing to train"),
         (("--amp",), 1, r"mixed precision needs a GPU: leave --amp out"),

@@ -13,11 +13,12 @@ from ganc.errors import DataError
 def translate_picture(engine: Engine, picture: np.ndarray) -> np.ndarray:
     """Translate one uint8 picture (h, w, 3) of any size and return one of the same size.
 
-    Where the engine needs multiples of some number, the picture is continued by reflection and cut back afterwards.
+    Where the engine needs multiples of some number, the picture is continued by reflection and cut back afterwards; so
+    is one so small that the generator's own padding by reflection would have too little to reflect.
     """
     height, width = picture.shape[:2]
     multiple = engine.size_multiple
-    padding = [(0, -height % multiple), (0, -width % multiple), (0, 0)]
+    padding = [(0, max(-side % multiple, 2 * multiple - side)) for side in (height, width)] + [(0, 0)]
     padded = np.pad(picture, padding, mode="reflect" if min(height, width) > multiple else "edge")
     return to_uint8(engine(to_float(padded)[None])[0])[:height, :width]
 

@@ -52,7 +52,7 @@ class Selection:
         from ganc.files.results import read_results
         from ganc.files.selection import select
 
-        results = read_results(click.get_binary_stream("stdin") if self.results == "-" else self.results)
+        results = read_results(self.results)
         if results.identity.supernet_digest != supernet.digest:
             raise FileFormatError(
                 f"{results.source}: is a search of another supernet ({results.identity.supernet_digest[:16]}, "

@@ -97,7 +97,7 @@ def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds)
     from ganc.files.results import read_results
     from ganc.files.selection import select as select_rows
 
-    read = read_results(click.get_binary_stream("stdin") if results == "-" else results)
+    read = read_results(results)
     rows = select_rows(read, pareto=pareto, top=top or (None if pareto or as_json else 10), **bounds)
     if as_json:
         show_json(results_json(rows))
@@ -117,6 +117,6 @@ def merge(results: tuple[Path, ...], output: str):
     from ganc.files.results import merge_results, read_results, write_results
 
     merged = merge_results([read_results(path) for path in results])
-    write_results(click.get_binary_stream("stdout") if output == "-" else Path(output), merged)
+    write_results(output, merged)
     files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
     click.echo(f"{len(merged)} sub-networks of {files} in {'standard output' if output == '-' else output}", err=True)

@@ -32,6 +32,11 @@ class Evaluation:
     feature_set: FeatureSet
     batch_size: int = 8
 
+    def check(self) -> None:
+        """Read every picture, so that a bad one is found now and not at the first evaluation. Raises DataError."""
+        for index in range(len(self.pictures)):
+            self.pictures[index]
+
     def measure(self, engine: Engine) -> float:
         """Return the Fréchet distance between the engine's translations and the statistics."""
         return distance_to(self.statistics, picture_features(self.translations(engine), self.feature_set))

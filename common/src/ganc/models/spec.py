@@ -59,7 +59,8 @@ def parse_widths(text: str, family: Family = RESNET) -> Widths:
     if len(numbers) != family.stages or min(numbers) < 1:
         raise SpecError(
             f"widths '{text}': expected {family.stages} positive numbers joined by _ such as "
-            f"{format_widths((32,) * family.stages)}; or {short}, with one inner width for all blocks; or one for all stages"
+            f"{format_widths((32,) * family.stages)}; or {short}, with one inner width for all blocks; "
+            "or one number for all stages"
         )
     return numbers
 

@@ -96,6 +96,7 @@ class TrainingJob:
             yield from self._train(0 if self.restart else self._resume(), lambda: 0)
             return
         require_writable(self.output)
+        self.evaluation.check()
         with self.run.opened(self.restart), noticed_signals() as signalled:
             yield from self._train(self._resume(), signalled)
 
@@ -205,7 +206,7 @@ class TrainingJob:
         saved = self.run.load_state()
         if saved is None:
             if self.ranks.writes:
-                self.run.cut_log(0)
+                self.run.cut_log(-1)
             return 0
         facts, tensors = saved
         if facts["step"] > self._total:

@@ -54,7 +54,7 @@ class RunDirectory:
             try:
                 yield
             except Exception:
-                if new and not (self._state_file.exists() or self._log_file.exists()):
+                if new and not self._state_file.exists():
                     shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to go on from
                 raise
 

@@ -134,7 +134,8 @@ def _pictures(checkpoint: Checkpoint, data: Path | None) -> Iterator[np.ndarray]
 
 
 def _largest_difference(first: EagerEngine, second: InferenceEngine, pictures: list[np.ndarray]) -> float:
-    return max(float(np.abs(first(images) - second(images)).max()) for images in pictures)
+    # numpy's maximum, as Python's may pass over what is not a number
+    return float(np.max([np.abs(first(images) - second(images)).max() for images in pictures]))
 
 
 def _card(checkpoint: Checkpoint, difference: float, checked_on: tuple) -> dict:

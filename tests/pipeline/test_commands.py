@@ -1,0 +1,144 @@
+"""Every command of the seven console scripts: its help, what it costs to ask for it, how it ends."""
+
+import importlib.metadata
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import click
+import pytest
+from stages import refusal
+from support import command_line, module_of, run_command, succeed
+
+TOOLS = [f"ganc-{stage}" for stage in ("replace", "distill", "supernet", "search", "finetune", "export")]
+PROGRAMS = ["ganc", *TOOLS]
+
+
+def main_of(program):
+    module = importlib.import_module(module_of(program))
+    return module.main
+
+
+def walk(command, *names):
+    """Yield (names, command) of a command and all below it."""
+    yield names, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from walk(below, *names, name)
+
+
+COMMANDS = [pair for program in PROGRAMS for pair in walk(main_of(program), program)]
+ALL = pytest.mark.parametrize(("names", "command"), COMMANDS, ids=[" ".join(names) for names, _ in COMMANDS])
+
+
+def test_the_toolbox_has_what_it_should():
+    names = {" ".join(names) for names, _ in COMMANDS}
+    for tool in ("data demo", "data check", "data split", "stats", "inspect", "profile", "evaluate", "translate"):
+        assert f"ganc {tool}" in names
+    assert {"ganc select", "ganc merge"} <= names
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_is_a_console_script_of_its_own_distribution(program):
+    distribution = importlib.metadata.distribution("ganc-common" if program == "ganc" else program)
+    (script,) = [entry for entry in distribution.entry_points if entry.group == "console_scripts"]
+    assert script.name == program
+    assert script.load() is main_of(program)
+
+
+@ALL
+def test_help_has_a_sentence_an_example_and_a_word_on_every_option(names, command):
+    program, *rest = names
+    said = succeed(program, *rest, "--help").stdout
+    assert said == succeed(program, *rest, "-h").stdout
+    lines = said.splitlines()
+    assert lines[0].startswith(f"Usage: {' '.join(names)} ")
+    sentence = lines[2].strip()
+    assert re.match(r"[A-Z].*[.,:a-z]$", sentence), sentence
+    assert [line for line in lines if line.startswith(f"  {program} ")], "no example that can be pasted"
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, f"{option.name} has no help"
+            assert re.match(r"[A-Za-z0-9]", option.help), option.help
+            assert option.help.endswith("."), option.help
+
+
+@ALL
+def test_defaults_are_shown(names, command):
+    text = " ".join(succeed(names[0], *names[1:], "--help").stdout.split())
+    for option in command.params:
+        if not isinstance(option, click.Option) or option.is_flag or option.required:
+            continue
+        if isinstance(option.show_default, str):
+            assert f"[default: ({option.show_default})" in text, option.name
+        elif isinstance(option.default, str | int | float):
+            assert f"[default: {option.default}" in text, option.name
+
+
+@ALL
+def test_examples_name_options_that_exist(names, command):
+    options = {name for option in command.params for name in option.opts}
+    for line in (command.help or "").splitlines():
+        example = line.strip()
+        if example.startswith(f"{' '.join(names)} ") and "|" not in example and not isinstance(command, click.Group):
+            assert set(re.findall(r"(?<= )--[a-z-]+", example)) <= options, example
+
+
+@ALL
+def test_an_option_that_does_not_exist_is_wrong_usage(names, command):
+    message = refusal(names[0], *names[1:], "--no-such-option", status=2)
+    assert "No such option" in message or "no such option" in message.lower()
+
+
+REPORT = """
+import importlib, json, sys
+module, arguments = json.loads(sys.argv[1])
+try:
+    importlib.import_module(module).main(arguments, prog_name="ganc")
+except SystemExit as end:
+    assert not end.code, end.code
+heavy = {"paddle", "h5py", "scipy"} & {name.partition(".")[0] for name in sys.modules}
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize("names", [names for names, _ in COMMANDS], ids=" ".join)
+def test_help_imports_neither_paddle_nor_h5py_nor_scipy(names):
+    program, *rest = names
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, json.dumps([module_of(program), [*rest, "--help"]])],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Usage: ganc ")
+
+
+def test_a_traceback_is_shown_only_when_asked_for(tmp_path):
+    plain, debugging = (
+        run_command("ganc", "inspect", "absent", *options, cwd=tmp_path) for options in ((), ("--debug",))
+    )
+    assert (plain.returncode, plain.stdout) == (1, b"")
+    assert plain.stderr == b"Error: absent: cannot be read (No such file or directory)\n"
+    assert (debugging.returncode, debugging.stdout) == (1, b"")
+    assert debugging.stderr.startswith(b"Traceback")
+    assert b"FileFormatError: absent: cannot be read" in debugging.stderr
+
+
+def test_a_reader_that_stops_reading_ends_a_command_quietly(chain, tmp_path):
+    """As in `ganc select search.h5 --json | head -1`."""
+    command = shlex.join(command_line("ganc", "select", chain.search, "--json"))
+    script = f"{command} 2> messages | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("0", "1")
+    assert (tmp_path / "messages").read_text() == ""
+
+
+def test_the_version_is_that_of_the_distribution():
+    version = importlib.metadata.version("ganc-common")
+    assert succeed("ganc", "--version").stdout == f"ganc, version {version}\n"
