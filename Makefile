@@ -67,7 +67,7 @@ $(READY26): $(PROJECTS) constraints-paddle26.txt
 	$(call install,.venv-paddle26,constraints-paddle26.txt,cpu)
 
 demo: setup
-	@$(BIN)/snakemake --cores 1 --snakefile workflow/Snakefile --configfile workflow/demo.yaml
+	@$(BIN)/snakemake --cores all --snakefile workflow/Snakefile --configfile workflow/demo.yaml
 
 test: setup
 	@$(BIN)/python -m pytest -n $(WORKERS)

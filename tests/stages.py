@@ -19,6 +19,9 @@ SPACE = "8,4/8,4/8/8,4/8/8,4/8/8,4"  # 32 sub-networks
 NETWORKS = ("--width", "8", "--n-blocks", "3", "--discriminator-width", "8")
 TRAINING = (*TINY_TRAINING, "--max-steps", "3")
 
+TRAINING_TOOLS = ("ganc-replace", "ganc-distill", "ganc-supernet", "ganc-finetune")
+STAGE_TOOLS = (*TRAINING_TOOLS, "ganc-search")
+
 # Too small to move a float32 weight: what comes out is what the stage started from.
 STANDING_STILL = (*TINY_TRAINING, "--max-steps", "1", "--lr", "1e-30")
 

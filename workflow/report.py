@@ -1,7 +1,7 @@
 """The pipeline's last step: the table of what each stage made, a strip of pictures, and a check that it works.
 
     python workflow/report.py --data out/demo/data --stats out/demo/real_B.npz \
-        --models out/demo/replace.safetensors … out/demo/dist --strip strip.png --table report.md
+        --models out/demo/replace.safetensors … out/demo/dist --strip strip.jpg --table report.md
 """
 
 import argparse

@@ -131,6 +131,19 @@ def test_the_other_direction_starts_from_the_reverse_networks(tiny_data, out, tm
     assert checkpoint.sources == {"init_from": start.digest}
 
 
+def test_all_four_networks_start_from_draws_of_their_own(tiny_data, out):
+    succeed("ganc-replace", "--data", tiny_data, *NETWORKS, *STANDING_STILL, "-o", out)
+    networks = read_checkpoint(out).networks
+    for one, other in (("generator", "generator_b"), ("discriminator", "discriminator_b")):
+        for name, tensor in networks[one].tensors.items():
+            if name.endswith(".bias"):
+                assert np.abs(tensor).max() < 1e-20
+            else:
+                assert abs(np.corrcoef(tensor.ravel(), networks[other].tensors[name].ravel())[0, 1]) < 0.5
+    weights = np.concatenate([t.ravel() for n, t in networks["generator"].tensors.items() if n.endswith(".weight")])
+    assert weights.std() == pytest.approx(0.02, rel=0.03)
+
+
 def test_the_settings_reach_the_task(tiny_data, out):
     replace(tiny_data, out, "--cycle-weight", "5", "--identity-weight", "0", "--gan-weight", "2")
     task = read_checkpoint(out).task

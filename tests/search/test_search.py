@@ -10,6 +10,7 @@ from support import SIZE, TINY_SPACE, make_checkpoint, run_command, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.results import read_results
+from ganc.metrics.evaluation import Evaluation
 from ganc.models import RESNET, format_widths
 
 METRIC = "untrained-conv3-v1"
@@ -87,15 +88,20 @@ def test_shards_merged_are_the_search_of_one_process(chain, tmp_path):
 
 
 def test_a_search_run_again_evaluates_nothing_and_a_larger_one_only_what_is_new(
-    supernet_file, tiny_data, out, tmp_path
+    supernet_file, tiny_data, out, tmp_path, monkeypatch
 ):
     search(supernet_file, tiny_data, out, "--max-macs", "2.2M")
-    before = {row.widths: row for row in read_results(out)}  # `seconds` tells evaluations apart
+    before = {row.widths: row for row in read_results(out)}
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
+    evaluated = []
+    measure = Evaluation.measure
+    monkeypatch.setattr(Evaluation, "measure", lambda self, engine: evaluated.append(engine) or measure(self, engine))
     search(supernet_file, tiny_data, out, "--max-macs", "2.2M")
     assert {row.widths: row for row in read_results(out)} == before
+    assert evaluated == []
     search(supernet_file, tiny_data, out, "--max-macs", "2.4M", "--samples", 20)
     after = {row.widths: row for row in read_results(out)}
+    assert len(evaluated) == len(after) - len(before)
     assert len(after) > len(before)
     assert before.items() <= after.items()
     assert [path.name for path in tmp_path.iterdir()] == [out.name]

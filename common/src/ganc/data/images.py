@@ -1,5 +1,6 @@
 """Pictures in and out: any common file to upright 8-bit RGB, to floats in [-1, 1], back to 8 bits; sample strips."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from ganc.errors import DataError, StatisticsError
 from ganc.files.atomic import replacing
 
 Size = tuple[int, int]  # width, height
+
+# As an error it becomes one line about the file; as a warning it would be two more on the terminal.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 # Only these readers are tried: some others of Pillow's run external programs on the file.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")

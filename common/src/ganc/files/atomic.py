@@ -82,8 +82,13 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
             os.rename(path, old / "old")
-            os.rename(temporary, path)
-            shutil.rmtree(old)
+            try:
+                os.rename(temporary, path)
+            except OSError:
+                os.rename(old / "old", path)
+                old.rmdir()
+                raise
+            shutil.rmtree(old, ignore_errors=True)
         else:
             os.rename(temporary, path)
     except OSError as error:

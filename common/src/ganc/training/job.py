@@ -93,7 +93,8 @@ class TrainingJob:
             RunError: the run directory belongs to another run, or a loss is not finite.
         """
         if not self.ranks.writes:
-            yield from self._train(0 if self.restart else self._resume(), lambda: 0)
+            with noticed_signals() as signalled:
+                yield from self._train(0 if self.restart else self._resume(), signalled)
             return
         require_writable(self.output)
         self.evaluation.check()
@@ -124,10 +125,11 @@ class TrainingJob:
             self._sum(losses)
             metrics = self._evaluate(number) if self._evaluates_after(number) else {}
             self._log(number, epoch, rate, metrics)
-            if signalled():
+            # A process that stopped alone would leave the others waiting for its gradients.
+            if stopping := self.ranks.largest(signalled()):
                 self._save(number)
                 raise InterruptedRun(
-                    f"stopped at step {number} of {self._total}; the same command goes on from there", signalled()
+                    f"stopped at step {number} of {self._total}; the same command goes on from there", stopping
                 )
             if time.monotonic() - saved_at > SAVE_SECONDS:
                 self._save(number)

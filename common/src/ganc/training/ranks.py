@@ -43,6 +43,14 @@ class Ranks:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.set_value(part.reshape(gradient.shape))
 
+    def largest(self, number: int) -> int:
+        """Return the largest of the ranks' whole numbers, so that all of them decide alike."""
+        if self.count == 1:
+            return number
+        shared = paddle.to_tensor([number], dtype="int32")
+        paddle.distributed.all_reduce(shared, op=paddle.distributed.ReduceOp.MAX)
+        return int(shared.item())
+
 
 def join_ranks() -> Ranks:
     """Join the other processes where the launcher started several; else be the only one."""

@@ -48,7 +48,7 @@ def supernet_job(
     start.space.require_within(state.spec.widths)
     plan = Distillation(
         stage=STAGE,
-        task=settings.applied_to(teacher.task),
+        task=settings.applied_to((student or teacher).task),  # the weights that the student was distilled with
         teacher=teacher,
         student=state,
         discriminator=student.networks.get(DISCRIMINATOR) if student else None,

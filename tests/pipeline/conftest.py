@@ -1,0 +1,41 @@
+"""What the tests of bad input start from: every stage's command on the tiny set, in working order."""
+
+import shutil
+
+import pytest
+from stages import STANDING_STILL, TRAINING_TOOLS
+from support import TINY_SPACE
+
+NETWORKS = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+
+
+@pytest.fixture
+def own(tiny_data, tmp_path):
+    """A copy of the tiny set that a test may damage."""
+    return shutil.copytree(tiny_data, tmp_path / "data")
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "result"
+
+
+@pytest.fixture
+def command(teacher_file, student_file, supernet_file, out):
+    """Return a function that gives the arguments of a tool that works on the tiny set, for a test to spoil."""
+
+    def arguments(program, data, *options, **files):
+        teacher, student = files.get("teacher", teacher_file), files.get("student", student_file)
+        supernet = files.get("supernet", supernet_file)
+        own = {
+            "ganc-replace": NETWORKS,
+            "ganc-distill": ("--teacher", teacher, "--width", "4"),
+            "ganc-supernet": ("--teacher", teacher, "--student", student, "--space", TINY_SPACE),
+            "ganc-finetune": ("--supernet", supernet, "--teacher", teacher, "--config", "4"),
+            "ganc-search": ("--supernet", supernet, "--samples", "2"),
+        }[program]
+        training = STANDING_STILL if program in TRAINING_TOOLS else ()
+        return (program, *own, "--data", data, *training, *options, "-o", out)
+
+    return arguments
