@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ganc.errors import MissingDependencyError, RunError
+from ganc.signals import reinstall_handlers
 
 PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
 
@@ -40,7 +41,9 @@ def load_paddle() -> ModuleType:
         # Paddle greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            import paddle  # noqa: F401 - it is returned from sys.modules
+            import paddle
+        paddle.disable_signal_handler()  # its own answers SIGTERM with a traceback of C++
+        reinstall_handlers()
     elif not _set_up:
         warnings.warn("Paddle was imported before ganc.runtime: its threads and CPU paths are not set", stacklevel=3)
     _set_up = True

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from ganc.errors import GancError, InterruptedRun
+from ganc.signals import leaving_on_termination
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -24,7 +25,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context):
         try:
-            return super().invoke(ctx)
+            with leaving_on_termination():
+                return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise
         except BrokenPipeError:

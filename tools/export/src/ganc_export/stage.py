@@ -11,7 +11,7 @@ from ganc.draws import keyed_generator
 from ganc.engines.eager import EagerEngine
 from ganc.engines.inference import PARAMETERS, InferenceEngine
 from ganc.engines.loading import PADDLE_FOLDER
-from ganc.errors import ExportError
+from ganc.errors import ExportError, InterruptedRun
 from ganc.files.atomic import replacing_folder
 from ganc.files.card import CARD, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
@@ -19,6 +19,7 @@ from ganc.metrics.evaluation import evaluation_pictures
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
 from ganc.runtime import paddle
+from ganc.signals import noticed_signals
 
 STAGE = "export"
 CHECKPOINT = "generator.safetensors"
@@ -74,6 +75,7 @@ def export(checkpoint: Checkpoint, output: Path, data: Path | None = None) -> Ex
 
     Raises:
         ExportError: the model's pictures differ from the checkpoint's.
+        InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
         WriteError: the folder cannot be written, or is somebody else's.
     """
     generator = Generator.from_state(checkpoint.generator)
@@ -117,7 +119,10 @@ def _save_inference_model(generator: Generator, folder: Path) -> None:
     shape = [None, generator.spec.in_channels, None, None]
     picture = paddle.static.InputSpec(shape=shape, dtype="float32", name="image")
     prefix = folder / PARAMETERS.removesuffix(".pdiparams")
-    paddle.jit.save(paddle.jit.to_static(generator, input_spec=[picture], full_graph=True), str(prefix))
+    with noticed_signals() as signalled:  # an exception in the midst of tracing makes Paddle crash
+        paddle.jit.save(paddle.jit.to_static(generator, input_spec=[picture], full_graph=True), str(prefix))
+    if signalled():
+        raise InterruptedRun("stopped: nothing was written", signalled())
 
 
 def _pictures(checkpoint: Checkpoint, data: Path | None) -> Iterator[np.ndarray]:
