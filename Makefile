@@ -67,7 +67,9 @@ $(READY26): $(PROJECTS) constraints-paddle26.txt
 	$(call install,.venv-paddle26,constraints-paddle26.txt,cpu)
 
 demo: setup
-	@$(BIN)/snakemake --cores all --snakefile workflow/Snakefile --configfile workflow/demo.yaml
+	@$(BIN)/snakemake --cores all --quiet host reason rules --snakefile workflow/Snakefile \
+		--configfile workflow/demo.yaml
+	@$(BIN)/python workflow/check.py out/demo --ratio 0.5
 
 test: setup
 	@$(BIN)/python -m pytest -n $(WORKERS)

@@ -18,7 +18,7 @@ from ganc.metrics import (
     picture_features,
     target_statistics,
 )
-from ganc.metrics.evaluate import default_cache
+from ganc.metrics.distance import default_cache
 from ganc.metrics.features import UntrainedFeatures
 
 

@@ -175,7 +175,7 @@ def test_statistics_from_a_file_are_recorded(tiny_data, out, tmp_path):
         (("--widths", "8_8"), 2, r"widths '8_8': expected 8 positive numbers"),
         (("--n-blocks", "4"), 2, r"'4': expected a positive multiple of 3"),
         (("--direction", "AtoC"), 2, r"'AtoC' is not one of 'AtoB', 'BtoA'"),
-        (("--epochs", "0", "--decay-epochs", "0"), 1, r"nothing to train"),
+        (("--epochs", "0", "--decay-epochs", "0"), 2, r"nothing to train"),
         (("--amp",), 1, r"mixed precision needs a GPU: leave --amp out"),
         (("--device", "cpu:3"), 1, r"device 'cpu:3': expected auto, cpu, gpu or gpu:N"),
         (("--crop-size", "20"), 1, r"--crop-size 20: the discriminator needs at least 24 pixels"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganc.cli.types import BUDGET, SIZE, WIDTHS
+from ganc.errors import GancError
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -25,7 +26,11 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
         @functools.wraps(function)
         def wrapper(**values):
             own = {key: values.pop(key) for key in keys}
-            return function(**{name: build(**own)}, **values)
+            try:
+                built = build(**own)
+            except GancError as error:  # values that do not go together
+                raise click.UsageError(str(error)) from error
+            return function(**{name: built}, **values)
 
         for option in reversed(options):
             wrapper = option(wrapper)

@@ -16,7 +16,7 @@ from ganc.cli.types import BLOCK_COUNT, SIZE, WIDTHS
 def inspect(file: Path, as_json: bool):
     """Say what a file of ganc is and what is in it.
 
-    FILE is a checkpoint, search results, statistics, a run's state, or an exported folder.
+    FILE is a checkpoint, search results, statistics, a run's directory, or an exported folder.
 
     \b
     ganc inspect supernet.safetensors

@@ -1,5 +1,6 @@
 """An exported Paddle inference model run by Paddle Inference."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,4 @@ class InferenceEngine:
 
 
 def _threads() -> int:
-    import os
-
-    return int(os.environ.get("OMP_NUM_THREADS", "1"))
+    return int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0])

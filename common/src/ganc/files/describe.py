@@ -14,12 +14,16 @@ from ganc.models.spec import GeneratorSpec, format_widths
 
 
 def describe(path: Path) -> dict:
-    """Return what is known of a checkpoint, search results, statistics, a run's state or an exported folder.
+    """Return what is known of a checkpoint, search results, statistics, a run's directory or state, or an exported one.
 
     Raises:
         FileFormatError: there is no such file, or it is none of these.
     """
+    from ganc.training.run import STATE_FILE
+
     path = Path(path)
+    if path.is_dir() and (path / STATE_FILE).is_file():
+        path = path / STATE_FILE
     if path.is_dir():
         return read_card(path)
     try:

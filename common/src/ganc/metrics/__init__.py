@@ -1,6 +1,6 @@
 """The metric: features of pictures, statistics of a set of pictures, and the Fréchet distance between two sets."""
 
-from ganc.metrics.evaluate import distance_to, picture_features, target_statistics
+from ganc.metrics.distance import distance_to, picture_features, target_statistics
 from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
 from ganc.metrics.frechet import frechet_distance, frechet_distance_from_features
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics

@@ -10,7 +10,7 @@ from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
 from ganc.data.lists import PictureList
 from ganc.engines import Engine
 from ganc.errors import DataError, StatisticsError
-from ganc.metrics.evaluate import distance_to, picture_features, target_statistics
+from ganc.metrics.distance import distance_to, picture_features, target_statistics
 from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set
 

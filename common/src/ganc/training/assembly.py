@@ -38,8 +38,12 @@ def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
         DataError: pictures or lists are missing, or sizes do not fit.
         SpecError: there is no image set for the task's pairing.
     """
-    if task.pairing is not Pairing.UNPAIRED:
-        raise SpecError(f"the task's pictures are {task.pairing.value}, but ganc has an unpaired image set only")
+    if task.pairing not in IMAGE_SETS:
+        raise SpecError(f"the task's pictures are {task.pairing.value}, and ganc has no image set for that")
+    return IMAGE_SETS[task.pairing](data, seed)
+
+
+def _unpaired_set(data: DataSettings, seed: int) -> TrainingSet:
     return UnpairedSet(
         read_pictures(data.folder, f"train{data.source_letter}"),
         read_pictures(data.folder, f"train{data.target_letter}"),
@@ -49,6 +53,9 @@ def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
         shuffle=data.shuffle,
         cache_bytes=data.cache_bytes,
     )
+
+
+IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
 
 
 def evaluation_of(data: DataSettings, run: RunSettings) -> Evaluation:
@@ -101,6 +108,7 @@ def assemble_job(
         "shuffle": data.shuffle,
         "seed": run.seed,
         "amp": run.amp,
+        "processes": ranks.count,
         "eval_every": run.eval_every,
         "metric": evaluation.facts(),
         **{name: value for name, value in asdict(schedule).items() if name != "max_steps"},

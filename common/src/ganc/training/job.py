@@ -116,7 +116,7 @@ class TrainingJob:
 
     def _train(self, start: int, signalled: Callable[[], int]) -> Iterator[Progress]:
         saved_at = time.monotonic()
-        if self.keep_best and start == 0 and self.ranks.writes:
+        if self.keep_best and self._best is None and self.ranks.writes:
             self.run.log({"step": 0, "metrics": self._evaluate(0)})
         for number, batch in enumerate(self._batches(start), start + 1):
             epoch = (number - 1) // self._epoch_steps

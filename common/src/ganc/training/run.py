@@ -13,6 +13,7 @@ from ganc.files.atomic import replacing, write_error
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
+STATE_FILE = "state.safetensors"
 STATE_VERSION = 1
 
 
@@ -27,7 +28,7 @@ class RunDirectory:
     def __init__(self, path: Path, settings: Mapping):
         self.path = Path(path)
         self.settings = json.loads(json.dumps(settings))
-        self._state_file = self.path / "state.safetensors"
+        self._state_file = self.path / STATE_FILE
         self._settings_file = self.path / "settings.json"
         self._log_file = self.path / "log.jsonl"
 

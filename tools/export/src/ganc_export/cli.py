@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.options import FILE, FOLDER, device_option, grouped, selection_parts
+from ganc.cli.options import FILE, FOLDER, grouped, selection_parts
 from ganc.cli.tables import settings_line, show, size_text
 
 
@@ -27,11 +27,13 @@ def _maybe_selection(widths, results, **bounds):
 @click.option(
     "--format", "formats", type=click.Choice(["paddle"]), multiple=True, default=["paddle"], help="What to write."
 )
-@click.option("--data", type=FOLDER, show_default="random ones", help="Folder of pictures to verify on.")
+@click.option("--data", type=FOLDER, show_default="random ones", help="Folder of pictures to verify and measure on.")
 @click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the file's own", help="Which generator."
 )
-@device_option
+@click.option(
+    "--device", default="cpu", help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it."
+)
 def main(checkpoint, supernet, selection, output: Path, formats, data, direction, device):
     """Stage 6: write a generator for use.
 
@@ -64,16 +66,14 @@ def _rows(exported, output: Path) -> list[dict]:
     spec = exported.checkpoint.generator.spec
     size = tuple(exported.checkpoint.training.get("image_size", (256, 256)))
     costs = spec.costs(size)
-    metric = exported.checkpoint.training.get("metric")
-    checked = "–" if not exported.checked_on else f"{exported.difference:.1e}"
     return [
         {
             "file": str(output / name),
             f"MACs at {size_text(size)}": format_count(costs.macs),
             "parameters": format_count(costs.params),
             "bytes": f"{size_in_bytes:,}",
-            metric["name"] if metric else "metric": f"{metric['value']:.4f}" if metric else "-",
-            "difference": checked if number else "-",
+            exported.metric_name: f"{exported.metrics[name]:.4f}" if name in exported.metrics else "-",
+            "difference": f"{exported.difference:.1e}" if number else "-",
         }
         for number, (name, size_in_bytes) in enumerate(exported.bytes.items())
     ]

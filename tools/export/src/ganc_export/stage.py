@@ -8,6 +8,7 @@ import numpy as np
 
 from ganc.data import EvaluationSet
 from ganc.draws import keyed_generator
+from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
 from ganc.engines.inference import PARAMETERS, InferenceEngine
 from ganc.engines.loading import PADDLE_FOLDER
@@ -15,7 +16,7 @@ from ganc.errors import ExportError, InterruptedRun
 from ganc.files.atomic import replacing_folder
 from ganc.files.card import CARD, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
-from ganc.metrics.evaluation import evaluation_pictures
+from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
 from ganc.runtime import paddle
@@ -35,12 +36,16 @@ class Exported:
         difference: the largest difference between a pixel value (in [-1, 1]) of the checkpoint and of the model.
         checked_on: (batch, height, width) of the pictures that were compared.
         bytes: of each written form, by its path below the folder.
+        metrics: of each written form, measured here; empty without pictures.
+        metric_name: what was measured.
     """
 
     checkpoint: Checkpoint
     difference: float
     checked_on: tuple[tuple[int, int, int], ...]
     bytes: Mapping[str, int]
+    metrics: Mapping[str, float]
+    metric_name: str
 
 
 def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Checkpoint:
@@ -71,7 +76,7 @@ def export(checkpoint: Checkpoint, output: Path, data: Path | None = None) -> Ex
     """Write checkpoint, inference model and card into the folder `output`, all or nothing.
 
     Args:
-        data: pictures to verify on; None verifies on random ones.
+        data: pictures to verify on, and to measure the metric of both forms on; None verifies on random ones.
 
     Raises:
         ExportError: the model's pictures differ from the checkpoint's.
@@ -85,17 +90,19 @@ def export(checkpoint: Checkpoint, output: Path, data: Path | None = None) -> Ex
         _save_inference_model(generator, folder / PADDLE_FOLDER)
         saved = Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator)
         pictures = list(_pictures(checkpoint, data))
-        difference = _largest_difference(EagerEngine(saved), InferenceEngine(folder / PADDLE_FOLDER), pictures)
+        engines = {CHECKPOINT: EagerEngine(saved), PADDLE_FOLDER: InferenceEngine(folder / PADDLE_FOLDER)}
+        difference = _largest_difference(*engines.values(), pictures)
         if not difference < LARGEST_DIFFERENCE:
             raise ExportError(
                 f"{output}: the exported model differs from the checkpoint by {difference:.2g}, "
                 f"less than {LARGEST_DIFFERENCE:g} was expected; nothing was written"
             )
         checked_on = tuple((images.shape[0], *images.shape[2:]) for images in pictures)
+        metric_name, metrics = _measured(engines, checkpoint, data) if data else ("metric", {})
         write_card(folder, _card(checkpoint, difference, checked_on))
         model_bytes = sum(file.stat().st_size for file in (folder / PADDLE_FOLDER).iterdir())
         sizes = {CHECKPOINT: (folder / CHECKPOINT).stat().st_size, PADDLE_FOLDER: model_bytes}
-    return Exported(checkpoint, difference, checked_on, sizes)
+    return Exported(checkpoint, difference, checked_on, sizes, metrics, metric_name)
 
 
 def read_source(path: Path, direction: str | None, stages: tuple[str, ...] | None = None) -> Checkpoint:
@@ -127,7 +134,7 @@ def _save_inference_model(generator: Generator, folder: Path) -> None:
 
 def _pictures(checkpoint: Checkpoint, data: Path | None) -> Iterator[np.ndarray]:
     """Yield what is compared: two batch sizes at two picture sizes, real pictures where there are some."""
-    width, height = checkpoint.training.get("image_size", (256, 256))
+    width, height = _image_size(checkpoint)
     for batch, size in ((1, (width, height)), (2, (width + 4, height + 8))):
         if data is None:
             draws = keyed_generator(0, "export/pictures", batch)
@@ -138,13 +145,27 @@ def _pictures(checkpoint: Checkpoint, data: Path | None) -> Iterator[np.ndarray]
             yield next(EvaluationSet(pictures, size).batches(batch))
 
 
+def _measured(engines: Mapping[str, Engine], checkpoint: Checkpoint, data: Path) -> tuple[str, dict[str, float]]:
+    """Return the metric's name and each engine's value on the source domain's test pictures."""
+    size = _image_size(checkpoint)
+    source, target = checkpoint.direction[0], checkpoint.direction[-1]
+    statistics, features = chosen_statistics(data, target, size, None, None)
+    pictures, subset = evaluation_pictures(data, source)
+    evaluation = Evaluation(EvaluationSet(pictures, size, CACHE_BYTES), subset, statistics, features)
+    return features.name, {form: evaluation.measure(engine) for form, engine in engines.items()}
+
+
+def _image_size(checkpoint: Checkpoint) -> tuple[int, int]:
+    return tuple(checkpoint.training.get("image_size", (256, 256)))
+
+
 def _largest_difference(first: EagerEngine, second: InferenceEngine, pictures: list[np.ndarray]) -> float:
     # numpy's maximum, as Python's may pass over what is not a number
     return float(np.max([np.abs(first(images) - second(images)).max() for images in pictures]))
 
 
 def _card(checkpoint: Checkpoint, difference: float, checked_on: tuple) -> dict:
-    size = tuple(checkpoint.training.get("image_size", (256, 256)))
+    size = _image_size(checkpoint)
     spec = checkpoint.generator.spec
     return {
         "digest": checkpoint.digest,

@@ -88,7 +88,7 @@ class CycleStep:
         return tuple(paddle.split(generator(paddle.concat([pictures, own_domain])), 2))
 
     def _pooled(self, name: str, made, step: int):
-        return paddle.to_tensor(self.pools[name].exchange(made.detach().numpy(), step))
+        return paddle.to_tensor(self.pools[name].exchange(made.detach().astype("float32").numpy(), step))
 
     def _judge(self, discriminator: Discriminator, source, real, made):
         both = paddle.concat([judged(self.task, source, real), judged(self.task, source, made)])

@@ -10,8 +10,10 @@ from ganc.models.plan import Costs
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths, format_widths
 
+# Spaces up to this size are enumerated, larger ones are drawn from.
+ENUMERABLE = 100_000
 # Draws for each sample before a random search is content with fewer: the budget then leaves next to none.
-TRIES = 1000
+TRIES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +56,24 @@ def exhaustive(space: SearchSpace, budget: Budget, costs_of: Callable[[Widths], 
 def sample(
     space: SearchSpace, budget: Budget, costs_of: Callable[[Widths], Costs], count: int, seed: int
 ) -> list[Widths]:
-    """Return `count` different random sub-networks within the budget, fewer where hardly any are.
+    """Return `count` different random sub-networks within the budget, the largest first; fewer where there are fewer.
+
+    Of a space too large to enumerate a tight budget may yield fewer than there are.
 
     Raises:
         SelectionError: not even the smallest sub-network satisfies the budget.
     """
+    if len(space) <= ENUMERABLE:
+        allowed = exhaustive(space, budget, costs_of)
+        places = keyed_generator(seed, "search/sample").permutation(len(allowed))[:count]
+        return [allowed[place] for place in sorted(places)]
     budget.require_possible(space, costs_of)
     found: dict[Widths, None] = {}
-    wanted = min(count, len(space))
-    for draw in range(TRIES * wanted):
+    for draw in range(TRIES * count):
         widths = space.draw(keyed_generator(seed, "search/sample", draw))
         if budget.allows(costs_of(widths)):
             found[widths] = None
-            if len(found) == wanted:
+            if len(found) == count:
                 break
     return sorted(found or {space.smallest: None}, reverse=True)
 

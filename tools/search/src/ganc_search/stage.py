@@ -1,5 +1,6 @@
 """Stage 4: evaluate sub-networks of a supernet; finished rows survive anything that happens to the run."""
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -53,6 +54,13 @@ class SearchSettings:
     restart: bool = False
 
 
+def _refuse_launcher() -> None:
+    """Raise RunError under Paddle's launcher, whose processes would all search the same and write one file."""
+    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    if processes > 1:
+        raise RunError(f"a search is not split by the launcher ({processes} processes): use --shard K/{processes}")
+
+
 @dataclass(frozen=True)
 class SearchProgress:
     """One evaluated sub-network, and the best so far."""
@@ -74,6 +82,7 @@ class SearchJob:
         supernet = supernet.facing(settings.direction, settings.supernet)
         spec = supernet.generator.spec
         self.settings = settings
+        _refuse_launcher()
         self.space = settings.space or parse_space(self._recorded(supernet, "space", "--space"), spec.shape)
         self.space.require_within(spec.widths)
         self.image_size = settings.image_size or tuple(self._recorded(supernet, "image_size", "--size"))
