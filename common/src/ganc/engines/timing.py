@@ -9,7 +9,7 @@ from ganc.draws import keyed_generator
 from ganc.engines import Engine
 
 
-def milliseconds_per_image(engines: list[Engine], size: tuple[int, int], repeats: int = 7, warm_up: int = 2) -> list:
+def milliseconds_per_image(engines: list[Engine], size: tuple[int, int], repeats: int = 25, warm_up: int = 5) -> list:
     """Return each engine's median milliseconds for one image of `size` (width, height) at batch 1.
 
     The engines take turns, so that a machine that slows down or speeds up meanwhile favours none.
