@@ -40,6 +40,7 @@ class Checkpoint:
         networks: states by name (generator, discriminator, adaptors; `_b` for the reverse direction).
         training: facts such as steps, seed, data fingerprint, image size and metric; plain JSON values.
         sources: content digests of the files it was made from, by role.
+        file_digest: the digest of the file whose other direction this is; empty where it is nobody's.
     """
 
     stage: str
@@ -48,6 +49,7 @@ class Checkpoint:
     networks: Mapping[str, NetworkState]
     training: Mapping = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    file_digest: str = ""
 
     @property
     def generator(self) -> NetworkState:
@@ -55,8 +57,8 @@ class Checkpoint:
 
     @cached_property
     def digest(self) -> str:
-        """The content digest over all tensors and specs."""
-        return tensors_digest(
+        """The content digest over all tensors and specs; of a checkpoint that was turned round, its file's."""
+        return self.file_digest or tensors_digest(
             {name: asdict(state.spec) for name, state in self.networks.items()}, flatten_networks(self.networks)
         )
 
@@ -77,9 +79,7 @@ class Checkpoint:
             )
         networks = {_reversed_name(name): state for name, state in self.networks.items() if name != ADAPTORS}
         training = {name: fact for name, fact in self.training.items() if name != "metric"}  # of the forward generator
-        turned = replace(self, direction=direction, networks=networks, training=training)
-        turned.__dict__["digest"] = self.digest  # it still stands for what the file holds
-        return turned
+        return replace(self, direction=direction, networks=networks, training=training, file_digest=self.digest)
 
 
 def _reversed_name(name: str) -> str:
