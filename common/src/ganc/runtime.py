@@ -87,6 +87,13 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def engine_threads() -> int:
+    """Return how many threads an inference engine of this process uses: OMP_NUM_THREADS, else its share of the cores."""
+    configure_environment()
+    text = os.environ["OMP_NUM_THREADS"].partition(",")[0]
+    return int(text) if text.isdigit() and int(text) else available_cores()
+
+
 def mkl_cpu_type(cpu_info: Path = Path("/proc/cpuinfo")) -> str | None:
     """Return the value of MKL_DEBUG_CPU_TYPE that suits the processor: 7 for AVX-512, 5 for AVX2, None to leave it."""
     try:

@@ -1,12 +1,11 @@
 """An exported Paddle inference model run by Paddle Inference."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from ganc.errors import FileFormatError
-from ganc.runtime import load_paddle
+from ganc.runtime import engine_threads, load_paddle
 
 PARAMETERS = "generator.pdiparams"
 PROGRAMS = ("generator.json", "generator.pdmodel")  # Paddle 3 and Paddle 2
@@ -39,7 +38,7 @@ class InferenceEngine:
         config.disable_glog_info()
         if paddle.get_device() == "cpu":
             config.disable_gpu()
-            config.set_cpu_math_library_num_threads(_threads())
+            config.set_cpu_math_library_num_threads(engine_threads())
             enable = getattr(config, "enable_onednn", None) or config.enable_mkldnn
             enable()
         else:
@@ -55,7 +54,3 @@ class InferenceEngine:
         predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(np.ascontiguousarray(images))
         predictor.run()
         return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
-
-
-def _threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0])

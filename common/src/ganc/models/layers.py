@@ -4,7 +4,7 @@ import numpy as np
 
 from ganc.draws import keyed_generator
 from ganc.models import cpu_forms
-from ganc.models.plan import Convolution, NetworkSpec, NetworkState, tensor_shapes
+from ganc.models.plan import INSTANCE_NORM_EPSILON, Convolution, NetworkSpec, NetworkState, tensor_shapes
 from ganc.runtime import paddle
 
 functional = paddle.nn.functional
@@ -63,8 +63,8 @@ def _infers_wrong_sizes() -> bool:
 
 
 def instance_norm(x):
-    """Normalise each channel of each picture, without learned scale or shift; eps 1e-5."""
-    return functional.instance_norm(x, eps=1e-5)
+    """Normalise each channel of each picture, without learned scale or shift."""
+    return functional.instance_norm(x, eps=INSTANCE_NORM_EPSILON)
 
 
 class Network(paddle.nn.Layer):

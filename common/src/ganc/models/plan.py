@@ -12,6 +12,8 @@ import numpy as np
 
 from ganc.errors import SpecError
 
+INSTANCE_NORM_EPSILON = 1e-5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convolution:

@@ -1,0 +1,34 @@
+"""Running an ONNX graph in ONNX Runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ganc.errors import FileFormatError, SpecError
+from ganc.runtime import engine_threads
+
+
+class OnnxRuntimeGraph:
+    """A graph of one input and one output on the CPU. Its precision is that of the graph's own tensors."""
+
+    runtime = "onnxruntime"
+
+    def __init__(self, graph: bytes | Path, precision: str = "f32", threads: int | None = None):
+        if precision != "f32":
+            raise SpecError(f"ONNX Runtime computes in the precision of the graph, not in {precision} by itself")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or engine_threads()
+        options.log_severity_level = 4  # what goes wrong is raised
+        source = graph if isinstance(graph, bytes) else str(graph)
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no common base but Exception
+            name = "the graph" if isinstance(graph, bytes) else graph
+            raise FileFormatError(f"{name}: ONNX Runtime cannot load it ({' '.join(str(error).split())})") from error
+        self.precision = precision
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, array: np.ndarray) -> np.ndarray:
+        """Run the graph on an array of its input's type and shape."""
+        return self._session.run(None, {self._input: np.ascontiguousarray(array)})[0]
