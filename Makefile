@@ -9,6 +9,11 @@ PADDLE ?= $(if $(wildcard .venv/ready-gpu),gpu,cpu)
 # Test processes, one a core. Each holds a Paddle of about half a gigabyte, hence the ceiling.
 WORKERS ?= $(shell $(BIN)/python -c "from ganc.runtime import available_cores; print(min(8, available_cores()))")
 
+# Tests that compare with PyTorch skip where it is absent; TORCH=2.13.0 installs it. From some indexes that is a CUDA
+# build of several gigabytes, so it is left to the caller.
+TORCH ?=
+NO_TORCH = echo "PyTorch could not be installed: the tests that compare with it are skipped" >&2
+
 BIN := .venv/bin
 BIN26 := .venv-paddle26/bin
 READY := .venv/ready-$(PADDLE)
@@ -19,6 +24,7 @@ CONSTRAINTS := $(if $(filter gpu,$(PADDLE)),constraints-paddle26.txt,constraints
 PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.toml)
 TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
 COMMA := ,
+EXTRAS := onnx,openvino,report,workflow
 QUIET := -qq
 PIP := -m pip install $(QUIET) --disable-pip-version-check
 
@@ -35,7 +41,7 @@ unexport PYTHONPATH PYTHONHOME
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
 	@echo "make demo           run the six stages on a synthetic set of pictures"
-	@echo "make test           run the tests"
+	@echo "make test           run the tests; TORCH=2.13.0: with PyTorch, for those that compare with it"
 	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
 	@echo "make check-tools    run each tool in an environment without the other five"
 	@echo "make lint           check style and format"
@@ -61,7 +67,7 @@ endef
 setup: $(READY)
 
 $(READY): $(PROJECTS) $(CONSTRAINTS)
-	$(call install,.venv,$(CONSTRAINTS),$(PADDLE)$(COMMA)workflow)
+	$(call install,.venv,$(CONSTRAINTS),$(PADDLE)$(COMMA)$(EXTRAS))
 
 $(READY26): $(PROJECTS) constraints-paddle26.txt
 	$(call install,.venv-paddle26,constraints-paddle26.txt,cpu)
@@ -72,6 +78,8 @@ demo: setup
 	@$(BIN)/python workflow/check.py out/demo --ratio 0.5
 
 test: setup
+	@test -z "$(TORCH)" || $(BIN)/python $(PIP) -c $(CONSTRAINTS) torch==$(TORCH) || $(NO_TORCH)
+	@test -z "$(TORCH)" || $(BIN)/python $(PIP) --no-deps pytorch-fid==0.3.0 || $(NO_TORCH)
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-paddle26: $(READY26)

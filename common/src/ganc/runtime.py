@@ -88,7 +88,7 @@ def available_cores() -> int:
 
 
 def engine_threads() -> int:
-    """Return how many threads an inference engine of this process uses: OMP_NUM_THREADS, else its share of the cores."""
+    """Return the threads an inference engine of this process uses: OMP_NUM_THREADS, else its share of the cores."""
     configure_environment()
     text = os.environ["OMP_NUM_THREADS"].partition(",")[0]
     return int(text) if text.isdigit() and int(text) else available_cores()
