@@ -99,3 +99,16 @@ CYCLEGAN = Task(
     feature_weight=0.01,
     pool_size=50,
 )
+
+# pix2pix, arXiv 1611.07004, section 3; weights of the distillation: GAN Compression, arXiv 2003.08936.
+PIX2PIX = Task(
+    pairing=Pairing.PAIRED,
+    adversarial_loss=AdversarialLoss.HINGE,
+    discriminator_input=DiscriminatorInput.SOURCE_AND_PICTURE,
+    reference=Reference.GROUND_TRUTH,
+    cycle_weight=0.0,
+    identity_weight=0.0,
+    reconstruction_weight=100.0,
+    feature_weight=1.0,
+    pool_size=0,
+)

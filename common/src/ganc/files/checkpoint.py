@@ -151,8 +151,9 @@ def is_checkpoint(path: Path) -> bool:
 def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], role: str) -> None:
     """Raise FileFormatError unless the checkpoint comes from one of `stages`."""
     if checkpoint.stage not in stages:
+        maker = "ganc import" if checkpoint.stage == "import" else f"ganc-{checkpoint.stage}"
         raise FileFormatError(
-            f"{path}: a checkpoint of ganc-{checkpoint.stage}, expected one of "
+            f"{path}: a checkpoint of {maker}, expected one of "
             f"{', '.join('ganc-' + stage for stage in stages)} as {role}"
         )
 

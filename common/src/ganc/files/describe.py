@@ -7,6 +7,7 @@ from pathlib import Path
 from ganc.errors import FileFormatError
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.kinds import looks_like
 from ganc.files.results import HDF5_SIGNATURE, read_results
 from ganc.files.tensors import read_tensors
 from ganc.models.plan import NetworkState
@@ -33,6 +34,8 @@ def describe(path: Path) -> dict:
         raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
     if start == HDF5_SIGNATURE:
         return _results(path)
+    if foreign := looks_like(path):
+        raise FileFormatError(f"{path}: is no file of ganc; {foreign}")
     if zipfile.is_zipfile(path):
         return _statistics(path)
     return _tensors(path)

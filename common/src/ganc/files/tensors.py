@@ -11,6 +11,7 @@ from safetensors import numpy as safetensors_numpy
 from ganc.errors import FileFormatError
 from ganc.files.atomic import replacing
 from ganc.files.digests import canonical_json
+from ganc.files.kinds import looks_like
 
 METADATA_KEY = "ganc"
 
@@ -46,8 +47,9 @@ def read_header(path: Path, file_format: str, version: int) -> dict:
         with safetensors.safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
+        reason = looks_like(Path(path)) or _one_line(error)
         raise FileFormatError(
-            f"{path}: not a {file_format} file, or truncated ({_one_line(error)}); make or copy it again"
+            f"{path}: not a {file_format} file, or truncated ({reason}); make or copy it again"
         ) from error
     try:
         header = json.loads(metadata.get(METADATA_KEY, "null"))
