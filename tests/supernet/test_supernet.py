@@ -102,8 +102,8 @@ def test_the_widths_drawn_differ_by_step_and_cover_the_space(tiny_data, teacher_
         DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(32, 32)),
         RunSettings(output=tmp_path / "out", device="cpu"),
     )
-    drawn = [job.step.widths_of(step) for step in range(400)]
-    assert drawn == [job.step.widths_of(step) for step in range(400)]
+    drawn = [widths for step in range(400) for widths in job.step.subnets_of(step)]
+    assert drawn == [widths for step in range(400) for widths in job.step.subnets_of(step)]
     counts = {widths: drawn.count(widths) for widths in widths_of_space(SPACE)}
     assert sum(counts.values()) == 400
     assert min(counts.values()) >= 2  # 12.5 are expected of each of the 32

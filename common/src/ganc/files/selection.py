@@ -27,7 +27,9 @@ def select(
 ) -> RowTable:
     """Return the rows that satisfy all bounds, best metric first; ties go to fewer MACs, then to smaller widths.
 
-    Rows without a value of the metric are never selected, nor, under `max_latency`, rows without a latency.
+    Rows without a value of the metric are never selected, nor, under `max_latency`, rows without a latency. Of the rows
+    within the costs only those on the most pictures are compared: a value on fewer, as of rows that a race dropped, is
+    another quantity.
 
     Args:
         max_macs, max_params, max_latency (ms), max_metric: upper bounds, inclusive.
@@ -51,6 +53,8 @@ def select(
     ]
     passed = []
     for option, bound, column, text, unit in bounds:
+        if option == "--max-metric":  # whether it bounds or not, metrics are compared from here on
+            kept = kept[rows.images[kept] == rows.images[kept].max()]
         if bound is None:
             continue
         within = kept[column[kept] <= bound]  # False for NaN

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,21 @@ class SearchSpace:
         """Draw one sub-network, each stage's width uniformly (Once-for-All, arXiv 1908.09791, section 3)."""
         return tuple(widths[generator.integers(len(widths))] for widths in self.choices)
 
+    def draw_wide(self, generator: np.random.Generator) -> Widths:
+        """Draw one sub-network, each stage's width w with probability w over the sum of the stage's choices."""
+        drawn = []
+        for widths in self.choices:
+            # Whole numbers, so that the draw is exact: of sum(widths) tickets each width holds as many as it is wide.
+            ticket = generator.integers(sum(widths))
+            drawn.append(widths[int(np.searchsorted(np.cumsum(widths), ticket, side="right"))])
+        return tuple(drawn)
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Return the (N, stages) widths at (N,) places of the walk, 0 being the largest sub-network."""
+        positions = np.unravel_index(places, [len(widths) for widths in self.choices])
+        columns = [np.array(widths)[position] for widths, position in zip(self.choices, positions, strict=True)]
+        return np.stack(columns, axis=-1)
+
     def require(self, widths: Widths) -> None:
         """Raise SpecError unless the widths belong to the space; the message names the stage."""
         for stage, (width, allowed) in enumerate(zip(widths, self.choices, strict=True)):
@@ -61,6 +76,30 @@ class SearchSpace:
                 f"the space {self.text} reaches {format_widths(self.largest)}, "
                 f"the generator only {format_widths(widths)}"
             )
+
+
+class Subnets(Sequence):
+    """Some sub-networks of a space, kept as their places in its walk: millions of them take eight bytes each.
+
+    A sequence of widths; a slice of it is a Subnets too.
+    """
+
+    _CHUNK = 1 << 16
+
+    def __init__(self, space: SearchSpace, places: np.ndarray):
+        self.space, self.places = space, np.asarray(places, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return Subnets(self.space, self.places[index])
+        return tuple(self.space.at(self.places[index]).tolist())
+
+    def __iter__(self) -> Iterator[Widths]:
+        for start in range(0, len(self), self._CHUNK):
+            yield from map(tuple, self.space.at(self.places[start : start + self._CHUNK]).tolist())
 
 
 def _repeated(*groups: tuple[tuple[int, ...], int]) -> tuple[tuple[int, ...], ...]:

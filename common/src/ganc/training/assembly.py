@@ -1,6 +1,6 @@
 """Putting a training job together from settings, checkpoints and a step; the four training stages share this."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ganc.data import TrainingSet, UnpairedSet, read_pictures
@@ -14,11 +14,11 @@ from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
 from ganc.models.plan import NetworkState
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, Widths, format_widths
+from ganc.ranks import Ranks, join_ranks
 from ganc.runtime import select_device
 from ganc.task import DiscriminatorInput, Pairing, Task
 from ganc.training.distillation import DistillationStep, FrozenTeacher
 from ganc.training.job import TrainingJob
-from ganc.training.ranks import Ranks, join_ranks
 from ganc.training.run import RunDirectory
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc.training.step import TrainingStep, mixed_precision
@@ -142,7 +142,7 @@ class Distillation:
         teacher: its checkpoint, already facing the run's direction.
         student: where the student starts from.
         discriminator: where the discriminator starts from; None draws a fresh one of `discriminator_width`.
-        widths_of: the sub-network of each step; None is the whole student.
+        subnets_of: the sub-networks that a step trains; None is the whole student.
         views: the student's sub-networks to evaluate, by label (None: the whole student).
         facts: what the checkpoint records beside the common facts.
         choices: the stage's own settings that determine the result.
@@ -154,7 +154,7 @@ class Distillation:
     student: NetworkState
     discriminator: NetworkState | None
     discriminator_width: int
-    widths_of: Callable[[int], Widths | None]
+    subnets_of: Callable[[int], Sequence[Widths | None]]
     views: Mapping[str, Widths | None]
     sources: Mapping[str, str]
     facts: Mapping
@@ -191,7 +191,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         student=student,
         discriminator=discriminator,
         adaptors=adaptors,
-        widths_of=plan.widths_of,
+        subnets_of=plan.subnets_of,
         ranks=ranks,
         amp=run.amp,
     )

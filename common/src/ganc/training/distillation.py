@@ -1,17 +1,17 @@
 """The distillation step that distill, supernet and finetune share (GAN Compression, arXiv 2003.08936, section 3.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
 from ganc.task import Reference, Task
 from ganc.training.losses import discriminator_loss, feature_loss, generator_loss
 from ganc.training.optimizer import Adam
-from ganc.training.ranks import Ranks
 from ganc.training.step import frozen, judged, mixed_precision, plain
 
 functional = paddle.nn.functional
@@ -37,7 +37,8 @@ class FrozenTeacher:
 class DistillationStep:
     """Train a student to do what its teacher does, and to please the discriminator.
 
-    `widths_of` picks the sub-network of each step; None trains the whole student.
+    `subnets_of` gives the widths of the sub-networks that a step trains; None is the whole student. Of several, the
+    losses are averaged, those of the discriminator too: it sees what each of them makes.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class DistillationStep:
         student: Generator,
         discriminator: Discriminator,
         adaptors: Adaptors,
-        widths_of: Callable[[int], Widths | None],
+        subnets_of: Callable[[int], Sequence[Widths | None]],
         ranks: Ranks,
         amp: bool = False,
     ):
-        self.task, self.teacher, self.widths_of, self.amp = task, teacher, widths_of, amp
+        self.task, self.teacher, self.subnets_of, self.amp = task, teacher, subnets_of, amp
         self.student, self.discriminator, self.adaptors = student, discriminator, adaptors
         self.networks = {"generator": student, "discriminator": discriminator, "adaptors": adaptors}
         ranks.share_weights(self.networks.values())
@@ -66,19 +67,34 @@ class DistillationStep:
         """Compute both gradients, then let both optimizers step; see TrainingStep."""
         source, target = paddle.to_tensor(source), paddle.to_tensor(target)
         with mixed_precision(self.amp):
-            wanted, wanted_taps = self.teacher.translate(source)
-            made, taps = self.student(source, self.widths_of(step), return_taps=True)
-            losses = self._student_losses(source, made, taps, wanted, wanted_taps, target)
-            judgement = self._discriminator_loss(source, made.detach(), target)
-        self.optimizers["student"].backward(sum(losses.values()))
-        self.optimizers["discriminator"].backward(judgement)
+            taught = self.teacher.translate(source)
+        subnets = self.subnets_of(step)
+        sums: dict = {}
+        for number, widths in enumerate(subnets, 1):
+            losses = self._backward(widths, source, target, taught, len(subnets), last=number == len(subnets))
+            sums = {name: sums.get(name, 0.0) + loss.detach() for name, loss in losses.items()}
         for optimizer in self.optimizers.values():
             optimizer.step(learning_rate)
-        taught = self.teacher.update(source, target, step, learning_rate)
-        return plain({**losses, "discriminator": judgement, **taught})
+        learnt = self.teacher.update(source, target, step, learning_rate)
+        return plain({**sums, **learnt})
 
-    def _student_losses(self, source, made, taps, wanted, wanted_taps, target) -> dict:
-        task = self.task
+    def _backward(self, widths: Widths | None, source, target, taught, count: int, *, last: bool) -> dict:
+        """Add the gradients of one of `count` sub-networks, whose mean the step takes; return its part of the losses.
+
+        Each sub-network's own backward pass ends before the next one's forward pass, so that only one is in memory.
+        """
+        with mixed_precision(self.amp):
+            made, taps = self.student(source, widths, return_taps=True)
+            losses = self._student_losses(source, made, taps, taught, target)
+            losses["discriminator"] = self._discriminator_loss(source, made.detach(), target)
+        losses = {name: loss / count for name, loss in losses.items()}
+        own = sum(loss for name, loss in losses.items() if name != "discriminator")
+        self.optimizers["student"].backward(own, last=last)
+        self.optimizers["discriminator"].backward(losses["discriminator"], last=last)
+        return losses
+
+    def _student_losses(self, source, made, taps, taught, target) -> dict:
+        task, (wanted, wanted_taps) = self.task, taught
         reference = target if task.reference is Reference.GROUND_TRUTH else wanted
         with frozen(self.discriminator):
             scores = self.discriminator(judged(task, source, made))

@@ -6,7 +6,7 @@ programs loop over it. What is trained is the step's business; what comes out is
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from ganc.engines import Engine
 from ganc.errors import FileFormatError, InterruptedRun, RunError
 from ganc.files.atomic import require_writable
 from ganc.files.checkpoint import Checkpoint, flatten_networks, read_checkpoint, write_checkpoint
+from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.plan import NetworkState
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
 from ganc.signals import noticed_signals
-from ganc.training.ranks import Ranks
 from ganc.training.run import RunDirectory
 from ganc.training.settings import Schedule
 from ganc.training.step import TrainingStep
@@ -73,7 +74,7 @@ class TrainingJob:
             )
         self._epoch_steps = steps_per_epoch(self.samples, self.schedule.batch_size)
         self._total = self.schedule.steps(self._epoch_steps)
-        self._metrics: dict[str, float] = {}
+        self._measured: dict[str, Measurement] = {}
         self._best: dict | None = None
         self._summed, self._sums = 0, {}  # the losses since the last line of the log, for their means
 
@@ -117,14 +118,14 @@ class TrainingJob:
     def _train(self, start: int, signalled: Callable[[], int]) -> Iterator[Progress]:
         saved_at = time.monotonic()
         if self.keep_best and self._best is None and self.ranks.writes:
-            self.run.log({"step": 0, "metrics": self._evaluate(0)})
+            self.run.log({"step": 0, **_logged(self._evaluate(0))})
         for number, batch in enumerate(self._batches(start), start + 1):
             epoch = (number - 1) // self._epoch_steps
             rate = self.schedule.learning_rate * self.schedule.factor(epoch)
             losses = self._update(batch, number - 1, rate)
             self._sum(losses)
-            metrics = self._evaluate(number) if self._evaluates_after(number) else {}
-            self._log(number, epoch, rate, metrics)
+            measured = self._evaluate(number) if self._evaluates_after(number) else {}
+            self._log(number, epoch, rate, measured)
             # A process that stopped alone would leave the others waiting for its gradients.
             if stopping := self.ranks.largest(signalled()):
                 self._save(number)
@@ -134,7 +135,7 @@ class TrainingJob:
             if time.monotonic() - saved_at > SAVE_SECONDS:
                 self._save(number)
                 saved_at = time.monotonic()
-            yield Progress(number, losses, metrics)
+            yield Progress(number, losses, _distances(measured))
         self._finish()
 
     def _batches(self, start: int) -> Iterator:
@@ -155,16 +156,16 @@ class TrainingJob:
         every = self.eval_every * self._epoch_steps
         return number == self._total or (every > 0 and number % every == 0)
 
-    def _evaluate(self, number: int) -> dict[str, float]:
-        metrics = {label: self.evaluation.measure(engine) for label, engine in self.views.items()}
-        self._metrics = metrics
+    def _evaluate(self, number: int) -> dict[str, Measurement]:
+        measured = {label: self.evaluation.measure(engine) for label, engine in self.views.items()}
+        self._measured = measured
         if self.keep_best:
-            value = metrics[self.first_label]
+            value = measured[self.first_label].distance
             if self._best is None or value < self._best["value"]:
-                self._best = {"step": number, "value": value, "metrics": metrics}
-                write_checkpoint(self.run.best_path, self._checkpoint(number, self._states(), metrics))
+                self._best = {"step": number, "value": value, "metrics": _distances(measured)}
+                write_checkpoint(self.run.best_path, self._checkpoint(number, self._states(), measured))
         self._write_samples(number)
-        return metrics
+        return measured
 
     def _write_samples(self, number: int) -> None:
         count = min(SAMPLES, len(self.evaluation.pictures))
@@ -180,13 +181,13 @@ class TrainingJob:
             self._summed += 1
             self._sums = {name: self._sums.get(name, 0.0) + value for name, value in losses.items()}
 
-    def _log(self, number: int, epoch: int, rate: float, metrics: Mapping[str, float]) -> None:
+    def _log(self, number: int, epoch: int, rate: float, measured: Mapping[str, Measurement]) -> None:
         """Log the mean losses once an epoch, and whatever was evaluated."""
-        if not self.ranks.writes or not (number % self._epoch_steps == 0 or metrics or number == self._total):
+        if not self.ranks.writes or not (number % self._epoch_steps == 0 or measured or number == self._total):
             return
         losses = {name: total / self._summed for name, total in self._sums.items()}
         entry = {"step": number, "epoch": epoch, "learning_rate": rate, "losses": losses}
-        self.run.log(entry | ({"metrics": dict(metrics)} if metrics else {}))
+        self.run.log(entry | _logged(measured))
         self._summed, self._sums = 0, {}
 
     def _states(self) -> dict[str, NetworkState]:
@@ -200,7 +201,8 @@ class TrainingJob:
             tensors |= {f"optimizer.{name}.{key}": array for key, array in optimizer.state().items()}
         tensors |= {f"pool.{name}": pool.state() for name, pool in self.step.pools.items()}
         sums = {"count": self._summed, "sums": self._sums}
-        facts = {"step": number, "metrics": self._metrics, "best": self._best, "losses": sums, "finished": digest}
+        measured = {label: asdict(measurement) for label, measurement in self._measured.items()}
+        facts = {"step": number, "metrics": measured, "best": self._best, "losses": sums, "finished": digest}
         self.run.save_state(facts, tensors)
 
     def _resume(self) -> int:
@@ -226,7 +228,8 @@ class TrainingJob:
             optimizer.load(belonging(f"optimizer.{name}."))
         for name, pool in self.step.pools.items():
             pool.load(tensors[f"pool.{name}"])
-        self._metrics, self._best = facts["metrics"], facts["best"]
+        self._measured = {label: Measurement(**values) for label, values in facts["metrics"].items()}
+        self._best = facts["best"]
         self._summed, self._sums = facts["losses"]["count"], facts["losses"]["sums"]
         if self.ranks.writes:
             self.run.cut_log(facts["step"])
@@ -238,16 +241,20 @@ class TrainingJob:
         if self.keep_best:
             checkpoint = read_checkpoint(self.run.best_path)
         else:
-            checkpoint = self._checkpoint(self._total, self._states(), self._metrics)
+            checkpoint = self._checkpoint(self._total, self._states(), self._measured)
         write_checkpoint(self.output, checkpoint)
         self._save(self._total, checkpoint.digest)
 
-    def _checkpoint(self, steps: int, networks: dict[str, NetworkState], metrics: Mapping[str, float]) -> Checkpoint:
+    def _checkpoint(
+        self, steps: int, networks: dict[str, NetworkState], measured: Mapping[str, Measurement]
+    ) -> Checkpoint:
+        first = measured[self.first_label]
+        metric = {"value": first.distance, "kernel": first.kernel, "kernel_error": first.kernel_error}
         facts = {
             "steps": steps,
             "seed": self.seed,
             "data": self.samples.fingerprint,
-            "metric": self.evaluation.facts() | {"value": metrics[self.first_label], "values": dict(metrics)},
+            "metric": self.evaluation.facts() | metric | {"values": _distances(measured)},
         }
         return Checkpoint(
             stage=self.template.stage,
@@ -257,3 +264,15 @@ class TrainingJob:
             training={**self.template.training, **facts},
             sources=self.template.sources,
         )
+
+
+def _distances(measured: Mapping[str, Measurement]) -> dict[str, float]:
+    return {label: measurement.distance for label, measurement in measured.items()}
+
+
+def _logged(measured: Mapping[str, Measurement]) -> dict:
+    """Return what a line of the log says of an evaluation; nothing where there was none."""
+    if not measured:
+        return {}
+    kernels = {label: [m.kernel, m.kernel_error] for label, m in measured.items()}
+    return {"metrics": _distances(measured), "kernels": kernels}

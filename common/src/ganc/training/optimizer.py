@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ganc.models.layers import Network
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
-from ganc.training.ranks import Ranks
 
 
 class Adam:
@@ -19,10 +19,14 @@ class Adam:
         self._adam = paddle.optimizer.Adam(learning_rate=0.0, beta1=0.5, beta2=0.999, parameters=self._parameters)
         self._scaler = paddle.amp.GradScaler(enable=amp)
 
-    def backward(self, loss) -> None:
-        """Compute the gradients of a scalar loss, averaged over the ranks."""
+    def backward(self, loss, *, last: bool = True) -> None:
+        """Compute the gradients of a scalar loss; those of several losses add up.
+
+        With the `last` loss before a step the gradients are averaged over the ranks.
+        """
         self._scaler.scale(loss).backward()
-        self._ranks.average_gradients(self._parameters)
+        if last:
+            self._ranks.average_gradients(self._parameters)
 
     def step(self, learning_rate: float) -> None:
         """Update the parameters and forget the gradients."""

@@ -6,6 +6,7 @@ from ganc.cli.command import command
 from ganc.cli.jobs import run_training
 from ganc.cli.options import FILE, POSITIVE, data_options, distillation_options, run_options, schedule_options
 from ganc.cli.types import SPACE
+from ganc_supernet.sampling import Sampling
 
 
 @command("ganc-supernet")
@@ -13,14 +14,20 @@ from ganc.cli.types import SPACE
 @click.option("--student", type=FILE, help="The distilled student to start from; without it: from scratch.")
 @click.option("--space", type=SPACE, default="channels-32", help="A named space, or lists such as 32,24/32,16/….")
 @click.option("--width", type=POSITIVE, show_default="the space's largest", help="Base width, without --student.")
+@click.option(
+    "--sampling",
+    type=click.Choice([sampling.value for sampling in Sampling]),
+    default=Sampling.UNIFORM.value,
+    help="A step trains: a random sub-network; the largest, smallest and a random one; or one, wide ones likelier.",
+)
 @distillation_options
 @data_options
 @schedule_options(epochs=200, decay_epochs=200)
 @run_options
-def main(teacher, student, space, width, settings, schedule, data, run):
+def main(teacher, student, space, width, sampling, settings, schedule, data, run):
     """Stage 3: train all sub-networks of a search space at once.
 
-    The sub-networks share the weights of one generator, the supernet; each step trains a random one.
+    The sub-networks share the weights of one generator, the supernet; each step trains a random one, or three.
 
     \b
     ganc-supernet --teacher replace.safetensors --student distill.safetensors --data horse2zebra \\
@@ -34,7 +41,11 @@ def main(teacher, student, space, width, settings, schedule, data, run):
     if student and width:
         raise click.UsageError("--width is for a supernet without --student; a student brings its own widths")
     start = SupernetStart(
-        teacher_file=teacher, space=space, student_file=student, widths=(width,) * RESNET.stages if width else None
+        teacher_file=teacher,
+        space=space,
+        student_file=student,
+        widths=(width,) * RESNET.stages if width else None,
+        sampling=Sampling(sampling),
     )
     job = supernet_job(start, settings, schedule, data, run)
     run_training("ganc-supernet", job, schedule, data, run, [teacher, student])

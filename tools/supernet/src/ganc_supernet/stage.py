@@ -1,9 +1,8 @@
-"""Stage 3: train every sub-network at once, a random one each step (Once-for-All, arXiv 1908.09791)."""
+"""Stage 3: train every sub-network at once, some of them each step (Once-for-All, arXiv 1908.09791)."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganc.draws import keyed_generator
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.generator import Generator
 from ganc.models.plan import NetworkState
@@ -12,6 +11,7 @@ from ganc.models.spec import GeneratorSpec, Widths, format_widths
 from ganc.training.assembly import Distillation, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_supernet.sampling import Sampling, subnets_of_step
 
 STAGE = "supernet"
 
@@ -24,12 +24,14 @@ class SupernetStart:
         space: the sub-networks that are trained.
         student_file: a distilled student; None trains from scratch.
         widths: of a supernet trained from scratch; None takes the space's largest.
+        sampling: which sub-networks a step trains.
     """
 
     teacher_file: Path
     space: SearchSpace
     student_file: Path | None = None
     widths: Widths | None = None
+    sampling: Sampling = Sampling.UNIFORM
 
 
 def supernet_job(
@@ -53,12 +55,13 @@ def supernet_job(
         student=state,
         discriminator=student.networks.get(DISCRIMINATOR) if student else None,
         discriminator_width=settings.discriminator_width,
-        widths_of=lambda step: start.space.draw(keyed_generator(run.seed, "supernet/widths", step)),
+        subnets_of=lambda step: subnets_of_step(start.sampling, start.space, run.seed, step),
         views={"largest": start.space.largest, "smallest": start.space.smallest},
         sources={"teacher": teacher.digest} | ({"student": student.digest} if student else {}),
-        facts={"space": start.space.text},
+        facts={"space": start.space.text, "sampling": start.sampling.value},
         choices={
             "space": start.space.text,
+            "sampling": start.sampling.value,
             "widths": format_widths(state.spec.widths),
             "discriminator_width": settings.discriminator_width,
         },
