@@ -23,6 +23,7 @@ READY26 := .venv-paddle26/ready
 CONSTRAINTS := $(if $(filter gpu,$(PADDLE)),constraints-paddle26.txt,constraints.txt)
 PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.toml)
 TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
+BENCHMARKS := startup generator metric search latency deployment
 COMMA := ,
 EXTRAS := onnx,openvino,report,workflow
 QUIET := -qq
@@ -45,7 +46,7 @@ help:
 	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
 	@echo "make check-tools    run each tool in an environment without the other five"
 	@echo "make lint           check style and format"
-	@echo "make bench          print the tables of benchmarks/"
+	@echo "make bench          print the tables of benchmarks/ (an hour; some need PyTorch, and say so)"
 	@echo "make clean          remove the environments and caches; out/ stays"
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, WORKERS=4 the number of test processes."
@@ -93,7 +94,7 @@ lint: setup
 	@$(BIN)/ruff format --check .
 
 bench: setup
-	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .snakemake build *.egg-info common/src/*.egg-info \

@@ -224,6 +224,8 @@ def test_every_command_line_in_the_pages_and_helps_uses_options_that_exist():
         name, *rest = words[starts[0] :]
         while rest and f"{name} {rest[0]}" in COMMANDS:
             name = f"{name} {rest.pop(0)}"
+        if default := getattr(COMMANDS[name], "default", None):  # the command that the group's own name stands for
+            name = f"{name} {default}"
         known = {option for parameter in COMMANDS[name].params for option in parameter.opts + parameter.secondary_opts}
         unknown = {word for word in rest if re.match(r"--?[a-z]", word)} - known
         assert not unknown, f"{place}: {line.strip()}: {unknown} of {name}"

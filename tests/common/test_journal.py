@@ -9,6 +9,7 @@ import pytest
 from search_rows import IDENTITY, changed, eight_rows, make_results, make_row
 
 from ganc.errors import FileFormatError, RunError
+from ganc.files.describe import describe
 from ganc.files.journal import Journal, ResultsWriter, journal_path
 from ganc.files.results import SearchIdentity, read_results, write_results
 
@@ -139,3 +140,20 @@ def test_a_kill_at_any_instant_loses_no_row(tmp_path):
         assert len(writer) in (printed, printed + 1)
         assert [writer.done((width,)).metrics["m"] for width in range(1, printed + 1)] == [*range(1, printed + 1)]
         writer.close()
+
+
+def test_inspect_reads_a_journal_and_leaves_it_alone(tmp_path):
+    path = tmp_path / "search.h5.journal"
+    journal = Journal(path, IDENTITY, {"seed": 3})
+    for row in eight_rows():
+        journal.append(row)
+    journal.close()
+    with path.open("ab") as file:
+        file.write(b'{"widths": [1')
+    before = path.read_bytes()
+    described = describe(path)
+    assert (described["format"], described["subnets"], described["facts"]) == ("ganc-search-journal", 8, {"seed": 3})
+    assert path.read_bytes() == before
+    path.write_bytes(before.replace(b'"images"', b'"pictures"', 1))
+    with pytest.raises(FileFormatError, match="line 2 is damaged"):
+        describe(path)

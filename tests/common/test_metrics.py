@@ -79,11 +79,33 @@ def test_the_form_for_few_pictures_equals_the_full_one(pictures):
     assert frechet_distance_from_features(features, mu, sigma) == pytest.approx(full, rel=1e-9)
 
 
-def test_a_set_has_no_distance_to_itself():
-    features = draw("same", 20, 64)
-    sigma = np.cov(features, rowvar=False)
-    assert frechet_distance_from_features(features, features.mean(axis=0), sigma) == pytest.approx(0, abs=1e-10)
-    assert frechet_distance_from_features(features[:, :8], features[:, :8].mean(axis=0), sigma[:8, :8]) < 1e-10
+@pytest.mark.parametrize("pictures", [2, 3, 20, 64, 100])
+def test_a_set_has_no_distance_to_itself(pictures):
+    features = np.abs(draw("same", pictures, 64)) * 30 + 5
+    features[:, 60:] = 0  # a filter that never fires
+    mu, sigma = features.mean(axis=0), np.cov(features, rowvar=False)
+    assert frechet_distance_from_features(features, mu, sigma) == 0
+    assert frechet_distance(mu, sigma, features[::-1].mean(axis=0), np.cov(features[::-1], rowvar=False)) == 0
+    twice = np.concatenate([features, features])  # singular, and of another covariance by the factor that n - 1 brings
+    assert 0 <= frechet_distance_from_features(twice, mu, sigma) < 0.03 * np.trace(sigma) * 4 / pictures
+
+
+def test_features_far_from_an_isotropic_target_have_a_closed_form():
+    """sigma = s I: the cross term is the square root of s times the sum of the features' singular values."""
+    features = draw("wide", 120, 2048) * np.linspace(0.1, 3, 2048)
+    centred = (features - features.mean(axis=0)) / np.sqrt(119)
+    singular = np.linalg.svd(centred, compute_uv=False)
+    expected = np.sum((features.mean(axis=0) - 1) ** 2) + np.sum(centred**2) + 4 * 2048 - 2 * 2 * singular.sum()
+    distance = frechet_distance_from_features(features, np.ones(2048), 4 * np.eye(2048))
+    assert distance == pytest.approx(expected, rel=1e-10)
+
+
+def test_few_features_equal_scipys_matrix_square_root():
+    """120 pictures of 300 dimensions against a full reference; benchmarks/metric.py does it with 2048."""
+    mu, sigma = gaussian("scipy", 300)
+    features = draw("scipy features", 120, 300) * 1.5 + 0.5
+    expected = scipy_distance(features.mean(axis=0), np.cov(features, rowvar=False), mu, sigma)
+    assert frechet_distance_from_features(features, mu, sigma) == pytest.approx(expected, rel=1e-6)
 
 
 def test_few_inception_sized_features_need_no_second_matrix_of_that_size():
@@ -189,7 +211,7 @@ def test_the_digest_covers_name_architecture_and_weights():
 
 
 def test_unknown_feature_sets_and_unfit_pictures_are_refused():
-    with pytest.raises(StatisticsError, match=r"'fid'.*use one of untrained-conv3-v1"):
+    with pytest.raises(StatisticsError, match=r"'fid'.*use one of inception-v3-fid, untrained-conv3-v1, or a file"):
         feature_set("fid")
     for pictures in (np.zeros((1, 8, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(StatisticsError, match="expected"):

@@ -218,6 +218,25 @@ def test_metrics_of_two_files_are_joined():
     assert row.errors == {"kid": 0.5}
 
 
+def test_a_value_near_zero_may_differ_by_a_part_of_its_standard_error():
+    """A kernel distance of 0.0001 ± 0.01 that another machine measures as 0.00011 is the same measurement."""
+
+    def make(value, error):
+        row = make_row((16, 32), metrics={"untrained": 2.0, "untrained-kid": value}, errors={"untrained-kid": error})
+        return make_results([row])
+
+    (row,) = merge_results([make(1e-4, 0.01), make(1.1e-4, 0.010001)])
+    assert row.metrics["untrained-kid"] == 1e-4
+    (row,) = merge_results([make(-2e-5, 0.01), make(3e-5, 0.01)])
+    assert row.errors == {"untrained-kid": 0.01}
+    for value, error in ((1e-3, 0.01), (1e-4, 0.02)):
+        with pytest.raises(FileFormatError, match="16_32 has two values of untrained-kid on 60 images"):
+            merge_results([make(1e-4, 0.01), make(value, error)])
+    without = make_results([make_row((16, 32), metrics={"untrained": 2.0, "untrained-kid": 1.1e-4})])
+    with pytest.raises(FileFormatError, match="two values"):
+        merge_results([make_results([make_row((16, 32), metrics={"untrained-kid": 1e-4})]), without])
+
+
 @pytest.mark.parametrize("other", [{"metric": 1.5}, {"macs": 7, "images": 120}, {"params": 7}])
 def test_contradictions_are_refused_with_the_widths(other):
     with pytest.raises(FileFormatError, match="sub-network 16_32 has two values"):

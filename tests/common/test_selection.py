@@ -1,5 +1,7 @@
 """Selecting sub-networks from results, the Pareto front, and budgets as people write them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,13 @@ def test_what_is_no_budget_is_refused(text):
 )
 def test_counts_are_written_with_their_unit(count, text):
     assert format_count(count) == text
+
+
+def test_rows_on_fewer_pictures_do_not_compare_with_those_on_more():
+    few = make_results(((32, 32), 40, 1.0), ((8, 8), 5, 2.0)).rows
+    more = make_results(((24, 24), 20, 5.0), ((16, 16), 30, 6.0)).rows
+    rows = [*few, *(dataclasses.replace(row, images=32) for row in more)]
+    results = SearchResults(IDENTITY, {}, rows)
+    assert widths(select(results)) == [(24, 24), (16, 16)]
+    assert widths(select(results, pareto=True)) == [(24, 24)]
+    assert widths(select(results, max_macs=10)) == [(8, 8)]

@@ -1,6 +1,7 @@
 """Statistics files: what they hold, that they can be exchanged, and what is refused."""
 
 import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -30,6 +31,8 @@ def test_statistics_are_mean_and_covariance_and_come_back_from_the_file(tmp_path
     assert again.facts() == statistics.facts()
     assert again.digest == statistics.digest
     assert (again.images, again.image_size, again.verified) == (12, (64, 48), True)
+    assert "bicubic" in again.resize
+    np.testing.assert_array_equal(again.features, FEATURES.astype(np.float32))
     assert read_statistics(path, None).feature_set == "small"
 
 
@@ -38,7 +41,7 @@ def test_the_file_is_plain_numpy_and_equal_statistics_give_equal_bytes(tmp_path)
         write_statistics(tmp_path / name, make())
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
-        assert sorted(archive.files) == ["ganc", "mu", "sigma"]
+        assert sorted(archive.files) == ["features", "ganc", "mu", "sigma"]
         assert archive["ganc"].shape == ()
         assert json.loads(str(archive["ganc"]))["feature_set"] == "small"
 
@@ -46,7 +49,54 @@ def test_the_file_is_plain_numpy_and_equal_statistics_give_equal_bytes(tmp_path)
 def test_the_digest_covers_all_content():
     digests = {make().digest, make(mu=make().mu + 1).digest, make(sigma=make().sigma * 2).digest}
     digests |= {make(feature_digest="x").digest, make(images=13).digest, make(data_fingerprint="x").digest}
-    assert len(digests) == 6
+    digests |= {make(features=make().features + 1).digest, make(features=None).digest, make(resize="nearest").digest}
+    assert len(digests) == 9
+
+
+def test_a_file_without_features_or_resize_filter_is_read_and_keeps_its_digest(tmp_path):
+    """As ganc wrote them before; the digest is spelled out as docs/formats.md specifies it."""
+    older = make(features=None, resize=None)
+    write_statistics(tmp_path / "s.npz", older)
+    with np.load(tmp_path / "s.npz", allow_pickle=False) as archive:
+        assert sorted(archive.files) == ["ganc", "mu", "sigma"]
+        facts = json.loads(str(archive["ganc"]))
+    assert sorted(facts) == [
+        *("data_fingerprint", "feature_digest", "feature_set", "format", "image_size", "images", "verified", "version")
+    ]
+    again = read_statistics(tmp_path / "s.npz", NETWORK)
+    assert (again.features, again.resize) == (None, None)
+    named = {name: facts[name] for name in facts if name not in ("format", "version", "verified")}
+    content = json.dumps(named, sort_keys=True).encode() + older.mu.tobytes() + older.sigma.tobytes()
+    assert again.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_of_many_pictures_a_fixed_choice_of_features_is_kept():
+    features = keyed_generator(0, "many").standard_normal((3000, 8))
+    statistics = statistics_of(features, NETWORK, image_size=(64, 48), data_fingerprint="")
+    assert (statistics.images, statistics.features.shape) == (3000, (2048, 8))
+    np.testing.assert_allclose(statistics.mu, features.mean(axis=0), rtol=1e-12)
+    rows = {row.tobytes(): index for index, row in enumerate(features.astype(np.float32))}
+    kept = [rows[row.tobytes()] for row in statistics.features]
+    assert kept == sorted(set(kept))
+    assert max(kept) > 2048
+    again = statistics_of(features, NETWORK, image_size=(64, 48), data_fingerprint="")
+    assert again.digest == statistics.digest
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "message"),
+    [
+        (np.zeros((5, 7), np.float32), FileFormatError, r"\(5, 7\) of float32; expected floats of shape \(k, 8\)"),
+        (np.zeros((1, 8), np.float32), FileFormatError, "at least 2"),
+        (np.zeros(8, np.float32), FileFormatError, r"shape \(8,\)"),
+        (np.zeros((5, 8), np.int32), FileFormatError, "of int32"),
+        (np.full((5, 8), np.inf, np.float32), StatisticsError, "not finite"),
+    ],
+)
+def test_features_that_do_not_fit_are_refused(tmp_path, features, error, message):
+    write_statistics(tmp_path / "s.npz", make(features=features))
+    with pytest.raises(error, match=message):
+        read_statistics(tmp_path / "s.npz", NETWORK)
 
 
 def test_another_feature_set_is_refused_with_both_names(tmp_path):

@@ -11,7 +11,7 @@ from support import SIZE, invoke, make_checkpoint, succeed
 from ganc.data import load_rgb, read_pictures, resize, to_float, to_uint8
 from ganc.draws import keyed_generator
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
-from ganc.metrics import feature_set, frechet_distance, read_statistics, statistics_of
+from ganc.metrics import feature_set, frechet_distance, kernel_distance, read_statistics, statistics_of
 from ganc.models.generator import Generator
 from ganc.runtime import paddle
 
@@ -61,7 +61,7 @@ def test_stats_refuse_what_does_not_serve(tiny_data, tmp_path):
         out = tmp_path / "real.npz"
         assert "no such directory" in refusal("ganc", "stats", "--data", tmp_path / "nowhere", "-o", out)
         said = refusal("ganc", "stats", "--data", tiny_data, "--feature-set", "inception", "-o", out)
-        assert said == f"feature set (='inception') is not known; use one of {METRIC}"
+        assert f"'inception') is not known; use one of inception-v3-fid, {METRIC}, or a file" in said
         assert "at least 16x16" in refusal("ganc", "stats", "--data", tiny_data, "--size", 8, "-o", out)
         assert "'C' is not one of" in refusal(
             "ganc", "stats", "--data", tiny_data, "--domain", "C", "-o", out, status=2
@@ -80,7 +80,9 @@ def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
     distance = frechet_distance(
         features.mean(axis=0), np.cov(features, rowvar=False), real.mean(axis=0), np.cov(real, rowvar=False)
     )
-    spec = read_checkpoint(chain.finetune).generator.spec
+    kernel = kernel_distance(features, real.astype(np.float32))
+    trained = read_checkpoint(chain.finetune)
+    spec, metric = trained.generator.spec, trained.training["metric"]
     assert row == {
         "model": str(chain.finetune),
         "macs": macs_by_hand(spec.widths, SIZE),
@@ -89,9 +91,18 @@ def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
         "bytes": chain.finetune.stat().st_size,
         "metric": METRIC,
         "value": pytest.approx(distance, rel=1e-4),
+        "kernel": pytest.approx(kernel.value, rel=1e-2),
+        "kernel_error": pytest.approx(kernel.error, rel=1e-2),
         "images": 4,
+        "target_images": 10,
+        "subset": "testA",
+        "feature_digest": feature_set().digest,
+        "statistics": metric["statistics"],
+        "verified": True,
+        "resize": "bicubic antialiased",
     }
-    assert row["value"] == read_checkpoint(chain.finetune).training["metric"]["value"]
+    measured = ("value", "kernel", "kernel_error", "target_images", "resize")
+    assert {name: row[name] for name in measured} == {name: metric[name] for name in measured}
 
 
 def test_evaluate_compares_models_side_by_side(chain):
@@ -113,8 +124,9 @@ def test_evaluate_compares_models_side_by_side(chain):
         assert row["value"] == pytest.approx(read_checkpoint(path).training["metric"]["value"], rel=0.02)
 
     lines = succeed("ganc", "evaluate", *models, "--data", chain.data, "--untouched").stdout.splitlines()
-    assert lines[0].split() == ["model", "MACs", "parameters", "bytes", METRIC, "pictures"]
+    assert lines[0].split() == ["model", "MACs", "parameters", "bytes", METRIC, "kernel", "distance", "pictures"]
     assert lines[2].split()[:5] == ["untouched", "pictures", "-", "-", "-"]
+    assert lines[2].split()[7] == "±"
     assert lines[-1].startswith(str(chain.export))
 
 

@@ -11,11 +11,11 @@ from support import generator_spec, random_state
 from ganc.draws import keyed_generator
 from ganc.errors import RunError
 from ganc.models.generator import Generator
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
 from ganc.task import CYCLEGAN
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
-from ganc.training.ranks import Ranks
 from ganc.training.run import RunDirectory
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 

@@ -30,9 +30,9 @@ from ganc.files.atomic import WriteError
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import read_header
 from ganc.models.generator import Generator
+from ganc.ranks import Ranks
 from ganc.signals import noticed_signals
 from ganc.task import CYCLEGAN
-from ganc.training.ranks import Ranks
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.stage import distill_job
 from ganc_finetune.stage import finetune_job, read_supernet
@@ -416,7 +416,8 @@ def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, teac
     assert facts["data"] == job.samples.fingerprint
     assert checkpoint.sources == {"teacher": read_checkpoint(teacher_file).digest}
     measured = job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
-    assert facts["metric"] == job.evaluation.facts() | {"value": measured, "values": {"student": measured}}
+    metric = {"value": measured.distance, "kernel": measured.kernel, "kernel_error": measured.kernel_error}
+    assert facts["metric"] == job.evaluation.facts() | metric | {"values": {"student": measured.distance}}
 
 
 @pytest.mark.parametrize("rate", [1e-4, 0.5])
@@ -425,14 +426,16 @@ def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_pa
     job = make_job("finetune", tmp_path / "out", schedule=schedule)
     start = read_checkpoint(supernet_file).generator
     start = start.leading(start.spec.narrowed((4,) * 8))
-    values = {0: job.evaluation.measure(EagerEngine(Generator.from_state(start)))}
+    values = {0: job.evaluation.measure(EagerEngine(Generator.from_state(start))).distance}
     values |= {progress.step: progress.metrics["student"] for progress in job if progress.metrics}
     assert sorted(values) == [0, 2, 4, 6, 8]
     checkpoint = read_checkpoint(tmp_path / "out")
     best = min(values, key=values.get)
     assert checkpoint.training["metric"]["value"] == values[best]
     assert checkpoint.training["steps"] == best
-    assert job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator))) == values[best]
+    again = job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
+    assert again.distance == values[best]
+    assert again.kernel == checkpoint.training["metric"]["kernel"]
     if best == 0:
         assert_equal_states(checkpoint.generator, start)
 

@@ -11,9 +11,9 @@ from support import SIZE, generator_spec, random_state
 from ganc.draws import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.generator import Generator
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
 from ganc.training.optimizer import Adam
-from ganc.training.ranks import Ranks
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.stage import distill_job
 
@@ -36,7 +36,7 @@ from ganc.draws import keyed_generator
 from ganc.models.generator import Generator
 from ganc.runtime import paddle, select_device
 from ganc.training.optimizer import Adam
-from ganc.training.ranks import join_ranks
+from ganc.ranks import join_ranks
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 select_device("cpu")

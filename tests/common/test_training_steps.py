@@ -13,12 +13,12 @@ from ganc.errors import RunError
 from ganc.models import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
 from ganc.task import CYCLEGAN, AdversarialLoss, DiscriminatorInput, Reference
 from ganc.training.distillation import DistillationStep, FrozenTeacher
 from ganc.training.losses import discriminator_loss
 from ganc.training.optimizer import Adam
-from ganc.training.ranks import Ranks
 from ganc.training.step import frozen
 from ganc_replace.cycle import CycleStep
 
@@ -53,7 +53,7 @@ def distillation_step(student_width=4, *, widths=None, task=CYCLEGAN, judge=JUDG
         student=networks[0],
         discriminator=networks[1],
         adaptors=networks[2],
-        widths_of=lambda step: widths,
+        subnets_of=lambda step: [widths],
         ranks=Ranks(),
     )
 
@@ -129,7 +129,7 @@ def test_a_sub_network_is_distilled_with_the_leading_inputs_of_the_adaptors(batc
 def test_the_step_s_number_chooses_the_sub_network(batch):
     step = distillation_step()
     asked = []
-    step.widths_of = lambda number: asked.append(number) or (2,) * 8
+    step.subnets_of = lambda number: asked.append(number) or [(2,) * 8]
     for number in (7, 3):
         step.update(*batch, number, 1e-3)
     assert asked == [7, 3]

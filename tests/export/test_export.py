@@ -79,7 +79,7 @@ def test_the_standalone_checkpoint_has_the_generator_only(chain):
 def test_the_card_says_what_the_model_is(chain):
     card = read_card(chain.export)
     alone = read_checkpoint(chain.export / "generator.safetensors")
-    assert (card["format"], card["version"], card["direction"]) == ("ganc-model", 1, "AtoB")
+    assert (card["format"], card["version"], card["direction"]) == ("ganc-model", 2, "AtoB")
     assert card["digest"] == alone.digest
     assert card["sources"] == {"checkpoint": read_checkpoint(chain.finetune).digest}
     assert GeneratorSpec(**card["generator"]) == alone.generator.spec
@@ -199,8 +199,10 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
         ("no card", lambda folder: (folder / "model.json").unlink(), "no model.json in it"),
         ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json: is damaged"),
         ("other card", lambda folder: (folder / "model.json").write_text("[]"), "is no model card of ganc"),
-        ("newer", lambda folder: _change_card(folder, version=2), "model card version 2, this ganc reads version 1"),
-        ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "no Paddle inference model"),
+        ("newer", lambda folder: _change_card(folder, version=3), "model card version 3, this ganc reads version 2"),
+        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "its list of forms is damaged"),
+        ("no input", lambda folder: _change_card(folder, input=None), "does not say what goes in"),
+        ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "is missing; export the model again"),
         ("cut", lambda folder: (folder / "paddle" / "generator.pdiparams").write_bytes(b"cut"), "export it again"),
     ):
         folder = tmp_path / name
@@ -209,6 +211,20 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
         said = refusal("ganc", "translate", folder, source, "-o", tmp_path / "out.png")
         assert message in said, (name, said)
         assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.paddle26
+def test_a_folder_of_the_first_version_is_still_read(chain, tmp_path):
+    """Its card lists no forms: there was one, the Paddle inference model in f32."""
+    folder = tmp_path / "first"
+    shutil.copytree(chain.export, folder)
+    card = json.loads((folder / "model.json").read_text())
+    del card["forms"], card["files"]
+    (folder / "model.json").write_text(json.dumps(card | {"version": 1}))
+    old, new = open_model(folder), open_model(chain.export)
+    images = keyed_generator(0, "first version").uniform(-1, 1, (1, 3, 32, 32)).astype(np.float32)
+    np.testing.assert_array_equal(old.engine(images), new.engine(images))
+    assert old.bytes == new.bytes
 
 
 def _change_card(folder, **changes):

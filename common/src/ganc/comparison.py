@@ -9,12 +9,10 @@ from ganc.engines.eager import EagerEngine
 from ganc.engines.loading import Model
 from ganc.engines.timing import milliseconds_per_image
 from ganc.errors import SpecError
+from ganc.metrics import Measurement
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
 from ganc.models.generator import Generator
-from ganc.models.spec import RESNET, GeneratorSpec
-
-# The generator that the published compression starts from (CycleGAN, arXiv 1703.10593, section 7.2).
-ORIGINAL = GeneratorSpec(widths=(64,) * RESNET.stages, block="resnet")
+from ganc.models.spec import ORIGINAL, GeneratorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,10 @@ class Comparison:
 
 
 def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
-    """Return one row a model: model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, images.
+    """Return one row a model: what it is, what it costs, how far its pictures are from the target, on what that stands.
+
+    The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
+    images, and those of `Evaluation.facts`.
 
     Raises:
         SpecError: the models translate in different directions.
@@ -54,8 +55,8 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
         rows.append(_row("original (untrained)", ORIGINAL, None, evaluation, None, wanted))
     for model in models:
         engines.append(model.engine)
-        value = evaluation.measure(model.engine)
-        rows.append(_row(str(model.path), model.spec, model.bytes, evaluation, value, wanted))
+        measured = evaluation.measure(model.engine)
+        rows.append(_row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted))
     if wanted.timed:
         timed_rows = [row for row in rows if row["macs"] is not None]
         for row, milliseconds in zip(timed_rows, milliseconds_per_image(engines, wanted.size), strict=True):
@@ -86,7 +87,7 @@ def _row(
     spec: GeneratorSpec | None,
     size_in_bytes: int | None,
     evaluation: Evaluation,
-    value: float | None,
+    measured: Measurement | None,
     wanted: Comparison,
 ) -> dict:
     costs = spec.costs(wanted.size) if spec else None
@@ -99,5 +100,12 @@ def _row(
     }
     if wanted.timed:
         row["milliseconds"] = None
-    images = len(evaluation.pictures) if value is not None else None
-    return row | {"metric": evaluation.feature_set.name, "value": value, "images": images}
+    facts = evaluation.facts()
+    return row | {
+        "metric": facts["name"],
+        "value": measured and measured.distance,
+        "kernel": measured and measured.kernel,
+        "kernel_error": measured and measured.kernel_error,
+        "images": measured and measured.images,
+        **{name: fact for name, fact in facts.items() if name not in ("name", "images")},
+    }

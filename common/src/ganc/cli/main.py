@@ -3,9 +3,12 @@
 import click
 
 from ganc import __version__
+from ganc.cli.toolbox_bench import bench
 from ganc.cli.toolbox_data import data
 from ganc.cli.toolbox_files import inspect, merge, profile, select
+from ganc.cli.toolbox_import import import_
 from ganc.cli.toolbox_models import evaluate, stats, translate
+from ganc.cli.toolbox_plot import plot
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,5 +34,5 @@ def main():
     """
 
 
-for tool in (data, stats, inspect, profile, evaluate, translate, select, merge):
+for tool in (data, stats, import_, inspect, profile, evaluate, translate, select, merge, plot, bench):
     main.add_command(tool)

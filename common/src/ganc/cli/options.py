@@ -16,6 +16,11 @@ POSITIVE = click.IntRange(min=1)
 NOT_NEGATIVE = click.IntRange(min=0)
 WEIGHT = click.FloatRange(min=0)
 
+FEATURE_SET_HELP = "Features of the metric: a name, or a file of ganc import inception."
+feature_set_option = click.option(
+    "--feature-set", show_default="that of --stats, else untrained-conv3-v1", help=FEATURE_SET_HELP
+)
+
 
 def grouped(name: str, build: Callable, *options: Callable) -> Callable:
     """Return a decorator that adds options and hands their values to the command as one argument `name`."""
@@ -85,7 +90,7 @@ run_options = grouped(
     click.option(
         "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
     ),
-    click.option("--feature-set", help="Feature set of a --stats file that does not name its own."),
+    feature_set_option,
     click.option("--restart", is_flag=True, help="Start over instead of going on; needed for other settings."),
 )
 

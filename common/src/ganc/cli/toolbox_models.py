@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.options import FILE, FOLDER, device_option, json_option
-from ganc.cli.tables import show, show_json
+from ganc.cli.options import FEATURE_SET_HELP, FILE, FOLDER, device_option, feature_set_option, json_option
+from ganc.cli.tables import show, show_json, with_error
 from ganc.cli.types import SIZE, WIDTHS
 
 direction_option = click.option(
@@ -14,11 +14,28 @@ direction_option = click.option(
 )
 
 
+def form_options(function):
+    """Add --engine and --precision: what runs the models, and in which form."""
+    engine = click.option(
+        "--engine",
+        type=click.Choice(["openvino", "onnxruntime", "paddle-inference", "paddle-eager"]),
+        show_default="the fastest here; paddle-eager for checkpoints",
+        help="What runs the model.",
+    )
+    precision = click.option(
+        "--precision",
+        type=click.Choice(["f32", "f16", "bf16", "int8"]),
+        show_default="the nearest to f32 that there is",
+        help="Which form of an exported folder.",
+    )
+    return engine(precision(function))
+
+
 @command()
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
 @click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
-@click.option("--feature-set", show_default="untrained-conv3-v1", help="Which features.")
+@click.option("--feature-set", show_default="untrained-conv3-v1", help=FEATURE_SET_HELP)
 @click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
 @device_option
 def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
@@ -56,14 +73,28 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 @click.option(
     "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
 )
-@click.option("--feature-set", help="Feature set of a --stats file that does not name its own.")
+@feature_set_option
 @click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
+@form_options
 @device_option
 @json_option
 def evaluate(
-    models, folder, direction, widths, size, statistics, feature_set, untouched, original, timed, device, as_json
+    models,
+    folder,
+    direction,
+    widths,
+    size,
+    statistics,
+    feature_set,
+    untouched,
+    original,
+    timed,
+    engine,
+    precision,
+    device,
+    as_json,
 ):
     """Compare generators: costs, size, time and metric.
 
@@ -78,7 +109,7 @@ def evaluate(
     from ganc.runtime import select_device
 
     select_device(device)
-    opened = [open_model(path, direction, widths) for path in models]
+    opened = [open_model(path, direction, widths, engine, precision) for path in models]
     wanted = Comparison(
         folder=folder,
         size=size or opened[0].image_size,
@@ -105,6 +136,7 @@ def _readable(row: dict) -> dict:
     if "milliseconds" in row:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
     shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
+    shown["kernel distance"] = with_error(row["kernel"], row["kernel_error"])
     shown["pictures"] = row["images"] or "-"
     return shown
 
@@ -116,20 +148,21 @@ def _readable(row: dict) -> dict:
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
 @click.option("--size", type=SIZE, show_default="as they are", help="Resize pictures to N or WxH first.")
+@form_options
 @device_option
-def translate(model: Path, pictures: Path, output: Path, direction, widths, size, device: str):
+def translate(model: Path, pictures: Path, output: Path, direction, widths, size, engine, precision, device: str):
     """Translate a picture or a folder of pictures.
 
-    MODEL is a checkpoint or an exported folder.
+    MODEL is a checkpoint, an exported folder, or one graph in it.
 
     \b
     ganc translate finetune.safetensors horse.jpg -o zebra.png
     ganc translate dist/ horses/ -o zebras/
+    ganc translate dist/ horses/ -o zebras/ --engine openvino --precision bf16
     """
     from ganc.engines.loading import open_model
-    from ganc.runtime import select_device
     from ganc.translation import translate_files
 
-    select_device(device)
-    written = translate_files(open_model(model, direction, widths).engine, pictures, output, size)
+    opened = open_model(model, direction, widths, engine, precision, device)
+    written = translate_files(opened.engine, pictures, output, size)
     click.echo(f"{written} picture{'s' if written > 1 else ''} in {output}")

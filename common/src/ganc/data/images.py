@@ -63,6 +63,10 @@ def load_rgb(path: Path) -> np.ndarray:
         raise DataError(f"{path}: is corrupt ({type(error).__name__}: {_one_line(error)})") from error
 
 
+# What `resize` does, for the record: the filter changes every metric.
+RESIZE_FILTER = "bicubic antialiased"
+
+
 def resize(picture: np.ndarray, size: Size) -> np.ndarray:
     """Return a uint8 (h, w, 3) picture resized (bicubic, with antialiasing) to `size` = (width, height)."""
     if (picture.shape[1], picture.shape[0]) == tuple(size):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.engines.pictures import FLOATS, PictureFormat
 from ganc.errors import FileFormatError
 from ganc.runtime import engine_threads, load_paddle
 
@@ -20,8 +21,9 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 4):
+    def __init__(self, folder: Path, size_multiple: int = 4, pictures: PictureFormat = FLOATS):
         self.size_multiple = size_multiple
+        self._pictures = pictures
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
         if program is None or not (folder / PARAMETERS).is_file():
             raise FileFormatError(
@@ -51,6 +53,7 @@ class InferenceEngine:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translate float32 pictures (n, 3, h, w) in [-1, 1]."""
         predictor = self._predictor
-        predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(np.ascontiguousarray(images))
+        fed = np.ascontiguousarray(self._pictures.feed(images))
+        predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(fed)
         predictor.run()
-        return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+        return self._pictures.images(predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu())

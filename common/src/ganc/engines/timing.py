@@ -1,26 +1,79 @@
-"""How long an engine takes."""
+"""How long engines take, measured by turns."""
 
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ganc.draws import keyed_generator
 from ganc.engines import Engine
 
+# A turn of a fast network: a call that is not timed, so that nothing of the one before is left in the caches and no
+# thread of its pool still spins, then calls for so long. A slow network's turn is one call, which dwarfs all that.
+TURN_SECONDS = 0.1
+SLOW_SECONDS = 0.25
 
-def milliseconds_per_image(engines: list[Engine], size: tuple[int, int], repeats: int = 25, warm_up: int = 5) -> list:
-    """Return each engine's median milliseconds for one image of `size` (width, height) at batch 1.
 
-    The engines take turns, so that a machine that slows down or speeds up meanwhile favours none.
+@dataclass(frozen=True)
+class Timing:
+    """What was measured of one call.
+
+    Attributes:
+        median, spread: milliseconds; the spread is the interquartile range.
+        runs: how many calls were timed.
     """
-    shape = (1, 3, size[1], size[0])
-    image = keyed_generator(0, "timing").uniform(-1, 1, shape).astype(np.float32)
-    seconds: list[list[float]] = [[] for _ in engines]
-    for repeat in range(warm_up + repeats):
-        for engine, times in zip(engines, seconds, strict=True):
-            start = time.perf_counter()
-            engine(image)
-            if repeat >= warm_up:
-                times.append(time.perf_counter() - start)
-    return [1000 * statistics.median(times) for times in seconds]
+
+    median: float
+    spread: float
+    runs: int
+
+    def divided(self, images: int) -> "Timing":
+        """Return the timing of one of `images` that a call translates."""
+        return Timing(self.median / images, self.spread / images, self.runs)
+
+
+def timed_by_turns(
+    calls: Sequence[Callable[[], object]], repeats: int = 10, min_seconds: float = 0.0, warm_up: int = 2
+) -> list[Timing]:
+    """Time functions that take turns, so that a machine that slows down or speeds up meanwhile favours none.
+
+    Args:
+        repeats: turns of each; a fast function is timed several times a turn.
+        min_seconds: go on until each was timed for so long in all.
+        warm_up: calls of each before that, at least one.
+    """
+    lasted = [min(_seconds(call) for _ in range(max(1, warm_up))) for call in calls]
+    seconds: list[list[float]] = [[] for _ in calls]
+    turns = 0
+    while turns < repeats or any(sum(times) < min_seconds for times in seconds):
+        for call, times, once in zip(calls, seconds, lasted, strict=True):
+            if once < SLOW_SECONDS:
+                call()
+            times.extend(_seconds(call) for _ in range(max(1, int(TURN_SECONDS / max(once, TURN_SECONDS / 20)))))
+        turns += 1
+    return [_timing(times) for times in seconds]
+
+
+def milliseconds_per_image(engines: list[Engine], size: tuple[int, int], repeats: int = 10) -> list[float]:
+    """Return each engine's median milliseconds for one image of `size` (width, height) at batch 1, taking turns."""
+    image = random_images(1, 3, size)
+    return [timing.median for timing in timed_by_turns([lambda e=engine: e(image) for engine in engines], repeats)]
+
+
+def random_images(batch: int, channels: int, size: tuple[int, int]) -> np.ndarray:
+    """Return float32 pictures (batch, channels, height, width) in [-1, 1], equal for equal arguments."""
+    shape = (batch, channels, size[1], size[0])
+    return keyed_generator(0, "timing").uniform(-1, 1, shape).astype(np.float32)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _timing(seconds: Sequence[float]) -> Timing:
+    lower, upper = np.percentile(seconds, (25, 75))
+    return Timing(1000 * statistics.median(seconds), 1000 * float(upper - lower), len(seconds))

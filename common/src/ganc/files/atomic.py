@@ -1,6 +1,7 @@
 """Writing a file beside its place and moving it in with one rename: a reader sees the old file or the new one."""
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -46,6 +47,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `replacing` left beside `path` when its process was killed; only for who alone writes `path`."""
+    path = Path(path)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 def require_writable(path: Path) -> None:

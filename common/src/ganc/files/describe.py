@@ -7,15 +7,18 @@ from pathlib import Path
 from ganc.errors import FileFormatError
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.journal import FORMAT as JOURNAL_FORMAT
+from ganc.files.journal import read_journal
 from ganc.files.kinds import looks_like
 from ganc.files.results import HDF5_SIGNATURE, read_results
-from ganc.files.tensors import read_tensors
+from ganc.files.search import SearchResults
+from ganc.files.tensors import read_header, read_tensors
 from ganc.models.plan import NetworkState
 from ganc.models.spec import GeneratorSpec, format_widths
 
 
 def describe(path: Path) -> dict:
-    """Return what is known of a checkpoint, search results, statistics, a run's directory or state, or an exported one.
+    """Return what is known of checkpoint, results, statistics, weights, a run's directory or state, or an exported one.
 
     Raises:
         FileFormatError: there is no such file, or it is none of these.
@@ -29,11 +32,13 @@ def describe(path: Path) -> dict:
         return read_card(path)
     try:
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(64)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
-    if start == HDF5_SIGNATURE:
-        return _results(path)
+    if start.startswith(HDF5_SIGNATURE):
+        return _results(read_results(path))
+    if start.startswith(b"{") and JOURNAL_FORMAT.encode() in start:
+        return {**_results(read_journal(path)), "format": JOURNAL_FORMAT}
     if foreign := looks_like(path):
         raise FileFormatError(f"{path}: is no file of ganc; {foreign}")
     if zipfile.is_zipfile(path):
@@ -47,8 +52,18 @@ def _tensors(path: Path) -> dict:
     try:
         header, tensors = read_tensors(path, STATE_FORMAT, STATE_VERSION)
     except FileFormatError:
-        return _checkpoint(path)
+        return _inception(path) or _checkpoint(path)
     return {**header, "tensors": len(tensors)}
+
+
+def _inception(path: Path) -> dict | None:
+    from ganc.metrics.inception import weights
+
+    try:
+        header = read_header(path, weights.FORMAT, weights.VERSION)
+    except FileFormatError:
+        return None
+    return {**header, "digest": weights.read_weights(path).digest}
 
 
 def _checkpoint(path: Path) -> dict:
@@ -74,8 +89,7 @@ def _network(state: NetworkState, training) -> dict:
     return described
 
 
-def _results(path: Path) -> dict:
-    results = read_results(path)
+def _results(results: SearchResults) -> dict:
     rows = results.rows
     return {
         "format": "ganc-search-results",
@@ -96,4 +110,5 @@ def _statistics(path: Path) -> dict:
         statistics = read_statistics(path, None)
     except StatisticsError:  # of another program
         return {"format": "statistics of an unnamed feature set", "note": "use it with --feature-set"}
-    return {"digest": statistics.digest, "dimensions": len(statistics.mu), **statistics.facts()}
+    kept = 0 if statistics.features is None else len(statistics.features)
+    return {"digest": statistics.digest, "dimensions": len(statistics.mu), **statistics.facts(), "features": kept}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ganc.errors import FileFormatError, RunError
-from ganc.files.atomic import write_error
+from ganc.files.atomic import remove_leftovers, write_error
 from ganc.files.results import HDF5_SIGNATURE, read_results, write_results
 from ganc.files.rows import RowTable, SearchRow, joined
 from ganc.files.search import SearchIdentity, SearchResults
@@ -121,16 +121,7 @@ class Journal:
         self._file.truncate(end)
 
     def _check_header(self, line: bytes) -> None:
-        try:
-            header = json.loads(line)
-        except ValueError:
-            header = None
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise FileFormatError(f"{self.path}: is no journal of ganc-search; name another results file")
-        if header.get("version") != VERSION:
-            raise FileFormatError(
-                f"{self.path}: is version {header.get('version')}, this ganc reads version {VERSION}; use --restart"
-            )
+        header = _checked_header(line, self.path)
         _require_same(self.path, SearchIdentity.from_json(header.get("identity"), str(self.path)), self.identity)
 
     def _write_header(self) -> None:
@@ -149,6 +140,24 @@ class Journal:
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
         self._synced = time.monotonic()
+
+
+def read_journal(path: Path) -> SearchResults:
+    """Return what a journal holds, without writing or locking it; a last line that was cut off is left out.
+
+    Raises:
+        FileFormatError: there is no such file, it is no journal, of another version, or damaged.
+    """
+    try:
+        lines = Path(path).read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    header = _checked_header(lines[0] if lines else b"", path)
+    rows = [_row_of(line) for line in lines[1:]]
+    if None in rows[:-1]:
+        raise FileFormatError(f"{path}: line {rows.index(None) + 2} is damaged; remove that line")
+    identity = SearchIdentity.from_json(header.get("identity"), str(path))
+    return SearchResults(identity, header.get("facts") or {}, [row for row in rows if row], source=str(path))
 
 
 class ResultsWriter:
@@ -182,6 +191,7 @@ class ResultsWriter:
         # The journal's lock comes first, so that no other process changes the results file after it is read here.
         self._journal = Journal(journal_path(self.path), identity, facts, sync_seconds=sync_seconds, restart=restart)
         try:
+            remove_leftovers(self.path)
             if restart:
                 _discard(self.path)
             self._folded = SearchResults(identity, facts, self._earlier_rows(identity), source=str(self.path))
@@ -257,6 +267,20 @@ def _discard(path: Path) -> None:
     if start not in (b"", HDF5_SIGNATURE):
         raise FileFormatError(f"{path}: is no results file, so --restart leaves it alone; write to another file")
     path.unlink()
+
+
+def _checked_header(line: bytes, path: Path) -> dict:
+    try:
+        header = json.loads(line)
+    except ValueError:
+        header = None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise FileFormatError(f"{path}: is no journal of ganc-search; name another results file")
+    if header.get("version") != VERSION:
+        raise FileFormatError(
+            f"{path}: is version {header.get('version')}, this ganc reads version {VERSION}; use --restart"
+        )
+    return header
 
 
 def _row_of(line: bytes) -> SearchRow | None:

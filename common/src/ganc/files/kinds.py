@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 _EXPORTED = "name the checkpoint it was exported from, generator.safetensors in its folder"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+_BEHIND_IR_VERSION = (b"\x12", b"\x1a", b"\x22", b"\x3a")  # of an ONNX model: the tag of a text, or of the graph
 
 
 def looks_like(path: Path) -> str | None:
@@ -14,12 +14,10 @@ def looks_like(path: Path) -> str | None:
             start = file.read(64)
     except OSError:
         return None
-    if start.startswith(b"\x08") and start[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a"):  # ir_version, then a text or graph
+    if start[:1] == b"\x08" and start[2:3] in _BEHIND_IR_VERSION:
         return f"it looks like an ONNX graph: {_EXPORTED}"
     if start.lstrip().startswith(b"<?xml") or start.lstrip().startswith(b"<net"):
         return f"it looks like an OpenVINO graph: {_EXPORTED}"
-    if start.startswith(_HDF5):
-        return "it looks like results of ganc-search"
     if start.startswith(b"\x80") or _is_torch(path):
         return "it looks like a PyTorch or Paddle file: turn it into a checkpoint with ganc import"
     return None

@@ -10,6 +10,9 @@ from ganc.errors import FileFormatError, SpecError
 
 # Two evaluations of one sub-network on other machines differ in the last digits of their float32 features.
 SAME_VALUE = 1e-4
+# A value with a standard error may be near 0, where no relative difference is small; within this part of its error, two
+# values say the same. The error itself is an estimate, and is compared with the same part.
+SAME_ERROR = 1e-2
 
 COST_COLUMNS = ("macs", "device_macs", "params")
 
@@ -197,13 +200,22 @@ def _absorb(merged: RowTable, places: np.ndarray, others: RowTable) -> None:
         for name, other in getattr(others, kind).items():
             column = getattr(merged, kind)[name]
             mine = column[places]
-            differs = ~np.isclose(mine, other, rtol=SAME_VALUE, atol=1e-9) & ~np.isnan(mine) & ~np.isnan(other)
+            differs = np.abs(mine - other) > _tolerance(merged, places, others, kind, name)  # never of what is NaN
             _refuse(differs & equal_images, name, mine, others, other)
             fill = np.isnan(mine) & equal_images
             column[places[fill]] = other[fill]
     fill = np.isnan(merged.latency_ms[places])
     merged.latency_ms[places[fill]] = others.latency_ms[fill]
     merged.latency_setup[places[fill]] = others.latency_setup[fill]
+
+
+def _tolerance(merged: RowTable, places: np.ndarray, others: RowTable, kind: str, name: str) -> np.ndarray:
+    """Return by how much a value of merged[places] and of `others` may differ and still be the same measurement."""
+    relative = SAME_VALUE if kind == "metrics" else SAME_ERROR
+    tolerance = 1e-9 + relative * np.abs(getattr(others, kind)[name])
+    if kind == "metrics" and name in merged.errors and name in others.errors:
+        tolerance += SAME_ERROR * np.nan_to_num(np.fmax(merged.errors[name][places], others.errors[name]))
+    return tolerance
 
 
 def _refuse(wrong: np.ndarray, name: str, mine: np.ndarray, others: RowTable, theirs: np.ndarray | None = None) -> None:

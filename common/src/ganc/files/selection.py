@@ -62,6 +62,7 @@ def select(
             raise SelectionError(_nothing_left(results, column[kept], (option, text(bound), text, unit), passed))
         kept = within
         passed.append(f"{option} {text(bound)}")
+    kept = kept[rows.images[kept] == rows.images[kept].max()]
     if pareto:
         kept = kept[pareto_front(results.metric[kept], rows.macs[kept])]
     # Rows stand in falling order of widths, so the smaller widths come last.

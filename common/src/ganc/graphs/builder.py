@@ -20,10 +20,15 @@ class GraphBuilder:
 
     Equal calls give equal bytes. The calls that return a value's name say in which order nodes run, so the graph is
     sorted by construction.
+
+    Attributes:
+        dtype: the floats that the network's own numbers are stored and computed in.
+        exact_norms: write instance norms as sums over columns, then over rows.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, dtype: type = np.float32, exact_norms: bool = False):
         self._name = name
+        self.dtype, self.exact_norms = dtype, exact_norms
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -44,6 +49,14 @@ class GraphBuilder:
             name = f"constant_{len(self._constants)}"
         self._constants[name] = onnx.numpy_helper.from_array(array, name)
         return name
+
+    def parameter(self, array: np.ndarray, name: str | None = None) -> str:
+        """Add floats that belong to the network: a constant in the graph's own precision."""
+        return self.constant(np.asarray(array).astype(self.dtype), name)
+
+    def cast(self, x: str, dtype: type) -> str:
+        """Add the conversion of a value to another type."""
+        return self.node("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def node(self, operator: str, *inputs: str, name: str | None = None, **attributes: object) -> str:
         """Add a node of one output and return its value's name, `name` if given; an input "" is left out."""

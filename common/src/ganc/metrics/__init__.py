@@ -1,18 +1,25 @@
-"""The metric: features of pictures, statistics of a set of pictures, and the Fréchet distance between two sets."""
+"""The metric: features of pictures, statistics of a set of pictures, the Fréchet and the kernel distance to them."""
 
 from ganc.metrics.distance import distance_to, picture_features, target_statistics
 from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
 from ganc.metrics.frechet import frechet_distance, frechet_distance_from_features
+from ganc.metrics.kernel import KernelDistance, kernel_distance
+from ganc.metrics.reference import Measurement, Reference, kernel_metric
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
 
 __all__ = [
     "DEFAULT_FEATURE_SET",
     "FeatureSet",
+    "KernelDistance",
+    "Measurement",
+    "Reference",
     "Statistics",
     "distance_to",
     "feature_set",
     "frechet_distance",
     "frechet_distance_from_features",
+    "kernel_distance",
+    "kernel_metric",
     "picture_features",
     "read_statistics",
     "statistics_of",

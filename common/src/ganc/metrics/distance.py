@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.data.images import RESIZE_FILTER
 from ganc.errors import GancError, StatisticsError
 from ganc.metrics.features import FeatureSet
 from ganc.metrics.frechet import frechet_distance_from_features
@@ -48,11 +49,12 @@ def target_statistics(
         StatisticsError: fewer than two pictures.
     """
     fingerprint = pictures.fingerprint
-    key = f"{fingerprint}\n{size[0]}x{size[1]}\n{feature_set.digest}"
+    key = f"{fingerprint}\n{size[0]}x{size[1]}\n{RESIZE_FILTER}\n{feature_set.digest}"
     path = (cache_dir or default_cache()) / f"statistics-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
     with contextlib.suppress(GancError):  # absent, damaged or unreadable: computed again
         cached = read_statistics(path, feature_set)
-        if (cached.data_fingerprint, cached.image_size) == (fingerprint, tuple(size)):
+        expected = (fingerprint, tuple(size), RESIZE_FILTER)
+        if (cached.data_fingerprint, cached.image_size, cached.resize) == expected and cached.features is not None:
             return cached
     features = picture_features(_byte_batches(pictures, size), feature_set)
     statistics = statistics_of(features, feature_set, image_size=size, data_fingerprint=fingerprint)

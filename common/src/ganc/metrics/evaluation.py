@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
+from ganc.data.images import RESIZE_FILTER
 from ganc.data.lists import PictureList
 from ganc.engines import Engine
 from ganc.errors import DataError, StatisticsError
-from ganc.metrics.distance import distance_to, picture_features, target_statistics
+from ganc.metrics.distance import picture_features, target_statistics
 from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
+from ganc.metrics.reference import Measurement, Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set
 
 CACHE_BYTES = 1 << 30
@@ -37,14 +40,23 @@ class Evaluation:
         for index in range(len(self.pictures)):
             self.pictures[index]
 
-    def measure(self, engine: Engine) -> float:
-        """Return the Fréchet distance between the engine's translations and the statistics."""
-        return distance_to(self.statistics, picture_features(self.translations(engine), self.feature_set))
+    @cached_property
+    def reference(self) -> Reference:
+        """The statistics, prepared for measuring."""
+        return Reference(self.statistics)
 
-    def measure_untouched(self) -> float:
-        """Return the distance of the pictures as they are: what a translation has to improve on."""
+    def measure(self, engine: Engine) -> Measurement:
+        """Return how far the engine's translations are from the statistics."""
+        return self.measure_features(picture_features(self.translations(engine), self.feature_set))
+
+    def measure_untouched(self) -> Measurement:
+        """Return how far the pictures are as they are: what a translation has to improve on."""
         pictures = (to_uint8(batch) for batch in self.pictures.batches(self.batch_size))
-        return distance_to(self.statistics, picture_features(pictures, self.feature_set))
+        return self.measure_features(picture_features(pictures, self.feature_set))
+
+    def measure_features(self, features: np.ndarray) -> Measurement:
+        """Return how far features (n, d) of the evaluation's feature set are from the statistics."""
+        return self.reference.measure(features)
 
     def translations(self, engine: Engine) -> Iterator[np.ndarray]:
         """Yield the translated pictures as uint8 (n, h, w, 3)."""
@@ -60,6 +72,8 @@ class Evaluation:
             "verified": self.statistics.verified,
             "images": len(self.pictures),
             "subset": self.subset,
+            "target_images": self.statistics.images,
+            "resize": RESIZE_FILTER,
         }
 
 
@@ -85,11 +99,11 @@ def chosen_statistics(
     Args:
         folder, letter: the domain whose statistics are computed where no file is given.
         size: (width, height) of the pictures.
-        file: statistics made before; of another picture size they are refused.
+        file: statistics made before; of another picture size or resize filter they are refused.
         feature_set_name: needed for a file of another program, which does not say what its numbers are.
 
     Raises:
-        StatisticsError: the file belongs to another feature set or picture size.
+        StatisticsError: the file belongs to another feature set, picture size or resize filter.
     """
     if file is None:
         features = feature_set(feature_set_name or DEFAULT_FEATURE_SET)
@@ -98,7 +112,7 @@ def chosen_statistics(
     statistics = read_statistics(file, named, assume_feature_set=named is not None)
     features = named or feature_set(statistics.feature_set)
     require_feature_set(file, statistics, features)
-    _require_size(file, statistics, size)
+    _require_resize(file, statistics, size)
     return statistics, features
 
 
@@ -113,8 +127,13 @@ def evaluation_pictures(folder: Path, letter: str) -> tuple[PictureList, str]:
     return pictures, subset
 
 
-def _require_size(file: Path, statistics: Statistics, size: tuple[int, int]) -> None:
-    """Features of another picture size are other features; a foreign file does not say its size."""
+def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int]) -> None:
+    """Features of pictures resized otherwise are other features; a foreign file does not say how they were."""
     if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
         raise StatisticsError(f"{file}: made from pictures of {had}, here they are {wanted}; make it again with --size")
+    if statistics.resize not in (None, RESIZE_FILTER):
+        raise StatisticsError(
+            f"{file}: made from pictures resized {statistics.resize}, here they are resized {RESIZE_FILTER}; "
+            "make it again with ganc stats"
+        )

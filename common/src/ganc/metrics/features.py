@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -23,11 +24,13 @@ class FeatureSet(Protocol):
         name: the metric's name in every file and table.
         digest: of architecture and weights.
         dimensions: d, the length of one picture's features.
+        batch: how many pictures a call should have at least, to be fast.
     """
 
     name: str
     digest: str
     dimensions: int
+    batch: int
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Return the features (n, d), float, of pictures (n, h, w, 3), uint8 RGB."""
@@ -54,6 +57,7 @@ class UntrainedFeatures:
     """
 
     smallest_side = 16
+    batch = 8
 
     def __init__(self, name: str, *, seed: int, channels: tuple[int, ...], scale: float, colour_scale: float):
         self.name = name
@@ -99,7 +103,7 @@ class UntrainedFeatures:
         from ganc.runtime import paddle
 
         functional = paddle.nn.functional
-        _check_pictures(pictures, self.smallest_side)
+        check_pictures(pictures, self.smallest_side)
         scaled = pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
         responses = []
         with paddle.no_grad():
@@ -112,10 +116,24 @@ class UntrainedFeatures:
 
 
 def feature_set(name: str = DEFAULT_FEATURE_SET) -> FeatureSet:
-    """Return the feature set of this name. Raises StatisticsError, which lists the known names."""
-    if name not in _FEATURE_SETS:
-        raise StatisticsError(f"feature set (={name!r}) is not known; use one of {', '.join(sorted(_FEATURE_SETS))}")
-    return _FEATURE_SETS[name]()
+    """Return the feature set of this name.
+
+    Args:
+        name: a known name, or a file of weights as `ganc import inception` writes it (PATH.safetensors). The default
+            does not depend on what is on the machine, so that equal commands give equal metrics.
+
+    Raises:
+        StatisticsError: the name is not known (the known ones are listed), or its weights are not on this machine.
+        FileFormatError: the weights are damaged or something else.
+    """
+    if name in _FEATURE_SETS:
+        return _FEATURE_SETS[name]()
+    if name.endswith(".safetensors"):
+        return _inception(Path(name))
+    raise StatisticsError(
+        f"feature set (={name!r}) is not known; use one of {', '.join(sorted(_FEATURE_SETS))}, or a file that ganc "
+        "import inception wrote"
+    )
 
 
 @cache
@@ -123,10 +141,20 @@ def _untrained_conv3_v1() -> UntrainedFeatures:
     return UntrainedFeatures("untrained-conv3-v1", seed=1706, channels=(16, 16, 32), scale=10.0, colour_scale=2.0)
 
 
-_FEATURE_SETS: dict[str, Callable[[], FeatureSet]] = {"untrained-conv3-v1": _untrained_conv3_v1}
+def _inception(file: Path | None = None) -> FeatureSet:
+    from ganc.metrics.inception.features import inception_features
+
+    return inception_features(file)
 
 
-def _check_pictures(pictures: np.ndarray, smallest_side: int) -> None:
+_FEATURE_SETS: dict[str, Callable[[], FeatureSet]] = {
+    "inception-v3-fid": _inception,
+    "untrained-conv3-v1": _untrained_conv3_v1,
+}
+
+
+def check_pictures(pictures: np.ndarray, smallest_side: int) -> None:
+    """Raise StatisticsError unless the pictures are (n, h, w, 3) of uint8 and large enough."""
     shape = pictures.shape
     if pictures.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or min(shape[1:3]) < smallest_side:
         raise StatisticsError(

@@ -4,6 +4,8 @@ Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local
 equation 6: d^2 = |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from ganc.errors import StatisticsError
@@ -18,21 +20,10 @@ def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma
     Args:
         mu1, mu2: (d,) means. sigma1, sigma2: (d, d) covariances, which may be singular.
 
-    With A = sigma1^(1/2) and B = sigma2^(1/2), tr (sigma1 sigma2)^(1/2) is the sum of the singular values of A B.
-    Unlike the square root of the product this needs no complex numbers, is symmetric in the two, and keeps its
-    precision where the covariances are singular.
-
     Raises:
         StatisticsError: shapes do not match, a number is not finite, or a sigma is no covariance.
     """
-    mu1, sigma1 = _checked_gaussian(mu1, sigma1, "first")
-    mu2, sigma2 = _checked_gaussian(mu2, sigma2, "second")
-    _require_equal_dimensions(len(mu1), len(mu2))
-    if np.array_equal(sigma1, sigma2):
-        return float(np.sum((mu1 - mu2) ** 2))
-    product = _square_root(sigma1) @ _square_root(sigma2)
-    cross = np.linalg.svd(product, compute_uv=False).sum()
-    return _assembled(mu1 - mu2, np.trace(sigma1), np.trace(sigma2), cross)
+    return Gaussian(mu1, sigma1, "first").distance(Gaussian(mu2, sigma2, "second"))
 
 
 def frechet_distance_from_features(features: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> float:
@@ -42,23 +33,65 @@ def frechet_distance_from_features(features: np.ndarray, mu: np.ndarray, sigma: 
         features: (n, d), one row a picture, n >= 2; their covariance is divided by n - 1.
         mu, sigma: (d,) and (d, d).
 
-    For n < d only an n x n matrix is needed: with C the centred features over sqrt(n - 1), the features' covariance is
-    C^T C, and the non-zero eigenvalues of (C^T C) sigma are those of C sigma C^T.
-
     Raises:
         StatisticsError: fewer than two pictures, shapes do not match, or a number is not finite.
     """
-    features = checked_features(features)
-    count, dimensions = features.shape
-    mean = features.mean(axis=0)
-    centred = (features - mean) / np.sqrt(count - 1)
-    if count >= dimensions:
-        return frechet_distance(mean, centred.T @ centred, mu, sigma)
-    mu, sigma = _checked_gaussian(mu, sigma, "target")
-    _require_equal_dimensions(dimensions, len(mu))
-    inner = centred @ sigma @ centred.T
-    cross = np.sqrt(_eigenvalues_kept(np.linalg.eigvalsh((inner + inner.T) / 2))).sum()
-    return _assembled(mean - mu, np.sum(centred**2), np.trace(sigma), cross)
+    return Gaussian(mu, sigma, "target").distance_of_features(checked_features(features))
+
+
+class Gaussian:
+    """N(mu, sigma), checked once, so that many sets of features can be compared with it.
+
+    Args:
+        mu, sigma: (d,) and (d, d); sigma may be singular.
+        which: what it is called in an error's message.
+
+    Raises:
+        StatisticsError: shapes do not match, or a number is not finite.
+    """
+
+    def __init__(self, mu: np.ndarray, sigma: np.ndarray, which: str = "target"):
+        self.mu, self.sigma = _checked_gaussian(mu, sigma, which)
+        self.trace = float(np.trace(self.sigma))
+
+    @cached_property
+    def _root(self) -> np.ndarray:
+        return _square_root(self.sigma)
+
+    def distance(self, other: "Gaussian") -> float:
+        """Return the Fréchet distance to another Gaussian.
+
+        With A = sigma1^(1/2) and B = sigma2^(1/2), tr (sigma1 sigma2)^(1/2) is the sum of the singular values of A B.
+        Unlike the square root of the product this needs no complex numbers, is symmetric in the two, and keeps its
+        precision where the covariances are singular.
+
+        Raises:
+            StatisticsError: dimensions differ, or a sigma is no covariance.
+        """
+        require_equal_dimensions(len(self.mu), len(other.mu))
+        if np.array_equal(self.sigma, other.sigma):
+            return float(np.sum((self.mu - other.mu) ** 2))
+        cross = np.linalg.svd(self._root @ other._root, compute_uv=False).sum()
+        return _assembled(self.mu - other.mu, self.trace, other.trace, cross)
+
+    def distance_of_features(self, features: np.ndarray) -> float:
+        """Return the Fréchet distance of features (n, d), float64 as `checked_features` returns them.
+
+        For n < d only an n x n matrix is needed: with C the centred features over sqrt(n - 1), the features' covariance
+        is C^T C, and the non-zero eigenvalues of (C^T C) sigma are those of C sigma C^T.
+
+        Raises:
+            StatisticsError: dimensions differ.
+        """
+        count, dimensions = features.shape
+        require_equal_dimensions(dimensions, len(self.mu))
+        mean = features.mean(axis=0)
+        centred = (features - mean) / np.sqrt(count - 1)
+        if count >= dimensions:
+            return Gaussian(mean, centred.T @ centred, "pictures'").distance(self)
+        inner = centred @ self.sigma @ centred.T
+        cross = np.sqrt(_eigenvalues_kept(np.linalg.eigvalsh((inner + inner.T) / 2))).sum()
+        return _assembled(mean - self.mu, float(np.sum(centred**2)), self.trace, cross)
 
 
 def checked_features(features: np.ndarray) -> np.ndarray:
@@ -87,7 +120,7 @@ def _checked_gaussian(mu: np.ndarray, sigma: np.ndarray, which: str) -> tuple[np
     return mu, sigma
 
 
-def _require_equal_dimensions(first: int, second: int) -> None:
+def require_equal_dimensions(first: int, second: int) -> None:
     if first != second:
         raise StatisticsError(f"features of {first} and {second} dimensions meet; use one feature set for both")
 
@@ -106,4 +139,7 @@ def _eigenvalues_kept(values: np.ndarray) -> np.ndarray:
 
 
 def _assembled(difference: np.ndarray, trace1: float, trace2: float, cross: float) -> float:
-    return max(0.0, float(difference @ difference + trace1 + trace2 - 2 * cross))
+    """Return the sum of the terms; what is below the rounding of the terms is no distance but 0."""
+    total = float(difference @ difference + trace1 + trace2 - 2 * cross)
+    rounding = len(difference) * np.finfo(np.float64).eps * (trace1 + trace2)
+    return total if total > rounding else 0.0

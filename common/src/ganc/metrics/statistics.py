@@ -1,7 +1,8 @@
 """Statistics of a set of pictures: mean and covariance of their features, kept in an `.npz` file.
 
 The arrays `mu` and `sigma` are those of the common PyTorch implementation of the distance, so that files can be
-exchanged; a third array, `ganc`, holds JSON that says which feature set they were computed with.
+exchanged; a third array, `ganc`, holds JSON that says which feature set they were computed with; a fourth, `features`,
+holds the features themselves, which the kernel distance needs.
 """
 
 import hashlib
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.data.images import RESIZE_FILTER
+from ganc.draws import keyed_generator
 from ganc.errors import FileFormatError, StatisticsError
 from ganc.files.atomic import replacing
 from ganc.metrics.features import FeatureSet
@@ -24,6 +27,9 @@ from ganc.metrics.frechet import checked_features
 FORMAT = "ganc-statistics"
 VERSION = 1
 _FACTS = ("feature_set", "feature_digest", "images", "image_size", "data_fingerprint", "verified")
+
+# Features that are kept: enough for a kernel distance, and with 2048 dimensions 16 MiB.
+KEPT_FEATURES = 2048
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +43,9 @@ class Statistics:
         image_size: (width, height) to which they were resized; None in a foreign file.
         data_fingerprint: of the pictures; "" in a foreign file.
         verified: False if the feature set is the user's word only.
+        resize: the filter that the pictures were resized with; None where the file does not say.
+        features: (k, d) float32 of the pictures, of a random KEPT_FEATURES of them where there are more; None in a
+            foreign file and in one of an older ganc.
     """
 
     mu: np.ndarray
@@ -47,6 +56,8 @@ class Statistics:
     image_size: tuple[int, int] | None
     data_fingerprint: str
     verified: bool
+    resize: str | None = None
+    features: np.ndarray | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -55,12 +66,16 @@ class Statistics:
         content = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for array in (self.mu, self.sigma):
             content.update(np.ascontiguousarray(array, "<f8").tobytes())
+        if self.features is not None:
+            content.update(np.ascontiguousarray(self.features, "<f4").tobytes())
         return content.hexdigest()
 
     def facts(self) -> dict:
         """Return all that is not an array, as a JSON object."""
         facts = {name: getattr(self, name) for name in _FACTS}
-        return facts | {"image_size": None if self.image_size is None else [*self.image_size]}
+        facts["image_size"] = None if self.image_size is None else [*self.image_size]
+        # A file that does not say keeps the digest that it has always had.
+        return facts if self.resize is None else facts | {"resize": self.resize}
 
 
 def statistics_of(
@@ -69,6 +84,10 @@ def statistics_of(
     """Return the statistics of features (n, d). Raises StatisticsError for n < 2 or numbers that are not finite."""
     features = checked_features(features)
     _require_dimensions("the features", features.shape[1], feature_set)
+    kept = slice(None)
+    if len(features) > KEPT_FEATURES:
+        order = keyed_generator(0, "metrics/kept features").permutation(len(features))
+        kept = np.sort(order[:KEPT_FEATURES])
     return Statistics(
         mu=features.mean(axis=0),
         sigma=np.atleast_2d(np.cov(features, rowvar=False)),
@@ -78,17 +97,25 @@ def statistics_of(
         image_size=tuple(image_size),
         data_fingerprint=data_fingerprint,
         verified=True,
+        resize=RESIZE_FILTER,
+        features=features[kept].astype(np.float32),
     )
 
 
 def write_statistics(path: Path, statistics: Statistics) -> None:
-    """Write an `.npz` with `mu`, `sigma` and `ganc`; equal statistics give equal bytes. Raises WriteError."""
+    """Write an `.npz` with `mu`, `sigma`, `ganc` and, if there are any, `features`; equal ones give equal bytes.
+
+    Raises:
+        WriteError: the file cannot be written; an older one stays.
+    """
     header = {"format": FORMAT, "version": VERSION, **statistics.facts()}
     arrays = {
         "mu": statistics.mu,
         "sigma": statistics.sigma,
         "ganc": np.array(json.dumps(header, sort_keys=True, ensure_ascii=False)),
     }
+    if statistics.features is not None:
+        arrays["features"] = statistics.features
     with replacing(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
@@ -122,7 +149,8 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
         _require_dimensions(path, len(mu), feature_set)
         facts = {"feature_set": feature_set.name, "feature_digest": feature_set.digest, "data_fingerprint": ""}
         return Statistics(mu=mu, sigma=sigma, **facts, images=None, image_size=None, verified=False)
-    statistics = Statistics(mu=mu, sigma=sigma, **_checked_facts(path, arrays["ganc"]))
+    features = _checked_features(path, arrays.get("features"), len(mu))
+    statistics = Statistics(mu=mu, sigma=sigma, features=features, **_checked_facts(path, arrays["ganc"]))
     if feature_set is not None:
         require_feature_set(path, statistics, feature_set)
         _require_dimensions(path, len(mu), feature_set)
@@ -162,7 +190,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise FileFormatError(f"{path}: is no .npz file or is truncated; expected statistics as ganc stats writes them")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in ("mu", "sigma", "ganc") if name in archive.files}
+            return {name: archive[name] for name in ("mu", "sigma", "ganc", "features") if name in archive.files}
     except (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise _unreadable(path, error) from error
     except (zipfile.BadZipFile, zlib.error, MemoryError, SyntaxError, TypeError) as error:
@@ -190,6 +218,19 @@ def _checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.nd
     return mu.astype(np.float64), sigma.astype(np.float64)
 
 
+def _checked_features(path: Path, features: np.ndarray | None, dimensions: int) -> np.ndarray | None:
+    if features is None:
+        return None
+    if features.dtype.kind != "f" or features.ndim != 2 or len(features) < 2 or features.shape[1] != dimensions:
+        raise FileFormatError(
+            f"{path}: features have shape {features.shape} of {features.dtype}; expected floats of shape "
+            f"(k, {dimensions}), k at least 2"
+        )
+    if not np.isfinite(features).all():
+        raise StatisticsError(f"{path}: holds numbers that are not finite; make the statistics again with ganc stats")
+    return features.astype(np.float32)
+
+
 def _checked_facts(path: Path, header: np.ndarray) -> dict:
     try:
         facts = json.loads(str(header[()]))
@@ -201,5 +242,5 @@ def _checked_facts(path: Path, header: np.ndarray) -> dict:
         raise FileFormatError(f"{path}: is version {facts.get('version')}, this ganc reads version {VERSION}")
     if missing := [name for name in _FACTS if name not in facts]:
         raise FileFormatError(f"{path}: its metadata lack {', '.join(missing)}; make the statistics again")
-    size = facts["image_size"]
-    return {name: facts[name] for name in _FACTS} | {"image_size": None if size is None else tuple(size)}
+    size = None if facts["image_size"] is None else tuple(facts["image_size"])
+    return {name: facts[name] for name in _FACTS} | {"image_size": size, "resize": facts.get("resize")}

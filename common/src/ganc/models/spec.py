@@ -281,3 +281,7 @@ def spec_from_json(kind: type, stored: Mapping) -> GeneratorSpec | Discriminator
 
 def _positive(value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+# The generator that the published compression starts from (CycleGAN, arXiv 1703.10593, section 7.2).
+ORIGINAL = GeneratorSpec(widths=(64,) * RESNET.stages, block="resnet")

@@ -33,7 +33,7 @@ def distill_job(
         student=prune(teacher.generator, widths),
         discriminator=teacher.networks.get(DISCRIMINATOR),
         discriminator_width=settings.discriminator_width,
-        widths_of=lambda step: None,
+        subnets_of=lambda step: [None],
         views={"student": None},
         sources={"teacher": teacher.digest},
         facts={},

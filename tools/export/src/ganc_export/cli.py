@@ -25,30 +25,67 @@ def _maybe_selection(widths, results, **bounds):
 @grouped("selection", _maybe_selection, *selection_parts)
 @click.option("-o", "--output", type=FOLDER, required=True, help="The folder to write.")
 @click.option(
-    "--format", "formats", type=click.Choice(["paddle"]), multiple=True, default=["paddle"], help="What to write."
+    "--format",
+    "formats",
+    type=click.Choice(["paddle", "onnx", "openvino"]),
+    multiple=True,
+    default=["paddle"],
+    help="What to write; may be given several times.",
 )
-@click.option("--data", type=FOLDER, show_default="random ones", help="Folder of pictures to verify and measure on.")
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["f32", "f16", "bf16", "int8"]),
+    multiple=True,
+    default=["f32"],
+    help="Of every format; may be given several times. paddle has f32, onnx f32, f16, int8, openvino all.",
+)
+@click.option(
+    "--io",
+    "pictures",
+    type=click.Choice(["float32", "uint8-nhwc", "uint8-nchw"]),
+    default="float32",
+    help="What goes in and out: floats in [-1, 1], NCHW, or bytes, converted inside the model.",
+)
+@click.option(
+    "--data",
+    type=FOLDER,
+    show_default="random ones",
+    help="Folder of pictures to verify and measure on; int8 is calibrated on its training pictures.",
+)
 @click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the file's own", help="Which generator."
 )
 @click.option(
     "--device", default="cpu", help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it."
 )
-def main(checkpoint, supernet, selection, output: Path, formats, data, direction, device):
+def main(checkpoint, supernet, selection, output: Path, formats, precisions, pictures, data, direction, device):
     """Stage 6: write a generator for use.
 
-    A folder with a standalone checkpoint and a Paddle inference model, compared with each other before it is written.
+    A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
+    compared with the checkpoint before anything counts as written.
 
     \b
-    ganc-export --checkpoint finetune.safetensors -o dist/ --format paddle
+    ganc-export --checkpoint finetune.safetensors -o dist/ --format onnx --format openvino
+    ganc-export --checkpoint finetune.safetensors -o dist/ --format openvino --precision int8 --data horse2zebra
     ganc-export --supernet supernet.safetensors --config 16_16_32_16_32_32_16_16 -o dist/
     """
     if (checkpoint is None) == (supernet is None):
         raise click.UsageError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
     if supernet is not None and selection is None:
         raise click.UsageError("--supernet needs --config or --results, which say the sub-network")
+    from ganc.engines.pictures import PICTURE_FORMATS
+    from ganc.errors import SpecError
     from ganc.models.spec import format_widths
     from ganc.runtime import select_device
+    from ganc_export.forms import wanted_forms
+
+    try:
+        forms = wanted_forms(formats, precisions)
+    except SpecError as error:
+        raise click.UsageError(str(error)) from error
+    if data is None and "int8" in precisions:
+        raise click.UsageError("int8 is calibrated on pictures: name their folder with --data")
     from ganc_export.stage import export, read_source, standalone
 
     source = read_source(checkpoint or supernet, direction, stages=("supernet",) if supernet else None)
@@ -57,23 +94,30 @@ def main(checkpoint, supernet, selection, output: Path, formats, data, direction
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=checkpoint or supernet, widths=chosen, device=used)
-    show(_rows(export(alone, output, data), output))
+    show(_rows(export(alone, output, data, forms, PICTURE_FORMATS[pictures]), output))
 
 
 def _rows(exported, output: Path) -> list[dict]:
+    from ganc_export.stage import CHECKPOINT
+
+    rows = [_row(exported, output / CHECKPOINT, exported.checkpoint_bytes, exported.checkpoint_metric, None)]
+    for written in exported.forms:
+        rows.append(_row(exported, output / written.form.name, written.bytes, written.metric, written.difference))
+    return rows
+
+
+def _row(exported, path: Path, size_in_bytes: int, metric: float | None, difference) -> dict:
     from ganc.files.selection import format_count
 
     spec = exported.checkpoint.generator.spec
     size = tuple(exported.checkpoint.training.get("image_size", (256, 256)))
     costs = spec.costs(size)
-    return [
-        {
-            "file": str(output / name),
-            f"MACs at {size_text(size)}": format_count(costs.macs),
-            "parameters": format_count(costs.params),
-            "bytes": f"{size_in_bytes:,}",
-            exported.metric_name: f"{exported.metrics[name]:.4f}" if name in exported.metrics else "-",
-            "difference": f"{exported.difference:.1e}" if number else "-",
-        }
-        for number, (name, size_in_bytes) in enumerate(exported.bytes.items())
-    ]
+    return {
+        "file": str(path),
+        f"MACs at {size_text(size)}": format_count(costs.macs),
+        "parameters": format_count(costs.params),
+        "bytes": f"{size_in_bytes:,}",
+        exported.metric_name: "-" if metric is None else f"{metric:.4f}",
+        "difference": "-" if difference is None else f"{difference.largest:.1e}",
+        "on average": "-" if difference is None else f"{difference.mean:.1e}",
+    }

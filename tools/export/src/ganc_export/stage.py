@@ -1,30 +1,48 @@
-"""Stage 6: a generator alone, as a ganc checkpoint and as a Paddle inference model, verified before it counts."""
+"""Stage 6: a generator alone, as a ganc checkpoint and in the forms that engines run, verified before they count."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ganc.data import EvaluationSet
+from ganc.data import EvaluationSet, has_subset, read_pictures
 from ganc.draws import keyed_generator
 from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
-from ganc.engines.inference import PARAMETERS, InferenceEngine
-from ganc.engines.loading import PADDLE_FOLDER
-from ganc.errors import ExportError, InterruptedRun
+from ganc.engines.exported import open_form
+from ganc.engines.loading import form_bytes
+from ganc.engines.pictures import FLOATS, PictureFormat
+from ganc.errors import SpecError
 from ganc.files.atomic import replacing_folder
-from ganc.files.card import CARD, write_card
+from ganc.files.card import CARD, Form, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
-from ganc.runtime import paddle
-from ganc.signals import noticed_signals
+from ganc_export.forms import ENGINES, Material, require_libraries, write_form
+from ganc_export.verify import Difference, compared_pictures, difference, is_close, require_close
 
 STAGE = "export"
 CHECKPOINT = "generator.safetensors"
-LARGEST_DIFFERENCE = 1e-4
+PADDLE = (Form("paddle", "f32"),)
+CALIBRATION_PICTURES = 64
+
+
+@dataclass(frozen=True)
+class Written:
+    """One written form.
+
+    Attributes:
+        bytes: what it takes on the disk.
+        difference: to the checkpoint.
+        metric: measured here, None without pictures.
+    """
+
+    form: Form
+    bytes: int
+    difference: Difference
+    metric: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,19 +51,16 @@ class Exported:
 
     Attributes:
         checkpoint: the standalone checkpoint.
-        difference: the largest difference between a pixel value (in [-1, 1]) of the checkpoint and of the model.
-        checked_on: (batch, height, width) of the pictures that were compared.
-        bytes: of each written form, by its path below the folder.
-        metrics: of each written form, measured here; empty without pictures.
+        checkpoint_bytes: what its file takes.
+        checkpoint_metric: measured here, None without pictures.
         metric_name: what was measured.
     """
 
     checkpoint: Checkpoint
-    difference: float
-    checked_on: tuple[tuple[int, int, int], ...]
-    bytes: Mapping[str, int]
-    metrics: Mapping[str, float]
-    metric_name: str
+    checkpoint_bytes: int
+    forms: tuple[Written, ...]
+    checkpoint_metric: float | None = None
+    metric_name: str = "metric"
 
 
 def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Checkpoint:
@@ -72,37 +87,50 @@ def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Chec
     )
 
 
-def export(checkpoint: Checkpoint, output: Path, data: Path | None = None) -> Exported:
-    """Write checkpoint, inference model and card into the folder `output`, all or nothing.
+def export(
+    checkpoint: Checkpoint,
+    output: Path,
+    data: Path | None = None,
+    forms: Sequence[Form] = PADDLE,
+    pictures: PictureFormat = FLOATS,
+) -> Exported:
+    """Write checkpoint, forms and card into the folder `output`, all or nothing.
 
     Args:
-        data: pictures to verify on, and to measure the metric of both forms on; None verifies on random ones.
+        checkpoint: from `standalone`.
+        data: pictures to verify on, to measure the metric of all forms on, and to calibrate int8 on; None verifies on
+            random ones.
+        forms: of `ganc_export.forms.wanted_forms`.
+        pictures: what the forms take and give.
 
     Raises:
-        ExportError: the model's pictures differ from the checkpoint's.
+        SpecError: int8 without `data`.
+        MissingDependencyError: a library for one of the forms is not installed.
+        ExportError: a form's pictures differ from the checkpoint's.
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
         WriteError: the folder cannot be written, or is somebody else's.
     """
-    generator = Generator.from_state(checkpoint.generator)
-    generator.eval()
+    require_libraries(forms)
+    calibration, subset = _calibration(checkpoint, data, forms)
+    material = Material(checkpoint.generator, pictures, calibration)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
-        _save_inference_model(generator, folder / PADDLE_FOLDER)
-        saved = Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator)
-        pictures = list(_pictures(checkpoint, data))
-        engines = {CHECKPOINT: EagerEngine(saved), PADDLE_FOLDER: InferenceEngine(folder / PADDLE_FOLDER)}
-        difference = _largest_difference(*engines.values(), pictures)
-        if not difference < LARGEST_DIFFERENCE:
-            raise ExportError(
-                f"{output}: the exported model differs from the checkpoint by {difference:.2g}, "
-                f"less than {LARGEST_DIFFERENCE:g} was expected; nothing was written"
-            )
-        checked_on = tuple((images.shape[0], *images.shape[2:]) for images in pictures)
-        metric_name, metrics = _measured(engines, checkpoint, data) if data else ("metric", {})
-        write_card(folder, _card(checkpoint, difference, checked_on))
-        model_bytes = sum(file.stat().st_size for file in (folder / PADDLE_FOLDER).iterdir())
-        sizes = {CHECKPOINT: (folder / CHECKPOINT).stat().st_size, PADDLE_FOLDER: model_bytes}
-    return Exported(checkpoint, difference, checked_on, sizes, metrics, metric_name)
+        reference = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
+        compared = list(compared_pictures(checkpoint, _image_size(checkpoint), data))
+        measure = _measure(checkpoint, data) if data else None
+        written = [_verified(folder, output, form, material, reference, compared, measure) for form in forms]
+        exported = Exported(
+            checkpoint=checkpoint,
+            checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
+            forms=tuple(written),
+            checkpoint_metric=measure.measure(reference).distance if measure else None,
+            metric_name=measure.feature_set.name if measure else "metric",
+        )
+        card = _card(exported, pictures, compared, file_digest(folder / CHECKPOINT))
+        if calibration:
+            card["calibration"] = {"pictures": len(calibration), "subset": subset}
+        write_card(folder, card)
+    return exported
 
 
 def read_source(path: Path, direction: str | None, stages: tuple[str, ...] | None = None) -> Checkpoint:
@@ -117,54 +145,63 @@ def read_source(path: Path, direction: str | None, stages: tuple[str, ...] | Non
     return checkpoint.facing(direction or checkpoint.direction, path)
 
 
-def _save_inference_model(generator: Generator, folder: Path) -> None:
-    """Trace the generator for any batch, height and width; the graph has the plain form of every convolution.
-
-    Tracing is enough, as nothing in a generator depends on values: Paddle's rewriting of Python code is switched off.
-    """
-    generator.forward = paddle.jit.not_to_static(generator.forward)
-    shape = [None, generator.spec.in_channels, None, None]
-    picture = paddle.static.InputSpec(shape=shape, dtype="float32", name="image")
-    prefix = folder / PARAMETERS.removesuffix(".pdiparams")
-    with noticed_signals() as signalled:  # an exception in the midst of tracing makes Paddle crash
-        paddle.jit.save(paddle.jit.to_static(generator, input_spec=[picture], full_graph=True), str(prefix))
-    if signalled():
-        raise InterruptedRun("stopped: nothing was written", signalled())
-
-
-def _pictures(checkpoint: Checkpoint, data: Path | None) -> Iterator[np.ndarray]:
-    """Yield what is compared: two batch sizes at two picture sizes, real pictures where there are some."""
-    width, height = _image_size(checkpoint)
-    for batch, size in ((1, (width, height)), (2, (width + 4, height + 8))):
-        if data is None:
-            draws = keyed_generator(0, "export/pictures", batch)
-            channels = checkpoint.generator.spec.in_channels
-            yield draws.uniform(-1, 1, (batch, channels, size[1], size[0])).astype(np.float32)
-        else:
-            pictures, _ = evaluation_pictures(data, checkpoint.direction[0])
-            yield next(EvaluationSet(pictures, size).batches(batch))
+def _verified(
+    folder: Path,
+    output: Path,
+    form: Form,
+    material: Material,
+    reference: Engine,
+    compared: Sequence[np.ndarray],
+    measure: Evaluation | None,
+) -> Written:
+    """Write a form, load it again and compare it."""
+    multiple = material.state.spec.shape.size_multiple
+    # OpenVINO's instance norm adds up the pixels one by one: where that is not near enough, it is written otherwise.
+    ways = (material, replace(material, exact_norms=True)) if form.format == "openvino" else (material,)
+    for way in ways:
+        form = write_form(folder, form, way)
+        engine = open_form(folder, form, ENGINES[form.format], material.pictures, multiple)
+        found = difference(reference, engine, compared, material.pictures.bytes)
+        if is_close(found, form.precision, material.pictures):
+            break
+    require_close(found, form.precision, material.pictures, f"{output / form.name}")
+    metric = measure.measure(engine).distance if measure else None
+    return Written(form, form_bytes(folder, form), found, metric)
 
 
-def _measured(engines: Mapping[str, Engine], checkpoint: Checkpoint, data: Path) -> tuple[str, dict[str, float]]:
-    """Return the metric's name and each engine's value on the source domain's test pictures."""
+def _calibration(
+    checkpoint: Checkpoint, data: Path | None, forms: Sequence[Form]
+) -> tuple[tuple[np.ndarray, ...], str | None]:
+    """Return the pictures that int8 is calibrated on, drawn by key, and where they come from."""
+    if not any(form.precision == "int8" for form in forms):
+        return (), None
+    if data is None:
+        raise SpecError("int8 is calibrated on pictures: name their folder with --data")
+    source = checkpoint.direction[0]
+    if has_subset(data, f"train{source}"):
+        pictures, subset = read_pictures(data, f"train{source}"), f"train{source}"
+    else:
+        pictures, subset = evaluation_pictures(data, source)
+    order = keyed_generator(0, "export/calibration").permutation(len(pictures))[:CALIBRATION_PICTURES]
+    resized = EvaluationSet(pictures, _image_size(checkpoint))
+    return tuple(resized[int(index)][None] for index in sorted(order)), subset
+
+
+def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
+    """Return what measures an engine on the source domain's test pictures."""
     size = _image_size(checkpoint)
     source, target = checkpoint.direction[0], checkpoint.direction[-1]
     statistics, features = chosen_statistics(data, target, size, None, None)
     pictures, subset = evaluation_pictures(data, source)
-    evaluation = Evaluation(EvaluationSet(pictures, size, CACHE_BYTES), subset, statistics, features)
-    return features.name, {form: evaluation.measure(engine) for form, engine in engines.items()}
+    return Evaluation(EvaluationSet(pictures, size, CACHE_BYTES), subset, statistics, features)
 
 
 def _image_size(checkpoint: Checkpoint) -> tuple[int, int]:
     return tuple(checkpoint.training.get("image_size", (256, 256)))
 
 
-def _largest_difference(first: EagerEngine, second: InferenceEngine, pictures: list[np.ndarray]) -> float:
-    # numpy's maximum, as Python's may pass over what is not a number
-    return float(np.max([np.abs(first(images) - second(images)).max() for images in pictures]))
-
-
-def _card(checkpoint: Checkpoint, difference: float, checked_on: tuple) -> dict:
+def _card(exported: Exported, pictures: PictureFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
+    checkpoint = exported.checkpoint
     size = _image_size(checkpoint)
     spec = checkpoint.generator.spec
     return {
@@ -175,11 +212,21 @@ def _card(checkpoint: Checkpoint, difference: float, checked_on: tuple) -> dict:
         "costs": asdict(spec.costs(size)),
         "metric": checkpoint.training.get("metric"),
         "sources": dict(checkpoint.sources),
-        "input": {
-            "layout": "NCHW",
-            "dtype": "float32",
-            "range": [-1, 1],
-            "size": f"width and height multiples of {spec.shape.size_multiple}",
+        "input": {**pictures.describe(), "size": f"width and height multiples of {spec.shape.size_multiple}"},
+        "forms": [_form_facts(written) for written in exported.forms],
+        "files": {CHECKPOINT: file_sha256},
+        "verified": {
+            "largest_difference": max(written.difference.largest for written in exported.forms),
+            "batch_height_width": [(images.shape[0], *images.shape[2:]) for images in compared],
         },
-        "verified": {"largest_difference": difference, "batch_height_width": checked_on},
+    }
+
+
+def _form_facts(written: Written) -> dict:
+    return {
+        "format": written.form.format,
+        "precision": written.form.precision,
+        "files": dict(written.form.files),
+        "difference": asdict(written.difference),
+        "metric": written.metric,
     }

@@ -45,7 +45,7 @@ def finetune_job(
         student=supernet.generator.leading(spec),
         discriminator=supernet.networks.get(DISCRIMINATOR),
         discriminator_width=settings.discriminator_width,
-        widths_of=lambda step: None,
+        subnets_of=lambda step: [None],
         views={"student": None},
         sources={"supernet": supernet.digest, "teacher": teacher.digest},
         facts={},

@@ -4,12 +4,12 @@ import numpy as np
 
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
+from ganc.ranks import Ranks
 from ganc.runtime import paddle
 from ganc.task import Task
 from ganc.training.losses import discriminator_loss, generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
-from ganc.training.ranks import Ranks
 from ganc.training.step import frozen, judged, mixed_precision, plain
 
 functional = paddle.nn.functional

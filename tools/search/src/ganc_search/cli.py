@@ -8,32 +8,88 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.options import FILE, FOLDER, POSITIVE, budget_options, device_option
+from ganc.cli.options import FILE, FOLDER, NOT_NEGATIVE, POSITIVE, device_option, grouped, measured_budget_options
 from ganc.cli.tables import settings_line, show, size_text
-from ganc.cli.types import SHARD, SIZE, SPACE
+from ganc.cli.types import BUDGET, SHARD, SIZE, SPACE
+
+PART = click.FloatRange(0, 1)
+
+
+def _evolution(**values):
+    from ganc_search.evolution import EvolutionSettings
+
+    return EvolutionSettings(**values)
+
+
+evolution_options = grouped(
+    "evolution",
+    _evolution,
+    click.option("--population", type=POSITIVE, default=100, help="Evolution: sub-networks a generation."),
+    click.option("--generations", type=NOT_NEGATIVE, default=500, help="Evolution: generations of children at most."),
+    click.option("--parent-ratio", type=PART, default=0.25, help="Evolution: parents, as a part of the population."),
+    click.option("--mutation-ratio", type=PART, default=0.5, help="Evolution: children made by mutation, as a part."),
+    click.option(
+        "--mutation",
+        "mutation_probability",
+        type=PART,
+        default=0.3,
+        help="Evolution: probability that a mutation draws a width anew.",
+    ),
+    click.option(
+        "--patience", type=POSITIVE, default=10, help="Evolution: end after so many generations without a better front."
+    ),
+    click.option(
+        "--evaluations", type=POSITIVE, show_default="no bound", help="Evolution: end after so many sub-networks."
+    ),
+)
 
 
 @command("ganc-search")
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with searchA.txt or testA, and trainB.")
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way to translate.")
-@click.option("-o", "--output", required=True, help="The results file (HDF5); - writes it to standard output.")
+@click.option("-o", "--output", help="The results file (HDF5); - writes it to standard output.")
 @click.option("--run-dir", type=FOLDER, help="With -o -: where finished rows are kept, to go on from.")
 @click.option("--space", type=SPACE, show_default="the supernet's", help="A named space or lists, 32,24/32,16/….")
-@budget_options
-@click.option("--samples", type=POSITIVE, show_default="all within the budget", help="So many random sub-networks.")
+@measured_budget_options
+@click.option(
+    "--strategy",
+    type=click.Choice(["exhaustive", "random", "evolution"]),
+    show_default="random with --samples, else exhaustive",
+    help="Which sub-networks to look at.",
+)
+@click.option("--samples", type=POSITIVE, help="So many random sub-networks.")
+@evolution_options
+@click.option("--racing", is_flag=True, help="First on a part of the pictures; drop the worst, the rest on more.")
+@click.option(
+    "--racing-keep",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=1 / 3,
+    show_default="1/3",
+    help="The part of a round that goes on, each time.",
+)
+@click.option(
+    "--latency",
+    type=click.Choice(["measured", "table"]),
+    help="Add milliseconds a picture: each sub-network timed, or summed up from its stages.",
+)
+@click.option("--latency-engine", default="auto", help="openvino or onnxruntime; auto is the fastest installed.")
 @click.option("--shard", type=SHARD, default="1/1", help="Evaluate part K of N; ganc merge joins them.")
 @click.option(
     "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
 )
 @click.option("--feature-set", help="Feature set of a --stats file that does not name its own.")
 @click.option("--size", "image_size", type=SIZE, show_default="the supernet's", help="Picture size, N or WxH.")
-@click.option("--batch-size", type=POSITIVE, default=8, help="Pictures translated at once.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of --samples.")
+@click.option("--engine", default="auto", help="What runs the generator: paddle, onnxruntime, openvino; auto: fastest.")
+@click.option("--batch-size", type=POSITIVE, default=8, help="Pictures whose features are computed at once.")
+@click.option("--memory", type=BUDGET, show_default="a quarter of the machine's", help="Bytes to use, such as 4G.")
+@click.option("--group-size", type=POSITIVE, default=32, help="Sub-networks evaluated together, at most.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of random sub-networks.")
+@click.option("--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N random ones on two halves.")
 @click.option("--top", type=POSITIVE, default=5, help="Rows of the table that is printed.")
 @click.option("--restart", is_flag=True, help="Throw earlier results away instead of going on.")
 @device_option
-def main(output, top, shard, max_macs, max_params, **settings):
+def main(output, top, shard, max_macs, max_params, max_latency, rank_check, racing, racing_keep, **settings):
     """Stage 4: evaluate a supernet's sub-networks.
 
     Writes what each costs and how good it is. The same command run again goes on where it was stopped.
@@ -41,30 +97,56 @@ def main(output, top, shard, max_macs, max_params, **settings):
     \b
     ganc-search --supernet supernet.safetensors --data horse2zebra --stats real_B.npz \\
                 --max-macs 2.7G -o search.h5
+    ganc-search … --strategy evolution --racing -o search.h5
     ganc-search … --samples 500 --shard 3/16 -o shard3.h5
     ganc-search … -o - | ganc-finetune … --results - -o finetune.safetensors
+    ganc-search … --rank-check 50
     """
+    _check_usage(output, shard, max_latency, rank_check, **settings)
     from ganc_search.candidates import Budget
+    from ganc_search.racing import Racing
     from ganc_search.stage import SearchJob, SearchSettings
 
-    if settings["run_dir"] and output != "-":
-        raise click.UsageError("--run-dir is for -o -: a results file is its own place to go on from")
+    settings["strategy"] = settings["strategy"] or ("random" if settings["samples"] else "exhaustive")
     with _results_to_stdout(output == "-") as stdout:
-        job = SearchJob(
-            SearchSettings(
-                output=None if output == "-" else Path(output),
-                part=shard[0],
-                parts=shard[1],
-                budget=Budget(max_macs=max_macs, max_params=max_params),
-                **settings,
-            )
+        prepared = SearchSettings(
+            output=None if output in (None, "-") else Path(output),
+            part=shard[0],
+            parts=shard[1],
+            budget=Budget(max_macs=max_macs, max_params=max_params, max_latency=max_latency),
+            racing=Racing(racing_keep) if racing else None,
+            **settings,
         )
+        if rank_check:
+            _show_rank_check(prepared, rank_check)
+            return
+        if settings["latency"]:
+            click.echo("measuring latencies first", err=True)
+        job = SearchJob(prepared)
         _run(job)
+        if not job.ranks.writes:
+            return
         _show(job, output, top)
         if stdout is not None:
             from ganc.files.results import write_results
 
             write_results(stdout, job.results)
+
+
+def _check_usage(output, shard, max_latency, rank_check, *, run_dir, strategy, samples, latency, **_) -> None:
+    """Refuse options that do not go together."""
+    if output is None and rank_check is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    if run_dir and output != "-":
+        raise click.UsageError("--run-dir is for -o -: a results file is its own place to go on from")
+    if strategy == "random" and samples is None:
+        raise click.UsageError("--strategy random needs --samples, how many")
+    if strategy not in (None, "random") and samples is not None:
+        raise click.UsageError(f"--samples draws at random; --strategy {strategy} does not")
+    if strategy == "evolution" and shard != (1, 1):
+        raise click.UsageError("--strategy evolution has no shards: a generation needs all rows of the one before")
+    if max_latency is not None and latency is None:
+        raise click.UsageError("--max-latency needs --latency measured or --latency table")
 
 
 @contextlib.contextmanager
@@ -89,16 +171,22 @@ def _results_to_stdout(piped: bool):
 
 
 def _run(job) -> None:
-    from tqdm import tqdm
+    from ganc_search.progress import ProgressLine
 
+    if not job.ranks.writes:
+        for _ in job:
+            pass
+        return
     settings = job.settings
+    evolving = settings.strategy == "evolution"
     settings_line(
         "ganc-search",
         space=job.space.text,
-        candidates=len(job),
+        candidates=f"at most {job.total}" if evolving else job.total,
         shard=f"{settings.part}/{settings.parts}",
         pictures=f"{len(job.evaluation.pictures)} of {job.evaluation.subset} at {size_text(job.image_size)}",
         metric=job.metric,
+        engine=job.engine,
     )
     if job.fell_back:
         click.echo(
@@ -106,12 +194,9 @@ def _run(job) -> None:
             "pictures; 'ganc data split' sets pictures aside for it",
             err=True,
         )
-    quiet = not sys.stderr.isatty()
-    with tqdm(total=len(job), unit="subnet", file=sys.stderr, mininterval=15 if quiet else 0.2, ascii=quiet) as bar:
+    with ProgressLine(job.metric, sys.stderr, unit=job.unit, at_most=evolving) as line:
         for progress in job:
-            best = progress.best
-            bar.set_postfix_str(f"best {best.metrics[job.metric]:.4f} at {best.macs / 1e9:.3g} G", refresh=False)
-            bar.update()
+            line.show(progress)
 
 
 def _show(job, output: str, top: int) -> None:
@@ -121,3 +206,21 @@ def _show(job, output: str, top: int) -> None:
     show(results_rows(select(job.results, top=top), job.metric), err=output == "-")
     written = "standard output" if output == "-" else f"{output} ({Path(output).stat().st_size:,} bytes)"
     click.echo(f"{len(job.results)} sub-networks in {written}", err=output == "-")
+
+
+def _show_rank_check(settings, count: int) -> None:
+    from ganc_search.rank_check import check_ranks
+
+    result = check_ranks(settings, count)
+    show(
+        [
+            {
+                "metric": result.metric,
+                "sub-networks": result.subnets,
+                "pictures": f"{result.images[0]} and {result.images[1]}",
+                "Spearman": f"{result.spearman:.3f}",
+                "Kendall": f"{result.kendall:.3f}",
+            }
+        ]
+    )
+    click.echo(result.meaning)

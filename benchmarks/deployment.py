@@ -1,0 +1,298 @@
+"""How fast the compressed generator runs where it is deployed: every figure of docs/deployment.md, in one run.
+
+    python benchmarks/deployment.py [--checkpoint FILE] [--data DIR] [--quick] [--page docs/deployment.md]
+
+Needs ganc-common[cpu,onnx,openvino] and PyTorch. Without --checkpoint the compressed generator is an untrained
+16_16_32_16_32_32_16_16, as time does not depend on weights; without --data the pictures are ganc's synthetic ones. What
+is compared with each other takes turns in one process, or in processes that take turns.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+
+from deployment_setup import Setup, draw_pictures, environment, fill_page, make_setup, progress, table, timings_of
+
+from ganc.bench.chart import draw_chart
+from ganc.bench.networks import read_network
+from ganc.bench.plan import Wanted
+from ganc.bench.run import bench
+from ganc.files.card import read_card
+from ganc.runtime import available_cores
+
+RUNTIMES = ("openvino", "onnxruntime")
+ENGINES = (*RUNTIMES, "paddle-inference")
+FORMATS = {"openvino": "openvino", "onnxruntime": "onnx"}
+TORCH_FILES = {"torch": "PyTorch's", "torch_fixed": "PyTorch's, sizes fixed"}
+
+
+def main() -> None:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        setup = make_setup(arguments, Path(folder))
+        texts = {"environment": environment(setup)}
+        print(texts["environment"], flush=True)
+        for number, (title, section) in enumerate(SECTIONS.items(), 1):
+            if arguments.only and str(number) not in arguments.only.split(","):
+                continue
+            progress(title)
+            texts[section.__name__] = section(setup)
+            print(f"\n### {number}. {title}\n\n{texts[section.__name__]}", flush=True)
+        if arguments.chart:
+            draw_chart(setup.figures["against the original"], setup.size, arguments.chart)
+        if arguments.page:
+            if arguments.chart:
+                place = os.path.relpath(arguments.chart, arguments.page.parent)
+                texts[against_the_original.__name__] += f"\n\n![milliseconds an image in each engine]({place})"
+            fill_page(arguments.page, texts)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(setup.figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, help="the compressed generator; without it an untrained one")
+    parser.add_argument("--data", type=Path, help="a data set, for int8 and for what precision costs")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the pictures")
+    parser.add_argument("--threads", type=int, default=min(2, available_cores()))
+    parser.add_argument("--only", help="numbers of the sections to run, joined by commas")
+    parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
+    parser.add_argument("--page", type=Path, help="put the tables into this page, between its marks")
+    parser.add_argument("--chart", type=Path, help="draw the times of the first section (.png)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    if arguments.chart and arguments.only and "1" not in arguments.only.split(","):
+        parser.error("--chart draws section 1, which --only leaves out")
+    return arguments
+
+
+def against_the_original(setup: Setup) -> str:
+    """Original and compressed generator by turns, in f32 in every engine."""
+    wanted = Wanted(
+        models=(setup.compressed,),
+        engines=ENGINES,
+        batches=setup.batches,
+        threads=(setup.threads,),
+        size=setup.size,
+        repeats=setup.repeats,
+        min_seconds=0,
+        device="cpu",
+    )
+    rows = setup.figures["against the original"] = bench(wanted, progress)
+    return table(
+        {
+            "engine, f32": row["engine"],
+            "batch": row["batch"],
+            "original, ms an image": f"{row['original_ms']:.1f} ({row['original_spread_ms']:.1f})",
+            "compressed, ms an image": f"{row['compressed_ms']:.2f} ({row['compressed_spread_ms']:.2f})",
+            "ms a batch": f"{row['original_batch_ms']:.0f} -> {row['compressed_batch_ms']:.0f}",
+            "times faster": f"{row['speedup']:.2f}",
+        }
+        for row in rows
+    )
+
+
+def against_pytorch_s_export(setup: Setup) -> str:
+    """ganc's ONNX file and PyTorch's of the same network by turns."""
+    made = _torch_files(setup)
+    rows = []
+    for runtime in RUNTIMES:
+        for batch in setup.batches:
+            settings = {"folder": str(setup.folder), "size": setup.size, "repeats": setup.repeats}
+            found = setup.part("exports", runtime=runtime, threads=setup.threads, batch=batch, **settings)
+            setup.figures.setdefault("against PyTorch's export", []).append(
+                {"runtime": runtime, "batch": batch, **found}
+            )
+            rows += [
+                {
+                    "engine": runtime,
+                    "batch": batch,
+                    "file compared with": label,
+                    "its ms an image": f"{found['ms'][name]:.2f} ({found['spread'][name]:.2f})",
+                    "ganc's ms an image": f"{found['ms']['ganc']:.2f} ({found['spread']['ganc']:.2f})",
+                    "ganc's / its time": f"{found['ms']['ganc'] / found['ms'][name]:.3f}",
+                    "largest difference": f"{found['difference']:.1e}",
+                }
+                for name, label in TORCH_FILES.items()
+                if name in found["ms"]
+            ]
+    return f"{table(rows)}\n\nPyTorch {made['torch']}, torch.onnx.export(dynamo=False), opset 17."
+
+
+def precisions(setup: Setup) -> str:
+    """Each precision against f32 in the same engine by turns, and how far its pictures are from the checkpoint's."""
+    folder, card = _exported(setup)
+    facts = {(form["format"], form["precision"]): form for form in card["forms"]}
+    rows = []
+    for engine, kind in FORMATS.items():
+        has = tuple(precision for one, precision in facts if one == kind)
+        timings = timings_of(setup, engine, has, folder)
+        f32 = {one["batch"]: one["batch_ms"] for one in timings if one["precision"] == "f32"}
+        rows += [
+            {"engine": engine, "form": facts[kind, one["precision"]], "f32_ms": f32[one["batch"]], **one}
+            for one in timings
+        ]
+    setup.figures["precisions"] = rows
+    return table(
+        {
+            "engine": row["engine"],
+            "precision": row["precision"],
+            "batch": row["batch"],
+            "ms an image": f"{row['batch_ms'] / row['batch']:.2f} ({row['batch_spread_ms'] / row['batch']:.2f})",
+            "of f32's time": f"{row['batch_ms'] / row['f32_ms']:.2f}",
+            "mean difference": f"{row['form']['difference']['mean']:.1e}",
+            "largest": f"{row['form']['difference']['largest']:.1e}",
+            "metric": f"{row['form']['metric']:.3f}",
+        }
+        for row in rows
+    )
+
+
+def _exported(setup: Setup) -> tuple[Path, dict]:
+    """Export the compressed generator in every precision; return the folder and its card."""
+    data, folder = setup.data or setup.folder / "pictures", setup.folder / "exported"
+    if setup.data is None:
+        draw_pictures(data, setup.size[0])
+    halves = ("f16", "bf16") if len(_openvino_precisions()) > 1 else ("f16",)
+    forms = [("onnx", one) for one in ("f32", "f16", "int8")] + [("openvino", one) for one in ("f32", *halves, "int8")]
+    setup.part("exported_by_ganc", network=str(setup.compressed), folder=str(folder), data=str(data), forms=forms)
+    return folder, read_card(folder)
+
+
+def against_paddle_s_defaults(setup: Setup) -> str:
+    """The original in Paddle Inference as it comes, against the compressed generator's fastest form, in rounds."""
+    folder = setup.folder / "original"
+    folder.mkdir()
+    setup.part("paddle_model", network=None, folder=str(folder))
+    forms = [("openvino", precision) for precision in _openvino_precisions()] + [("onnxruntime", "f32")]
+    today: dict[tuple, list[dict]] = {}
+    compressed: dict[tuple, list[float]] = {}
+    for number in range(setup.rounds):
+        progress(f"round {number + 1} of {setup.rounds}")
+        for batch, onednn in product(setup.batches, (None, False)):
+            settings = {"folder": str(folder), "size": setup.size, "batch": batch, "onednn": onednn}
+            found = setup.part("untouched_paddle", plain=True, repeats=1 if batch > 1 else 3, **settings)
+            today.setdefault((batch, found["onednn"], found["threads"]), []).append(found)
+        for engine, precision in forms:
+            for one in timings_of(setup, engine, (precision,)):
+                compressed.setdefault((one["batch"], engine, precision), []).append(one["batch_ms"] / one["batch"])
+    rows = []
+    for (batch, onednn, threads), runs in today.items():
+        before = statistics.median(run["ms"] for run in runs)
+        times, engine, precision = min(
+            (statistics.median(times), *form) for (of, *form), times in compressed.items() if of == batch
+        )
+        rows.append(
+            {
+                "batch": batch,
+                "original in Paddle Inference": f"oneDNN {'on' if onednn else 'off'}, {threads} thread",
+                "ms an image": f"{before:.0f}",
+                "compressed, fastest": f"{engine}, {precision}",
+                "its ms an image": f"{times:.2f}",
+                "times faster": f"{before / times:.0f}",
+            }
+        )
+    setup.figures["against Paddle's defaults"] = rows
+    defaults = "on" if any(onednn for _, onednn, _ in today) else "off"
+    return f"{table(rows)}\n\noneDNN is {defaults} by default in Paddle {version('paddlepaddle')}; in 2.6 it is off."
+
+
+def against_the_machine(setup: Setup) -> str:
+    """GFLOP/s of each stage of the compressed generator against the best matrix product."""
+    _torch_files(setup)
+    spec = read_network(setup.compressed).spec
+    giga_flops = [2 * sum(c.device_macs(*setup.size) for c in plans) / 1e9 for plans in spec.stage_convolutions()]
+    peaks: dict[str, float] = {}
+    found = {}
+    for runtime in RUNTIMES:
+        _measure_peaks(setup, peaks)
+        found[runtime] = setup.part("stages", runtime=runtime, repeats=setup.repeats, **_stage_settings(setup))
+    _measure_peaks(setup, peaks)
+    setup.figures["against the machine"] = {"peaks": peaks, "giga_flops": giga_flops, "stages": found}
+    products = ", ".join(f"{name} {gflops:.0f} GFLOP/s" for name, gflops in peaks.items())
+    parts = [_limits(setup, runtime, found[runtime], giga_flops, max(peaks.values())) for runtime in RUNTIMES]
+    return "\n\n".join([f"Best float32 matrix product: {products}.", *parts])
+
+
+def _stage_settings(setup: Setup) -> dict:
+    return {
+        "threads": setup.threads,
+        "folder": str(setup.folder),
+        "network": str(setup.compressed),
+        "size": setup.size,
+    }
+
+
+def _limits(setup: Setup, runtime: str, found: dict, giga_flops: list[float], peak: float) -> str:
+    lost = [ms - 1000 * work / peak for ms, work in zip(found["ganc"], giga_flops, strict=True)]
+    worst = lost.index(max(lost))
+    profile = setup.part("operators", runtime=runtime, stage=worst, **_stage_settings(setup))["operators"]
+    found["operators"] = {"stage": worst, "profile": profile}
+    rows = [
+        {"operator": one["operator"], "times": one["times"], "of": one["of"], "ms": f"{one['ms']:.3f}"}
+        for one in profile
+    ]
+    return (
+        f"**{runtime}**, f32, batch 1\n\n{table(_stage_rows(found, giga_flops, peak))}\n\n"
+        f"Stage {worst} loses most against the peak, {lost[worst]:.2f} ms; its operators:\n\n{table(rows)}"
+    )
+
+
+def _stage_rows(found: dict, giga_flops: list[float], peak: float) -> list[dict]:
+    rows = [
+        (str(stage), work, ms, plain)
+        for stage, (work, ms, plain) in enumerate(zip(giga_flops, found["ganc"], found["torch"], strict=True))
+    ]
+    rows.append(("sum of the stages", sum(giga_flops), sum(found["ganc"]), sum(found["torch"])))
+    rows.append(("whole", sum(giga_flops), found["whole"], None))
+    return [
+        {
+            "stage": name,
+            "GFLOP": f"{work:.3f}",
+            "ms": f"{ms:.2f}",
+            "GFLOP/s": f"{1000 * work / ms:.0f}",
+            "share of the peak": f"{100000 * work / ms / peak:.0f} %",
+            "ms at the peak": f"{1000 * work / peak:.2f}",
+            "ms as PyTorch exports it": "-" if plain is None else f"{plain:.2f}",
+        }
+        for name, work, ms, plain in rows
+    ]
+
+
+def _measure_peaks(setup: Setup, peaks: dict[str, float]) -> None:
+    seconds = 0.5 if setup.rounds == 1 else 4
+    for runtime in ("openvino", "numpy"):
+        found = setup.part("peak", threads=setup.threads, runtime=runtime, seconds=seconds)["gflops"]
+        peaks[runtime] = max(found, peaks.get(runtime, 0.0))
+
+
+def _torch_files(setup: Setup) -> dict:
+    if "torch" not in setup.figures:
+        settings = {"network": str(setup.compressed), "folder": str(setup.folder), "size": setup.size}
+        setup.figures["torch"] = setup.part("exported_by_torch", **settings)["torch"]
+    return {"torch": setup.figures["torch"]}
+
+
+def _openvino_precisions() -> list[str]:
+    import openvino
+
+    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ["f32", "bf16"] if capable else ["f32"]
+
+
+SECTIONS: dict[str, Callable[[Setup], str]] = {
+    "Original against compressed, the same engine on both sides": against_the_original,
+    "ganc's ONNX file against PyTorch's own export of the same network": against_pytorch_s_export,
+    "Precisions": precisions,
+    "Against what a user has today": against_paddle_s_defaults,
+    "How far from the machine's limit": against_the_machine,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Latency of sub-networks from a table of their stages, beside the measured one: 20 random ones of channels-32.
+
+    python benchmarks/latency.py [--engine openvino] [--subnets 20]
+
+The table is built as `ganc-search --latency table` builds it: every different stage timed once, the sums corrected by a
+line through some sub-networks timed whole. Those that are compared are others.
+"""
+
+import argparse
+
+import numpy as np
+from search_setup import random_supernet
+from tabulate import tabulate
+
+from ganc.draws import keyed_generator
+from ganc.engines.graphs import installed_runtimes
+from ganc.models.space import NAMED_SPACES
+from ganc.models.spec import format_widths
+from ganc.runtime import engine_threads
+from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--engine", choices=installed_runtimes(), help="all that are installed, unless named")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the picture")
+    parser.add_argument("--subnets", type=int, default=20, help="sub-networks to compare on")
+    arguments = parser.parse_args()
+    for engine in [arguments.engine] if arguments.engine else installed_runtimes():
+        _compare(engine, arguments.size, arguments.subnets)
+
+
+def _compare(engine: str, size: int, count: int) -> None:
+    space = NAMED_SPACES["channels-32"]
+    state = random_supernet(size).generator
+    table, whole = (
+        LatencyModel(state, space, (size, size), kind, Notebook(None, {}), engine) for kind in (TABLE, MEASURED)
+    )
+    table.build_table()
+    rows = []
+    for index in range(count):
+        widths = space.draw(keyed_generator(0, "benchmark/latency", index))
+        measured, predicted = whole.of(widths), table.of(widths)
+        off = 100 * (predicted / measured - 1)
+        times = {"measured, ms": measured, "table, ms": predicted, "off by, %": off}
+        rows.append({"widths": format_widths(widths), **times})
+    print(f"{engine}, {size}x{size}, {engine_threads()} threads\n")
+    print(tabulate(rows, headers="keys", tablefmt="github", floatfmt=".2f"))
+    off = np.abs([row["off by, %"] for row in rows])
+    print(f"\nmean {off.mean():.1f} %, largest {off.max():.1f} %, {np.mean(off <= 10):.0%} within 10 %\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The parts of benchmarks/search.py that run in processes of their own: search_parts.py PART FOLDER SIZE JSON."""
+
+import json
+import resource
+import sys
+import time
+import warnings
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from search_setup import Setup, subnets
+
+
+def statistics(setup: Setup) -> dict:
+    """Write the target's statistics."""
+    from ganc.metrics import feature_set, write_statistics
+    from ganc.metrics.evaluation import domain_statistics
+    from ganc.runtime import select_device
+
+    select_device("cpu")
+    size = (setup.size, setup.size)
+    write_statistics(setup.statistics, domain_statistics(setup.data, "B", size, feature_set("inception-v3-fid")))
+    return {}
+
+
+def usual(setup: Setup, space: str, every: int, first: int) -> dict:
+    """The usual loop in PyTorch eager: each sub-network on each picture, Inception's features, the distance.
+
+    The distance is computed twice: by the matrix square root of the product of both covariances, and by ganc's form.
+    """
+    import scipy
+    import torch
+    from torch_networks import generator
+
+    from ganc.data import EvaluationSet, read_pictures
+    from ganc.metrics import frechet_distance_from_features, read_statistics
+    from ganc.runtime import engine_threads
+
+    torch.set_num_threads(engine_threads())
+    state, features_of = setup.generator(), _torch_inception(setup)
+    target = read_statistics(setup.statistics, None)
+    pictures = [*EvaluationSet(read_pictures(setup.data, "testA"), (setup.size, setup.size), 1 << 30).batches(1)]
+    rows = []
+    for widths in subnets(space, every, first):
+        times, clock = {}, _Clock()
+        network = generator(state.leading(state.spec.narrowed(widths)))
+        with torch.no_grad():
+            made = [((network(torch.from_numpy(picture)) + 1) / 2 * 255).to(torch.uint8) for picture in pictures]
+            times["generator"] = clock.lap()
+            parts = [features_of(torch.cat(made[start : start + 8])) for start in range(0, len(made), 8)]
+        features = torch.cat(parts).double().numpy()
+        times["features"] = clock.lap()
+        root = _root_distance(features, target)
+        times["square root"] = clock.lap()
+        fast = frechet_distance_from_features(features, target.mu, target.sigma)
+        times["fast distance"] = clock.lap()
+        rows.append({"widths": widths, "times": times, "root": root, "fast": fast})
+    return {"rows": rows, "versions": {"torch": torch.__version__, "scipy": scipy.__version__}}
+
+
+def _torch_inception(setup: Setup):
+    """Return pytorch-fid's network with the benchmark's weights, as a function of uint8 (n, 3, h, w)."""
+    import torch
+
+    from ganc.metrics.inception.weights import read_weights
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from inception_blocks import import_pytorch_fid
+
+    inception, _ = import_pytorch_fid()
+    state = {name: torch.from_numpy(array) for name, array in read_weights(setup.weights).tensors.items()}
+    state |= {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
+    inception.load_state_dict_from_url = lambda *_, **__: state
+    model = inception.InceptionV3([3]).eval()
+    return lambda pictures: model(pictures.float() / 255)[0][:, :, 0, 0]
+
+
+def _root_distance(features: np.ndarray, target) -> float:
+    import scipy.linalg
+
+    sigma = np.cov(features, rowvar=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few pictures the covariance is singular, as in every such search
+        root = scipy.linalg.sqrtm(sigma @ target.sigma)
+    difference = features.mean(axis=0) - target.mu
+    return float(difference @ difference + np.trace(sigma) + np.trace(target.sigma) - 2 * np.trace(root).real)
+
+
+def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", samples: int | None = None) -> dict:
+    """A search by ganc; the time is that of the whole search, compiling and files included."""
+    from ganc_search.stage import SearchJob
+
+    job = SearchJob(_settings(setup, space, racing=racing, engine=engine, samples=samples, output="search.h5"))
+    clock = _Clock()
+    for _ in job:
+        pass
+    seconds = clock.lap()
+    rows = [{"widths": row.widths, "images": row.images, "value": row.metrics[job.metric]} for row in job.results]
+    return {"seconds": seconds, "rows": rows, "engine": job.engine, "peak": _peak()}
+
+
+def profile(setup: Setup, space: str) -> dict:
+    """Where the time of a search goes: the evaluation of a search with a clock around each of its parts."""
+    from ganc_search.inputs import SearchInputs
+    from ganc_search.sharing import SharedEvaluator
+
+    inputs = SearchInputs(_settings(setup, space, output="profile.h5"))
+    evaluation = inputs.evaluation()
+    plain, extent = inputs.evaluator(evaluation)
+    evaluation.measure_features(np.random.default_rng(0).normal(size=(8, evaluation.feature_set.dimensions)))
+    times: dict[str, float] = defaultdict(float)
+    timed = TimedEvaluation(evaluation, times)
+    evaluator = SharedEvaluator(timed, TimedStages(plain.runner, times), extent.batch_size)
+    clock = _Clock()
+    evaluator.measure(subnets(space), evaluator.images)
+    total = clock.lap()
+    times["8-bit pictures, loading and the rest"] = total - sum(times.values())
+    return {"times": times, "total": total, "images": evaluator.images, "subnets": len(subnets(space))}
+
+
+class TimedStages:
+    """A runner that notes what compiling and each stage take."""
+
+    def __init__(self, runner, times: dict[str, float]):
+        self._runner, self._times = runner, times
+        self.load, self.pictures = runner.load, runner.pictures
+        self.prepare = _timed(runner.prepare, times, "compiling")
+
+    def stage(self, number: int, widths):
+        return _timed(self._runner.stage(number, widths), self._times, f"stage {number}")
+
+
+class TimedEvaluation:
+    """An evaluation that notes what features and distances take."""
+
+    def __init__(self, evaluation, times: dict[str, float]):
+        self.pictures, self.batch_size = evaluation.pictures, evaluation.batch_size
+        self.feature_set = _timed(evaluation.feature_set, times, "features")
+        self.measure_features = _timed(evaluation.measure_features, times, "distances")
+
+
+def _timed(function, times: dict[str, float], name: str):
+    def run(*arguments):
+        clock = _Clock()
+        try:
+            return function(*arguments)
+        finally:
+            times[name] += clock.lap()
+
+    return run
+
+
+def memory(setup: Setup, groups: int, limit: int | None) -> dict:
+    """The peak memory of the first groups of an exhaustive search of channels-32."""
+    from ganc_search.stage import SearchJob
+
+    job = SearchJob(_settings(setup, "channels-32", output="memory.h5", memory=limit))
+    for progress in job:
+        if progress.done >= groups * 27:
+            break
+    return {"peak": _peak(), "extent": vars(job.extent), "engine": job.engine}
+
+
+def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **values):
+    from ganc.models.space import parse_space
+    from ganc_search.racing import Racing
+    from ganc_search.stage import SearchSettings
+
+    values = {name: value for name, value in values.items() if value is not None}
+    return SearchSettings(
+        supernet=setup.supernet,
+        folder=setup.data,
+        direction="AtoB",
+        output=setup.folder / output,
+        statistics=setup.statistics,
+        space=parse_space(space),
+        strategy="random" if "samples" in values else "exhaustive",
+        racing=Racing() if racing else None,
+        device="cpu",
+        restart=True,
+        **values,
+    )
+
+
+class _Clock:
+    def __init__(self):
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        last, self._last = self._last, time.perf_counter()
+        return self._last - last
+
+
+def _peak() -> int:
+    """Return the most memory that this process has held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    name, folder, size, settings = sys.argv[1:]
+    parts = (statistics, usual, ganc, profile, memory)
+    found = {part.__name__: part for part in parts}[name](Setup(Path(folder), int(size)), **json.loads(settings))
+    print(json.dumps(found))

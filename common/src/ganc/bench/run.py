@@ -1,0 +1,151 @@
+"""Timing all combinations that are possible, each engine and number of threads in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+
+from ganc.bench.networks import read_network
+from ganc.bench.plan import USUAL_ENGINES, Job, Wanted, engine_obstacle, precision_obstacle
+from ganc.errors import GancError, RunError, SpecError
+from ganc.runtime import engine_threads
+
+Say = Callable[[str], None]
+
+
+def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
+    """Time every model against the original in every combination that is possible, and return one row for each.
+
+    A row has engine, device, precision, batch, threads, model; original_ms, compressed_ms (medians, per image) and
+    speedup, their quotient; original_spread_ms, compressed_spread_ms (interquartile ranges, per image);
+    original_batch_ms, compressed_batch_ms (medians of a whole batch); original_runs, compressed_runs (timed calls).
+
+    Args:
+        say: is told, one line each, what is being timed and what is left out and why.
+
+    Raises:
+        GancError: a model cannot be read, or no combination is possible; it says why the first is not.
+    """
+    _check_networks(wanted)
+    rows: list[dict] = []
+    first_obstacle: GancError | None = None
+    for found in _measured(wanted, say):
+        if isinstance(found, GancError):
+            first_obstacle = first_obstacle or found
+            say(f"left out: {found}")
+        else:
+            rows += found
+    if not rows:
+        raise first_obstacle or SpecError("nothing to time: no engine is installed")
+    return rows
+
+
+def _check_networks(wanted: Wanted) -> None:
+    for path in (*wanted.models, *([wanted.original] if wanted.original else [])):
+        spec = read_network(path, wanted.direction).spec
+        multiple = spec.shape.size_multiple
+        if any(side % multiple for side in wanted.size):
+            raise SpecError(
+                f"size {wanted.size[0]}x{wanted.size[1]}: width and height must be multiples of {multiple} for {path}"
+            )
+
+
+def _measured(wanted: Wanted, say: Say) -> Iterator[list[dict] | GancError]:
+    """Yield each process' rows, and an error for everything that is not possible."""
+    for engine, threads in product(wanted.engines or USUAL_ENGINES, wanted.threads or (engine_threads(),)):
+        if obstacle := engine_obstacle(engine):
+            yield obstacle
+            continue
+        obstacles = {precision: precision_obstacle(engine, precision) for precision in wanted.precisions}
+        yield from (obstacle for obstacle in obstacles.values() if obstacle)
+        if possible := tuple(precision for precision, obstacle in obstacles.items() if not obstacle):
+            job = _job(wanted, engine, threads, possible)
+            say(f"timing {_title(job)}")
+            try:
+                result = run_job(job)
+            except RunError as error:
+                yield error
+                continue
+            yield from (_obstacle(job, wanted, found) for found in result["obstacles"])
+            yield _rows(job, wanted, result)
+
+
+def _job(wanted: Wanted, engine: str, threads: int, precisions: tuple[str, ...]) -> Job:
+    networks = (wanted.original, *wanted.models)
+    return Job(
+        engine=engine,
+        threads=threads,
+        networks=tuple(path and str(path.absolute()) for path in networks),
+        precisions=precisions,
+        batches=tuple(wanted.batches),
+        size=wanted.size,
+        repeats=wanted.repeats,
+        min_seconds=wanted.min_seconds,
+        device=wanted.device,
+        direction=wanted.direction,
+    )
+
+
+def run_job(job: Job) -> dict:
+    """Time what a job says in a process of its own and return the result of `ganc.bench.worker`.
+
+    Raises:
+        RunError: the process failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        description, result = Path(folder) / "job.json", Path(folder) / "result.json"
+        description.write_text(json.dumps(job.to_json()), encoding="utf-8")
+        command = [sys.executable, "-m", "ganc.bench.worker", str(description), str(result)]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode or not result.is_file():
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            raise RunError(f"{_title(job)}: {last[0].strip()} (status {done.returncode} of the process that timed it)")
+        return json.loads(result.read_text(encoding="utf-8"))
+
+
+def _title(job: Job) -> str:
+    return f"{job.engine}, {job.threads} thread{'s' if job.threads > 1 else ''}"
+
+
+def _obstacle(job: Job, wanted: Wanted, found: dict) -> GancError:
+    network = found["network"]
+    whose = wanted.models[network - 1] if network else wanted.original or "the original"
+    return SpecError(f"{_title(job)}, {found['precision']}, {whose}: {found['reason']}")
+
+
+def _rows(job: Job, wanted: Wanted, result: dict) -> list[dict]:
+    timings = {(one["batch"], one["precision"], one["network"]): one for one in result["timings"]}
+    places = product(job.batches, job.precisions, enumerate(wanted.models, 1))
+    return [
+        {
+            "engine": job.engine,
+            "device": result["device"],
+            "precision": precision,
+            "batch": batch,
+            "threads": job.threads,
+            "model": str(model),
+            **_speedup(timings[batch, precision, 0], timings[batch, precision, number], batch),
+        }
+        for batch, precision, (number, model) in places
+        if (batch, precision, number) in timings
+    ]
+
+
+def _speedup(original: dict, compressed: dict, batch: int) -> dict:
+    original_ms, compressed_ms = original["batch_ms"] / batch, compressed["batch_ms"] / batch
+    return {
+        "original_ms": original_ms,
+        "compressed_ms": compressed_ms,
+        "speedup": original_ms / compressed_ms,
+        "original_spread_ms": original["batch_spread_ms"] / batch,
+        "compressed_spread_ms": compressed["batch_spread_ms"] / batch,
+        "original_batch_ms": original["batch_ms"],
+        "compressed_batch_ms": compressed["batch_ms"],
+        "original_runs": original["runs"],
+        "compressed_runs": compressed["runs"],
+    }

@@ -1,0 +1,129 @@
+"""The weights of Inception-v3, FID variant: from the public PyTorch file to a ganc file, and from there folded."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ganc.errors import FileFormatError, StatisticsError
+from ganc.files.digests import tensors_digest
+from ganc.files.tensors import read_tensors, write_tensors
+from ganc.metrics.inception.architecture import EPSILON, convolutions, description, network
+
+NAME = "inception-v3-fid"
+FORMAT = "ganc-inception"
+VERSION = 1
+PUBLIC_FILE = "pt_inception-2015-12-05-6726825d.pth"
+
+# All that happens between 8-bit pictures and features beside the network itself; part of the digest.
+PREPROCESSING = "[0, 1], 299x299 bilinear, half-pixel centres, no antialiasing, 2x - 1; mean over positions"
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+@dataclass(frozen=True, eq=False)
+class InceptionWeights:
+    """Every convolution's and batch norm's tensors, by the names of the public PyTorch weights.
+
+    Attributes:
+        tensors: NAME.conv.weight (out, in, h, w) and NAME.bn.… (out,), float32.
+    """
+
+    tensors: Mapping[str, np.ndarray]
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of name, preprocessing, architecture and weights."""
+        return tensors_digest([NAME, PREPROCESSING, EPSILON, description()], self.tensors)
+
+    @cached_property
+    def folded(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Kernel and bias (float32) of each convolution with its batch norm inside, by the convolution's name."""
+        folded = {}
+        for layer in convolutions(network()):
+            scale, shift, mean, variance = (self.tensors[f"{layer.name}.bn.{key}"].astype(np.float64) for key in _NORM)
+            factor = scale / np.sqrt(variance + EPSILON)
+            kernel = self.tensors[f"{layer.name}.conv.weight"] * factor[:, None, None, None]
+            folded[layer.name] = kernel.astype(np.float32), (shift - mean * factor).astype(np.float32)
+        return folded
+
+
+def scaled_to_bytes(weights: InceptionWeights) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the folded weights for planes in 0 … 255: the first convolution, which has no padding, takes 2x/255 - 1.
+
+    It saves two passes over the pictures.
+    """
+    first = network()[0]
+    kernel, bias = (array.astype(np.float64) for array in weights.folded[first.name])
+    scaled = (kernel * (2 / 255)).astype(np.float32), (bias - kernel.sum(axis=(1, 2, 3))).astype(np.float32)
+    return {**weights.folded, first.name: scaled}
+
+
+def weights_from(tensors: Mapping[str, np.ndarray], source: object) -> InceptionWeights:
+    """Return the weights that a state of the public PyTorch network holds; its classifier is left out.
+
+    Raises:
+        FileFormatError: a tensor is missing, of another shape, or not finite; `source` and the first such are named.
+    """
+    taken = {}
+    for name, shape in _shapes().items():
+        array = tensors.get(name)
+        if array is None:
+            raise FileFormatError(f"{source}: has no {name}; expected the weights of PyTorch's FID, {PUBLIC_FILE}")
+        if tuple(array.shape) != shape or array.dtype.kind != "f":
+            raise FileFormatError(
+                f"{source}: {name} has shape {tuple(array.shape)} of {array.dtype}, expected {shape} of floats"
+            )
+        if not np.isfinite(array).all() or (name.endswith("running_var") and (array < 0).any()):
+            raise FileFormatError(f"{source}: {name} holds numbers that no network has; copy the file again")
+        taken[name] = np.ascontiguousarray(array, np.float32)
+    return InceptionWeights(taken)
+
+
+def write_weights(path: Path, weights: InceptionWeights) -> None:
+    """Write a ganc file of the weights; equal weights give equal bytes. Raises WriteError."""
+    write_tensors(path, {"format": FORMAT, "version": VERSION, "feature_set": NAME}, weights.tensors)
+
+
+def read_weights(path: Path) -> InceptionWeights:
+    """Read what `write_weights` wrote.
+
+    Raises:
+        FileFormatError: no such file, another kind or version, truncated, or a tensor does not fit (named).
+    """
+    _, tensors = read_tensors(path, FORMAT, VERSION)
+    return weights_from(tensors, path)
+
+
+def default_weights_file() -> Path:
+    """Return where the weights are looked for: $GANC_INCEPTION, else a file in ganc's cache folder."""
+    from ganc.metrics.distance import default_cache
+
+    return Path(os.environ.get("GANC_INCEPTION") or default_cache() / f"{NAME}.safetensors")
+
+
+def find_weights(path: Path | None = None) -> InceptionWeights:
+    """Read the weights from a file, the default one if None.
+
+    Raises:
+        StatisticsError: there is no such file; the message says how to get it.
+        FileFormatError: it is damaged or something else.
+    """
+    path = path or default_weights_file()
+    if not path.is_file():
+        raise StatisticsError(
+            f"{path}: no such file, and {NAME} needs its weights: get {PUBLIC_FILE} of PyTorch's FID and run "
+            "ganc import inception FILE.pth"
+        )
+    return read_weights(path)
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes = {}
+    for layer in convolutions(network()):
+        shapes[f"{layer.name}.conv.weight"] = (layer.out_channels, layer.in_channels, *layer.kernel)
+        shapes |= {f"{layer.name}.bn.{key}": (layer.out_channels,) for key in _NORM}
+    return shapes

@@ -1,0 +1,157 @@
+"""Latency in a search: measured or from a table, kept between runs, a bound on what is evaluated."""
+
+import json
+
+import numpy as np
+import pytest
+from stages import listing, nothing_changes, refusal, widths_of_space
+from support import SIZE, generator_spec, random_state, succeed
+
+from ganc.draws import keyed_generator
+from ganc.engines.graphs import installed_runtimes
+from ganc.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.files.results import read_results
+from ganc.models import parse_space
+from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook, fitted_line, latency_of
+
+SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")
+FEW = "8,4/8/8/8/8/8/8/8,4"
+
+needs_runtime = pytest.mark.skipif(not installed_runtimes(), reason="neither OpenVINO nor ONNX Runtime is installed")
+
+
+@pytest.fixture
+def state():
+    return random_state(generator_spec(8), seed=3)
+
+
+@pytest.fixture
+def arguments(supernet_file, tiny_data, tmp_path):
+    common = ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "--space", FEW)
+    return (*common, "-o", tmp_path / "search.h5")
+
+
+def model(state, kind, notebook=None, **values):
+    notebook = notebook or Notebook(None, {})
+    return LatencyModel(state, SPACE, (SIZE, SIZE), kind, notebook, installed_runtimes()[0], **values)
+
+
+@needs_runtime
+def test_a_search_measures_every_sub_network_once(arguments, tmp_path):
+    out = tmp_path / "search.h5"
+    succeed("ganc-search", *arguments, "--latency", "measured")
+    rows = [*read_results(out)]
+    assert len(rows) == 4
+    for row in rows:
+        assert 0 < row.latency_ms < 10_000
+        assert (row.latency_engine, row.latency_precision) == (installed_runtimes()[0], "f32")
+        assert row.latency_device.startswith("cpu, ")
+    assert listing(tmp_path).keys() == {"search.h5", "search.h5.latency"}
+    succeed("ganc-search", *arguments, "--latency", "measured")
+    assert [*read_results(out)] == rows
+
+
+@needs_runtime
+def test_rows_without_a_latency_get_one_without_being_evaluated_again(arguments, tmp_path):
+    out = tmp_path / "search.h5"
+    succeed("ganc-search", *arguments)
+    before = {row.widths: row for row in read_results(out)}
+    succeed("ganc-search", *arguments, "--latency", "table")
+    for row in read_results(out):
+        assert row.latency_ms > 0
+        assert (row.metrics, row.seconds) == (before[row.widths].metrics, before[row.widths].seconds)
+
+
+@needs_runtime
+def test_a_bound_leaves_slower_ones_out_before_they_are_evaluated(arguments, tmp_path):
+    latencies = {"_".join(map(str, widths)): float(sum(widths)) for widths in widths_of_space(FEW)}
+    out, kept = tmp_path / "search.h5", tmp_path / "search.h5.latency"
+    succeed("ganc-search", *arguments, "--latency", "measured", "--max-macs", "3.95M")  # writes the header
+    header = kept.read_text().splitlines()[0]
+    numbers = json.dumps({f"subnet {widths}": value for widths, value in latencies.items()})
+    kept.write_text(f"{header}\n{numbers}\n")
+    out.unlink()
+    succeed("ganc-search", *arguments, "--latency", "measured", "--max-latency", 60)
+    results = read_results(out)
+    assert {row.widths: row.latency_ms for row in results} == {
+        widths: sum(widths) for widths in widths_of_space(FEW) if sum(widths) <= 60
+    }
+    assert results.facts["budget"]["max_latency"] == 60
+    with nothing_changes(tmp_path):
+        said = refusal("ganc-search", *arguments, "--latency", "measured", "--max-latency", 2, "--samples", 2)
+    assert said.startswith("--max-latency 2: no sub-network of 8,4/8/8/8/8/8/8/8,4 satisfies it; the smallest, 4_")
+    assert said.endswith("parameters and takes 56 ms a picture")
+
+
+def test_a_bound_needs_latencies(arguments):
+    said = refusal("ganc-search", *arguments, "--max-latency", 5, status=2)
+    assert said == "--max-latency needs --latency measured or --latency table"
+
+
+@needs_runtime
+def test_latencies_of_another_supernet_are_refused(arguments, tmp_path):
+    succeed("ganc-search", *arguments, "--latency", "measured", "--max-macs", "3.95M")
+    kept = tmp_path / "search.h5.latency"
+    kept.write_text(kept.read_text().replace('"engine": "', '"engine": "other-'))
+    with nothing_changes(tmp_path):
+        said = refusal("ganc-search", *arguments, "--latency", "measured")
+    assert f"{kept}: latencies of something else: engine other-" in said
+    succeed("ganc-search", *arguments, "--latency", "measured", "--restart")
+
+
+@needs_runtime
+def test_a_table_has_each_stage_once_and_sums_it(state, tmp_path):
+    notebook = Notebook(tmp_path / "numbers", {})
+    table = model(state, TABLE, notebook, turns=1, repeats=1)
+    first = {widths: table.of(widths) for widths in SPACE}
+    numbers = {}
+    for line in (tmp_path / "numbers").read_text().splitlines()[1:]:
+        numbers |= json.loads(line)
+    # Stages 0-7 as functions of their own width and their input's: 2, 2, 2, 4, 2, 2, 4, 4.
+    names = [name for name in numbers if name.startswith("stage ")]
+    assert [sum(name.startswith(f"stage {stage} ") for name in names) for stage in range(8)] == [2, 2, 2, 4, 2, 2, 4, 4]
+    factor, offset = numbers["correction factor"], numbers["correction offset"]
+    widths = SPACE.largest
+    outs = ["8", "16", "32", *["32-32-32-32"] * 3, "16", "8-3"]
+    ins = [3, 8, 16, 32, 32, 32, 32, 16]
+    total = sum(numbers[f"stage {stage} {out} of {n}"] for stage, (out, n) in enumerate(zip(outs, ins, strict=True)))
+    assert first[widths] == pytest.approx(factor * total + offset)
+
+    again = model(state, TABLE, Notebook(tmp_path / "numbers", {}), turns=1, repeats=1)
+    assert {widths: again.of(widths) for widths in SPACE} == first  # nothing is timed anew
+
+
+def test_the_line_that_corrects_is_fitted_in_relative_terms():
+    sums = keyed_generator(0, "sums").uniform(5, 50, 12)
+    factor, offset = fitted_line(sums, 0.8 * sums - 1.5)
+    assert (factor, offset) == (pytest.approx(0.8), pytest.approx(-1.5))
+    assert fitted_line([4.0, 4.0], [2.0, 2.0]) == (0.5, 0.0)
+    noisy = (0.8 * sums - 1.5) * keyed_generator(0, "noise").uniform(0.97, 1.03, 12)
+    factor, offset = fitted_line(sums, noisy)
+    assert np.abs((factor * sums + offset) / noisy - 1).max() < 0.06
+
+
+def test_a_notebook_survives_a_line_that_was_cut_off(tmp_path):
+    path = tmp_path / "numbers"
+    Notebook(path, {"engine": "one"}).keep({"a": 1.0, "b": 2.0})
+    with path.open("a") as file:
+        file.write('{"c": 3')
+    notebook = Notebook(path, {"engine": "one"})
+    assert notebook.known(["a", "b"])
+    assert not notebook.known(["c"])
+    assert notebook.number("a", lambda: 7.0) == 1.0
+    assert notebook.number("c", lambda: 7.0) == 7.0
+    assert Notebook(path, {"engine": "one"}).number("c", lambda: 0.0) == 7.0
+    with pytest.raises(RunError, match="engine one and two"):
+        Notebook(path, {"engine": "two"})
+    assert not Notebook(path, {"engine": "two"}, restart=True).known(["a"])
+    path.write_text("something else\n")
+    with pytest.raises(FileFormatError, match="holds no latencies of ganc-search"):
+        Notebook(path, {})
+
+
+def test_without_an_engine_it_says_what_to_install(state, monkeypatch):
+    if installed_runtimes():
+        pytest.skip("an engine is installed")
+    with pytest.raises(MissingDependencyError, match=r"install ganc-common\[openvino\] or ganc-common\[onnx\]"):
+        latency_of(state, SPACE, (SIZE, SIZE), MEASURED)

@@ -1,0 +1,100 @@
+"""A search of two processes, started by Paddle's own launcher on the CPU (gloo), and one of two shards."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from stages import SPACE, wait_until
+from support import succeed
+
+from ganc.files.journal import journal_path
+from ganc.files.results import read_results
+from ganc.runtime import paddle
+
+PROGRAM = "from ganc_search.cli import main\n\nmain()\n"
+EVOLVING = ("--strategy", "evolution", "--population", 10, "--generations", 3, "--racing", "--batch-size", 4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _on_a_cpu():
+    if paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count():
+        pytest.skip("here the launcher would use GPUs")
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "search.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture(scope="module")
+def arguments(supernet_file, tiny_data):
+    """One thread each, however many processes: sums in another order would differ in their last digits."""
+    return ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "--group-size", 6)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def launched(program, *arguments):
+    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--log_dir", program.parent / "logs"]
+    return subprocess.Popen(
+        [sys.executable, *map(str, (*launcher, program, *arguments))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def end(process, program):
+    said, _ = process.communicate(timeout=120)
+    logs = "\n".join(path.read_text()[-3000:] for path in sorted((program.parent / "logs").glob("workerlog.*")))
+    return said.decode() + logs
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize("options", [("--space", SPACE), EVOLVING], ids=["exhaustive", "evolution with racing"])
+def test_two_processes_give_the_rows_of_one(program, arguments, tmp_path, options):
+    one, two = tmp_path / "one.h5", tmp_path / "two.h5"
+    succeed("ganc-search", *arguments, *options, "-o", one)
+    process = launched(program, *arguments, *options, "-o", two)
+    said = end(process, program)
+    assert process.returncode == 0, said
+    results = read_results(two)
+    assert results.digest == read_results(one).digest
+    assert results.facts == read_results(one).facts
+    assert said.count(f"{len(results)} sub-networks in {two}") <= 2  # printed by one, and shown by the launcher
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "one.h5", "search.py", "two.h5"]
+
+
+def test_two_processes_stop_together_and_go_on(program, arguments, tmp_path):
+    out, whole = tmp_path / "search.h5", tmp_path / "whole.h5"
+    process = launched(program, *arguments, "-o", out)
+    wait_until(lambda: journal_path(out).exists() and journal_path(out).read_bytes().count(b"\n") > 12, process)
+    os.killpg(process.pid, signal.SIGTERM)
+    said = end(process, program)
+    assert "Traceback" not in said
+    assert "; the same command goes on from there" in said
+    stopped = read_results(out)
+    assert 12 <= len(stopped) < 256
+    assert not journal_path(out).exists()
+
+    process = launched(program, *arguments, "-o", out)
+    said = end(process, program)
+    assert process.returncode == 0, said
+    succeed("ganc-search", *arguments, "-o", whole)
+    finished = read_results(out)
+    assert finished.digest == read_results(whole).digest
+    assert all(finished.find(row.widths) == row for row in stopped)
+
+
+def test_two_shards_give_the_rows_of_one(arguments, tmp_path):
+    for name, options in {"one": (), "first": ("--shard", "1/2"), "second": ("--shard", "2/2")}.items():
+        succeed("ganc-search", *arguments, "--space", SPACE, *options, "-o", tmp_path / name)
+    succeed("ganc", "merge", tmp_path / "second", tmp_path / "first", "-o", tmp_path / "merged")
+    assert read_results(tmp_path / "merged").digest == read_results(tmp_path / "one").digest

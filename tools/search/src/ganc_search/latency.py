@@ -1,0 +1,290 @@
+"""How long sub-networks take on the engine that they will be deployed on: each timed, or summed up from its stages.
+
+What was measured is kept in a file beside the results, so that a search that goes on decides as it did before.
+"""
+
+import contextlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganc.draws import keyed_generator
+from ganc.engines.graphs import CompiledGraph, compile_graph, installed_runtimes
+from ganc.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.files.atomic import write_error
+from ganc.models.plan import NetworkState
+from ganc.models.space import SearchSpace
+from ganc.models.spec import Widths, format_widths
+from ganc.runtime import engine_threads
+from ganc_search.candidates import LatencyOf
+from ganc_search.search import Latency
+
+MEASURED, TABLE = "measured", "table"
+FORMAT, VERSION = "ganc-latency", 1
+# Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
+CORRECTING = 10
+
+
+class Notebook:
+    """Named numbers in a file of JSON lines, to which each new one is appended; a last line cut off is dropped.
+
+    Args:
+        path: the file; None keeps the numbers in memory alone.
+        header: what the numbers belong to.
+        restart: throw away what stands there.
+
+    Raises:
+        RunError: the file belongs to something else.
+        FileFormatError: it is no such file.
+        WriteError: it cannot be written.
+    """
+
+    def __init__(self, path: Path | None, header: dict, *, restart: bool = False):
+        self.path, self._values = path, {}
+        if path is None:
+            return
+        header = {"format": FORMAT, "version": VERSION, **header}
+        lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() and not restart else []
+        if lines:
+            self._check(_object(lines[0]), header)
+            for line in lines[1:]:
+                self._values.update(_object(line) or {})
+        self._rewrite(header)
+
+    def number(self, name: str, measure: Callable[[], float]) -> float:
+        """Return the number of this name, measured and kept if it is not known."""
+        if name not in self._values:
+            self.keep({name: measure()})
+        return self._values[name]
+
+    def known(self, names: Sequence[str]) -> bool:
+        """Whether all these numbers are there."""
+        return all(name in self._values for name in names)
+
+    def keep(self, values: dict[str, float]) -> None:
+        """Keep some numbers."""
+        self._values.update(values)
+        if self.path is not None:
+            self._append(values)
+
+    def _rewrite(self, header: dict) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text("".join(json.dumps(line) + "\n" for line in (header, self._values) if line))
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+    def _append(self, values: dict[str, float]) -> None:
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+    def _check(self, found: dict | None, wanted: dict) -> None:
+        if not found or found.get("format") != FORMAT or found.get("version") != VERSION:
+            raise FileFormatError(f"{self.path}: holds no latencies of ganc-search; move it away, or use --restart")
+        different = [f"{key} {found.get(key)} and {wanted[key]}" for key in wanted if found.get(key) != wanted[key]]
+        if different:
+            raise RunError(
+                f"{self.path}: latencies of something else: {'; '.join(different)} (there and now); "
+                "write to another file, or use --restart"
+            )
+
+
+class LatencyModel:
+    """Milliseconds a picture of a supernet's sub-networks, through one runtime, at batch 1.
+
+    Args:
+        state: the supernet's generator.
+        space: the sub-networks in question.
+        image_size: (width, height).
+        kind: MEASURED compiles and times each sub-network; TABLE times each different stage once, and sums.
+        notebook: where numbers are kept.
+        runtime, precision: as for `ganc.engines.graphs.compile_graph`.
+        turns, repeats: how often a network has its turn, and how many runs of one count; the median does.
+
+    Raises:
+        MissingDependencyError: the runtime is not installed.
+    """
+
+    def __init__(
+        self,
+        state: NetworkState,
+        space: SearchSpace,
+        image_size: tuple[int, int],
+        kind: str,
+        notebook: Notebook,
+        runtime: str,
+        precision: str = "f32",
+        *,
+        turns: int = 5,
+        repeats: int = 3,
+    ):
+        self._state, self._space, self._size, self._notebook = state, space, image_size, notebook
+        self._runtime, self._precision = runtime, precision
+        self._turns, self._repeats = turns, repeats
+        self._names: dict[tuple[int, ...], str] = {}
+        self.of: LatencyOf = self.measured if kind == MEASURED else self.predicted
+
+    def measured(self, widths: Widths) -> float:
+        """Return the median time of the whole generator of these widths, each timed once and then remembered."""
+        return self._notebook.number(f"subnet {format_widths(widths)}", lambda: self._timed([self._whole(widths)])[0])
+
+    def predicted(self, widths: Widths) -> float:
+        """Return the corrected sum of the stages' times.
+
+        A whole graph saves what stages in a row spend on handing over, and finds its data in the cache; the line that
+        corrects the sum is fitted to some sub-networks that are timed whole.
+        """
+        self.build_table()
+        factor, offset = (self._notebook.number(f"correction {name}", lambda: 0.0) for name in ("factor", "offset"))
+        return factor * self._sum(widths) + offset
+
+    def build_table(self) -> None:
+        """Time every stage of the space and fit the correction, unless that is done."""
+        if self._notebook.known(["correction factor", "correction offset"]):
+            return
+        names = {}
+        for widths in self._covering():
+            for stage in range(len(widths)):
+                names.setdefault(self._name(stage, widths), (stage, widths))
+        missing = {name: place for name, place in names.items() if not self._notebook.known([name])}
+        for name, milliseconds in zip(missing, self._timed_stages([*missing.values()]), strict=True):
+            self._notebook.keep({name: milliseconds})
+        few = self._correcting()
+        whole = self._timed([self._whole(widths) for widths in few])
+        factor, offset = fitted_line([self._sum(widths) for widths in few], whole)
+        self._notebook.keep({"correction factor": factor, "correction offset": offset})
+
+    def _sum(self, widths: Widths) -> float:
+        return sum(self._notebook.number(self._name(stage, widths), _absent) for stage in range(len(widths)))
+
+    def _name(self, stage: int, widths: Widths) -> str:
+        """Return the name of a stage's number: two sub-networks of equal convolutions there share it."""
+        # No stage depends on more than its own width, the one before, and that of the residual stream.
+        key = (stage, widths[max(stage - 1, 0)], widths[stage], widths[self._state.spec.shape.residual_stage])
+        if key not in self._names:
+            plans = self._state.spec.narrowed(widths).stage_convolutions()[stage]
+            outs = "-".join(str(plan.out_channels) for plan in plans)
+            self._names[key] = f"stage {stage} {outs} of {plans[0].in_channels}"
+        return self._names[key]
+
+    def _covering(self) -> list[Widths]:
+        """Return sub-networks that have every pair of widths of two stages, and so every different stage."""
+        found = {}
+        smallest = self._space.smallest
+        for first, second in ((a, b) for b in range(len(smallest)) for a in range(b)):
+            for one in self._space.choices[first]:
+                for other in self._space.choices[second]:
+                    widths = list(smallest)
+                    widths[first], widths[second] = one, other
+                    found[tuple(widths)] = None
+        return [*found]
+
+    def _correcting(self) -> list[Widths]:
+        drawn = [self._space.draw(keyed_generator(0, "search/latency", index)) for index in range(CORRECTING)]
+        return [*dict.fromkeys([self._space.largest, self._space.smallest, *drawn])]
+
+    def _timed_stages(self, places: Sequence[tuple[int, Widths]]) -> list[float]:
+        """Return the stages' times; those of one stage take turns, so that a slow moment hits all of them."""
+        times = {}
+        for stage in sorted({stage for stage, _ in places}):
+            mine = [widths for at, widths in places if at == stage]
+            runs = [self._stage(stage, widths) for widths in mine]
+            times.update(zip(((stage, widths) for widths in mine), self._timed(runs), strict=True))
+        return [times[place] for place in places]
+
+    def _whole(self, widths: Widths) -> Callable[[], object]:
+        from ganc.graphs.generator import generator_graph
+
+        state = self._state.leading(self._state.spec.narrowed(widths))
+        return self._run(self._compiled(generator_graph(state)), state.spec.in_channels, 1)
+
+    def _stage(self, stage: int, widths: Widths) -> Callable[[], object]:
+        from ganc.graphs.generator import stage_graph
+
+        state = self._state.leading(self._state.spec.narrowed(widths))
+        first = state.spec.stage_convolutions()[stage][0]
+        return self._run(self._compiled(stage_graph(state, stage)), first.in_channels, first.reduction)
+
+    def _compiled(self, graph: bytes) -> CompiledGraph:
+        return compile_graph(graph, self._runtime, self._precision)
+
+    def _run(self, graph: CompiledGraph, channels: int, reduction: int) -> Callable[[], object]:
+        width, height = self._size
+        shape = (1, channels, height // reduction, width // reduction)
+        picture = keyed_generator(0, "search/latency/picture").uniform(-1, 1, shape).astype(np.float32)
+        return lambda: graph(picture)
+
+    def _timed(self, runs: Sequence[Callable[[], object]]) -> list[float]:
+        """Return each run's median milliseconds. They take turns; the first run of a turn only warms up."""
+        seconds: list[list[float]] = [[] for _ in runs]
+        for _ in range(self._turns):
+            for run, own in zip(runs, seconds, strict=True):
+                run()
+                for _ in range(self._repeats):
+                    start = time.perf_counter()
+                    run()
+                    own.append(time.perf_counter() - start)
+        return [1000 * statistics.median(own) for own in seconds]
+
+
+def fitted_line(sums: Sequence[float], whole: Sequence[float]) -> tuple[float, float]:
+    """Return factor and offset that take sums to whole times with the least squared relative error."""
+    sums, whole = np.asarray(sums, np.float64), np.asarray(whole, np.float64)
+    if len(sums) < 2 or np.ptp(sums) == 0:
+        return float(whole.mean() / sums.mean()), 0.0
+    terms = np.stack([sums, np.ones_like(sums)], axis=1) / whole[:, None]
+    factor, offset = np.linalg.lstsq(terms, np.ones_like(whole), rcond=None)[0]
+    return float(factor), float(offset)
+
+
+def latency_of(
+    state: NetworkState,
+    space: SearchSpace,
+    image_size: tuple[int, int],
+    kind: str,
+    *,
+    runtime: str = "auto",
+    path: Path | None = None,
+    digest: str = "",
+    restart: bool = False,
+) -> Latency:
+    """Return the latency of a search's sub-networks on the CPU, in f32.
+
+    Args:
+        kind: MEASURED or TABLE.
+        runtime: auto is the fastest that is installed.
+        path: where numbers are kept between runs.
+        digest: the supernet's; numbers of another are refused.
+
+    Raises:
+        MissingDependencyError: no runtime is installed, or not this one.
+        RunError: what is kept at `path` belongs to something else.
+    """
+    if runtime == "auto":
+        if not installed_runtimes():
+            raise MissingDependencyError("latency needs an engine: install ganc-common[openvino] or ganc-common[onnx]")
+        runtime = installed_runtimes()[0]
+    device = f"cpu, {engine_threads()} threads"
+    header = {"supernet": digest, "engine": runtime, "precision": "f32", "device": device, "size": [*image_size]}
+    header |= {"space": space.text}
+    notebook = Notebook(path, header, restart=restart)
+    model = LatencyModel(state, space, image_size, kind, notebook, runtime)
+    return Latency(model.of, runtime, "f32", device)
+
+
+def _object(line: bytes) -> dict | None:
+    with contextlib.suppress(ValueError):
+        value = json.loads(line)
+        return value if isinstance(value, dict) else None
+    return None
+
+
+def _absent() -> float:
+    raise RunError("a stage is missing in the table of latencies; use --restart")
