@@ -139,7 +139,7 @@ def precisions(setup: Setup) -> str:
             for one in timings
         ]
     setup.figures["precisions"] = rows
-    return table(
+    return f"{_what_is_translated(setup)}\n\n" + table(
         {
             "engine": row["engine"],
             "precision": row["precision"],
@@ -152,6 +152,16 @@ def precisions(setup: Setup) -> str:
         }
         for row in rows
     )
+
+
+def _what_is_translated(setup: Setup) -> str:
+    network = (
+        "The generator is trained."
+        if setup.trained
+        else "The generator is untrained and nearly a random map, which exaggerates every rounding."
+    )
+    pictures = f"of {setup.data.name}" if setup.data else "ganc's synthetic ones, with grain"
+    return f"{network} The pictures are {pictures}."
 
 
 def _exported(setup: Setup) -> tuple[Path, dict]:

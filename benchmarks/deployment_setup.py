@@ -39,6 +39,7 @@ class Setup:
         repeats: turns of each network.
         rounds: how often processes take turns.
         folder: for files that are made on the way.
+        trained: whether the compressed generator was given, and not drawn.
     """
 
     compressed: Path
@@ -49,6 +50,7 @@ class Setup:
     repeats: int
     rounds: int
     batches: tuple[int, ...]
+    trained: bool
     figures: dict = field(default_factory=dict)
 
     def part(self, name: str, plain: bool = False, **settings) -> dict:
@@ -90,6 +92,7 @@ def make_setup(arguments: argparse.Namespace, folder: Path) -> Setup:
         repeats=2 if arguments.quick else 15,
         rounds=1 if arguments.quick else 3,
         batches=(1, 2) if arguments.quick else (1, 16),
+        trained=arguments.checkpoint is not None,
     )
 
 
@@ -128,7 +131,8 @@ def environment(setup: Setup) -> str:
         [
             f"- processor: {processor}, {available_cores()} cores, {', '.join(known)}; {setup.threads} threads used",
             f"- versions: {', '.join(f'{name} {version(name)}' for name in packages)}",
-            f"- pictures of {setup.size[0]}x{setup.size[1]}; the compressed generator is {widths}",
+            f"- pictures of {setup.size[0]}x{setup.size[1]}; the compressed generator is {widths}, "
+            f"{'trained' if setup.trained else 'untrained'}, the original untrained",
             f"- MACs {costs[0].macs / 1e9:.2f} G against {costs[1].macs / 1e9:.2f} G; that a device computes "
             f"{costs[0].device_macs / 1e9:.2f} G against {costs[1].device_macs / 1e9:.2f} G "
             f"({costs[0].device_macs / costs[1].device_macs:.1f} times fewer)",

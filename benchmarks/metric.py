@@ -1,6 +1,6 @@
 """What changes the metric, and what it costs; docs/metric.md shows the output.
 
-    python benchmarks/metric.py effects ../shared/data/horse2zebra [--feature-set inception-v3-fid]
+    python benchmarks/metric.py effects horse2zebra [--feature-set inception-v3-fid]
     python benchmarks/metric.py features [--size 256] [--repeats 7]
     python benchmarks/metric.py distances [--scipy]
 

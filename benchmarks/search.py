@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--space", default=BRANCH, help="the sub-networks: a search space")
     parser.add_argument("--turns", type=int, default=TURNS, help="the usual loop takes a part of them each turn")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
-    parser.add_argument("--groups", type=int, default=3, help="with --memory: groups of 27 to evaluate")
+    parser.add_argument("--groups", type=int, default=1, help="with --memory: groups of 27 to evaluate")
     parser.add_argument("--limit", type=int, help="with --memory: the bound in bytes, a quarter of the machine's")
     parser.add_argument("--bookkeeping", action="store_true", help="measure journal, files and restarts instead")
     parser.add_argument("--rows", type=int, default=1_000_000, help="with --bookkeeping: rows of the large file")
@@ -117,7 +117,7 @@ def _profile_rows(profile: dict) -> list[dict]:
 def _memory_text(found: dict, groups: int) -> str:
     extent = ", ".join(f"{name} {value}" for name, value in found["extent"].items())
     return (
-        f"channels-32, exhaustive, the first {groups} groups of 27, {found['engine']} ({extent}): "
+        f"channels-32, every stage, then {groups} groups of 27 on all pictures, {found['engine']} ({extent}): "
         f"peak {found['peak'] / 2**30:.2f} GiB"
     )
 

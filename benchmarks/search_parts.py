@@ -88,7 +88,7 @@ def _root_distance(features: np.ndarray, target) -> float:
 
 
 def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", samples: int | None = None) -> dict:
-    """A search by ganc; the time is that of the whole search, compiling and files included."""
+    """A search by ganc; the time includes compiling the stages and the files, and not loading Inception."""
     from ganc_search.stage import SearchJob
 
     job = SearchJob(_settings(setup, space, racing=racing, engine=engine, samples=samples, output="search.h5"))
@@ -152,14 +152,22 @@ def _timed(function, times: dict[str, float], name: str):
 
 
 def memory(setup: Setup, groups: int, limit: int | None) -> dict:
-    """The peak memory of the first groups of an exhaustive search of channels-32."""
-    from ganc_search.stage import SearchJob
+    """The peak memory of groups of an exhaustive search of channels-32, after every different stage ran once.
 
-    job = SearchJob(_settings(setup, "channels-32", output="memory.h5", memory=limit))
-    for progress in job:
-        if progress.done >= groups * 27:
-            break
-    return {"peak": _peak(), "extent": vars(job.extent), "engine": job.engine}
+    A whole search takes hours; what it holds at most it holds as soon as its stages are compiled and a group is
+    evaluated on all pictures.
+    """
+    from ganc_search.inputs import SearchInputs
+    from ganc_search.sharing import cut_into_groups
+
+    inputs = SearchInputs(_settings(setup, "channels-32", output="memory.h5", memory=limit))
+    evaluator, extent = inputs.evaluator(inputs.evaluation())
+    everything = subnets("channels-32")
+    for group in cut_into_groups(everything[::37], extent.group_size):
+        evaluator.measure(group, 2)
+    for group in cut_into_groups(everything[: groups * 27], extent.group_size)[:groups]:
+        evaluator.measure(group, evaluator.images)
+    return {"peak": _peak(), "extent": vars(extent), "engine": evaluator.runner.name}
 
 
 def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **values):

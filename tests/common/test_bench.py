@@ -120,6 +120,8 @@ def test_what_is_not_possible_alone_is_an_error(models, tmp_path):
         )
         said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", 30, "--engine", "paddle-eager")
         assert said.startswith("size 30x30: width and height must be multiples of 4")
+        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", "4x32", "--engine", "paddle-eager")
+        assert said.startswith("size 4x32: width and height must be multiples of 4, at least 8,")
         refusal("ganc", "bench", models, *QUICK, "--engine", "paddle-eager", "--chart", chart)
 
 
@@ -129,7 +131,7 @@ def test_int8_of_a_checkpoint_says_what_to_do(models):
     said = refusal("ganc", "bench", *options, "--precision", "int8", "--threads", 1)
     assert said == (
         f"onnxruntime, 1 thread, int8, {models / 'original'}: "
-        "int8 is made of pictures; name a folder that ganc-export --precision int8 wrote"
+        "int8 is made of pictures; name a folder that ganc-export --precision int8 wrote, as --original too"
     )
 
 

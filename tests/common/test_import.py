@@ -338,14 +338,3 @@ def test_the_real_compressed_generator_makes_the_expected_picture(real, tmp_path
     assert (len(generator.tensors), sum(array.size for array in generator.tensors.values())) == (84, 356_867)
     succeed("ganc", "translate", real, REFERENCE / "input.png", "-o", tmp_path / "made.png")
     assert_expected_picture(tmp_path / "made.png")
-
-
-@pytest.mark.parametrize(
-    ("kind", "needed"), [("paddle", ()), ("onnx", ("onnx", "onnxruntime")), ("openvino", ("onnx", "openvino"))]
-)
-def test_it_makes_it_after_export_too(real, tmp_path, kind, needed):
-    for module in needed:
-        pytest.importorskip(module, reason=f"{module} writes or runs the exported model")
-    succeed("ganc-export", "--checkpoint", real, "-o", tmp_path / "dist", "--format", kind, "--device", "cpu")
-    succeed("ganc", "translate", tmp_path / "dist", REFERENCE / "input.png", "-o", tmp_path / "made.png")
-    assert_expected_picture(tmp_path / "made.png")

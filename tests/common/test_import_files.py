@@ -239,6 +239,9 @@ def test_little_data_cannot_be_made_much(tmp_path):
     head = b"\x80\x02](c_codecs\nencode\nq\x01" + text + b"q\x02"
     again = b"h\x01h\x02\x85R" * 100_000
     assert "again and again" in refusal(head + again + b"e.", tmp_path)
+    pairs = b"(" + b"".join(b"M" + struct.pack("<H", key) + b"N\x86" for key in range(10_000)) + b"t"
+    head = b"\x80\x02](ccollections\nOrderedDict\nq\x01" + pairs + b"q\x02"
+    assert "again and again" in refusal(head + b"h\x01h\x02\x85R" * 10_000 + b"e.", tmp_path)
     many = dict.fromkeys(map(str, range(1000)), 3)
     assert "under many names" in refusal(pickle.dumps(dict.fromkeys(range(1000), many), 2), tmp_path)
     large = dict.fromkeys(map(str, range(1000)), np.zeros(100_000))
@@ -403,7 +406,7 @@ def test_other_kinds_of_files_are_named(tmp_path):
         (_npz(), "NumPy .npz"),
         (gzip.compress(ZIP.read_bytes()), "gzip"),
         (b"", "empty"),
-        (b"\x08", "ONNX"),
+        (b"\x08", "no kind that ganc knows"),
         (b"Hello, I am a text.", "no kind that ganc knows"),
         (b"PK\x03\x04", "damaged"),
     ):

@@ -138,10 +138,10 @@ def test_bf16_is_computed_in_bf16(checkpoint, tmp_path):
     assert np.abs(found - wanted).mean() < 0.05
 
 
-@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-def test_bytes_in_and_out_are_what_translate_makes(checkpoint, tmp_path, layout):
+@pytest.mark.parametrize(("io", "layout"), [("uint8", "NHWC"), ("uint8-nchw", "NCHW")])
+def test_bytes_in_and_out_are_what_translate_makes(checkpoint, tmp_path, io, layout):
     out = tmp_path / "dist"
-    succeed("ganc-export", "--checkpoint", checkpoint, *ALL, "--io", f"uint8-{layout.lower()}", "-o", out)
+    succeed("ganc-export", "--checkpoint", checkpoint, *ALL, "--io", io, "-o", out)
     card = read_card(out)
     assert (card["input"]["dtype"], card["input"]["layout"], card["input"]["range"]) == ("uint8", layout, [0, 255])
     source = keyed_generator(0, "bytes").integers(0, 256, (2, 28, 44, 3), dtype=np.uint8)
@@ -197,15 +197,24 @@ def test_evaluate_measures_the_form_that_is_asked_for(checkpoint, quantised, tin
     [
         (("--format", "paddle", "--precision", "int8"), "paddle has no int8, it has f32"),
         ((*GRAPHS, "--precision", "bf16"), "onnx has no bf16, it has f32, f16, int8"),
+        (("--format", "paddle", "--precision", "f32", "--precision", "f16"), "paddle has no f16, it has f32"),
         (("--format", "onnx", "--precision", "int8"), "int8 is calibrated on pictures: name their folder with --data"),
         (("--format", "tflite"), "'tflite' is not"),
-        (("--format", "onnx", "--io", "uint8"), "'uint8' is not"),
+        (("--format", "onnx", "--io", "uint16"), "'uint16' is not"),
     ],
 )
 def test_what_a_format_does_not_have_is_wrong_usage(checkpoint, tmp_path, options, message):
     with nothing_changes(tmp_path):
         said = refusal("ganc-export", "--checkpoint", checkpoint, *options, "-o", tmp_path / "dist", status=2)
         assert message in said
+
+
+def test_each_format_is_written_in_the_precisions_that_it_has(checkpoint, tmp_path):
+    out = tmp_path / "dist"
+    options = ("--format", "paddle", "--format", "onnx", "--precision", "f32", "--precision", "f16")
+    succeed("ganc-export", "--checkpoint", checkpoint, *options, "-o", out)
+    forms = [(form["format"], form["precision"]) for form in read_card(out)["forms"]]
+    assert forms == [("paddle", "f32"), ("onnx", "f32"), ("onnx", "f16")]
 
 
 def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, folder, tmp_path):
@@ -235,6 +244,7 @@ def test_a_graph_given_as_a_checkpoint_is_told_what_it_is(folder, tmp_path):
             said = refusal("ganc-export", "--checkpoint", folder / name, "-o", tmp_path / "dist")
         assert f"it looks like an {kind} graph" in said
         assert "generator.safetensors in its folder" in said
+        assert "truncated" not in said
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes((folder / name).read_bytes())
         said = refusal("ganc", "translate", tmp_path / name, "picture.png", "-o", tmp_path / "out.png")
@@ -250,6 +260,7 @@ def test_missing_libraries_are_named_with_their_extra(checkpoint, folder, tmp_pa
         ("ganc-export", (*export, "--format", "onnx"), ("onnx",), "ganc-common[onnx]"),
         ("ganc-export", (*export, "--format", "onnx"), ("onnxruntime",), "ganc-common[onnx]"),
         ("ganc-export", (*export, "--format", "openvino"), ("openvino",), "ganc-common[openvino]"),
+        ("ganc-export", (*export, "--format", "openvino"), ("onnx",), "ganc-common[openvino]"),
         ("ganc", (*onnx_model, "--engine", "openvino"), ("openvino",), "ganc-common[openvino]"),
         ("ganc", onnx_model, nothing, "ganc-common[openvino] or ganc-common[onnx] or ganc-common[cpu]"),
     ):

@@ -146,6 +146,23 @@ def test_what_a_race_dropped_is_promoted_by_a_search_without(out, tmp_path):
         assert row.metrics[METRIC] == whole.find(row.widths).metrics[METRIC]
 
 
+def test_a_race_of_other_steps_goes_on_from_what_there_is(out):
+    run(out, racing=Racing())
+    other = Formula()
+    other.whole_batch = 12  # its steps are 12, 24 and 32 pictures instead of 8, 16 and 32
+    results, _ = run(out, evaluator=other, racing=Racing())
+    assert {images for _, images in other.asked} >= {12, 24}
+    known = {row.widths: row for row in results}
+    for widths, images in other.asked:  # each value is kept, also of rows that stand on more pictures already
+        row = known[widths]
+        metric = METRIC if row.images == images else rung_metric(METRIC, images)
+        assert row.metrics[metric] == value(widths, images)
+    third = Formula()
+    third.whole_batch = 12
+    run(out, evaluator=third, racing=Racing())
+    assert third.asked == []
+
+
 def test_what_is_finished_is_not_raced(out):
     few = [*SPACE][40:60]
     run(out, one_round(few))

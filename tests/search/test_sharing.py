@@ -15,11 +15,11 @@ from ganc.errors import MissingDependencyError, SpecError
 from ganc.files.results import read_results
 from ganc.metrics import feature_set
 from ganc.metrics.evaluation import Evaluation, domain_statistics
-from ganc.models import NAMED_SPACES, GeneratorSpec, parse_space
+from ganc.models import NAMED_SPACES, RESNET, GeneratorSpec, parse_space
 from ganc.models.generator import Generator
 from ganc_search.memory import Demand, fitted
 from ganc_search.runners import EagerStages, stage_runner
-from ganc_search.sharing import SharedEvaluator, cut_into_groups, picture_order, tree_steps
+from ganc_search.sharing import SharedEvaluator, cut_into_groups, different_stages, picture_order, tree_steps
 
 SPACE = parse_space("8,6,4/8/8,6,4/8,6,4/8/8/8/8,6,4")
 ENGINES = ("paddle", "onnxruntime", "openvino")
@@ -109,6 +109,20 @@ def test_groups_of_scattered_sub_networks_are_few():
     groups = cut_into_groups(subnets[::-1], 32)
     assert sorted(itertools.chain.from_iterable(groups), reverse=True) == subnets
     assert len(groups) < 2 * math.ceil(len(subnets) / 32)
+
+
+@pytest.mark.parametrize("most", [8, 20, 40])
+def test_groups_have_no_more_stages_than_there_is_memory_for(most):
+    space = NAMED_SPACES["channels-32"]
+    every = [*space]
+    scattered = [every[place] for place in np.random.default_rng(0).permutation(len(every))[:100]]
+    groups = cut_into_groups(scattered, 32, lambda group: different_stages(group, RESNET) <= most)
+    assert sorted(itertools.chain.from_iterable(groups)) == sorted(scattered)
+    spec = GeneratorSpec(widths=space.largest)
+    for group in groups:
+        # independently of the formula: the convolutions of a stage say which stages are the same
+        stages = {(n, plans) for w in group for n, plans in enumerate(spec.narrowed(w).stage_convolutions())}
+        assert len(stages) <= max(most, RESNET.stages)
 
 
 def test_the_pictures_order_is_a_fixed_permutation():

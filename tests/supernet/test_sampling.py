@@ -10,6 +10,7 @@ from ganc.data.sets import EvaluationSet
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models import NAMED_SPACES, format_widths, parse_space
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_supernet.cli import main
 from ganc_supernet.sampling import Sampling, subnets_of_step
 from ganc_supernet.stage import SupernetStart, supernet_job
 
@@ -58,6 +59,11 @@ def test_draws_depend_on_seed_and_step_alone():
         first = drawn(sampling, space, 1, 30)
         assert [subnets_of_step(sampling, space, 1, step) for step in reversed(range(30))] == first[::-1]
         assert drawn(sampling, space, 2, 30) != first
+
+
+def test_the_command_offers_all_of_them():
+    (option,) = (parameter for parameter in main.params if parameter.name == "sampling")
+    assert [*option.type.choices] == [sampling.value for sampling in Sampling]
 
 
 def step_of(space, sampling, data, teacher, student, folder):

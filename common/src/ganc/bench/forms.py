@@ -7,7 +7,7 @@ import numpy as np
 
 from ganc.bench.networks import read_network
 from ganc.engines import Engine
-from ganc.engines.exported import GraphEngine
+from ganc.engines.exported import READERS, GraphEngine
 from ganc.engines.loading import open_model
 from ganc.engines.pictures import FLOATS
 from ganc.errors import SpecError
@@ -52,15 +52,15 @@ class FormMaker:
         return self._made(state, precision), state.spec.in_channels
 
     def _has_form(self, folder: Path, precision: str) -> bool:
-        from ganc.engines.exported import READERS
-
         formats = READERS[self.engine].formats if self.engine in READERS else ()
         forms = card_forms(folder, read_card(folder))
         return any(form.format in formats and form.precision == precision for form in forms)
 
     def _made(self, state: NetworkState, precision: str) -> Engine:
         if precision == "int8":
-            raise SpecError("int8 is made of pictures; name a folder that ganc-export --precision int8 wrote")
+            raise SpecError(
+                "int8 is made of pictures; name a folder that ganc-export --precision int8 wrote, as --original too"
+            )
         if self.engine == "paddle-eager":
             from ganc.engines.eager import EagerEngine
             from ganc.models.generator import Generator

@@ -6,12 +6,10 @@ import numpy as np
 
 from ganc.draws import keyed_generator
 from ganc.errors import FileFormatError
-from ganc.files.card import read_card
+from ganc.files.card import CHECKPOINT, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.plan import NetworkState, tensor_shapes
 from ganc.models.spec import ORIGINAL, GeneratorSpec
-
-FOLDER_CHECKPOINT = "generator.safetensors"
 
 
 def read_network(path: Path | None, direction: str | None = None) -> NetworkState:
@@ -26,7 +24,7 @@ def read_network(path: Path | None, direction: str | None = None) -> NetworkStat
         own = read_card(path)["direction"]
         if direction not in (None, own):
             raise FileFormatError(f"{path}: translates {own} only, --direction says {direction}")
-        path = path / FOLDER_CHECKPOINT
+        path = path / CHECKPOINT
     checkpoint = read_checkpoint(path)
     return checkpoint.facing(direction or checkpoint.direction, path).generator
 

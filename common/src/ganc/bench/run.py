@@ -48,9 +48,10 @@ def _check_networks(wanted: Wanted) -> None:
     for path in (*wanted.models, *([wanted.original] if wanted.original else [])):
         spec = read_network(path, wanted.direction).spec
         multiple = spec.shape.size_multiple
-        if any(side % multiple for side in wanted.size):
+        if any(side % multiple or side < 2 * multiple for side in wanted.size):  # a reflection takes two pixels inside
             raise SpecError(
-                f"size {wanted.size[0]}x{wanted.size[1]}: width and height must be multiples of {multiple} for {path}"
+                f"size {wanted.size[0]}x{wanted.size[1]}: width and height must be multiples of {multiple}, at least "
+                f"{2 * multiple}, for {path}"
             )
 
 

@@ -25,8 +25,8 @@ class FileByDefault(click.Group):
 def import_():
     """Turn what other programs trained into ganc files.
 
-    A first word that is none of the commands is the file of the command `network`: the two examples mean the same. No
-    code that a file holds is ever run.
+    Generators of the CycleGAN/pix2pix, GAN Compression and PaddleGAN programs become checkpoints. `ganc import FILE` is
+    short for `ganc import network FILE`, whose --help lists the options. No code that a file holds is ever run.
 
     \b
     ganc import latest_net_G_A.pth -o teacher.safetensors

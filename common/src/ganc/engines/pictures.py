@@ -54,6 +54,7 @@ class PictureFormat:
 FLOATS = PictureFormat("float32", "NCHW")
 PICTURE_FORMATS = {
     "float32": FLOATS,
+    "uint8": PictureFormat("uint8", "NHWC"),
     "uint8-nhwc": PictureFormat("uint8", "NHWC"),
     "uint8-nchw": PictureFormat("uint8", "NCHW"),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from ganc.errors import FileFormatError
 
 CARD = "model.json"
+CHECKPOINT = "generator.safetensors"  # the generator alone, beside the card
 FORMAT = "ganc-model"
 VERSION = 2
 READABLE = (1, 2)  # version 1 had the one form that it does not list, a Paddle inference model in f32

@@ -1,30 +1,54 @@
-"""What a file that is no ganc file looks like, and what to do with it."""
+"""Telling files that are none of ganc's apart by their first bytes, and what to do with them."""
 
 import zipfile
 from pathlib import Path
 
-_EXPORTED = "name the checkpoint it was exported from, generator.safetensors in its folder"
+HDF5, ONNX, SAFETENSORS = "an HDF5 file", "an ONNX model", "a safetensors file"
+TAR, GZIP, ZIP, PICKLE = "a tar file", "a gzip file", "a zip file", "a pickle"
+
+_START = 512  # bytes that tell all of them
 _BEHIND_IR_VERSION = (b"\x12", b"\x1a", b"\x22", b"\x3a")  # of an ONNX model: the tag of a text, or of the graph
+_EXPORTED = "name the checkpoint it was exported from, generator.safetensors in its folder"
+
+
+def kind_of(data: bytes) -> str | None:
+    """Return what a file is by its first bytes, one of this module's kinds; None: unknown."""
+    if data[8:9] == b"{":  # behind the length of its JSON header
+        return SAFETENSORS
+    if data.startswith(b"\x89HDF\r\n\x1a\n"):
+        return HDF5
+    if data[:1] == b"\x08" and data[2:3] in _BEHIND_IR_VERSION:  # a protocol buffer whose first field is a version
+        return ONNX
+    if data[257:262] == b"ustar":
+        return TAR
+    if data.startswith(b"\x1f\x8b"):
+        return GZIP
+    if data.startswith(b"PK"):
+        return ZIP
+    if data[:1] == b"\x80" and data[1:2] < b"\x10":  # the protocol's number
+        return PICKLE
+    return None
 
 
 def looks_like(path: Path) -> str | None:
-    """Return what a file looks like by its first bytes and what to do with it, None where nothing is recognised."""
+    """Return what a file looks like that is none of ganc's, and what to do with it; None: nothing is recognised."""
     try:
         with path.open("rb") as file:
-            start = file.read(64)
+            start = file.read(_START)
     except OSError:
         return None
-    if start[:1] == b"\x08" and start[2:3] in _BEHIND_IR_VERSION:
+    kind = kind_of(start)
+    if kind == ONNX:
         return f"it looks like an ONNX graph: {_EXPORTED}"
-    if start.lstrip().startswith(b"<?xml") or start.lstrip().startswith(b"<net"):
+    if start.lstrip().startswith((b"<?xml", b"<net")):
         return f"it looks like an OpenVINO graph: {_EXPORTED}"
-    if start.startswith(b"\x80") or _is_torch(path):
+    if kind == PICKLE or (kind == ZIP and _holds_pickle(path)):
         return "it looks like a PyTorch or Paddle file: turn it into a checkpoint with ganc import"
     return None
 
 
-def _is_torch(path: Path) -> bool:
-    """Whether it is a zip archive with a pickle in it, as PyTorch writes them."""
+def _holds_pickle(path: Path) -> bool:
+    """Whether a zip archive has a pickle in it, as PyTorch writes them."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())

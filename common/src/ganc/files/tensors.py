@@ -47,9 +47,10 @@ def read_header(path: Path, file_format: str, version: int) -> dict:
         with safetensors.safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
-        reason = looks_like(Path(path)) or _one_line(error)
+        if recognised := looks_like(Path(path)):
+            raise FileFormatError(f"{path}: not a {file_format} file; {recognised}") from error
         raise FileFormatError(
-            f"{path}: not a {file_format} file, or truncated ({reason}); make or copy it again"
+            f"{path}: not a {file_format} file, or truncated ({_one_line(error)}); make or copy it again"
         ) from error
     try:
         header = json.loads(metadata.get(METADATA_KEY, "null"))

@@ -21,6 +21,7 @@ SPECS = {GENERATOR: GeneratorSpec, DISCRIMINATOR: DiscriminatorSpec}
 # netG, netG_A, G_B, netD_A …: in all these programs G_A translates A to B, and D_A judges what G_A makes.
 _NAME = re.compile(r"(?:net)?(?P<kind>[GD])(?:_(?P<domain>[AB]))?")
 
+
 def import_checkpoint(
     files: Mapping[str, Path],
     *,

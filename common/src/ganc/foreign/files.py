@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ganc.errors import FileFormatError
-from ganc.foreign import kinds, paddle_file, torch_file
+from ganc.files import kinds
+from ganc.foreign import paddle_file, torch_file
 from ganc.foreign.reader import RefusedError, load_pickle, printable
 
 EXPECTED = "expected a .pth file of PyTorch or a .pdparams file of Paddle"

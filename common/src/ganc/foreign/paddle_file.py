@@ -74,6 +74,8 @@ def _tuple(items: tuple) -> tuple:
 
 
 def _ordered_dict(pairs: list | tuple = ()) -> dict:
+    if not isinstance(pairs, list | tuple):
+        raise TypeError("an ordered dict is made of pairs")
     made = {}
     for key, value in pairs:
         if type(key) not in KEY_TYPES:

@@ -145,7 +145,7 @@ class _Machine:
         arguments, called = self.pop(tuple), self.pop(Named)
         if called.call is None:
             raise RefusedError(f"it calls {called.name}, which no file of tensors needs")
-        self.copies_left -= sum(len(argument) for argument in arguments if isinstance(argument, str | list))
+        self.copies_left -= sum(len(argument) for argument in arguments if isinstance(argument, str | list | tuple))
         if self.copies_left < 0:
             raise RefusedError("it copies the same data again and again, which no file of tensors needs")
         self.stack.append(called.call(*arguments))

@@ -32,6 +32,14 @@ class Family:
     def stages(self) -> int:
         return len(self.multipliers)
 
+    def input_stage(self, stage: int) -> int:
+        """Return the stage whose width is this one's input: the residual stage behind blocks, the one before else.
+
+        Beside its own width no stage depends on another; the first is its own.
+        """
+        behind_blocks = {self.residual_stage + 1, *self.block_stages, *(block + 1 for block in self.block_stages)}
+        return self.residual_stage if stage in behind_blocks else max(stage - 1, 0)
+
 
 RESNET = Family("resnet", (1, 2, 4, 4, 4, 4, 2, 1), 2, (3, 4, 5), (2, 3, 4, 5), 4)
 FAMILIES = {family.name: family for family in (RESNET,)}

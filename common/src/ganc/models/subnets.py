@@ -18,7 +18,10 @@ class SubnetCosts:
 
     def __call__(self, widths: Widths) -> Costs:
         """Return the costs of one sub-network."""
-        parts = [self._stage_costs(stage, widths[self._reads(stage)], width) for stage, width in enumerate(widths)]
+        parts = [
+            self._stage_costs(stage, widths[self._spec.shape.input_stage(stage)], width)
+            for stage, width in enumerate(widths)
+        ]
         return Costs(
             macs=sum(part.macs for part in parts),
             device_macs=sum(part.device_macs for part in parts),
@@ -34,7 +37,7 @@ class SubnetCosts:
         shape = tuple(len(widths) for widths in choices)
         totals = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         for stage, own in enumerate(choices):
-            reads = self._reads(stage)
+            reads = self._spec.shape.input_stage(stage)
             costs = [[self._stage_costs(stage, before, width) for width in own] for before in choices[reads]]
             axes = [shape[axis] if axis in (reads, stage) else 1 for axis in range(len(shape))]
             for total, name in zip(totals, ("macs", "params"), strict=True):
@@ -42,15 +45,9 @@ class SubnetCosts:
                 total += (np.diagonal(table) if reads == stage else table).reshape(axes)
         return totals
 
-    def _reads(self, stage: int) -> int:
-        """Return the stage whose width is this one's input: the residual stage behind blocks, the one before else."""
-        shape = self._spec.shape
-        behind_blocks = {shape.residual_stage + 1, *shape.block_stages, *(block + 1 for block in shape.block_stages)}
-        return shape.residual_stage if stage in behind_blocks else max(stage - 1, 0)
-
     def _count(self, stage: int, before: int, width: int) -> Costs:
         """Count one stage; no stage depends on more than its own width and its input's."""
         widths = list(self._spec.widths)
-        widths[self._reads(stage)] = before
+        widths[self._spec.shape.input_stage(stage)] = before
         widths[stage] = width
         return count_costs(self._spec.narrowed(tuple(widths)).stage_convolutions()[stage], self._size)

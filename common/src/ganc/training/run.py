@@ -14,7 +14,7 @@ from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
 STATE_FILE = "state.safetensors"
-STATE_VERSION = 1
+STATE_VERSION = 2  # 1 had one number for each metric
 
 
 class RunDirectory:

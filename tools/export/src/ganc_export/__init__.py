@@ -1,1 +1,1 @@
-"""Stage 6: export a generator as a checkpoint and a Paddle inference model."""
+"""Stage 6: export a generator as a checkpoint and as models for Paddle Inference, ONNX Runtime and OpenVINO."""

@@ -38,14 +38,15 @@ def _maybe_selection(widths, results, **bounds):
     type=click.Choice(["f32", "f16", "bf16", "int8"]),
     multiple=True,
     default=["f32"],
-    help="Of every format; may be given several times. paddle has f32, onnx f32, f16, int8, openvino all.",
+    help="May be given several times; each format is written in those that it has: paddle f32, onnx f32, f16, int8, "
+    "openvino all.",
 )
 @click.option(
     "--io",
     "pictures",
-    type=click.Choice(["float32", "uint8-nhwc", "uint8-nchw"]),
+    type=click.Choice(["float32", "uint8", "uint8-nhwc", "uint8-nchw"]),
     default="float32",
-    help="What goes in and out: floats in [-1, 1], NCHW, or bytes, converted inside the model.",
+    help="What goes in and out: floats in [-1, 1], NCHW, or bytes (uint8: NHWC), converted inside the model.",
 )
 @click.option(
     "--data",
@@ -98,7 +99,7 @@ def main(checkpoint, supernet, selection, output: Path, formats, precisions, pic
 
 
 def _rows(exported, output: Path) -> list[dict]:
-    from ganc_export.stage import CHECKPOINT
+    from ganc.files.card import CHECKPOINT
 
     rows = [_row(exported, output / CHECKPOINT, exported.checkpoint_bytes, exported.checkpoint_metric, None)]
     for written in exported.forms:

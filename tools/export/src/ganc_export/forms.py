@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ FORMATS = {
     "onnx": ("f32", "f16", "int8"),
     "openvino": ("f32", "f16", "bf16", "int8"),
 }
-PRECISIONS = ("f32", "f16", "bf16", "int8")
 
 # What runs a form to verify it.
 ENGINES = {"paddle": "paddle-inference", "onnx": "onnxruntime", "openvino": "openvino"}
@@ -44,16 +44,18 @@ class Material:
 
 
 def wanted_forms(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Form, ...]:
-    """Return each format in each precision, once.
+    """Return each format in each of the precisions that it has, once.
 
     Raises:
-        SpecError: a format does not have a precision; the message lists what it has.
+        SpecError: a format has none of the precisions, or no format has one of them; the message lists what it has.
     """
-    pairs = dict.fromkeys((one, precision) for one in formats for precision in precisions)
+    pairs = tuple(dict.fromkeys(product(formats, precisions)))
+    there = [(one, precision) for one, precision in pairs if precision in FORMATS[one]]
+    served, used = {one for one, _ in there}, {precision for _, precision in there}
     for one, precision in pairs:
-        if precision not in FORMATS[one]:
+        if one not in served or precision not in used:
             raise SpecError(f"{one} has no {precision}, it has {', '.join(FORMATS[one])}")
-    return tuple(Form(*pair) for pair in pairs)
+    return tuple(Form(*pair) for pair in there)
 
 
 def require_libraries(forms: Iterable[Form]) -> None:
@@ -65,8 +67,7 @@ def require_libraries(forms: Iterable[Form]) -> None:
     for form in forms:
         if form.format == "paddle":
             continue
-        import ganc.graphs.builder  # noqa: F401 - raises where the onnx package is absent
-
+        _require("onnx", f"{form.format} {form.precision}", form.format)  # which writes the graph; both extras bring it
         if form.format == "onnx" or form.precision == "int8":
             _require("onnxruntime", f"{form.format} {form.precision}", "onnx")
         if form.format == "openvino":

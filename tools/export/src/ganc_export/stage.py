@@ -15,7 +15,7 @@ from ganc.engines.loading import form_bytes
 from ganc.engines.pictures import FLOATS, PictureFormat
 from ganc.errors import SpecError
 from ganc.files.atomic import replacing_folder
-from ganc.files.card import CARD, Form, file_digest, write_card
+from ganc.files.card import CARD, CHECKPOINT, Form, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
 from ganc.models.generator import Generator
@@ -24,7 +24,6 @@ from ganc_export.forms import ENGINES, Material, require_libraries, write_form
 from ganc_export.verify import Difference, compared_pictures, difference, is_close, require_close
 
 STAGE = "export"
-CHECKPOINT = "generator.safetensors"
 PADDLE = (Form("paddle", "f32"),)
 CALIBRATION_PICTURES = 64
 

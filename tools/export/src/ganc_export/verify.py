@@ -89,4 +89,5 @@ def compared_pictures(checkpoint: Checkpoint, size: tuple[int, int], data: Path 
             yield np.stack([to_float(picture) for picture in random])
         else:
             pictures, _ = evaluation_pictures(data, checkpoint.direction[0])
-            yield next(EvaluationSet(pictures, (wide, high)).batches(batch))
+            shown = EvaluationSet(pictures, (wide, high))
+            yield np.stack([shown[index % len(shown)] for index in range(batch)])

@@ -8,7 +8,16 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.options import FILE, FOLDER, NOT_NEGATIVE, POSITIVE, device_option, grouped, measured_budget_options
+from ganc.cli.options import (
+    FILE,
+    FOLDER,
+    NOT_NEGATIVE,
+    POSITIVE,
+    device_option,
+    feature_set_option,
+    grouped,
+    measured_budget_options,
+)
 from ganc.cli.tables import settings_line, show, size_text
 from ganc.cli.types import BUDGET, SHARD, SIZE, SPACE
 
@@ -78,7 +87,7 @@ evolution_options = grouped(
 @click.option(
     "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
 )
-@click.option("--feature-set", help="Feature set of a --stats file that does not name its own.")
+@feature_set_option
 @click.option("--size", "image_size", type=SIZE, show_default="the supernet's", help="Picture size, N or WxH.")
 @click.option("--engine", default="auto", help="What runs the generator: paddle, onnxruntime, openvino; auto: fastest.")
 @click.option("--batch-size", type=POSITIVE, default=8, help="Pictures whose features are computed at once.")
@@ -86,7 +95,12 @@ evolution_options = grouped(
 @click.option("--group-size", type=POSITIVE, default=32, help="Sub-networks evaluated together, at most.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of random sub-networks.")
 @click.option("--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N random ones on two halves.")
-@click.option("--top", type=POSITIVE, default=5, help="Rows of the table that is printed.")
+@click.option(
+    "--top",
+    type=POSITIVE,
+    default=5,
+    help="Rows of the table that is printed; of an evolution all of its Pareto front are.",
+)
 @click.option("--restart", is_flag=True, help="Throw earlier results away instead of going on.")
 @device_option
 def main(output, top, shard, max_macs, max_params, max_latency, rank_check, racing, racing_keep, **settings):
@@ -102,7 +116,7 @@ def main(output, top, shard, max_macs, max_params, max_latency, rank_check, raci
     ganc-search … -o - | ganc-finetune … --results - -o finetune.safetensors
     ganc-search … --rank-check 50
     """
-    _check_usage(output, shard, max_latency, rank_check, **settings)
+    _check_usage(output, shard, max_latency, rank_check, racing, **settings)
     from ganc_search.candidates import Budget
     from ganc_search.racing import Racing
     from ganc_search.stage import SearchJob, SearchSettings
@@ -133,9 +147,16 @@ def main(output, top, shard, max_macs, max_params, max_latency, rank_check, raci
             write_results(stdout, job.results)
 
 
-def _check_usage(output, shard, max_latency, rank_check, *, run_dir, strategy, samples, latency, **_) -> None:
+def _check_usage(output, shard, max_latency, rank_check, racing, *, run_dir, strategy, samples, latency, **_) -> None:
     """Refuse options that do not go together."""
-    if output is None and rank_check is None:
+    if rank_check is not None:
+        given = {"-o": output, "--max-latency": max_latency, "--latency": latency, "--racing": racing}
+        given |= {"--samples": samples, "--strategy": strategy, "--shard": None if shard == (1, 1) else shard}
+        if superfluous := [name for name, value in given.items() if value]:
+            raise click.UsageError(
+                f"--rank-check compares random sub-networks and writes nothing: leave out {superfluous[0]}"
+            )
+    elif output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if run_dir and output != "-":
         raise click.UsageError("--run-dir is for -o -: a results file is its own place to go on from")
@@ -203,7 +224,9 @@ def _show(job, output: str, top: int) -> None:
     from ganc.cli.results import results_rows
     from ganc.files.selection import select
 
-    show(results_rows(select(job.results, top=top), job.metric), err=output == "-")
+    evolved = job.settings.strategy == "evolution"  # it ends with a front, not with one point
+    best = select(job.results, pareto=evolved, top=None if evolved else top)
+    show(results_rows(best, job.metric), err=output == "-")
     written = "standard output" if output == "-" else f"{output} ({Path(output).stat().st_size:,} bytes)"
     click.echo(f"{len(job.results)} sub-networks in {written}", err=output == "-")
 

@@ -15,7 +15,7 @@ import numpy as np
 from ganc.draws import keyed_generator
 from ganc.engines.graphs import CompiledGraph, compile_graph, installed_runtimes
 from ganc.errors import FileFormatError, MissingDependencyError, RunError
-from ganc.files.atomic import write_error
+from ganc.files.atomic import replacing, write_error
 from ganc.models.plan import NetworkState
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths, format_widths
@@ -72,11 +72,8 @@ class Notebook:
             self._append(values)
 
     def _rewrite(self, header: dict) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text("".join(json.dumps(line) + "\n" for line in (header, self._values) if line))
-        except OSError as error:
-            raise write_error(self.path, error) from error
+        with replacing(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in (header, self._values) if line))
 
     def _append(self, values: dict[str, float]) -> None:
         try:
@@ -166,8 +163,7 @@ class LatencyModel:
 
     def _name(self, stage: int, widths: Widths) -> str:
         """Return the name of a stage's number: two sub-networks of equal convolutions there share it."""
-        # No stage depends on more than its own width, the one before, and that of the residual stream.
-        key = (stage, widths[max(stage - 1, 0)], widths[stage], widths[self._state.spec.shape.residual_stage])
+        key = (stage, widths[self._state.spec.shape.input_stage(stage)], widths[stage])
         if key not in self._names:
             plans = self._state.spec.narrowed(widths).stage_convolutions()[stage]
             outs = "-".join(str(plan.out_channels) for plan in plans)

@@ -8,7 +8,7 @@ them by crowding distance (as multi-objective successive halving does, arXiv 210
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganc.files.rows import SearchRow
 from ganc.models.spec import Widths
@@ -17,6 +17,7 @@ from ganc_search.evolution import fittest
 # On fewer pictures a metric says little.
 FEWEST_IMAGES = 8
 PARTS = (1 / 4, 1 / 2, 1)
+_STEP = ".first-"
 
 
 @dataclass(frozen=True)
@@ -52,4 +53,22 @@ class Racing:
 
 def rung_metric(metric: str, images: int) -> str:
     """Return the column that keeps a metric's value on the first `images` pictures once it stands on more."""
-    return f"{metric}.first-{images}"
+    return f"{metric}{_STEP}{images}"
+
+
+def both_steps(first: SearchRow, other: SearchRow, metric: str) -> SearchRow:
+    """Return which of two rows of a sub-network stands on more pictures, with the metric of the other's step beside it.
+
+    The columns of all steps stay, so that a race that is repeated with other steps finds those it has.
+    """
+    fewer, more = sorted((first, other), key=lambda row: row.images)
+    steps = {
+        name: value
+        for row in (fewer, more)
+        for name, value in row.metrics.items()
+        if name.startswith(f"{metric}{_STEP}")
+    }
+    if metric in fewer.metrics:
+        steps[rung_metric(metric, fewer.images)] = fewer.metrics[metric]
+    seconds = (first.seconds or 0.0) + (other.seconds or 0.0)
+    return replace(more, metrics={**more.metrics, **steps}, seconds=seconds)

@@ -92,8 +92,11 @@ class GraphStages:
 
     def prepare(self, places: Iterable[tuple[int, Widths]]) -> None:
         """Compile those graphs that are not yet there, one a thread."""
-        missing = {self._key(*place): place for place in places}
-        missing = {key: place for key, place in missing.items() if key not in self._compiled}
+        needed = {self._key(*place): place for place in places}
+        missing = {key: place for key, place in needed.items() if key not in self._compiled}
+        for key in needed.keys() - missing.keys():
+            self._compiled.move_to_end(key)
+        self._let_go(self.most - len(missing))  # before others are made: both at once would exceed the memory
         if missing:
             with ThreadPoolExecutor(self.pictures_in_flight) as pool:
                 graphs = pool.map(lambda place: self._graph(*place), missing.values())
@@ -105,9 +108,12 @@ class GraphStages:
         if key not in self._compiled:
             self._compiled[key] = self._graph(stage, widths)
         self._compiled.move_to_end(key)
-        while len(self._compiled) > self.most:
-            self._compiled.popitem(last=False)
+        self._let_go(self.most)
         return self._compiled[key]
+
+    def _let_go(self, most: int) -> None:
+        while len(self._compiled) > max(most, 0):
+            self._compiled.popitem(last=False)
 
     def _key(self, stage: int, widths: Widths) -> tuple[Convolution, ...]:
         return self._state.spec.narrowed(widths).stage_convolutions()[stage]

@@ -10,8 +10,8 @@ from ganc.models.plan import Costs
 from ganc.models.spec import Widths
 from ganc_search.candidates import Strategy
 from ganc_search.memory import LARGEST_GROUP
-from ganc_search.racing import Racing, rung_metric
-from ganc_search.sharing import cut_into_groups
+from ganc_search.racing import Racing, both_steps, rung_metric
+from ganc_search.sharing import Fits, cut_into_groups
 from ganc_search.team import Measured, Team
 
 # Candidates that are looked up and cut into groups at once, where a round is long.
@@ -55,6 +55,7 @@ class Search:
         costs_of: maps widths to costs.
         metric: the feature set's name, which the Fréchet distance has as its own.
         group_size: sub-networks that are evaluated together, at most; a kill loses one such group a rank.
+        group_fits: whether some sub-networks may be a group; None for all that are few enough.
         racing: drop the worst of each round early; None evaluates all on all pictures.
         latency: measured for each row; None leaves it out.
         total: how many sub-networks the strategy asks for at most.
@@ -69,12 +70,14 @@ class Search:
         metric: str,
         *,
         group_size: int = LARGEST_GROUP,
+        group_fits: Fits | None = None,
         racing: Racing | None = None,
         latency: Latency | None = None,
         total: int | None = None,
     ):
         self._strategy, self._team, self._writer, self._costs_of = strategy, team, writer, costs_of
-        self._metric, self._group_size, self._racing, self._latency = metric, group_size, racing, latency
+        self._metric, self._racing, self._latency = metric, racing, latency
+        self._group_size, self._group_fits = group_size, group_fits
         images, batch = team.evaluator.images, team.evaluator.whole_batch
         self._rungs = racing.rungs(images, batch) if racing else [images]
         self._total = total
@@ -123,7 +126,7 @@ class Search:
                 self._known += 1
                 yield self._with_latency(row)
         ranks = self._team.ranks.count
-        groups = cut_into_groups(todo, max(1, min(self._group_size, -(-len(todo) // ranks))))
+        groups = cut_into_groups(todo, max(1, min(self._group_size, -(-len(todo) // ranks))), self._group_fits)
         for first in range(0, len(groups), ranks):
             self._stop_if_signalled()
             measured = self._team.measure(groups[first : first + ranks], images)
@@ -144,22 +147,18 @@ class Search:
 
     def _written(self, measured: Measured) -> SearchRow:
         widths, measurement = measured.widths, measured.measurement
-        metrics, seconds = dict(measurement.values(self._metric)), measured.seconds
-        earlier = self._writer.done(widths)
-        if earlier is not None and earlier.images < measurement.images:  # raced: the earlier value and time count too
-            seconds += earlier.seconds or 0.0
-            for images in self._rungs[:-1]:
-                if self._metric_on(earlier, images) in earlier.metrics:
-                    metrics[rung_metric(self._metric, images)] = earlier.metrics[self._metric_on(earlier, images)]
         row = SearchRow(
             widths=widths,
             **asdict(self._costs_of(widths)),
             images=measurement.images,
-            metrics=metrics,
+            metrics=measurement.values(self._metric),
             errors=measurement.errors(self._metric),
-            seconds=seconds,
+            seconds=measured.seconds,
             **self._latency_values(widths),
         )
+        earlier = self._writer.done(widths)
+        if earlier is not None and earlier.images != row.images:
+            row = both_steps(earlier, row, self._metric)
         self._writer.append(row)
         return self._writer.done(widths)
 

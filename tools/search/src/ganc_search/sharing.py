@@ -15,7 +15,7 @@ from ganc.data import to_uint8
 from ganc.draws import keyed_generator
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
-from ganc.models.spec import Widths
+from ganc.models.spec import Family, Widths
 from ganc_search.runners import Stage, StageRunner
 
 
@@ -32,21 +32,37 @@ class Step:
     leaf: int | None
 
 
-def cut_into_groups(candidates: Sequence[Widths], largest: int) -> list[list[Widths]]:
+Fits = Callable[[Sequence[Widths]], bool]
+
+
+def cut_into_groups(candidates: Sequence[Widths], largest: int, fits: Fits | None = None) -> list[list[Widths]]:
     """Return the candidates in groups of at most `largest`, cut where they share the fewest leading widths.
 
     A group is a whole branch of the tree, or neighbouring branches of one parent.
+
+    Args:
+        fits: whether a group of some sub-networks may be; one alone always may.
     """
-    return _cut(sorted(candidates, reverse=True), largest, 0)
+
+    def may_be(group: Sequence[Widths]) -> bool:
+        return len(group) <= largest and (fits is None or fits(group))
+
+    return _cut(sorted(candidates, reverse=True), may_be, 0)
 
 
-def _cut(candidates: list[Widths], largest: int, level: int) -> list[list[Widths]]:
-    if len(candidates) <= largest:
+def different_stages(group: Sequence[Widths], family: Family) -> int:
+    """Return how many different stages the sub-networks have together."""
+    inputs = [family.input_stage(stage) for stage in range(family.stages)]
+    return len({(stage, widths[before], widths[stage]) for widths in group for stage, before in enumerate(inputs)})
+
+
+def _cut(candidates: list[Widths], fits: Fits, level: int) -> list[list[Widths]]:
+    if len(candidates) <= 1 or fits(candidates):
         return [candidates] if candidates else []
     groups: list[list[Widths]] = []
     for _, branch in groupby(candidates, key=itemgetter(level)):
-        for part in _cut(list(branch), largest, level + 1):
-            if groups and groups[-1][0][:level] == part[0][:level] and len(groups[-1]) + len(part) <= largest:
+        for part in _cut(list(branch), fits, level + 1):
+            if groups and groups[-1][0][:level] == part[0][:level] and fits([*groups[-1], *part]):
                 groups[-1].extend(part)
             else:
                 groups.append(part)
@@ -121,12 +137,10 @@ class SharedEvaluator:
     def _keep(self, group: Sequence[Widths], found: Sequence[np.ndarray], images: int) -> None:
         if images == self.images:
             return
+        self._kept.update(zip(group, found, strict=True))
         held = sum(features.nbytes for features in self._kept.values())
-        for widths, features in zip(group, found, strict=True):
-            held += features.nbytes
-            if held > self.kept_bytes:
-                return
-            self._kept[widths] = features
+        while held > self.kept_bytes:  # the oldest are those that a race dropped long ago
+            held -= self._kept.pop(next(iter(self._kept))).nbytes
 
     def _computed(self, group: Sequence[Widths], first: int, end: int) -> list[np.ndarray]:
         """Return the features of pictures `first` to `end`."""

@@ -1,7 +1,7 @@
 """Stage 4: evaluate sub-networks of a supernet; finished rows survive anything that happens to the run."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from ganc.errors import InterruptedRun, RunError
 from ganc.files.journal import ResultsWriter
 from ganc.files.search import SearchResults
+from ganc.models.spec import Widths
 from ganc.ranks import join_ranks
 from ganc.runtime import select_device
 from ganc.signals import noticed_signals
@@ -17,6 +18,7 @@ from ganc_search.evolution import evolution
 from ganc_search.inputs import EVOLUTION, RANDOM, SearchInputs, SearchSettings
 from ganc_search.latency import latency_of
 from ganc_search.search import Latency, Search, SearchProgress
+from ganc_search.sharing import different_stages
 from ganc_search.team import Team
 
 __all__ = ["SearchJob", "SearchProgress", "SearchSettings"]
@@ -87,6 +89,7 @@ class SearchJob:
                 self.inputs.costs_of,
                 self.metric,
                 group_size=self.extent.group_size,
+                group_fits=self._fits,
                 racing=self.settings.racing,
                 latency=self._latency,
                 total=self.total,
@@ -97,6 +100,10 @@ class SearchJob:
             except InterruptedRun as stop:
                 raise InterruptedRun(self._interruption(progress), stop.signal_number) from None
             self.results = self._wanted(writer.close())
+
+    def _fits(self, group: Sequence[Widths]) -> bool:
+        """Whether a group needs no more compiled stages at once than the memory has room for."""
+        return different_stages(group, self.inputs.spec.shape) <= self.extent.graphs
 
     @contextmanager
     def _writer(self) -> Iterator[ResultsWriter]:
@@ -180,6 +187,7 @@ class SearchJob:
             "seed": settings.seed,
             "subset": self.evaluation.subset,
             "statistics_verified": self.evaluation.statistics.verified,
+            "resize": self.evaluation.facts()["resize"],
             "budget": asdict(settings.budget),
             "engine": self.engine,
         }

@@ -92,6 +92,9 @@ class Team:
             values = [[asdict(one.measurement), one.seconds] for one in self._measured(mine, images)]
         except GancError as failure:  # said by every rank, so that none waits for the one that failed
             error = str(failure)
+        except BaseException:  # the others wait where this one does not come any more: no farewell reaches them
+            self._served = False
+            raise
         own = _packed({"values": values, "signal": self._signalled(), "error": error})
         answers = [json.loads(answer) for answer in self.ranks.gather_bytes(own)]
         if failed := [answer["error"] for answer in answers if answer["error"]]:

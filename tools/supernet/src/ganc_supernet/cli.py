@@ -6,7 +6,6 @@ from ganc.cli.command import command
 from ganc.cli.jobs import run_training
 from ganc.cli.options import FILE, POSITIVE, data_options, distillation_options, run_options, schedule_options
 from ganc.cli.types import SPACE
-from ganc_supernet.sampling import Sampling
 
 
 @command("ganc-supernet")
@@ -16,8 +15,8 @@ from ganc_supernet.sampling import Sampling
 @click.option("--width", type=POSITIVE, show_default="the space's largest", help="Base width, without --student.")
 @click.option(
     "--sampling",
-    type=click.Choice([sampling.value for sampling in Sampling]),
-    default=Sampling.UNIFORM.value,
+    type=click.Choice(["uniform", "sandwich", "weighted"]),
+    default="uniform",
     help="A step trains: a random sub-network; the largest, smallest and a random one; or one, wide ones likelier.",
 )
 @distillation_options
@@ -36,6 +35,7 @@ def main(teacher, student, space, width, sampling, settings, schedule, data, run
                   --space channels-64-cyclegan -o supernet.safetensors
     """
     from ganc.models.spec import RESNET
+    from ganc_supernet.sampling import Sampling
     from ganc_supernet.stage import SupernetStart, supernet_job
 
     if student and width:
