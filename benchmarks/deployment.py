@@ -17,7 +17,17 @@ from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
-from deployment_setup import Setup, draw_pictures, environment, fill_page, make_setup, progress, table, timings_of
+from deployment_setup import (
+    COMPRESSED,
+    Setup,
+    draw_pictures,
+    environment,
+    fill_page,
+    make_setup,
+    progress,
+    table,
+    timings_of,
+)
 
 from ganc.bench.chart import draw_chart
 from ganc.bench.networks import read_network
@@ -45,7 +55,8 @@ def main() -> None:
             texts[section.__name__] = section(setup)
             print(f"\n### {number}. {title}\n\n{texts[section.__name__]}", flush=True)
         if arguments.chart:
-            draw_chart(setup.figures["against the original"], setup.size, arguments.chart)
+            rows = setup.figures["against the original"]
+            draw_chart([row | {"model": COMPRESSED} for row in rows], setup.size, arguments.chart)
         if arguments.page:
             if arguments.chart:
                 place = os.path.relpath(arguments.chart, arguments.page.parent)
