@@ -2,8 +2,8 @@
 
     python benchmarks/latency.py [--engine openvino] [--subnets 20]
 
-The table is built as `ganc-search --latency table` builds it: every different stage timed once, the sums corrected by a
-line through some sub-networks timed whole. Those that are compared are others.
+The table is built as `ganc-search --latency table` builds it: every different stage timed once, the sums corrected by
+some sub-networks timed whole. Those that are compared are others.
 """
 
 import argparse

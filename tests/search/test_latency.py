@@ -12,7 +12,7 @@ from ganc.engines.graphs import installed_runtimes
 from ganc.errors import FileFormatError, MissingDependencyError, RunError
 from ganc.files.results import read_results
 from ganc.models import parse_space
-from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook, fitted_line, latency_of
+from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook, fitted_correction, latency_of
 
 SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")
 FEW = "8,4/8/8/8/8/8/8/8,4"
@@ -110,25 +110,37 @@ def test_a_table_has_each_stage_once_and_sums_it(state, tmp_path):
     # Stages 0-7 as functions of their own width and their input's: 2, 2, 2, 4, 2, 2, 4, 4.
     names = [name for name in numbers if name.startswith("stage ")]
     assert [sum(name.startswith(f"stage {stage} ") for name in names) for stage in range(8)] == [2, 2, 2, 4, 2, 2, 4, 4]
-    factor, offset = numbers["correction factor"], numbers["correction offset"]
     widths = SPACE.largest
     outs = ["8", "16", "32", *["32-32-32-32"] * 3, "16", "8-3"]
     ins = [3, 8, 16, 32, 32, 32, 32, 16]
-    total = sum(numbers[f"stage {stage} {out} of {n}"] for stage, (out, n) in enumerate(zip(outs, ins, strict=True)))
-    assert first[widths] == pytest.approx(factor * total + offset)
+    times = [numbers[f"stage {stage} {out} of {n}"] for stage, (out, n) in enumerate(zip(outs, ins, strict=True))]
+    before, blocks, behind, offset = (
+        numbers[f"correction {name}"] for name in ("before blocks", "blocks", "behind blocks", "offset")
+    )
+    assert first[widths] == pytest.approx(
+        before * sum(times[:3]) + blocks * sum(times[3:6]) + behind * sum(times[6:]) + offset
+    )
 
     again = model(state, TABLE, Notebook(tmp_path / "numbers", {}), turns=1, repeats=1)
     assert {widths: again.of(widths) for widths in SPACE} == first  # nothing is timed anew
 
 
-def test_the_line_that_corrects_is_fitted_in_relative_terms():
-    sums = keyed_generator(0, "sums").uniform(5, 50, 12)
-    factor, offset = fitted_line(sums, 0.8 * sums - 1.5)
-    assert (factor, offset) == (pytest.approx(0.8), pytest.approx(-1.5))
-    assert fitted_line([4.0, 4.0], [2.0, 2.0]) == (0.5, 0.0)
-    noisy = (0.8 * sums - 1.5) * keyed_generator(0, "noise").uniform(0.97, 1.03, 12)
-    factor, offset = fitted_line(sums, noisy)
-    assert np.abs((factor * sums + offset) / noisy - 1).max() < 0.06
+def test_the_correction_finds_what_made_the_times():
+    draws = keyed_generator(0, "sums")
+    sums = draws.uniform(5, 50, (24, 3))
+    whole = sums @ [0.8, 0.6, 0.9] - 1.5
+    correction = fitted_correction(sums, whole)
+    assert correction == pytest.approx([0.8, 0.6, 0.9, -1.5], rel=0.05)
+    assert np.column_stack([sums, np.ones(24)]) @ correction == pytest.approx(whole, rel=0.002)
+    noisy = whole * draws.uniform(0.97, 1.03, 24)
+    assert np.abs(np.column_stack([sums, np.ones(24)]) @ fitted_correction(sums, noisy) / whole - 1).max() < 0.03
+
+
+def test_the_correction_is_one_factor_where_the_times_do_not_tell_more():
+    alike = [[1.0, 2.0, 1.0]] * 3
+    correction = fitted_correction(alike, [2.0, 2.0, 2.0])
+    assert np.dot(correction, [1.0, 2.0, 1.0, 1.0]) == pytest.approx(2.0)
+    assert correction == pytest.approx([0.5, 0.5, 0.5, 0.0])
 
 
 def test_a_notebook_survives_a_line_that_was_cut_off(tmp_path):

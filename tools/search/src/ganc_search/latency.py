@@ -26,7 +26,12 @@ from ganc_search.search import Latency
 MEASURED, TABLE = "measured", "table"
 FORMAT, VERSION = "ganc-latency", 1
 # Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
-CORRECTING = 10
+CORRECTING = 22
+# Of the correction, as names in the notebook: factors of the stages before, of and behind the blocks, and an offset.
+CORRECTION = ("correction before blocks", "correction blocks", "correction behind blocks", "correction offset")
+# How far a factor may leave the common one for a better fit: weak enough for a real difference, and what keeps it
+# near the others where the sub-networks do not tell it.
+RIDGE = 1e-4
 
 
 class Notebook:
@@ -135,16 +140,16 @@ class LatencyModel:
     def predicted(self, widths: Widths) -> float:
         """Return the corrected sum of the stages' times.
 
-        A whole graph saves what stages in a row spend on handing over, and finds its data in the cache; the line that
-        corrects the sum is fitted to some sub-networks that are timed whole.
+        A whole graph saves what stages in a row spend on handing over, and finds its data in the cache, more in the
+        blocks than elsewhere; the correction is fitted to some sub-networks that are timed whole.
         """
         self.build_table()
-        factor, offset = (self._notebook.number(f"correction {name}", lambda: 0.0) for name in ("factor", "offset"))
-        return factor * self._sum(widths) + offset
+        correction = [self._notebook.number(name, _absent) for name in CORRECTION]
+        return float(np.dot(correction, [*self._sums(widths), 1.0]))
 
     def build_table(self) -> None:
         """Time every stage of the space and fit the correction, unless that is done."""
-        if self._notebook.known(["correction factor", "correction offset"]):
+        if self._notebook.known(CORRECTION):
             return
         names = {}
         for widths in self._covering():
@@ -155,11 +160,14 @@ class LatencyModel:
             self._notebook.keep({name: milliseconds})
         few = self._correcting()
         whole = self._timed([self._whole(widths) for widths in few])
-        factor, offset = fitted_line([self._sum(widths) for widths in few], whole)
-        self._notebook.keep({"correction factor": factor, "correction offset": offset})
+        correction = fitted_correction([self._sums(widths) for widths in few], whole)
+        self._notebook.keep(dict(zip(CORRECTION, correction, strict=True)))
 
-    def _sum(self, widths: Widths) -> float:
-        return sum(self._notebook.number(self._name(stage, widths), _absent) for stage in range(len(widths)))
+    def _sums(self, widths: Widths) -> list[float]:
+        """Return the sums of the times of the stages before, of and behind the blocks."""
+        blocks = self._state.spec.shape.block_stages
+        times = [self._notebook.number(self._name(stage, widths), _absent) for stage in range(len(widths))]
+        return [sum(times[: blocks[0]]), sum(times[stage] for stage in blocks), sum(times[blocks[-1] + 1 :])]
 
     def _name(self, stage: int, widths: Widths) -> str:
         """Return the name of a stage's number: two sub-networks of equal convolutions there share it."""
@@ -230,14 +238,20 @@ class LatencyModel:
         return [1000 * statistics.median(own) for own in seconds]
 
 
-def fitted_line(sums: Sequence[float], whole: Sequence[float]) -> tuple[float, float]:
-    """Return factor and offset that take sums to whole times with the least squared relative error."""
-    sums, whole = np.asarray(sums, np.float64), np.asarray(whole, np.float64)
-    if len(sums) < 2 or np.ptp(sums) == 0:
-        return float(whole.mean() / sums.mean()), 0.0
-    terms = np.stack([sums, np.ones_like(sums)], axis=1) / whole[:, None]
-    factor, offset = np.linalg.lstsq(terms, np.ones_like(whole), rcond=None)[0]
-    return float(factor), float(offset)
+def fitted_correction(sums: Sequence[Sequence[float]], whole: Sequence[float]) -> list[float]:
+    """Return a factor for each column of sums (N, k), and an offset, that take them to the whole times (N,).
+
+    They have the least squared relative error, but for a small penalty on leaving one common factor (ridge
+    regression, Hoerl and Kennard 1970).
+    """
+    whole = np.asarray(whole, np.float64)
+    terms = np.column_stack([np.asarray(sums, np.float64), np.ones(len(whole))]) / whole[:, None]
+    total = terms[:, :-1].sum(axis=1)
+    common = np.append(np.full(terms.shape[1] - 1, total.sum() / (total @ total)), 0.0)
+    scale = np.append(np.ones(terms.shape[1] - 1), 1 / np.median(whole))  # of the penalty: the offset's is relative too
+    penalty = RIDGE * len(whole) * np.diag(scale**2)
+    change = np.linalg.solve(terms.T @ terms + penalty, terms.T @ (1 - terms @ common))
+    return (common + change).tolist()
 
 
 def latency_of(
