@@ -23,7 +23,9 @@ def _maybe_selection(widths, results, **bounds):
 @click.option("--checkpoint", type=FILE, help="The checkpoint whose generator is exported.")
 @click.option("--supernet", type=FILE, help="Or a supernet; --config or --results says the sub-network.")
 @grouped("selection", _maybe_selection, *selection_parts)
-@click.option("-o", "--output", type=FOLDER, required=True, help="The folder to write.")
+@click.option(
+    "-o", "--output", type=FOLDER, required=True, help="The folder to write; an earlier export there is replaced."
+)
 @click.option(
     "--format",
     "formats",

@@ -94,7 +94,11 @@ evolution_options = grouped(
 @click.option("--memory", type=BUDGET, show_default="a quarter of the machine's", help="Bytes to use, such as 4G.")
 @click.option("--group-size", type=POSITIVE, default=32, help="Sub-networks evaluated together, at most.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of random sub-networks.")
-@click.option("--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N random ones on two halves.")
+@click.option(
+    "--rank-check",
+    type=click.IntRange(min=3),
+    help="Only compare the ranks of N random ones on two halves of the pictures.",
+)
 @click.option(
     "--top",
     type=POSITIVE,
