@@ -23,7 +23,7 @@ READY26 := .venv-paddle26/ready
 CONSTRAINTS := $(if $(filter gpu,$(PADDLE)),constraints-paddle26.txt,constraints.txt)
 PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.toml)
 TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
-BENCHMARKS := startup generator metric search latency deployment
+BENCHMARKS := startup.py generator.py "metric.py features" "metric.py distances" search.py latency.py deployment.py
 COMMA := ,
 EXTRAS := onnx,openvino,report,workflow
 QUIET := -qq
@@ -94,7 +94,7 @@ lint: setup
 	@$(BIN)/ruff format --check .
 
 bench: setup
-	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for command in $(BENCHMARKS); do echo "== $$command"; $(BIN)/python benchmarks/$$command || exit 1; done
 
 clean:
 	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .snakemake build *.egg-info common/src/*.egg-info \

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from inception_weights import random_weights
 from PIL import Image
 from tabulate import tabulate
 
@@ -26,9 +27,7 @@ from ganc.draws import keyed_generator
 from ganc.engines.graphs import installed_runtimes
 from ganc.engines.streams import stream_graph
 from ganc.metrics import FeatureSet, Measurement, Reference, feature_set, frechet_distance_from_features, statistics_of
-from ganc.metrics.inception.architecture import convolutions, network
 from ganc.metrics.inception.features import InceptionFeatures, engines
-from ganc.metrics.inception.weights import InceptionWeights
 
 RANDOM = "random-inception"
 DRAWS = 20
@@ -48,19 +47,6 @@ def main() -> None:
     distances.add_argument("--scipy", action="store_true", help="compare with scipy's matrix square root, seconds")
     arguments = parser.parse_args()
     {"effects": show_effects, "features": show_features, "distances": show_distances}[arguments.command](arguments)
-
-
-def random_weights() -> InceptionWeights:
-    """Return weights under which activations keep their size from layer to layer."""
-    tensors = {}
-    for index, layer in enumerate(convolutions(network())):
-        draws, count = keyed_generator(0, "benchmark", index), layer.out_channels
-        shape = (count, layer.in_channels, *layer.kernel)
-        scale = np.float32(np.sqrt(2 / np.prod(shape[1:])))
-        tensors[f"{layer.name}.conv.weight"] = draws.standard_normal(shape, np.float32) * scale
-        for part, value in (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1)):
-            tensors[f"{layer.name}.bn.{part}"] = np.full(count, value, np.float32)
-    return InceptionWeights(tensors)
 
 
 @dataclass(frozen=True)

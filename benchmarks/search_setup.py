@@ -4,16 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from inception_weights import random_weights
 
 from ganc.data import write_demo_set
 from ganc.draws import keyed_generator
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, write_checkpoint
-from ganc.metrics.inception.architecture import convolutions, network
-from ganc.metrics.inception.weights import InceptionWeights, write_weights
+from ganc.metrics.inception.weights import write_weights
 from ganc.models.plan import NetworkState, tensor_shapes
 from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
@@ -41,7 +40,7 @@ class Setup:
     def make(self, images: int) -> None:
         """Write all files."""
         write_checkpoint(self.supernet, random_supernet(self.size))
-        write_weights(self.weights, InceptionWeights(dict(_inception_tensors())))
+        write_weights(self.weights, random_weights())
         write_demo_set(self.data, train=TARGETS, test=images, size=self.size)
         self.part("statistics")
 
@@ -75,13 +74,3 @@ def random_supernet(size: int) -> Checkpoint:
     facts = {"image_size": [size, size], "space": "channels-32", "steps": 0, "seed": 0, "data": "0" * 64}
     networks = {GENERATOR: NetworkState(spec, tensors)}
     return Checkpoint(stage="supernet", task=CYCLEGAN, direction="AtoB", networks=networks, training=facts)
-
-
-def _inception_tensors() -> Iterator[tuple[str, np.ndarray]]:
-    """Yield tensors under which activations keep their size."""
-    for index, layer in enumerate(convolutions(network())):
-        draws = keyed_generator(0, "benchmark/inception", index)
-        shape = (layer.out_channels, layer.in_channels, *layer.kernel)
-        yield f"{layer.name}.conv.weight", (draws.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))).astype("f4")
-        for name, value in {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1}.items():
-            yield f"{layer.name}.bn.{name}", np.full(layer.out_channels, value, np.float32)
