@@ -7,7 +7,7 @@ PYTHON ?= python3
 PADDLE ?= $(if $(wildcard .venv/ready-gpu),gpu,cpu)
 
 # Test processes, one a core. Each holds a Paddle of about half a gigabyte, hence the ceiling.
-WORKERS ?= $(shell $(BIN)/python -c "from ganc.runtime import available_cores; print(min(8, available_cores()))")
+WORKERS ?= $(shell $(BIN)/python -c "from ganc.system.runtime import available_cores; print(min(8, available_cores()))")
 
 # Tests that compare with PyTorch skip where it is absent; TORCH=2.13.0 installs it. From some indexes that is a CUDA
 # build of several gigabytes, so it is left to the caller.

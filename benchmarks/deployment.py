@@ -29,12 +29,12 @@ from deployment_setup import (
     timings_of,
 )
 
-from ganc.bench.chart import draw_chart
-from ganc.bench.networks import read_network
 from ganc.bench.plan import Wanted
 from ganc.bench.run import bench
+from ganc.engines.networks import read_network
 from ganc.files.card import read_card
-from ganc.runtime import available_cores
+from ganc.report.speed_chart import draw_chart
+from ganc.system.runtime import available_cores
 
 RUNTIMES = ("openvino", "onnxruntime")
 ENGINES = (*RUNTIMES, "paddle-inference")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.bench.networks import read_network
+from ganc.engines.networks import read_network
 from ganc.engines.timing import random_images, timed_by_turns
-from ganc.graphs.generator import generator_graph, stage_graph
+from ganc.onnx_graphs.generator import generator_graph, stage_graph
 
 CALLS_A_PROFILE = 20
 
@@ -61,7 +61,7 @@ def exported_by_ganc(network: str, folder: str, data: str, forms: list[list[str]
 
 def exports(runtime: str, threads: int, folder: str, size: list[int], batch: int, repeats: int) -> dict:
     """Time ganc's and PyTorch's ONNX files of one network by turns, and compare what they compute."""
-    from ganc.engines.graphs import compile_graph
+    from ganc.engines.compile import compile_graph
 
     names = ["ganc", "torch", *(["torch_fixed"] if batch == 1 else [])]
     images = random_images(batch, 3, tuple(size))
@@ -77,7 +77,7 @@ def exports(runtime: str, threads: int, folder: str, size: list[int], batch: int
 
 def stages(runtime: str, threads: int, folder: str, network: str, size: list[int], repeats: int) -> dict:
     """Time the whole network and each of its stages, as ganc and as PyTorch write them, by turns at batch 1."""
-    from ganc.engines.graphs import compile_graph
+    from ganc.engines.compile import compile_graph
 
     spec = read_network(Path(network)).spec
     compiled = partial(compile_graph, runtime=runtime, threads=threads)
@@ -93,7 +93,7 @@ def stages(runtime: str, threads: int, folder: str, network: str, size: list[int
 
 def operators(runtime: str, threads: int, folder: str, network: str, size: list[int], stage: int) -> dict:
     """Return the milliseconds of each operator of one stage, as the runtime's own profiler has them."""
-    from ganc.engines.graphs import compile_graph
+    from ganc.engines.compile import compile_graph
 
     picture = random_images(1, read_network(Path(network)).spec.in_channels, tuple(size))
     for number in range(stage):

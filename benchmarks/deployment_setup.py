@@ -13,21 +13,22 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from ganc.bench.networks import read_network, untrained
+from ganc.base.atomic import replacing
+from ganc.base.rng import keyed_generator
 from ganc.bench.plan import Job
 from ganc.bench.run import run_job
-from ganc.data import load_rgb, save_picture, write_demo_set
-from ganc.draws import keyed_generator
-from ganc.files.atomic import replacing
+from ganc.data import load_rgb, save_picture
+from ganc.demo.dataset import write_demo_set
+from ganc.engines.networks import read_network, untrained
 from ganc.files.checkpoint import GENERATOR, Checkpoint, write_checkpoint
-from ganc.models.plan import NetworkState
+from ganc.models.convolutions import NetworkState
 from ganc.models.spec import ORIGINAL, GeneratorSpec, format_widths, parse_widths
-from ganc.runtime import available_cores
-from ganc.task import CYCLEGAN
+from ganc.models.task import CYCLEGAN
+from ganc.system.runtime import available_cores
 
 COMPRESSED = "16_16_32_16_32_32_16_16"
 PARTS = Path(__file__).with_name("deployment_parts.py")
-# What ganc.runtime sets and a user who has not heard of it does not.
+# What ganc.system.runtime sets and a user who has not heard of it does not.
 SETTINGS_OF_GANC = ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "GLOG_minloglevel")
 
 

@@ -3,7 +3,7 @@
     python benchmarks/generator.py [--size 256] [--repeats 3]
 
 Three settings, each in processes of its own that take turns: Paddle as it is installed; with the threads and the matrix
-library's code path of ganc.runtime; with the forms of ganc.models.cpu_forms too. Medians, batch 1.
+library's code path of ganc.system.runtime; with the forms of ganc.models.cpu_forms too. Medians, batch 1.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def _measure(setting: str, size: int) -> dict:
     if setting == SETTINGS[0]:
         import paddle
     else:
-        from ganc.runtime import paddle
+        from ganc.system.runtime import paddle
     import contextlib
 
     from ganc.models.cpu_forms import plain_forms

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.metrics.inception.architecture import convolutions, network
 from ganc.metrics.inception.weights import InceptionWeights
 

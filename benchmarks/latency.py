@@ -12,11 +12,11 @@ import numpy as np
 from search_setup import random_supernet
 from tabulate import tabulate
 
-from ganc.draws import keyed_generator
-from ganc.engines.graphs import installed_runtimes
+from ganc.base.rng import keyed_generator
+from ganc.engines.compile import installed_runtimes
 from ganc.models.space import NAMED_SPACES
 from ganc.models.spec import format_widths
-from ganc.runtime import engine_threads
+from ganc.system.runtime import engine_threads
 from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook
 
 

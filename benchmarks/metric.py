@@ -21,10 +21,10 @@ from inception_weights import random_weights
 from PIL import Image
 from tabulate import tabulate
 
+from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, PictureList, read_pictures, to_uint8
 from ganc.data.images import load_rgb
-from ganc.draws import keyed_generator
-from ganc.engines.graphs import installed_runtimes
+from ganc.engines.compile import installed_runtimes
 from ganc.engines.streams import stream_graph
 from ganc.metrics import FeatureSet, Measurement, Reference, feature_set, frechet_distance_from_features, statistics_of
 from ganc.metrics.inception.features import InceptionFeatures, engines

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.files.journal import ResultsWriter
-from ganc.files.results import merge_results, read_results, write_results
-from ganc.files.rows import RowTable
-from ganc.files.search import SearchIdentity, SearchResults
-from ganc.files.selection import select
 from ganc.metrics import Measurement
 from ganc.models.space import NAMED_SPACES
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
-from ganc.ranks import Ranks
-from ganc_search.candidates import Budget, exhaustive, one_round
+from ganc.results.hdf5 import merge_results, read_results, write_results
+from ganc.results.journal import ResultsWriter
+from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.selection import select
+from ganc.results.table import RowTable
+from ganc.system.processes import Ranks
+from ganc_search.evaluate.processes import Team
 from ganc_search.search import Search
-from ganc_search.team import Team
+from ganc_search.strategies.candidates import Budget, exhaustive, one_round
 
 METRIC = "stub"
 

@@ -16,7 +16,7 @@ def statistics(setup: Setup) -> dict:
     """Write the target's statistics."""
     from ganc.metrics import feature_set, write_statistics
     from ganc.metrics.evaluation import domain_statistics
-    from ganc.runtime import select_device
+    from ganc.system.runtime import select_device
 
     select_device("cpu")
     size = (setup.size, setup.size)
@@ -35,7 +35,7 @@ def usual(setup: Setup, space: str, every: int, first: int) -> dict:
 
     from ganc.data import EvaluationSet, read_pictures
     from ganc.metrics import frechet_distance_from_features, read_statistics
-    from ganc.runtime import engine_threads
+    from ganc.system.runtime import engine_threads
 
     torch.set_num_threads(engine_threads())
     state, features_of = setup.generator(), _torch_inception(setup)
@@ -89,7 +89,7 @@ def _root_distance(features: np.ndarray, target) -> float:
 
 def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", samples: int | None = None) -> dict:
     """A search by ganc; the time includes compiling the stages and the files, and not loading Inception."""
-    from ganc_search.stage import SearchJob
+    from ganc_search.job import SearchJob
 
     job = SearchJob(_settings(setup, space, racing=racing, engine=engine, samples=samples, output="search.h5"))
     clock = _Clock()
@@ -102,8 +102,8 @@ def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", s
 
 def profile(setup: Setup, space: str) -> dict:
     """Where the time of a search goes: the evaluation of a search with a clock around each of its parts."""
-    from ganc_search.inputs import SearchInputs
-    from ganc_search.sharing import SharedEvaluator
+    from ganc_search.evaluate.shared_segments import SharedEvaluator
+    from ganc_search.setup import SearchInputs
 
     inputs = SearchInputs(_settings(setup, space, output="profile.h5"))
     evaluation = inputs.evaluation()
@@ -157,8 +157,8 @@ def memory(setup: Setup, groups: int, limit: int | None) -> dict:
     A whole search takes hours; what it holds at most it holds as soon as its stages are compiled and a group is
     evaluated on all pictures.
     """
-    from ganc_search.inputs import SearchInputs
-    from ganc_search.sharing import cut_into_groups
+    from ganc_search.evaluate.shared_segments import cut_into_groups
+    from ganc_search.setup import SearchInputs
 
     inputs = SearchInputs(_settings(setup, "channels-32", output="memory.h5", memory=limit))
     evaluator, extent = inputs.evaluator(inputs.evaluation())
@@ -172,8 +172,8 @@ def memory(setup: Setup, groups: int, limit: int | None) -> dict:
 
 def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **values):
     from ganc.models.space import parse_space
-    from ganc_search.racing import Racing
-    from ganc_search.stage import SearchSettings
+    from ganc_search.job import SearchSettings
+    from ganc_search.strategies.racing import Racing
 
     values = {name: value for name, value in values.items() if value is not None}
     return SearchSettings(

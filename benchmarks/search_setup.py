@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from inception_weights import random_weights
 
-from ganc.data import write_demo_set
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
+from ganc.demo.dataset import write_demo_set
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, write_checkpoint
 from ganc.metrics.inception.weights import write_weights
-from ganc.models.plan import NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkState, tensor_shapes
 from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
-from ganc.task import CYCLEGAN
+from ganc.models.task import CYCLEGAN
 
 PARTS = Path(__file__).with_name("search_parts.py")
 # 27 neighbours, as an exhaustive search of channels-32 meets them.

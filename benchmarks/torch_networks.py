@@ -6,7 +6,7 @@ instance norm as layers of their own.
 
 import torch
 
-from ganc.models.plan import INSTANCE_NORM_EPSILON, Convolution, NetworkState
+from ganc.models.convolutions import INSTANCE_NORM_EPSILON, Convolution, NetworkState
 
 
 class Residual(torch.nn.Module):

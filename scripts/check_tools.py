@@ -27,7 +27,7 @@ STAGES = {
     " -o finetune.safetensors",
     "export": "--checkpoint finetune.safetensors -o exported",
 }
-DEMO_SET = "from ganc.data.demo import write_demo_set; write_demo_set('set', train=4, test=4, size=36)"
+DEMO_SET = "from ganc.demo.dataset import write_demo_set; write_demo_set('set', train=4, test=4, size=36)"
 FIND_MODULES = (
     "import importlib.util, sys; found = [name for name in sys.argv[1:] if importlib.util.find_spec(name)];"
     "found and sys.exit('importable: ' + ' '.join(found))"

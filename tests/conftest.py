@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from support import SIZE, make_checkpoint
+from helpers.support import SIZE, make_checkpoint
 
-from ganc.data import write_demo_set
+from ganc.demo.dataset import write_demo_set
 from ganc.files.checkpoint import write_checkpoint
-from ganc.runtime import available_cores, configure_environment
+from ganc.system.runtime import available_cores, configure_environment
 
-pytest_plugins = ["stages"]
+pytest_plugins = ["helpers.stages"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from ganc.comparison import Comparison, compare
+from ganc.base.atomic import replacing
+from ganc.base.errors import GancError
+from ganc.base.text import format_count
 from ganc.data import EvaluationSet, save_picture, strip, to_uint8
 from ganc.engines.loading import Model, open_model
-from ganc.errors import GancError
-from ganc.files.atomic import replacing
-from ganc.files.selection import format_count
 from ganc.metrics.evaluation import evaluation_pictures
+from ganc.report.comparison import Comparison, compare
 
 ROLES = ("mobile", "student", "chosen sub-network", "exported")
 STRIP_ROWS = 3

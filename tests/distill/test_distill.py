@@ -4,16 +4,16 @@ import json
 
 import numpy as np
 import pytest
-from slow_importance import prune_slowly
-from stages import STANDING_STILL, TRAINING, nothing_changes, refusal
-from support import SIZE, assert_equal_states, make_checkpoint, succeed
+from helpers.slow_importance import prune_slowly
+from helpers.stages import STANDING_STILL, TRAINING, nothing_changes, refusal
+from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganc.models import AdaptorsSpec, NetworkState, format_widths
 from ganc.models.generator import Generator
-from ganc.task import CYCLEGAN
+from ganc.models.task import CYCLEGAN
 
 MIXED = (6, 4, 8, 2, 5, 8, 3, 4)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.support import make_checkpoint, succeed
 from PIL import Image
-from support import make_checkpoint, succeed
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import write_checkpoint
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
     ],
 )
 def test_an_example_makes_the_picture_that_translate_makes(tmp_path, example, module, model_format, models):
-    if model_format != "paddle":  # which ganc.runtime imports, first of all
+    if model_format != "paddle":  # which ganc.system.runtime imports, first of all
         pytest.importorskip(module, reason=f"{example} runs {module}")
         pytest.importorskip("onnx", reason="graphs are written with the onnx package")
     write_checkpoint(tmp_path / "checkpoint", make_checkpoint("finetune", 8, seed=4))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.stages import listing, nothing_changes, refusal
+from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 from PIL import Image
-from stages import listing, nothing_changes, refusal
-from support import SIZE, assert_equal_states, make_checkpoint, succeed
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.engines.loading import open_model
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint

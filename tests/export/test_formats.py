@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from helpers.stages import listing, nothing_changes, refusal
+from helpers.support import SIZE, make_checkpoint, run_command, succeed
 from PIL import Image
-from stages import listing, nothing_changes, refusal
-from support import SIZE, make_checkpoint, run_command, succeed
 
+from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
-from ganc.draws import keyed_generator
 from ganc.engines.loading import open_model
 from ganc.files.card import file_digest, read_card
 from ganc.files.checkpoint import write_checkpoint

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.support import succeed
 from PIL import Image
-from support import succeed
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "gan-compression-horse2zebra"
 

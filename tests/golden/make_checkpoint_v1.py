@@ -10,7 +10,7 @@ import numpy as np
 
 from ganc.files.checkpoint import Checkpoint, write_checkpoint
 from ganc.models import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, NetworkState, tensor_shapes
-from ganc.task import CYCLEGAN
+from ganc.models.task import CYCLEGAN
 
 GENERATOR = GeneratorSpec(widths=(1, 1, 1, 2, 1, 1, 1, 2), n_blocks=3)
 SPECS = {

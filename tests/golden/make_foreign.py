@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from foreign_networks import discriminator_chain, generator_chain, shapes
+from helpers.foreign_networks import discriminator_chain, generator_chain, shapes
 
 MOBILE = generator_chain((2, 3, 2, 4, 2, 3, 2, 1), "mobile", 3, True)
 RESNET = generator_chain((1,) * 8, "resnet", 3, False)

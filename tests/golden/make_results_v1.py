@@ -6,7 +6,7 @@ python tests/golden/make_results_v1.py tests/golden/results-v1.h5
 import sys
 from pathlib import Path
 
-from ganc.files.results import SearchIdentity, SearchResults, SearchRow, write_results
+from ganc.results.hdf5 import SearchIdentity, SearchResults, SearchRow, write_results
 
 IDENTITY = SearchIdentity(
     supernet_digest="5" * 64,

@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from stages import STANDING_STILL, TRAINING_TOOLS
-from support import TINY_SPACE
+from helpers.stages import STANDING_STILL, TRAINING_TOOLS
+from helpers.support import TINY_SPACE
 
 NETWORKS = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
 

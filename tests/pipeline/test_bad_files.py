@@ -3,8 +3,8 @@
 import h5py
 import numpy as np
 import pytest
+from helpers.stages import nothing_changes, refusal
 from safetensors.numpy import save_file
-from stages import nothing_changes, refusal
 
 from ganc.files.tensors import read_tensors, write_tensors
 

@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from stages import STAGE_TOOLS, TRAINING_TOOLS, nothing_changes, refusal
-from support import SIZE, invoke, make_checkpoint, run_command, succeed
+from helpers.stages import STAGE_TOOLS, TRAINING_TOOLS, nothing_changes, refusal
+from helpers.support import SIZE, invoke, make_checkpoint, run_command, succeed
 
 from ganc.files.checkpoint import write_checkpoint
 from ganc.metrics import read_statistics, write_statistics

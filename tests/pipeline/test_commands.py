@@ -9,8 +9,8 @@ import sys
 
 import click
 import pytest
-from stages import refusal
-from support import command_line, module_of, run_command, succeed
+from helpers.stages import refusal
+from helpers.support import command_line, module_of, run_command, succeed
 
 TOOLS = [f"ganc-{stage}" for stage in ("replace", "distill", "supernet", "search", "finetune", "export")]
 PROGRAMS = ["ganc", *TOOLS]

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 
 import pytest
-from stages import ARGUMENTS, OUTPUTS, TRAINING, json_of, listing, macs_by_hand
-from support import SIZE, command_line, run_command, succeed
+from helpers.stages import ARGUMENTS, OUTPUTS, TRAINING, json_of, listing, macs_by_hand
+from helpers.support import SIZE, command_line, run_command, succeed
 
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
-from ganc.files.results import read_results
+from ganc.results.hdf5 import read_results
 
 # What each stage reads, as its command names it.
 INPUTS = {

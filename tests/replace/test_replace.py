@@ -5,12 +5,12 @@ import re
 
 import numpy as np
 import pytest
-from stages import NETWORKS, STANDING_STILL, TRAINING, nothing_changes, refusal
-from support import SIZE, assert_equal_states, make_checkpoint, succeed
+from helpers.stages import NETWORKS, STANDING_STILL, TRAINING, nothing_changes, refusal
+from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models import DiscriminatorSpec, GeneratorSpec, tensor_shapes
-from ganc.task import CYCLEGAN
+from ganc.models.task import CYCLEGAN
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stages import macs_by_hand
+from helpers.stages import macs_by_hand
 
-from ganc.errors import SelectionError
+from ganc.base.errors import SelectionError
 from ganc.models import NAMED_SPACES, GeneratorSpec, parse_space
-from ganc.models.plan import Costs
+from ganc.models.convolutions import Costs
 from ganc.models.space import Subnets
 from ganc.models.subnets import SubnetCosts
-from ganc_search import candidates
-from ganc_search.candidates import Allowed, Budget, drawn, exhaustive, one_round, sample, shard
+from ganc_search.strategies import candidates
+from ganc_search.strategies.candidates import Allowed, Budget, drawn, exhaustive, one_round, sample, shard
 
 UNEVEN = parse_space("12,8,4/9,5/8,6,2/10,4/7,3/8/6,4,2/5,3")
 WIDE = parse_space("/".join([",".join(map(str, range(16, 65)))] * 8))  # 49^8: no list of them can be made

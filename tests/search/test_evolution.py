@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from ganc.draws import keyed_generator
-from ganc.files.rows import RowTable, SearchRow
+from ganc.base.rng import keyed_generator
 from ganc.models import NAMED_SPACES, GeneratorSpec, parse_space
 from ganc.models.subnets import SubnetCosts
-from ganc_search.candidates import Budget, exhaustive, sample
-from ganc_search.evolution import (
+from ganc.results.table import RowTable, SearchRow
+from ganc_search.strategies.candidates import Budget, exhaustive, sample
+from ganc_search.strategies.evolution import (
     EvolutionSettings,
     crowding_distances,
     evolution,

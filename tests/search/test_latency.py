@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from stages import listing, nothing_changes, refusal, widths_of_space
-from support import SIZE, generator_spec, random_state, succeed
+from helpers.stages import listing, nothing_changes, refusal, widths_of_space
+from helpers.support import SIZE, generator_spec, random_state, succeed
 
-from ganc.draws import keyed_generator
-from ganc.engines.graphs import installed_runtimes
-from ganc.errors import FileFormatError, MissingDependencyError, RunError
-from ganc.files.results import read_results
+from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.base.rng import keyed_generator
+from ganc.engines.compile import installed_runtimes
 from ganc.models import parse_space
+from ganc.results.hdf5 import read_results
 from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook, fitted_correction, latency_of
 
 SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from stages import nothing_changes, refusal
-from support import succeed
+from helpers.stages import nothing_changes, refusal
+from helpers.support import succeed
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc_search.rank_check import RankCheck, kendall, spearman
 
 

@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from stages import SPACE, json_of, listing, macs_by_hand, nothing_changes, refusal, widths_of_space
-from support import SIZE, TINY_SPACE, make_checkpoint, run_command, succeed
+from helpers.stages import SPACE, json_of, listing, macs_by_hand, nothing_changes, refusal, widths_of_space
+from helpers.support import SIZE, TINY_SPACE, make_checkpoint, run_command, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
-from ganc.files.results import read_results
 from ganc.metrics.evaluation import Evaluation
 from ganc.models import RESNET, format_widths
+from ganc.results.hdf5 import read_results
 
 METRIC = "untrained-conv3-v1"
 FEW = "8,4/8/8/8/8/8/8/8,4"  # 4 sub-networks of the untrained supernet

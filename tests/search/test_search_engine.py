@@ -3,15 +3,15 @@
 import io
 
 import pytest
-from search_formula import COSTS, METRIC, SPACE, Formula, everything, run, value
+from helpers.search_formula import COSTS, METRIC, SPACE, Formula, everything, run, value
 
-from ganc.errors import InterruptedRun
-from ganc.files.journal import journal_path
-from ganc.files.results import read_results
-from ganc_search.candidates import Budget, one_round
-from ganc_search.evolution import EvolutionSettings, evolution
+from ganc.base.errors import InterruptedRun
+from ganc.results.hdf5 import read_results
+from ganc.results.journal import journal_path
 from ganc_search.progress import ProgressLine
-from ganc_search.racing import Racing, rung_metric
+from ganc_search.strategies.candidates import Budget, one_round
+from ganc_search.strategies.evolution import EvolutionSettings, evolution
+from ganc_search.strategies.racing import Racing, rung_metric
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import signal
 import subprocess
 
 import pytest
-from stages import refusal, wait_until
-from support import command_line, succeed
+from helpers.stages import refusal, wait_until
+from helpers.support import command_line, succeed
 
-from ganc.files.journal import journal_path
-from ganc.files.results import read_results
+from ganc.results.hdf5 import read_results
+from ganc.results.journal import journal_path
 
 
 @pytest.fixture(scope="module")

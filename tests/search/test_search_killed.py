@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from search_formula import METRIC, run, value
-from search_rows import IDENTITY
+from helpers.search_formula import METRIC, run, value
+from helpers.search_rows import IDENTITY
 
-from ganc.files.journal import ResultsWriter
-from ganc.files.results import read_results
+from ganc.results.hdf5 import read_results
+from ganc.results.journal import ResultsWriter
 
 TESTS = Path(__file__).parents[1]
 KILLS = 20
@@ -28,14 +28,14 @@ folder = Path(sys.argv[1])
 sys.path.insert(0, sys.argv[2])
 warnings.simplefilter("ignore")
 
-from ganc.draws import keyed_generator
-from ganc.files.journal import ResultsWriter
-from ganc.ranks import Ranks
-from ganc_search.candidates import one_round
+from ganc.base.rng import keyed_generator
+from ganc.results.journal import ResultsWriter
+from ganc.system.processes import Ranks
+from ganc_search.strategies.candidates import one_round
 from ganc_search.search import Search
-from ganc_search.team import Team
-from search_formula import COSTS, METRIC, Formula, everything
-from search_rows import IDENTITY
+from ganc_search.evaluate.processes import Team
+from helpers.search_formula import COSTS, METRIC, Formula, everything
+from helpers.search_rows import IDENTITY
 
 
 class Slow(Formula):

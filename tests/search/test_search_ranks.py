@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from stages import SPACE, wait_until
-from support import succeed
+from helpers.stages import SPACE, wait_until
+from helpers.support import succeed
 
-from ganc.files.journal import journal_path
-from ganc.files.results import read_results
-from ganc.runtime import paddle
+from ganc.results.hdf5 import read_results
+from ganc.results.journal import journal_path
+from ganc.system.runtime import paddle
 
 PROGRAM = "from ganc_search.cli import main\n\nmain()\n"
 EVOLVING = ("--strategy", "evolution", "--population", 10, "--generations", 3, "--racing", "--batch-size", 4)

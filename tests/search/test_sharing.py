@@ -5,21 +5,27 @@ import math
 
 import numpy as np
 import pytest
-from stages import refusal
-from support import SIZE, generator_spec, random_state, succeed
+from helpers.stages import refusal
+from helpers.support import SIZE, generator_spec, random_state, succeed
 
+from ganc.base.errors import MissingDependencyError, SpecError
 from ganc.data import EvaluationSet, read_pictures
+from ganc.engines.compile import installed_runtimes
 from ganc.engines.eager import EagerEngine
-from ganc.engines.graphs import installed_runtimes
-from ganc.errors import MissingDependencyError, SpecError
-from ganc.files.results import read_results
 from ganc.metrics import feature_set
 from ganc.metrics.evaluation import Evaluation, domain_statistics
 from ganc.models import NAMED_SPACES, RESNET, GeneratorSpec, parse_space
 from ganc.models.generator import Generator
-from ganc_search.memory import Demand, fitted
-from ganc_search.runners import EagerStages, stage_runner
-from ganc_search.sharing import SharedEvaluator, cut_into_groups, different_stages, picture_order, tree_steps
+from ganc.results.hdf5 import read_results
+from ganc_search.evaluate.memory import Demand, fitted
+from ganc_search.evaluate.segment_runners import EagerStages, stage_runner
+from ganc_search.evaluate.shared_segments import (
+    SharedEvaluator,
+    cut_into_groups,
+    different_stages,
+    picture_order,
+    tree_steps,
+)
 
 SPACE = parse_space("8,6,4/8/8,6,4/8,6,4/8/8/8/8,6,4")
 ENGINES = ("paddle", "onnxruntime", "openvino")

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from stages import nothing_changes, refusal
-from support import SIZE, TINY_SPACE, TINY_TRAINING, fail, succeed
+from helpers.stages import nothing_changes, refusal
+from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, fail, succeed
 
 from ganc.data import read_pictures
 from ganc.data.sets import EvaluationSet

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from stages import SPACE, STANDING_STILL, TRAINING, nothing_changes, refusal, widths_of_space
-from support import TINY_SPACE, TINY_TRAINING, assert_equal_states, make_checkpoint, succeed
+from helpers.stages import SPACE, STANDING_STILL, TRAINING, nothing_changes, refusal, widths_of_space
+from helpers.support import TINY_SPACE, TINY_TRAINING, assert_equal_states, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models import GeneratorSpec, parse_space

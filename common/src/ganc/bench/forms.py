@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.bench.networks import read_network
+from ganc.base.errors import SpecError
+from ganc.data.layout import FLOATS
 from ganc.engines import Engine
 from ganc.engines.exported import READERS, GraphEngine
 from ganc.engines.loading import open_model
-from ganc.engines.pictures import FLOATS
-from ganc.errors import SpecError
+from ganc.engines.networks import read_network
 from ganc.files.card import card_forms, read_card
-from ganc.models.plan import NetworkState
+from ganc.models.convolutions import NetworkState
 
 
 class FormMaker:
@@ -31,7 +31,7 @@ class FormMaker:
         self.engine, self.device = engine, "cpu"
         self._folder, self._direction = folder, direction
         if engine.startswith("paddle"):
-            from ganc.runtime import select_device
+            from ganc.system.runtime import select_device
 
             self.device = select_device(device)
 
@@ -80,8 +80,8 @@ class FormMaker:
         return InferenceEngine(folder, state.spec.shape.size_multiple)
 
     def _compiled(self, state: NetworkState, precision: str) -> Engine:
-        from ganc.engines.graphs import compile_graph
-        from ganc.graphs.generator import generator_graph
+        from ganc.engines.compile import compile_graph
+        from ganc.onnx_graphs.generator import generator_graph
 
         if precision == "f16" and self.engine == "onnxruntime":  # which computes in what the graph is written in
             graph = compile_graph(generator_graph(state, dtype=np.float16), self.engine)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ganc.errors import MissingDependencyError, SpecError
+from ganc.base.errors import MissingDependencyError, SpecError
 
 
 @dataclass(frozen=True)

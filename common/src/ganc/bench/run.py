@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 
-from ganc.bench.networks import read_network
+from ganc.base.errors import GancError, RunError, SpecError
 from ganc.bench.plan import USUAL_ENGINES, Job, Wanted, engine_obstacle, precision_obstacle
-from ganc.errors import GancError, RunError, SpecError
-from ganc.runtime import engine_threads
+from ganc.engines.networks import read_network
+from ganc.system.runtime import engine_threads
 
 Say = Callable[[str], None]
 

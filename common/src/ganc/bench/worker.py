@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ganc.base.errors import GancError
 from ganc.bench.forms import FormMaker
 from ganc.bench.plan import Job
 from ganc.engines.timing import Timing, random_images, timed_by_turns
-from ganc.errors import GancError
 
 
 def main(job_file: str, result_file: str) -> None:

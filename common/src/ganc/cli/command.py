@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import click
 
-from ganc.errors import GancError, InterruptedRun
-from ganc.signals import leaving_on_termination
+from ganc.base.errors import GancError, InterruptedRun
+from ganc.system.signals import leaving_on_termination
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from ganc.base.errors import GancError
 from ganc.cli.types import BUDGET, SIZE, WIDTHS
-from ganc.errors import GancError
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 FILE = click.Path(dir_okay=False, path_type=Path)

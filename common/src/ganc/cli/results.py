@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 def results_rows(rows: Iterable, metric: str) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any."""
-    from ganc.files.selection import format_count
+    from ganc.base.text import format_count
     from ganc.metrics.reference import kernel_metric
     from ganc.models.spec import format_widths
 

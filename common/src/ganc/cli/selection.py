@@ -48,9 +48,9 @@ class Selection:
 
                 parse_space(supernet.training["space"], supernet.generator.spec.shape).require(self.widths)
             return self.widths
-        from ganc.errors import FileFormatError
-        from ganc.files.results import read_results
-        from ganc.files.selection import select
+        from ganc.base.errors import FileFormatError
+        from ganc.results.hdf5 import read_results
+        from ganc.results.selection import select
 
         results = read_results(self.results)
         if results.identity.supernet_digest != supernet.digest:

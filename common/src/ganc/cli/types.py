@@ -2,7 +2,7 @@
 
 import click
 
-from ganc.errors import SpecError
+from ganc.base.errors import SpecError
 
 
 class Size(click.ParamType):
@@ -37,7 +37,7 @@ class Parsed(click.ParamType):
 
 
 def _budget(text: str) -> int:
-    from ganc.files.selection import parse_budget
+    from ganc.base.text import parse_budget
 
     return parse_budget(text)
 

@@ -1,7 +1,6 @@
 """Pictures: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
 
 from ganc.data.check import Problem, check_folder, count_pictures
-from ganc.data.demo import write_demo_set
 from ganc.data.images import load_rgb, resize, save_picture, strip, to_float, to_uint8
 from ganc.data.lists import PictureList, has_subset, read_pictures, search_pictures
 from ganc.data.loader import batches, steps_per_epoch
@@ -29,5 +28,4 @@ __all__ = [
     "strip",
     "to_float",
     "to_uint8",
-    "write_demo_set",
 ]

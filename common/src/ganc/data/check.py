@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.errors import DataError
 from ganc.data.images import Size, load_rgb
 from ganc.data.lists import LETTERS, has_subset, list_path, read_pictures, scan_subset
-from ganc.errors import DataError
 
 SUBSETS = tuple(f"{kind}{letter}" for kind in ("train", "test") for letter in LETTERS)
 _SEARCH = tuple(f"search{letter}" for letter in LETTERS)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganc.errors import DataError, StatisticsError
-from ganc.files.atomic import replacing
+from ganc.base.atomic import replacing
+from ganc.base.errors import DataError, StatisticsError
 
 Size = tuple[int, int]  # width, height
 

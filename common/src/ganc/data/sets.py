@@ -11,10 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
+from ganc.base.errors import DataError
+from ganc.base.rng import keyed_generator
 from ganc.data.images import Size, load_rgb, resize, to_float
 from ganc.data.lists import PictureList
-from ganc.draws import keyed_generator
-from ganc.errors import DataError
 
 
 class TrainingSet(Protocol):

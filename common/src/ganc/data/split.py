@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.atomic import replacing
+from ganc.base.errors import DataError
+from ganc.base.rng import keyed_generator
 from ganc.data.lists import ListEntry, list_path, read_pictures, scan_subset
-from ganc.draws import keyed_generator
-from ganc.errors import DataError
-from ganc.files.atomic import replacing
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
-from ganc.runtime import paddle
+from ganc.system.runtime import paddle
 
 
 class EagerEngine:

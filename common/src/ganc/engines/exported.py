@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.errors import FileFormatError, MissingDependencyError, SpecError
+from ganc.data.layout import PictureFormat
 from ganc.engines import Engine
-from ganc.engines.graphs import CompiledGraph, compile_graph
-from ganc.engines.pictures import PictureFormat
-from ganc.errors import FileFormatError, MissingDependencyError, SpecError
+from ganc.engines.compile import CompiledGraph, compile_graph
 from ganc.files.card import Form, check_files, form_path
 
 PRECISIONS = ("f32", "bf16", "f16", "int8")  # nearest to the checkpoint first

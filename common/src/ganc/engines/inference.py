@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.engines.pictures import FLOATS, PictureFormat
-from ganc.errors import FileFormatError
-from ganc.runtime import engine_threads, load_paddle
+from ganc.base.errors import FileFormatError
+from ganc.data.layout import FLOATS, PictureFormat
+from ganc.system.runtime import engine_threads, load_paddle
 
 PARAMETERS = "generator.pdiparams"
 PROGRAMS = ("generator.json", "generator.pdmodel")  # Paddle 3 and Paddle 2

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.errors import FileFormatError, SpecError
+from ganc.data.layout import FLOATS, picture_format
 from ganc.engines import Engine
 from ganc.engines.exported import READERS, GraphEngine, choose_form, form_of_file, open_form
-from ganc.engines.pictures import FLOATS, picture_format
-from ganc.errors import FileFormatError, SpecError
 from ganc.files.card import CARD, Form, card_forms, read_card
 from ganc.files.checkpoint import read_checkpoint
-from ganc.models.plan import NetworkState
+from ganc.models.convolutions import NetworkState
 from ganc.models.spec import GeneratorSpec, Widths, spec_from_json
 
 EAGER = "paddle-eager"
@@ -117,8 +117,8 @@ def _compiled(path: Path, state: NetworkState, runtime: str, precision: str) -> 
     """Return a checkpoint's generator compiled by a graph runtime."""
     if precision not in (("f32", "bf16") if runtime == "openvino" else ("f32",)):
         raise SpecError(f"{path}: {runtime} runs no checkpoint in {precision}; export it in that precision")
-    from ganc.engines.graphs import compile_graph
-    from ganc.graphs.generator import generator_graph
+    from ganc.engines.compile import compile_graph
+    from ganc.onnx_graphs.generator import generator_graph
 
     return GraphEngine(
         compile_graph(generator_graph(state), runtime, precision), FLOATS, state.spec.shape.size_multiple
@@ -165,7 +165,7 @@ def _pictures(folder: Path, card: Mapping):
 
 def _select(device: str | None) -> None:
     if device is not None:
-        from ganc.runtime import select_device
+        from ganc.system.runtime import select_device
 
         select_device(device)
 
@@ -181,6 +181,6 @@ def _on_gpu(device: str | None, engine: str | None) -> bool:
             importlib.metadata.version("paddlepaddle-gpu")
         except importlib.metadata.PackageNotFoundError:
             return False
-    from ganc.runtime import select_device
+    from ganc.system.runtime import select_device
 
     return select_device(device) != "cpu"

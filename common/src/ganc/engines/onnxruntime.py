@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ganc.errors import FileFormatError, SpecError
-from ganc.runtime import engine_threads
+from ganc.base.errors import FileFormatError, SpecError
+from ganc.system.runtime import engine_threads
 
 
 class OnnxRuntimeGraph:

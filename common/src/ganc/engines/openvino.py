@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from ganc.errors import FileFormatError, SpecError
-from ganc.runtime import engine_threads
+from ganc.base.errors import FileFormatError, SpecError
+from ganc.system.runtime import engine_threads
 
 PRECISIONS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "int8": "f32"}  # quantised nodes are in the graph itself
 

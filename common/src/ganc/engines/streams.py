@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ganc.engines.graphs import compile_graph
-from ganc.runtime import engine_threads
+from ganc.engines.compile import compile_graph
+from ganc.system.runtime import engine_threads
 
 
 class StreamedGraph(Protocol):
@@ -38,7 +38,7 @@ def stream_graph(
 
     Args:
         graph: a serialised ONNX model.
-        runtime: one of `ganc.engines.graphs.installed_runtimes()`.
+        runtime: one of `ganc.engines.compile.installed_runtimes()`.
         precision: as of `compile_graph`.
         streams: None takes this process' share of the cores.
         threads: of each stream.

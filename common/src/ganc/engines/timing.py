@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.engines import Engine
 
 # A turn of a fast network: a call that is not timed, so that nothing of the one before is left in the caches and no

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from ganc.base.errors import InterruptedRun
+from ganc.data.layout import FLOATS, PictureFormat
 from ganc.engines.inference import PARAMETERS
-from ganc.engines.pictures import FLOATS, PictureFormat
-from ganc.errors import InterruptedRun
 from ganc.models.generator import Generator
-from ganc.runtime import paddle
-from ganc.signals import noticed_signals
+from ganc.system.runtime import paddle
+from ganc.system.signals import noticed_signals
 
 
 class _OfBytes(paddle.nn.Layer):

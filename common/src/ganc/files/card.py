@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ganc.errors import FileFormatError
+from ganc.base.errors import FileFormatError
 
 CARD = "model.json"
 CHECKPOINT = "generator.safetensors"  # the generator alone, beside the card

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.errors import FileFormatError, SpecError
-from ganc.files.digests import tensors_digest
+from ganc.base.digests import tensors_digest
+from ganc.base.errors import FileFormatError, SpecError
 from ganc.files.tensors import read_header, read_tensors, write_tensors
-from ganc.models.plan import NetworkSpec, NetworkState
+from ganc.models.convolutions import NetworkSpec, NetworkState
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, spec_from_json
-from ganc.task import Task
+from ganc.models.task import Task
 
 FORMAT = "ganc-checkpoint"
 VERSION = 1

@@ -8,9 +8,9 @@ import numpy as np
 import safetensors
 from safetensors import numpy as safetensors_numpy
 
-from ganc.errors import FileFormatError
-from ganc.files.atomic import replacing
-from ganc.files.digests import canonical_json
+from ganc.base.atomic import replacing
+from ganc.base.digests import canonical_json
+from ganc.base.errors import FileFormatError
 from ganc.files.kinds import looks_like
 
 METADATA_KEY = "ganc"

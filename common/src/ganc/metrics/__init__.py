@@ -1,7 +1,8 @@
 """The metric: features of pictures, statistics of a set of pictures, the Fréchet and the kernel distance to them."""
 
 from ganc.metrics.distance import distance_to, picture_features, target_statistics
-from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
+from ganc.metrics.feature_set import FeatureSet
+from ganc.metrics.features import DEFAULT_FEATURE_SET, feature_set
 from ganc.metrics.frechet import frechet_distance, frechet_distance_from_features
 from ganc.metrics.kernel import KernelDistance, kernel_distance
 from ganc.metrics.reference import Measurement, Reference, kernel_metric

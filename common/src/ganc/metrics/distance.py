@@ -2,15 +2,15 @@
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from ganc.base.cache import default_cache
+from ganc.base.errors import GancError, StatisticsError
 from ganc.data.images import RESIZE_FILTER
-from ganc.errors import GancError, StatisticsError
-from ganc.metrics.features import FeatureSet
+from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.frechet import frechet_distance_from_features
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
 
@@ -61,13 +61,6 @@ def target_statistics(
     with contextlib.suppress(GancError):
         write_statistics(path, statistics)
     return statistics
-
-
-def default_cache() -> Path:
-    """Return the folder for what can be computed again: $GANC_CACHE, $XDG_CACHE_HOME/ganc or ~/.cache/ganc."""
-    if folder := os.environ.get("GANC_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganc"
 
 
 def _byte_batches(pictures, size: tuple[int, int]) -> Iterable[np.ndarray]:

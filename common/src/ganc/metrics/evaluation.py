@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.errors import DataError, StatisticsError
 from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
 from ganc.data.images import RESIZE_FILTER
 from ganc.data.lists import PictureList
 from ganc.engines import Engine
-from ganc.errors import DataError, StatisticsError
 from ganc.metrics.distance import picture_features, target_statistics
-from ganc.metrics.features import DEFAULT_FEATURE_SET, FeatureSet, feature_set
+from ganc.metrics.feature_set import FeatureSet
+from ganc.metrics.features import DEFAULT_FEATURE_SET, feature_set
 from ganc.metrics.reference import Measurement, Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ganc.errors import StatisticsError
+from ganc.base.errors import StatisticsError
 
 # A lowest eigenvalue that is more negative than this part of the largest is more than the rounding of float32.
 _NEGATIVE_PART = 1e-4

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.atomic import replacing
+from ganc.base.errors import FileFormatError, StatisticsError
+from ganc.base.rng import keyed_generator
 from ganc.data.images import RESIZE_FILTER
-from ganc.draws import keyed_generator
-from ganc.errors import FileFormatError, StatisticsError
-from ganc.files.atomic import replacing
-from ganc.metrics.features import FeatureSet
+from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.frechet import checked_features
 
 FORMAT = "ganc-statistics"

@@ -3,7 +3,7 @@
 The networks are in `ganc.models.generator` and `ganc.models.discriminator`; importing them imports Paddle.
 """
 
-from ganc.models.plan import Convolution, Costs, NetworkState, tensor_shapes
+from ganc.models.convolutions import Convolution, Costs, NetworkState, tensor_shapes
 from ganc.models.space import NAMED_SPACES, SearchSpace, parse_space
 from ganc.models.spec import (
     BLOCKS,

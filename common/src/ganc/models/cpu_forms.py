@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ganc.models.plan import Convolution
-from ganc.runtime import paddle
+from ganc.models.convolutions import Convolution
+from ganc.system.runtime import paddle
 
 functional = paddle.nn.functional
 

@@ -2,7 +2,7 @@
 
 from ganc.models.layers import ElasticConvolution, Network, functional, instance_norm
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
-from ganc.runtime import paddle
+from ganc.system.runtime import paddle
 
 
 class Discriminator(Network):

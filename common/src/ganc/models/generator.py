@@ -1,10 +1,10 @@
 """The elastic generator: one class for the original, the teacher, the supernet and every compressed form."""
 
-from ganc.errors import SpecError
+from ganc.base.errors import SpecError
+from ganc.models.convolutions import Convolution
 from ganc.models.layers import ElasticConvolution, Network, functional, instance_norm
-from ganc.models.plan import Convolution
 from ganc.models.spec import GeneratorSpec, Widths, format_widths
-from ganc.runtime import paddle
+from ganc.system.runtime import paddle
 
 
 class Normalised(paddle.nn.Layer):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.models import cpu_forms
-from ganc.models.plan import INSTANCE_NORM_EPSILON, Convolution, NetworkSpec, NetworkState, tensor_shapes
-from ganc.runtime import paddle
+from ganc.models.convolutions import INSTANCE_NORM_EPSILON, Convolution, NetworkSpec, NetworkState, tensor_shapes
+from ganc.system.runtime import paddle
 
 functional = paddle.nn.functional
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganc.errors import SpecError
+from ganc.base.errors import SpecError
 from ganc.models.spec import RESNET, Family, Widths, format_widths
 
 

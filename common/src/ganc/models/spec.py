@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-from ganc.errors import SpecError
-from ganc.models.plan import Convolution, Costs, count_costs
+from ganc.base.errors import SpecError
+from ganc.models.convolutions import Convolution, Costs, count_costs
 
 Widths = tuple[int, ...]
 

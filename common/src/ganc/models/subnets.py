@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ganc.models.plan import Costs, count_costs
+from ganc.models.convolutions import Costs, count_costs
 from ganc.models.spec import GeneratorSpec, Widths
 
 

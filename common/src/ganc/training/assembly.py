@@ -3,23 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from ganc.base.errors import SpecError
 from ganc.data import TrainingSet, UnpairedSet, read_pictures
 from ganc.data.sets import EvaluationSet
 from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
-from ganc.errors import SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint
+from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
+from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
-from ganc.models.plan import NetworkState
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, Widths, format_widths
-from ganc.ranks import Ranks, join_ranks
-from ganc.runtime import select_device
-from ganc.task import DiscriminatorInput, Pairing, Task
+from ganc.models.task import DiscriminatorInput, Pairing, Task
+from ganc.system.processes import Ranks, join_ranks
+from ganc.system.runtime import select_device
 from ganc.training.distillation import DistillationStep, FrozenTeacher
 from ganc.training.job import TrainingJob
-from ganc.training.run import RunDirectory
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc.training.step import TrainingStep, mixed_precision
 

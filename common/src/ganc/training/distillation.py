@@ -7,9 +7,9 @@ import numpy as np
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
-from ganc.ranks import Ranks
-from ganc.runtime import paddle
-from ganc.task import Reference, Task
+from ganc.models.task import Reference, Task
+from ganc.system.processes import Ranks
+from ganc.system.runtime import paddle
 from ganc.training.losses import discriminator_loss, feature_loss, generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.step import frozen, judged, mixed_precision, plain

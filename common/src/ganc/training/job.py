@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.atomic import require_writable
+from ganc.base.errors import FileFormatError, InterruptedRun, RunError
 from ganc.data import TrainingSet, batches, save_picture, steps_per_epoch, strip, to_uint8
 from ganc.engines import Engine
-from ganc.errors import FileFormatError, InterruptedRun, RunError
-from ganc.files.atomic import require_writable
 from ganc.files.checkpoint import Checkpoint, flatten_networks, read_checkpoint, write_checkpoint
+from ganc.files.run_directory import RunDirectory
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
-from ganc.models.plan import NetworkState
-from ganc.ranks import Ranks
-from ganc.runtime import paddle
-from ganc.signals import noticed_signals
-from ganc.training.run import RunDirectory
+from ganc.models.convolutions import NetworkState
+from ganc.system.processes import Ranks
+from ganc.system.runtime import paddle
+from ganc.system.signals import noticed_signals
 from ganc.training.settings import Schedule
 from ganc.training.step import TrainingStep
 

@@ -1,7 +1,7 @@
 """Loss functions. Scores are a discriminator's outputs, (n, 1, h, w)."""
 
-from ganc.runtime import paddle
-from ganc.task import AdversarialLoss
+from ganc.models.task import AdversarialLoss
+from ganc.system.runtime import paddle
 
 functional = paddle.nn.functional
 

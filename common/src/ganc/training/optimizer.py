@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ganc.models.layers import Network
-from ganc.ranks import Ranks
-from ganc.runtime import paddle
+from ganc.system.processes import Ranks
+from ganc.system.runtime import paddle
 
 
 class Adam:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 
 
 class ImagePool:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganc.errors import RunError
-from ganc.task import Task
+from ganc.base.errors import RunError
+from ganc.models.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from ganc.errors import RunError
+from ganc.base.errors import RunError
 from ganc.models.layers import Network
-from ganc.runtime import paddle
-from ganc.task import DiscriminatorInput, Task
+from ganc.models.task import DiscriminatorInput, Task
+from ganc.system.runtime import paddle
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ganc.errors import SpecError
-from ganc.models.plan import Convolution, NetworkState
+from ganc.base.errors import SpecError
+from ganc.models.convolutions import Convolution, NetworkState
 from ganc.models.spec import GeneratorSpec, Widths, format_widths
 
 

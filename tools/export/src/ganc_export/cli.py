@@ -77,10 +77,10 @@ def main(checkpoint, supernet, selection, output: Path, formats, precisions, pic
         raise click.UsageError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
     if supernet is not None and selection is None:
         raise click.UsageError("--supernet needs --config or --results, which say the sub-network")
-    from ganc.engines.pictures import PICTURE_FORMATS
-    from ganc.errors import SpecError
+    from ganc.base.errors import SpecError
+    from ganc.data.layout import PICTURE_FORMATS
     from ganc.models.spec import format_widths
-    from ganc.runtime import select_device
+    from ganc.system.runtime import select_device
     from ganc_export.forms import wanted_forms
 
     try:
@@ -110,7 +110,7 @@ def _rows(exported, output: Path) -> list[dict]:
 
 
 def _row(exported, path: Path, size_in_bytes: int, metric: float | None, difference) -> dict:
-    from ganc.files.selection import format_count
+    from ganc.base.text import format_count
 
     spec = exported.checkpoint.generator.spec
     size = tuple(exported.checkpoint.training.get("image_size", (256, 256)))

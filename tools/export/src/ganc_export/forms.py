@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.engines.pictures import PictureFormat
-from ganc.errors import ExportError, MissingDependencyError, SpecError
+from ganc.base.errors import ExportError, MissingDependencyError, SpecError
+from ganc.data.layout import PictureFormat
 from ganc.files.card import Form, file_digest, form_path
-from ganc.models.plan import NetworkState
+from ganc.models.convolutions import NetworkState
 
 # What each format has. Paddle's own converter to half precision refuses CPUs, and ONNX Runtime computes no convolution
 # in bfloat16 there.
@@ -34,7 +34,7 @@ class Material:
     Attributes:
         pictures: what the models take and give.
         calibration: float32 pictures (1, c, h, w) in [-1, 1] that int8 is calibrated on; empty where there is none.
-        exact_norms: of OpenVINO's graph in f32, see `ganc.graphs.generator.generator_graph`.
+        exact_norms: of OpenVINO's graph in f32, see `ganc.onnx_graphs.generator.generator_graph`.
     """
 
     state: NetworkState
@@ -132,7 +132,7 @@ _WRITERS: dict[str, Callable[[Path, str, Material], None]] = {
 
 
 def _graph(precision: str, material: Material) -> bytes:
-    from ganc.graphs.generator import generator_graph
+    from ganc.onnx_graphs.generator import generator_graph
 
     dtype = np.float16 if precision == "f16" else np.float32
     return generator_graph(material.state, material.pictures, dtype, material.exact_norms)

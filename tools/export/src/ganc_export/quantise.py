@@ -22,10 +22,10 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from ganc.engines.pictures import PictureFormat
-from ganc.errors import ExportError
-from ganc.graphs.generator import INPUT
-from ganc.models.plan import Convolution
+from ganc.base.errors import ExportError
+from ganc.data.layout import PictureFormat
+from ganc.models.convolutions import Convolution
+from ganc.onnx_graphs.generator import INPUT
 
 
 class _Pictures(CalibrationDataReader):

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.atomic import replacing_folder
+from ganc.base.errors import SpecError
+from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, has_subset, read_pictures
-from ganc.draws import keyed_generator
+from ganc.data.layout import FLOATS, PictureFormat
 from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
 from ganc.engines.exported import open_form
 from ganc.engines.loading import form_bytes
-from ganc.engines.pictures import FLOATS, PictureFormat
-from ganc.errors import SpecError
-from ganc.files.atomic import replacing_folder
 from ganc.files.card import CARD, CHECKPOINT, Form, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures

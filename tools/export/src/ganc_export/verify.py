@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.errors import ExportError
+from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, to_float, to_uint8
-from ganc.draws import keyed_generator
+from ganc.data.layout import PictureFormat
 from ganc.engines import Engine
-from ganc.engines.pictures import PictureFormat
-from ganc.errors import ExportError
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics.evaluation import evaluation_pictures
 

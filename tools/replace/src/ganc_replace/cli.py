@@ -35,7 +35,7 @@ def main(width, widths, block, n_blocks, dropout, discriminator_width, init_from
     ganc-replace --data horse2zebra --init-from original.safetensors -o replace.safetensors
     """
     from ganc.models.spec import RESNET, GeneratorSpec
-    from ganc.task import CYCLEGAN
+    from ganc.models.task import CYCLEGAN
     from ganc_replace.stage import Replacement, replace_job
 
     spec = GeneratorSpec(widths=widths or (width,) * RESNET.stages, block=block, n_blocks=n_blocks, dropout=dropout)

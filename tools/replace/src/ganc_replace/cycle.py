@@ -4,9 +4,9 @@ import numpy as np
 
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.ranks import Ranks
-from ganc.runtime import paddle
-from ganc.task import Task
+from ganc.models.task import Task
+from ganc.system.processes import Ranks
+from ganc.system.runtime import paddle
 from ganc.training.losses import discriminator_loss, generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool

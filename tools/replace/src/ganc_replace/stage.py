@@ -3,15 +3,15 @@
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ganc.base.errors import SpecError
 from ganc.engines.eager import EagerEngine
-from ganc.errors import SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
+from ganc.models.convolutions import NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.layers import Network
-from ganc.models.plan import NetworkState, tensor_shapes
 from ganc.models.spec import GeneratorSpec
-from ganc.task import Task
+from ganc.models.task import Task
 from ganc.training.assembly import (
     assemble_job,
     check_discriminator,

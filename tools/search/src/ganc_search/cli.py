@@ -25,7 +25,7 @@ PART = click.FloatRange(0, 1)
 
 
 def _evolution(**values):
-    from ganc_search.evolution import EvolutionSettings
+    from ganc_search.strategies.evolution import EvolutionSettings
 
     return EvolutionSettings(**values)
 
@@ -121,9 +121,9 @@ def main(output, top, shard, max_macs, max_params, max_latency, rank_check, raci
     ganc-search … --rank-check 50
     """
     _check_usage(output, shard, max_latency, rank_check, racing, **settings)
-    from ganc_search.candidates import Budget
-    from ganc_search.racing import Racing
-    from ganc_search.stage import SearchJob, SearchSettings
+    from ganc_search.job import SearchJob, SearchSettings
+    from ganc_search.strategies.candidates import Budget
+    from ganc_search.strategies.racing import Racing
 
     settings["strategy"] = settings["strategy"] or ("random" if settings["samples"] else "exhaustive")
     with _results_to_stdout(output == "-") as stdout:
@@ -146,7 +146,7 @@ def main(output, top, shard, max_macs, max_params, max_latency, rank_check, raci
             return
         _show(job, output, top)
         if stdout is not None:
-            from ganc.files.results import write_results
+            from ganc.results.hdf5 import write_results
 
             write_results(stdout, job.results)
 
@@ -226,7 +226,7 @@ def _run(job) -> None:
 
 def _show(job, output: str, top: int) -> None:
     from ganc.cli.results import results_rows
-    from ganc.files.selection import select
+    from ganc.results.selection import select
 
     evolved = job.settings.strategy == "evolution"  # it ends with a front, not with one point
     best = select(job.results, pareto=evolved, top=None if evolved else top)

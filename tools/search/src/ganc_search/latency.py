@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.draws import keyed_generator
-from ganc.engines.graphs import CompiledGraph, compile_graph, installed_runtimes
-from ganc.errors import FileFormatError, MissingDependencyError, RunError
-from ganc.files.atomic import replacing, write_error
-from ganc.models.plan import NetworkState
+from ganc.base.atomic import replacing, write_error
+from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.base.rng import keyed_generator
+from ganc.engines.compile import CompiledGraph, compile_graph, installed_runtimes
+from ganc.models.convolutions import NetworkState
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths, format_widths
-from ganc.runtime import engine_threads
-from ganc_search.candidates import LatencyOf
+from ganc.system.runtime import engine_threads
 from ganc_search.search import Latency
+from ganc_search.strategies.candidates import LatencyOf
 
 MEASURED, TABLE = "measured", "table"
 FORMAT, VERSION = "ganc-latency", 1
@@ -107,7 +107,7 @@ class LatencyModel:
         image_size: (width, height).
         kind: MEASURED compiles and times each sub-network; TABLE times each different stage once, and sums.
         notebook: where numbers are kept.
-        runtime, precision: as for `ganc.engines.graphs.compile_graph`.
+        runtime, precision: as for `ganc.engines.compile.compile_graph`.
         turns, repeats: how often a network has its turn, and how many runs of one count; the median does.
 
     Raises:
@@ -204,13 +204,13 @@ class LatencyModel:
         return [times[place] for place in places]
 
     def _whole(self, widths: Widths) -> Callable[[], object]:
-        from ganc.graphs.generator import generator_graph
+        from ganc.onnx_graphs.generator import generator_graph
 
         state = self._state.leading(self._state.spec.narrowed(widths))
         return self._run(self._compiled(generator_graph(state)), state.spec.in_channels, 1)
 
     def _stage(self, stage: int, widths: Widths) -> Callable[[], object]:
-        from ganc.graphs.generator import stage_graph
+        from ganc.onnx_graphs.generator import stage_graph
 
         state = self._state.leading(self._state.spec.narrowed(widths))
         first = state.spec.stage_convolutions()[stage][0]

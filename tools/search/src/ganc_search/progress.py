@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from ganc.files.selection import format_count
+from ganc.base.text import format_count
 from ganc.models.spec import format_widths
 from ganc_search.search import SearchProgress
 

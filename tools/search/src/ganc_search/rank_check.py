@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganc.errors import DataError
-from ganc.runtime import select_device
-from ganc_search.candidates import sample
-from ganc_search.inputs import SearchInputs, SearchSettings
-from ganc_search.sharing import SharedEvaluator, cut_into_groups
+from ganc.base.errors import DataError
+from ganc.system.runtime import select_device
+from ganc_search.evaluate.shared_segments import SharedEvaluator, cut_into_groups
+from ganc_search.settings import SearchSettings
+from ganc_search.setup import SearchInputs
+from ganc_search.strategies.candidates import sample
 
 # Of Kendall's coefficient; half of (1 - it) is the part of the pairs that the two halves order differently.
 GOOD, POOR = 0.8, 0.5

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ganc.errors import InterruptedRun
-from ganc.files.journal import ResultsWriter
-from ganc.files.rows import SearchRow
-from ganc.models.plan import Costs
+from ganc.base.errors import InterruptedRun
+from ganc.models.convolutions import Costs
 from ganc.models.spec import Widths
-from ganc_search.candidates import Strategy
-from ganc_search.memory import LARGEST_GROUP
-from ganc_search.racing import Racing, both_steps, rung_metric
-from ganc_search.sharing import Fits, cut_into_groups
-from ganc_search.team import Measured, Team
+from ganc.results.journal import ResultsWriter
+from ganc.results.table import SearchRow
+from ganc_search.evaluate.memory import LARGEST_GROUP
+from ganc_search.evaluate.processes import Measured, Team
+from ganc_search.evaluate.shared_segments import Fits, cut_into_groups
+from ganc_search.strategies.candidates import Strategy
+from ganc_search.strategies.racing import Racing, both_steps, rung_metric
 
 # Candidates that are looked up and cut into groups at once, where a round is long.
 _BLOCK = 1 << 15

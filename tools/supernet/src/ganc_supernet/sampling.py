@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from ganc.draws import keyed_generator
+from ganc.base.rng import keyed_generator
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths
 

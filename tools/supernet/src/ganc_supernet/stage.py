@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
+from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
-from ganc.models.plan import NetworkState
 from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec, Widths, format_widths
 from ganc.training.assembly import Distillation, distillation_job

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.engines.graphs import installed_runtimes
-from ganc.errors import MissingDependencyError, SpecError
-from ganc.metrics.features import check_pictures
+from ganc.base.errors import MissingDependencyError, SpecError
+from ganc.engines.compile import installed_runtimes
+from ganc.metrics.feature_set import check_pictures
 from ganc.metrics.inception.architecture import DIMENSIONS
 from ganc.metrics.inception.weights import NAME, InceptionWeights, find_weights
 
@@ -110,6 +110,6 @@ def inception_features(file: Path | None = None) -> InceptionFeatures:
 
 
 def _fastest() -> str:
-    from ganc.runtime import paddle
+    from ganc.system.runtime import paddle
 
     return engines()[0] if paddle.get_device() == "cpu" else PADDLE

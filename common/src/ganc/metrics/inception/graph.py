@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganc.graphs.builder import GraphBuilder
 from ganc.metrics.inception.architecture import DIMENSIONS, INPUT_SIDE, Branches, Chain, Convolution, Layer, network
 from ganc.metrics.inception.resize import bilinear
 from ganc.metrics.inception.weights import InceptionWeights, scaled_to_bytes
+from ganc.onnx_graphs.builder import GraphBuilder
 
 
 def feature_graph(weights: InceptionWeights, size: tuple[int, int], batch: int | str = "n") -> bytes:

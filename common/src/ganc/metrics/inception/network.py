@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.errors import InterruptedRun
 from ganc.engines.inference import PARAMETERS, InferenceEngine
-from ganc.errors import InterruptedRun
 from ganc.metrics.inception.architecture import Branches, Chain, Convolution, Layer, network
 from ganc.metrics.inception.resize import bilinear, resized
 from ganc.metrics.inception.weights import InceptionWeights, scaled_to_bytes
-from ganc.runtime import paddle
-from ganc.signals import noticed_signals
+from ganc.system.runtime import paddle
+from ganc.system.signals import noticed_signals
 
 functional = paddle.nn.functional
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.errors import FileFormatError, StatisticsError
-from ganc.files.digests import tensors_digest
+from ganc.base.digests import tensors_digest
+from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.files.tensors import read_tensors, write_tensors
 from ganc.metrics.inception.architecture import EPSILON, convolutions, description, network
 
@@ -100,7 +100,7 @@ def read_weights(path: Path) -> InceptionWeights:
 
 def default_weights_file() -> Path:
     """Return where the weights are looked for: $GANC_INCEPTION, else a file in ganc's cache folder."""
-    from ganc.metrics.distance import default_cache
+    from ganc.base.cache import default_cache
 
     return Path(os.environ.get("GANC_INCEPTION") or default_cache() / f"{NAME}.safetensors")
 

@@ -1,0 +1,1 @@
+"""The drawn set of pictures."""

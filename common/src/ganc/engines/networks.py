@@ -1,0 +1,39 @@
+"""The networks that are timed, read without Paddle: from a checkpoint, from an exported folder, or untrained."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ganc.base.errors import FileFormatError
+from ganc.base.rng import keyed_generator
+from ganc.files.card import CHECKPOINT, read_card
+from ganc.files.checkpoint import read_checkpoint
+from ganc.models.convolutions import NetworkState, tensor_shapes
+from ganc.models.spec import ORIGINAL, GeneratorSpec
+
+
+def read_network(path: Path | None, direction: str | None = None) -> NetworkState:
+    """Return the generator of a checkpoint or of an exported folder; None is an untrained original.
+
+    Raises:
+        FileFormatError: the file is neither, or has no generator for the direction.
+    """
+    if path is None:
+        return untrained(ORIGINAL)
+    if path.is_dir():
+        own = read_card(path)["direction"]
+        if direction not in (None, own):
+            raise FileFormatError(f"{path}: translates {own} only, --direction says {direction}")
+        path = path / CHECKPOINT
+    checkpoint = read_checkpoint(path)
+    return checkpoint.facing(direction or checkpoint.direction, path).generator
+
+
+def untrained(spec: GeneratorSpec) -> NetworkState:
+    """Return a generator with weights from N(0, 0.02) and biases of 0, as training starts (arXiv 1703.10593, 7.1)."""
+    tensors = {}
+    for name, shape in tensor_shapes(spec).items():
+        draws = keyed_generator(0, f"untrained/{name}")
+        values = np.zeros(shape) if name.endswith(".bias") else draws.normal(0.0, 0.02, shape)
+        tensors[name] = values.astype(np.float32)
+    return NetworkState(spec, tensors)

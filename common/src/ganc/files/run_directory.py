@@ -1,0 +1,143 @@
+"""A run's directory: what it was started with, the state to go on from, the log and the sample pictures."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ganc.base.atomic import replacing, write_error
+from ganc.base.errors import FileFormatError, RunError
+from ganc.files.tensors import read_header, read_tensors, write_tensors
+
+STATE_FORMAT = "ganc-run-state"
+STATE_FILE = "state.safetensors"
+STATE_VERSION = 2  # 1 had one number for each metric
+
+
+class RunDirectory:
+    """The files of one run. The settings identify it: the same ones go on, others are refused.
+
+    Args:
+        path: the directory; made when it is opened.
+        settings: plain JSON values that determine the result.
+    """
+
+    def __init__(self, path: Path, settings: Mapping):
+        self.path = Path(path)
+        self.settings = json.loads(json.dumps(settings))
+        self._state_file = self.path / STATE_FILE
+        self._settings_file = self.path / "settings.json"
+        self._log_file = self.path / "log.jsonl"
+
+    @contextlib.contextmanager
+    def opened(self, restart: bool) -> Iterator[None]:
+        """Make or check the directory and hold it, so that no second process writes there.
+
+        Raises:
+            RunError: it was started with other settings (named), or another process uses it.
+            WriteError: it cannot be written.
+        """
+        new = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / "lock").open("w")
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        with lock:
+            _hold(lock, self.path)
+            if restart:
+                for file in (self._state_file, self._log_file, self._settings_file, self.path / "best.safetensors"):
+                    file.unlink(missing_ok=True)
+            self._check_settings()
+            try:
+                yield
+            except Exception:
+                if new and not self._state_file.exists():
+                    shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to go on from
+                raise
+
+    def _check_settings(self) -> None:
+        if not (self._settings_file.is_file() and self._state_file.is_file()):  # there is nothing to go on from
+            with replacing(self._settings_file) as temporary:
+                temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+            return
+        try:
+            before = json.loads(self._settings_file.read_text())
+        except ValueError as error:
+            raise RunError(f"{self._settings_file}: is damaged; use --restart to start over") from error
+        changed = [
+            f"{name} was {before.get(name)}, now {self.settings.get(name)}"
+            for name in sorted({*before, *self.settings})
+            if before.get(name) != self.settings.get(name)
+        ]
+        if changed:
+            raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
+
+    def save_state(self, facts: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
+        """Write everything that the run needs to go on bit by bit, in one file."""
+        write_tensors(self._state_file, {"format": STATE_FORMAT, "version": STATE_VERSION, **facts}, tensors)
+
+    def load_state(self) -> tuple[dict, dict[str, np.ndarray]] | None:
+        """Return what `save_state` wrote last, None if nothing was saved yet.
+
+        Raises:
+            RunError: the state cannot be read.
+        """
+        if not self._state_file.is_file():
+            return None
+        try:
+            return read_tensors(self._state_file, STATE_FORMAT, STATE_VERSION)
+        except FileFormatError as error:
+            raise RunError(f"{error}; use --restart to start over") from error
+
+    def finished_digest(self, steps: int) -> str | None:
+        """Return the digest of the checkpoint if this run, with these settings, ended after `steps`, else None."""
+        try:
+            before = json.loads(self._settings_file.read_text())
+            facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION)
+        except (OSError, ValueError, FileFormatError):
+            return None
+        return facts["finished"] if before == self.settings and facts["step"] == steps else None
+
+    def log(self, entry: Mapping) -> None:
+        """Append one line to log.jsonl."""
+        with self._log_file.open("a") as file:
+            file.write(json.dumps(entry, sort_keys=True) + "\n")
+
+    def cut_log(self, step: int) -> None:
+        """Drop the log's lines after a step, which a resumed run will write again."""
+        if not self._log_file.is_file():
+            return
+        kept = [line for line in self._log_file.read_text().splitlines() if _logged_step(line) <= step]
+        with replacing(self._log_file) as temporary:
+            temporary.write_text("".join(line + "\n" for line in kept))
+
+    def sample_path(self, step: int) -> Path:
+        """Return where the sample strip of a step belongs."""
+        return self.path / "samples" / f"{step:07d}.png"
+
+    @property
+    def best_path(self) -> Path:
+        """Where the best networks so far are kept, for stages that keep the best."""
+        return self.path / "best.safetensors"
+
+
+def _logged_step(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line that was cut off
+
+
+def _hold(lock, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # not on this system: two runs in one directory are the user's own care
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise RunError(f"{path}: another process is running in this directory; wait for it or use --run-dir") from error

@@ -1,6 +1,0 @@
-"""Networks that other programs trained: reading their files safely, and turning them into ganc's."""
-
-from ganc.foreign.checkpoint import import_checkpoint
-from ganc.foreign.files import read_networks, read_tensors
-
-__all__ = ["import_checkpoint", "read_networks", "read_tensors"]

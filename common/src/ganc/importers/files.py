@@ -1,0 +1,105 @@
+"""Opening a stranger's file of tensors, whatever wrote it, without running anything that it says."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganc.base.errors import FileFormatError
+from ganc.files import kinds
+from ganc.importers import paddle_file, torch_file
+from ganc.importers.safe_pickle import RefusedError, load_pickle, printable
+
+EXPECTED = "expected a .pth file of PyTorch or a .pdparams file of Paddle"
+MAX_ENTRIES = 100_000
+MAX_GROWTH = 4  # tensors may share numbers, and bfloat16 becomes float32, but a small file must not fill the memory
+
+Tensors = dict[str, np.ndarray]
+
+
+def read_networks(path: Path) -> dict[str, Tensors]:
+    """Return the tensors of a `.pth` or `.pdparams` file by network and name; a single network is named "".
+
+    Files with several networks hold a dict of state dicts. What is no tensor (counters, learning rates) is passed over.
+    The arrays are views of the file's bytes: read them, or copy them first.
+
+    Raises:
+        FileFormatError: no such file, another kind of file, damaged, or one that needs more than tensors and plain
+            containers, which is named. Nothing of the file is executed in any case.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror}), {EXPECTED}") from error
+    try:
+        networks = dict(_networks(_read(data), MAX_GROWTH * len(data)))
+    except RefusedError as error:
+        raise FileFormatError(f"{path}: {error}") from error
+    except Exception as error:  # a stranger's bytes can be wrong in any way; whatever it is, the file is not readable
+        reason = printable(str(error)[:200]) or type(error).__name__
+        raise FileFormatError(f"{path}: is truncated or damaged ({reason}); copy it again") from error
+    if not networks:
+        raise FileFormatError(f"{path}: holds no tensors; {EXPECTED} with a state dict")
+    return networks
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Return the tensors of a file that holds one state dict, by name; raises as `read_networks` does."""
+    networks = read_networks(path)
+    if len(networks) > 1:
+        names = ", ".join(repr(name[:50]) for name in sorted(networks)[:5])
+        raise FileFormatError(f"{path}: holds several state dicts ({names}), expected one")
+    return next(iter(networks.values()))
+
+
+def _read(data: bytes) -> Any:
+    kind = kinds.kind_of(data)
+    if not data:
+        raise RefusedError(f"is empty, {EXPECTED}")
+    if kind in _REFUSED:
+        raise RefusedError(f"is {kind}{_REFUSED[kind]}, {EXPECTED}")
+    if kind == kinds.ZIP:
+        return torch_file.read_zip(data)
+    if torch_file.is_legacy(data):
+        return torch_file.read_legacy(data)
+    if kind != kinds.PICKLE and data[:1] not in (b"(", b"}", b"c"):  # with these begin the oldest pickles of a dict
+        raise RefusedError(f"is of no kind that ganc knows, {EXPECTED}")
+    return load_pickle(io.BytesIO(data), torch_file.NAMES)
+
+
+# Kinds that are no networks of another program, with what to say of them.
+_REFUSED = {
+    kinds.SAFETENSORS: " (a checkpoint of ganc needs no import)",
+    kinds.HDF5: "",
+    kinds.ONNX: ", from which ganc takes no network",
+    kinds.TAR: ", the format of PyTorch before 0.1.10: load it there and save it again",
+    kinds.GZIP: ": unpack it first",
+}
+
+
+def _networks(tree: Any, bytes_left: int) -> Iterator[tuple[str, Tensors]]:
+    """Yield the state dicts in what a file holds, whose tensors may take so many bytes together."""
+    if not isinstance(tree, dict):
+        raise RefusedError(f"holds a {type(tree).__name__}, expected a dict of tensors by name")
+    entries_left = MAX_ENTRIES
+    for name, group in [("", tree), *tree.items()]:
+        if not isinstance(group, dict):
+            continue
+        entries_left -= len(group)
+        tensors = dict(_tensors(group)) if entries_left >= 0 else {}
+        bytes_left -= sum(array.nbytes for array in tensors.values())
+        if min(entries_left, bytes_left) < 0:
+            raise RefusedError("has the same values under many names, which no network needs")
+        if tensors:
+            yield str(name), tensors
+
+
+def _tensors(group: dict) -> Iterator[tuple[str, np.ndarray]]:
+    for name, value in group.items():
+        if isinstance(value, tuple) and len(value) == 2:  # of paddle.save: the name that Paddle uses inside, the array
+            value = value[1]
+        if isinstance(value, torch_file.TensorView | paddle_file.Array):
+            yield str(name), value.array()

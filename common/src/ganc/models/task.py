@@ -1,0 +1,114 @@
+"""The translation task: all that distinguishes CycleGAN from paired translation, as one frozen object.
+
+Stages take a task as an argument and store it in their checkpoints; none of them knows a task by its name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+
+from ganc.base.errors import SpecError
+
+
+class Pairing(Enum):
+    """How the pictures of the two domains belong together."""
+
+    UNPAIRED = "unpaired"
+    PAIRED = "paired"
+
+
+class AdversarialLoss(Enum):
+    """Which GAN loss is used; `ganc.training.losses` has the formulas."""
+
+    LEAST_SQUARES = "least-squares"
+    HINGE = "hinge"
+
+
+class DiscriminatorInput(Enum):
+    """What the discriminator sees."""
+
+    PICTURE = "picture"
+    SOURCE_AND_PICTURE = "source and picture"
+
+
+class Reference(Enum):
+    """What reconstruction compares a student's output with."""
+
+    TEACHER = "teacher"
+    GROUND_TRUTH = "ground truth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """How pictures are paired, what the discriminator sees, what is compared with what, and the losses' weights.
+
+    `identity_weight` is a fraction of `cycle_weight`; `pool_size` 0 shows the discriminator the newest pictures only.
+    """
+
+    pairing: Pairing
+    adversarial_loss: AdversarialLoss
+    discriminator_input: DiscriminatorInput
+    reference: Reference
+    gan_weight: float = 1.0
+    cycle_weight: float = 0.0
+    identity_weight: float = 0.0
+    reconstruction_weight: float = 0.0
+    feature_weight: float = 0.0
+    pool_size: int = 0
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith(("_weight", "_size")) and not value >= 0:
+                raise SpecError(f"{field.name} (={value}) must not be negative")
+
+    def to_json(self) -> dict:
+        """Return plain values for a checkpoint."""
+        return {name: value.value if isinstance(value, Enum) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping) -> "Task":
+        """Rebuild a task from what `to_json` gave.
+
+        Raises:
+            SpecError: a value is missing, unknown or impossible.
+        """
+        kinds = {field.name: field.type for field in fields(cls)}
+        if unknown := sorted(set(stored) - set(kinds)):
+            raise SpecError(f"task has no '{unknown[0]}'")
+        try:
+            return cls(
+                **{
+                    name: kinds[name](value) if issubclass(kinds[name], Enum) else value
+                    for name, value in stored.items()
+                }
+            )
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"task: {error}") from error
+
+
+# CycleGAN, arXiv 1703.10593, section 4 and 7.1; weights of the distillation: GAN Compression, arXiv 2003.08936.
+CYCLEGAN = Task(
+    pairing=Pairing.UNPAIRED,
+    adversarial_loss=AdversarialLoss.LEAST_SQUARES,
+    discriminator_input=DiscriminatorInput.PICTURE,
+    reference=Reference.TEACHER,
+    cycle_weight=10.0,
+    identity_weight=0.5,
+    reconstruction_weight=10.0,
+    feature_weight=0.01,
+    pool_size=50,
+)
+
+# pix2pix, arXiv 1611.07004, section 3; weights of the distillation: GAN Compression, arXiv 2003.08936.
+PIX2PIX = Task(
+    pairing=Pairing.PAIRED,
+    adversarial_loss=AdversarialLoss.HINGE,
+    discriminator_input=DiscriminatorInput.SOURCE_AND_PICTURE,
+    reference=Reference.GROUND_TRUTH,
+    cycle_weight=0.0,
+    identity_weight=0.0,
+    reconstruction_weight=100.0,
+    feature_weight=1.0,
+    pool_size=0,
+)

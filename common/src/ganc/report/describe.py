@@ -1,0 +1,114 @@
+"""Saying what a ganc file is, whatever its kind."""
+
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+from ganc.base.errors import FileFormatError
+from ganc.files.card import read_card
+from ganc.files.checkpoint import read_checkpoint
+from ganc.files.kinds import looks_like
+from ganc.files.tensors import read_header, read_tensors
+from ganc.models.convolutions import NetworkState
+from ganc.models.spec import GeneratorSpec, format_widths
+from ganc.results.hdf5 import HDF5_SIGNATURE, read_results
+from ganc.results.journal import FORMAT as JOURNAL_FORMAT
+from ganc.results.journal import read_journal
+from ganc.results.search_results import SearchResults
+
+
+def describe(path: Path) -> dict:
+    """Return what is known of checkpoint, results, statistics, weights, a run's directory or state, or an exported one.
+
+    Raises:
+        FileFormatError: there is no such file, or it is none of these.
+    """
+    from ganc.files.run_directory import STATE_FILE
+
+    path = Path(path)
+    if path.is_dir() and (path / STATE_FILE).is_file():
+        path = path / STATE_FILE
+    if path.is_dir():
+        return read_card(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if start.startswith(HDF5_SIGNATURE):
+        return _results(read_results(path))
+    if start.startswith(b"{") and JOURNAL_FORMAT.encode() in start:
+        return {**_results(read_journal(path)), "format": JOURNAL_FORMAT}
+    if foreign := looks_like(path):
+        raise FileFormatError(f"{path}: is no file of ganc; {foreign}")
+    if zipfile.is_zipfile(path):
+        return _statistics(path)
+    return _tensors(path)
+
+
+def _tensors(path: Path) -> dict:
+    from ganc.files.run_directory import STATE_FORMAT, STATE_VERSION
+
+    try:
+        header, tensors = read_tensors(path, STATE_FORMAT, STATE_VERSION)
+    except FileFormatError:
+        return _inception(path) or _checkpoint(path)
+    return {**header, "tensors": len(tensors)}
+
+
+def _inception(path: Path) -> dict | None:
+    from ganc.metrics.inception import weights
+
+    try:
+        header = read_header(path, weights.FORMAT, weights.VERSION)
+    except FileFormatError:
+        return None
+    return {**header, "digest": weights.read_weights(path).digest}
+
+
+def _checkpoint(path: Path) -> dict:
+    checkpoint = read_checkpoint(path)
+    return {
+        "format": "ganc-checkpoint",
+        "stage": checkpoint.stage,
+        "digest": checkpoint.digest,
+        "direction": checkpoint.direction,
+        "networks": {name: _network(state, checkpoint.training) for name, state in checkpoint.networks.items()},
+        "task": checkpoint.task.to_json(),
+        "training": dict(checkpoint.training),
+        "sources": dict(checkpoint.sources),
+    }
+
+
+def _network(state: NetworkState, training) -> dict:
+    described = {**asdict(state.spec), "params": sum(array.size for array in state.tensors.values())}
+    if isinstance(state.spec, GeneratorSpec):
+        described["widths"] = format_widths(state.spec.widths)
+        size = tuple(training.get("image_size", (256, 256)))
+        described |= {"image_size": size, **asdict(state.spec.costs(size))}
+    return described
+
+
+def _results(results: SearchResults) -> dict:
+    rows = results.rows
+    return {
+        "format": "ganc-search-results",
+        "digest": results.digest,
+        "subnets": len(results),
+        "metric": results.metric_name,
+        "macs": [int(rows.macs.min()), int(rows.macs.max())] if len(rows) else None,
+        **results.identity.to_json(),
+        "facts": dict(results.facts),
+    }
+
+
+def _statistics(path: Path) -> dict:
+    from ganc.base.errors import StatisticsError
+    from ganc.metrics.statistics import read_statistics
+
+    try:
+        statistics = read_statistics(path, None)
+    except StatisticsError:  # of another program
+        return {"format": "statistics of an unnamed feature set", "note": "use it with --feature-set"}
+    kept = 0 if statistics.features is None else len(statistics.features)
+    return {"digest": statistics.digest, "dimensions": len(statistics.mu), **statistics.facts(), "features": kept}

@@ -1,0 +1,190 @@
+"""Search results as one HDF5 file: root attributes identify the search, group `subnets` holds one row a sub-network.
+
+Rows stand in falling lexicographic order of their widths, so that merged shards equal the file of one process.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ganc.base.atomic import replacing
+from ganc.base.errors import FileFormatError, GancError
+from ganc.results.search_results import SearchIdentity, SearchResults, merge_results
+from ganc.results.table import COST_COLUMNS, RowTable, SearchRow
+
+__all__ = ["RowTable", "SearchIdentity", "SearchResults", "SearchRow", "merge_results", "read_results", "write_results"]
+
+FORMAT = "ganc-search-results"
+VERSION = 1
+_INTEGERS = (*COST_COLUMNS, "images")
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def write_results(target: Path | str | BinaryIO, results: SearchResults) -> None:
+    """Write the results to a path (in one rename), to `-` (standard output) or to a binary stream.
+
+    Raises:
+        WriteError: the path cannot be written.
+    """
+    content = _file_bytes(results)
+    if isinstance(target, str | os.PathLike) and str(target) != "-":
+        with replacing(Path(target)) as temporary, temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # on disk before the rename, and before a journal may be removed
+        return
+    stream = sys.stdout.buffer if isinstance(target, str | os.PathLike) else target
+    stream.write(content)
+    stream.flush()
+
+
+def read_results(source: Path | str | BinaryIO) -> SearchResults:
+    """Read results from a path, from `-` (standard input, read whole) or from a binary stream.
+
+    Raises:
+        FileFormatError: no such file, empty, not HDF5, of another kind or version, truncated, or a column is missing
+            or of a wrong shape.
+    """
+    if isinstance(source, str | os.PathLike) and str(source) != "-":
+        name, content = str(source), Path(source)
+        start = _first_bytes(content)
+    else:
+        stream = sys.stdin.buffer if isinstance(source, str | os.PathLike) else source
+        name = "standard input" if stream is sys.stdin.buffer else getattr(stream, "name", "standard input")
+        data = stream.read()
+        if not data:
+            raise FileFormatError(f"{name} was empty: the command before the pipe wrote no results; see its messages")
+        content, start = io.BytesIO(data), data[: len(HDF5_SIGNATURE)]
+    if start != HDF5_SIGNATURE:
+        raise FileFormatError(f"{name}: is not an HDF5 file; expected search results as ganc-search writes them")
+    return _read_file(content, str(name))
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(HDF5_SIGNATURE))
+    except FileNotFoundError as error:
+        raise FileFormatError(f"{path}: no such file; expected search results as ganc-search writes them") from error
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error}); expected a file") from error
+    if not start:
+        raise FileFormatError(f"{path}: is empty; expected search results, run ganc-search again")
+    return start
+
+
+def _file_bytes(results: SearchResults) -> memoryview:
+    """Return the file, made in memory: HDF5 lays a file on disk out differently, and equal results need equal bytes."""
+    import h5py
+
+    rows, content = results.rows, io.BytesIO()
+    with h5py.File(content, "w", libver="earliest", track_order=False) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        for name, value in results.identity.to_json().items():
+            file.attrs[name] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+        file.attrs["facts"] = json.dumps(results.facts, sort_keys=True, ensure_ascii=False)
+        group = file.create_group("subnets", track_order=False)
+        group.attrs["metrics"] = json.dumps([*rows.metrics])
+        group.attrs["latency_setups"] = json.dumps(rows.setups)
+        columns = {name: getattr(rows, name) for name in ("widths", *_INTEGERS, *_optional_columns())}
+        columns |= rows.metrics | {f"{name}_error": column for name, column in rows.errors.items()}
+        # Compressed columns are chunked, and each chunk then carries a checksum; an empty column cannot be chunked.
+        storage = {"compression": 1, "shuffle": True, "fletcher32": True} if len(rows) else {}
+        for name in sorted(columns):
+            group.create_dataset(name, data=columns[name], track_times=False, **storage)
+    return content.getbuffer()
+
+
+def _optional_columns() -> tuple[str, ...]:
+    return "latency_ms", "latency_setup", "seconds"
+
+
+@contextlib.contextmanager
+def _damage_named(name: str) -> Iterator[None]:
+    """Turn what h5py raises on damaged content into one line about the file."""
+    try:
+        yield
+    except GancError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        detail = " ".join(str(error).split())
+        raise FileFormatError(
+            f"{name}: is truncated or damaged ({detail}); expected search results, copy the file again"
+        ) from error
+
+
+def _read_file(content: Path | io.BytesIO, name: str) -> SearchResults:
+    import h5py
+
+    with _damage_named(name), h5py.File(content, "r") as file:
+        _check_kind(file.attrs, name)
+        identity = SearchIdentity.from_json(_identity_values(file.attrs), name)
+        facts = json.loads(file.attrs.get("facts", "{}"))
+        group = file.get("subnets")
+        if not isinstance(group, h5py.Group):
+            raise FileFormatError(f"{name}: has no group 'subnets'; expected the rows of a search there")
+        return SearchResults(identity, facts, _read_rows(group, name), source=name)
+
+
+def _check_kind(attributes, name: str) -> None:
+    found = attributes.get("format")
+    if found != FORMAT:
+        kind = "an HDF5 file of another kind" if found is None else f"a file of format {found!r}"
+        raise FileFormatError(f"{name}: is {kind}; expected {FORMAT!r}, as ganc-search writes it")
+    version = attributes.get("version")
+    if not isinstance(version, np.integer | int):
+        raise FileFormatError(f"{name}: its version (={version!r}) is not a whole number; run the search again")
+    if version != VERSION:
+        raise FileFormatError(f"{name}: is version {version}, this ganc reads version {VERSION}; use its own ganc")
+
+
+def _identity_values(attributes) -> dict:
+    values = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attributes.items()}
+    if isinstance(values.get("generator_spec"), str):
+        values["generator_spec"] = json.loads(values["generator_spec"])
+    return values
+
+
+def _read_rows(group, name: str) -> RowTable:
+    def column(label: str, kinds: str, dtype: type, default: object = None) -> np.ndarray:
+        if label not in group:
+            if default is not None:
+                return np.full(count, default, dtype)
+            raise FileFormatError(f"{name}: column {label!r} is missing from 'subnets'; run the search again")
+        dataset = group[label]
+        shape, kind = getattr(dataset, "shape", None), getattr(getattr(dataset, "dtype", None), "kind", None)
+        expected = "(N, stages)" if label == "widths" else f"({count},)"
+        if kind not in kinds or shape is None or (len(shape) != 2 if label == "widths" else shape != (count,)):
+            raise FileFormatError(
+                f"{name}: column {label!r} has shape {shape} and type {getattr(dataset, 'dtype', None)}, expected "
+                f"{expected} of {'numbers' if 'f' in kinds else 'whole numbers'}; run the search again"
+            )
+        return dataset[()].astype(dtype, copy=False)
+
+    count = None
+    widths = column("widths", "iu", np.int32)
+    count = len(widths)
+    metrics = json.loads(group.attrs.get("metrics", "[]"))
+    setups = tuple(tuple(setup) for setup in json.loads(group.attrs.get("latency_setups", "[]")))
+    setup_codes = column("latency_setup", "iu", np.int16, default=-1)
+    if count and not (setup_codes.min() >= -1 and setup_codes.max() < len(setups)):
+        raise FileFormatError(f"{name}: column 'latency_setup' names a setup that is not listed; run the search again")
+    errors = [metric for metric in metrics if f"{metric}_error" in group]
+    return RowTable(
+        widths=widths,
+        **{label: column(label, "iu", np.int64) for label in _INTEGERS},
+        metrics={metric: column(metric, "f", np.float64) for metric in metrics},
+        errors={metric: column(f"{metric}_error", "f", np.float64) for metric in errors},
+        latency_ms=column("latency_ms", "f", np.float64, default=np.nan),
+        latency_setup=setup_codes,
+        setups=setups,
+        seconds=column("seconds", "f", np.float64, default=np.nan),
+    )

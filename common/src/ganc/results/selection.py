@@ -1,0 +1,106 @@
+"""Picking sub-networks from search results: within budgets, on the Pareto front, the best few."""
+
+import numpy as np
+
+from ganc.base.errors import SelectionError
+from ganc.base.text import format_count
+from ganc.results.search_results import SearchResults
+from ganc.results.table import RowTable
+
+
+def select(
+    results: SearchResults,
+    *,
+    max_macs: int | None = None,
+    max_params: int | None = None,
+    max_latency: float | None = None,
+    max_metric: float | None = None,
+    pareto: bool = False,
+    top: int | None = None,
+    rank: int | None = None,
+) -> RowTable:
+    """Return the rows that satisfy all bounds, best metric first; ties go to fewer MACs, then to smaller widths.
+
+    Rows without a value of the metric are never selected, nor, under `max_latency`, rows without a latency. Of the rows
+    within the costs only those on the most pictures are compared: a value on fewer, as of rows that a race dropped, is
+    another quantity.
+
+    Args:
+        max_macs, max_params, max_latency (ms), max_metric: upper bounds, inclusive.
+        pareto: keep what no other row within the bounds beats in metric and MACs.
+        top: keep the best so many. rank: keep the one in this place, counted from 1.
+
+    Raises:
+        SelectionError: nothing is left; the message says the smallest value that the bound could have.
+    """
+    rows = results.rows
+    kept = np.flatnonzero(~np.isnan(results.metric))
+    if not len(kept):
+        raise SelectionError(
+            f"{results.source}: none of its {len(rows)} rows has a value of {results.metric_name}; run the search first"
+        )
+    bounds = [
+        ("--max-macs", max_macs, rows.macs, _exact_count, "MACs"),
+        ("--max-params", max_params, rows.params, _exact_count, "parameters"),
+        ("--max-latency", max_latency, rows.latency_ms, "{:.4g}".format, "ms an image"),
+        ("--max-metric", max_metric, results.metric, "{:.6g}".format, results.metric_name),
+    ]
+    passed = []
+    for option, bound, column, text, unit in bounds:
+        if option == "--max-metric":  # whether it bounds or not, metrics are compared from here on
+            kept = kept[rows.images[kept] == rows.images[kept].max()]
+        if bound is None:
+            continue
+        within = kept[column[kept] <= bound]  # False for NaN
+        if not len(within):
+            raise SelectionError(_nothing_left(results, column[kept], (option, text(bound), text, unit), passed))
+        kept = within
+        passed.append(f"{option} {text(bound)}")
+    kept = kept[rows.images[kept] == rows.images[kept].max()]
+    if pareto:
+        kept = kept[pareto_front(results.metric[kept], rows.macs[kept])]
+    # Rows stand in falling order of widths, so the smaller widths come last.
+    kept = kept[np.lexsort([-kept, rows.macs[kept], results.metric[kept]])]
+    if rank is not None:
+        if not 1 <= rank <= len(kept):
+            raise SelectionError(f"{results.source}: --rank {rank} is not one of the {len(kept)} places; start from 1")
+        kept = kept[rank - 1 : rank]
+    return rows.take(kept[:top])
+
+
+def pareto_front(metric: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    """Return the indices, in rising order, of the points that no other point beats.
+
+    A point is beaten by one that is not larger in either of metric and cost, and smaller in one; equal points beat
+    each other not. Both arrays are (N,); a NaN is never on the front. Takes O(N log N).
+    """
+    metric, cost = np.asarray(metric, np.float64), np.asarray(cost, np.float64)
+    order = np.lexsort([metric, cost])
+    order = order[~(np.isnan(metric) | np.isnan(cost))[order]]
+    if not len(order):
+        return order
+    values, costs = metric[order], cost[order]
+    first = np.append(True, costs[1:] != costs[:-1])
+    best_here = values[first]
+    best_cheaper = np.append(np.inf, np.minimum.accumulate(best_here)[:-1])
+    # The cheapest group stays whatever its value is, an infinite one included.
+    stays = (best_here < best_cheaper) | (np.arange(len(best_here)) == 0)
+    group = np.cumsum(first) - 1
+    return np.sort(order[stays[group] & (values == best_here[group])])
+
+
+def _exact_count(count: float) -> str:
+    """Format a count so that the number can be typed as a budget and is met."""
+    return f"{format_count(count)} ({int(count)})"
+
+
+def _nothing_left(results: SearchResults, values: np.ndarray, bound: tuple, passed: list[str]) -> str:
+    option, given, text, unit = bound
+    values = values[~np.isnan(values)]
+    among = f"the {len(results)} sub-networks" + (f" within {' and '.join(passed)}" if passed else "")
+    if not len(values):
+        return f"{results.source}: no latency was measured for {among}; leave {option} out, or measure it in the search"
+    return (
+        f"{results.source}: no sub-network satisfies {option} {given}; the smallest possible of {among} is "
+        f"{text(values.min())} {unit}"
+    )

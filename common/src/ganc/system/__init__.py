@@ -1,0 +1,1 @@
+"""This process: threads and device, the processes beside it, signals."""

@@ -1,0 +1,88 @@
+"""Several processes that work together, started by `python -m paddle.distributed.launch`.
+
+Training: every rank prepares its share of each batch; gradients are averaged in one flattened all-reduce. Paddle's
+DataParallel wrapper is not used: it aborts when a network runs more than once before a backward pass. Other work is
+handed out and collected as bytes.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganc.system.runtime import paddle
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this one is."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self.rank == 0
+
+    def share_weights(self, networks: Iterable) -> None:
+        """Give every rank the weights of rank 0."""
+        if self.count > 1:
+            for network in networks:
+                for parameter in network.parameters():
+                    paddle.distributed.broadcast(parameter, src=0)
+
+    def average_gradients(self, parameters: Iterable) -> None:
+        """Replace each gradient by its mean over the ranks."""
+        if self.count == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = paddle.concat([gradient.flatten() for gradient in gradients])
+        paddle.distributed.all_reduce(flat)
+        parts = paddle.split(flat / self.count, [int(np.prod(gradient.shape)) for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.set_value(part.reshape(gradient.shape))
+
+    def largest(self, number: int) -> int:
+        """Return the largest of the ranks' whole numbers, so that all of them decide alike."""
+        if self.count == 1:
+            return number
+        shared = paddle.to_tensor([number], dtype="int32")
+        paddle.distributed.all_reduce(shared, op=paddle.distributed.ReduceOp.MAX)
+        return int(shared.item())
+
+    def share_bytes(self, content: bytes) -> bytes:
+        """Return what rank 0 gave; what the others give is passed over."""
+        if self.count == 1:
+            return content
+        length = self.largest(len(content) if self.writes else 0)
+        shared = paddle.to_tensor(_padded(content if self.writes else b"", length))
+        paddle.distributed.broadcast(shared, src=0)
+        return shared.numpy().tobytes()[:length]
+
+    def gather_bytes(self, content: bytes) -> list[bytes]:
+        """Return what each rank gave, in the order of the ranks; every rank gets all."""
+        if self.count == 1:
+            return [content]
+        lengths = [int.from_bytes(part, "little") for part in self._gathered(len(content).to_bytes(8, "little"), 8)]
+        parts = self._gathered(content, max(lengths))
+        return [part[:length] for part, length in zip(parts, lengths, strict=True)]
+
+    def _gathered(self, content: bytes, length: int) -> list[bytes]:
+        parts: list = []
+        paddle.distributed.all_gather(parts, paddle.to_tensor(_padded(content, length)))
+        return [part.numpy().tobytes() for part in parts]
+
+
+def _padded(content: bytes, length: int) -> np.ndarray:
+    """Return the bytes and zeros behind them as an array of at least one element: collectives take no empty ones."""
+    return np.frombuffer(content.ljust(max(1, length), b"\0"), np.uint8)
+
+
+def join_ranks() -> Ranks:
+    """Join the other processes where the launcher started several; else be the only one."""
+    if int(os.environ.get("PADDLE_TRAINERS_NUM", "1")) == 1:
+        return Ranks()
+    paddle.distributed.init_parallel_env()
+    return Ranks(paddle.distributed.get_rank(), paddle.distributed.get_world_size())

@@ -1,0 +1,129 @@
+"""The machine that a run uses: threads, Paddle's CPU paths, device. Set up before Paddle is imported.
+
+Modules that need Paddle write `from ganc.system.runtime import paddle`, so that it is always set up first. Importing
+this module itself is cheap.
+"""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import io
+import os
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+from ganc.base.errors import MissingDependencyError, RunError
+from ganc.system.signals import reinstall_handlers
+
+PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
+
+_set_up = False  # whether Paddle, if it is imported, was imported here or its being too early was said
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name == "paddle":
+        return load_paddle()
+    raise AttributeError(f"module {__name__} has no attribute {name}")
+
+
+def load_paddle() -> ModuleType:
+    """Set the environment up, import Paddle and return it.
+
+    Raises:
+        MissingDependencyError: Paddle is not installed, or with a NumPy that it cannot run with.
+    """
+    global _set_up
+    if "paddle" not in sys.modules:
+        _check_installed()
+        configure_environment()
+        # Paddle greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            import paddle
+        paddle.disable_signal_handler()  # its own answers SIGTERM with a traceback of C++
+        reinstall_handlers()
+    elif not _set_up:
+        warnings.warn(
+            "Paddle was imported before ganc.system.runtime: its threads and CPU paths are not set", stacklevel=3
+        )
+    _set_up = True
+    return sys.modules["paddle"]
+
+
+def _check_installed() -> None:
+    versions = {}
+    for package in PADDLE_PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    if not versions and not importlib.util.find_spec("paddle"):
+        raise MissingDependencyError(
+            "PaddlePaddle is not installed: install ganc-common[cpu], or ganc-common[gpu] on a machine with CUDA"
+        )
+    numpy_version = importlib.metadata.version("numpy")
+    for package, version in versions.items():
+        if version.startswith("2.") and int(numpy_version.split(".")[0]) >= 2:
+            raise MissingDependencyError(
+                f"{package} {version} crashes with numpy {numpy_version}: install 'numpy<2' beside it"
+            )
+
+
+def configure_environment() -> None:
+    """Set threads and the matrix library's code path; what the user set in the environment wins.
+
+    Paddle's CPU build brings an MKL that takes its slowest path on processors it does not know, which are AMD's, and
+    runs on one thread unless told otherwise (benchmarks/generator.py measures both).
+    """
+    ranks = int(os.environ.get("PADDLE_LOCAL_SIZE", os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // max(1, ranks))))
+    if cpu_path := mkl_cpu_type():
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", cpu_path)
+    os.environ.setdefault("GLOG_minloglevel", "2")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def engine_threads() -> int:
+    """Return the threads an inference engine of this process uses: OMP_NUM_THREADS, else its share of the cores."""
+    configure_environment()
+    text = os.environ["OMP_NUM_THREADS"].partition(",")[0]
+    return int(text) if text.isdigit() and int(text) else available_cores()
+
+
+def mkl_cpu_type(cpu_info: Path = Path("/proc/cpuinfo")) -> str | None:
+    """Return the value of MKL_DEBUG_CPU_TYPE that suits the processor: 7 for AVX-512, 5 for AVX2, None to leave it."""
+    try:
+        text = cpu_info.read_text()
+    except OSError:
+        return None
+    if "AuthenticAMD" not in text:
+        return None
+    flags = next((line.split(":", 1)[1].split() for line in text.splitlines() if line.startswith("flags")), [])
+    return "7" if "avx512f" in flags else "5" if "avx2" in flags else None
+
+
+def select_device(device: str) -> str:
+    """Make Paddle use a device: "auto" (a GPU where there is one), "cpu", "gpu" or "gpu:1"; return its name.
+
+    Raises:
+        RunError: there is no such device.
+    """
+    paddle = load_paddle()
+    gpus = paddle.device.cuda.device_count() if paddle.device.is_compiled_with_cuda() else 0
+    if device == "auto":
+        device = "gpu" if gpus else "cpu"
+    name, colon, number = device.partition(":")
+    if device != "cpu" and (name != "gpu" or (colon and not number.isdigit())):
+        raise RunError(f"device '{device}': expected auto, cpu, gpu or gpu:N")
+    if name == "gpu" and not gpus:
+        raise RunError("device 'gpu': Paddle finds no GPU here; use --device cpu, or install ganc-common[gpu]")
+    if number and int(number) >= gpus:
+        raise RunError(f"device '{device}': this machine has {gpus} GPUs, numbered from 0")
+    paddle.set_device(device)
+    return paddle.get_device()

@@ -1,0 +1,1 @@
+"""The command `ganc`, a file a group of subcommands."""

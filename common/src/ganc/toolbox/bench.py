@@ -1,0 +1,100 @@
+"""`ganc bench`: how much faster compressed generators are than the original."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from ganc.bench.plan import ENGINES, PRECISIONS
+from ganc.cli.command import command
+from ganc.cli.options import FILE, POSITIVE, json_option
+from ganc.cli.tables import show, show_json
+from ganc.cli.types import SIZE
+
+MODEL = click.Path(exists=True, path_type=Path)
+
+
+def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callable:
+    """Return an option that can be repeated, each value one or several joined by commas; doubles count once."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple:
+        parts = [part.strip() for value in values for part in value.split(",")]
+        return tuple(dict.fromkeys(kind.convert(part, parameter, ctx) for part in parts))
+
+    return click.option(flag, name, multiple=True, callback=read, **settings)
+
+
+@command()
+@click.argument("models", nargs=-1, required=True, type=MODEL)
+@click.option(
+    "--original",
+    type=MODEL,
+    show_default="an untrained one of the published size",
+    help="What to compare with. Time does not depend on weights, so an untrained one serves as well.",
+)
+@_several(
+    *("--engine", "engines", click.Choice(list(ENGINES))),
+    metavar="NAME",
+    show_default="all installed but paddle-eager",
+    help=f"{', '.join(ENGINES)}.",
+)
+@_several(
+    *("--precision", "precisions", click.Choice(PRECISIONS)),
+    metavar="NAME",
+    default=["f32"],
+    help=f"{', '.join(PRECISIONS)}.",
+)
+@_several("--batch", "batches", POSITIVE, metavar="N", default=["1"], help="Pictures a call.")
+@_several("--threads", "threads", POSITIVE, metavar="N", show_default="the cores", help="Threads of the engine.")
+@click.option("--size", type=SIZE, default="256", help="Picture size, N or WxH.")
+@click.option("--repeats", type=POSITIVE, default=10, help="Turns of each network.")
+@click.option("--min-seconds", type=click.FloatRange(min=0), default=1, help="Time each network for so long at least.")
+@click.option(
+    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which generator."
+)
+@click.option("--device", default="auto", help="Of Paddle's engines: auto (a GPU if there is one), cpu, gpu or gpu:N.")
+@click.option("--chart", type=FILE, help="Also draw the times as bars, a PNG.")
+@json_option
+def bench(chart: Path | None, as_json: bool, **wanted):
+    """Time generators against the original one.
+
+    MODELS are checkpoints or exported folders. Every engine is combined with every precision, batch size and number of
+    threads: repeat these options, or join values by commas. What is not possible is left out, with a line that says
+    why. The original and all models take turns; times are medians, in brackets the interquartile range.
+
+    \b
+    ganc bench finetune.safetensors
+    ganc bench dist/ --original replace.safetensors --engine openvino --precision f32,bf16 --batch 1,16
+    ganc bench dist/ --threads 1,2 --json --chart bench.png > bench.json
+    """
+    from ganc.base.atomic import require_writable
+    from ganc.base.extras import require_matplotlib
+    from ganc.bench.plan import Wanted
+    from ganc.bench.run import bench as run
+    from ganc.report.speed_chart import draw_chart
+
+    if chart:
+        require_matplotlib()
+        require_writable(chart)
+    chosen = Wanted(**wanted)
+    rows = run(chosen, lambda line: click.echo(line, err=True))
+    if chart:
+        draw_chart(rows, chosen.size, chart)
+    if as_json:
+        show_json(rows)
+    else:
+        show([_readable(row) for row in rows])
+
+
+def _readable(row: dict) -> dict:
+    return {
+        **{key: row[key] for key in ("engine", "precision", "batch", "threads", "model")},
+        "original, ms an image": f"{_ms(row['original_ms'])} ({_ms(row['original_spread_ms'])})",
+        "compressed, ms an image": f"{_ms(row['compressed_ms'])} ({_ms(row['compressed_spread_ms'])})",
+        "ms a batch": f"{_ms(row['original_batch_ms'])} -> {_ms(row['compressed_batch_ms'])}",
+        "times faster": f"{row['speedup']:.2f}",
+    }
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.{0 if milliseconds >= 1000 else 1 if milliseconds >= 10 else 2}f}"

@@ -1,0 +1,88 @@
+"""`ganc data`: making, checking and splitting picture folders."""
+
+from pathlib import Path
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.options import FOLDER, POSITIVE
+from ganc.cli.tables import show
+from ganc.cli.types import SIZE
+
+
+@click.group()
+def data():
+    """Make, check and split folders of pictures.
+
+    \b
+    ganc data check horse2zebra
+    """
+
+
+@command("demo")
+@click.argument("folder", type=FOLDER)
+@click.option("--train", type=POSITIVE, default=200, help="Training pictures of each domain.")
+@click.option("--test", type=POSITIVE, default=60, help="Test pictures of each domain.")
+@click.option("--size", type=SIZE, default="64", help="Picture size, N or WxH.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every picture.")
+def demo(folder: Path, train: int, test: int, size, seed: int):
+    """Draw pictures to try ganc on.
+
+    FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows.
+
+    \b
+    ganc data demo pictures
+    """
+    from ganc.demo.dataset import write_demo_set
+
+    _show_counts(folder, {name: len(found) for name, found in write_demo_set(folder, train, test, size, seed).items()})
+
+
+@command("check")
+@click.argument("folder", type=FOLDER)
+@click.option("--minimum", type=SIZE, default="1", help="Report pictures smaller than N or WxH.")
+def check(folder: Path, minimum):
+    """Find everything that is wrong with a folder of pictures.
+
+    Reports missing, unreadable, undersized and repeated pictures, and those that are both trained and tested on.
+
+    \b
+    ganc data check horse2zebra --minimum 256
+    """
+    from ganc.base.errors import DataError
+    from ganc.data.check import check_folder, count_pictures
+
+    problems = check_folder(folder, minimum)
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        raise DataError(f"{folder}: {len(problems)} problem{'s' if len(problems) > 1 else ''}, listed above")
+    _show_counts(folder, count_pictures(folder))
+
+
+@command("split")
+@click.argument("folder", type=FOLDER)
+@click.option("--search", "count", type=POSITIVE, required=True, help="Pictures to set aside for the search.")
+@click.option("--domain", type=click.Choice(["A", "B"]), default="A", help="The domain to take them from.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of the choice.")
+def split(folder: Path, count: int, domain: str, seed: int):
+    """Set training pictures aside for the search.
+
+    Writes searchA.txt and takes those pictures out of trainA.txt.
+
+    \b
+    ganc data split horse2zebra --search 120
+    """
+    from ganc.data.split import split_search
+
+    result = split_search(folder, count, seed, domain)
+    kept = "already set aside" if result.already_done else "set aside"
+    click.echo(f"{folder}: {result.search} pictures {kept} in search{domain}.txt, {result.train} left to train")
+
+
+def _show_counts(folder: Path, counts) -> None:
+    show([{"folder": str(folder)} | {name: "-" if count is None else count for name, count in counts.items()}])
+
+
+for tool in (demo, check, split):
+    data.add_command(tool)

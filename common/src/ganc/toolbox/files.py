@@ -1,0 +1,122 @@
+"""`ganc inspect`, `profile`, `select` and `merge`: files and numbers, without running a network."""
+
+from pathlib import Path
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.options import POSITIVE, json_option, measured_budget_options
+from ganc.cli.tables import show, show_json, size_text
+from ganc.cli.types import BLOCK_COUNT, SIZE, WIDTHS
+
+
+@command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def inspect(file: Path, as_json: bool):
+    """Say what a file of ganc is and what is in it.
+
+    FILE is a checkpoint, search results, statistics, a run's directory, or an exported folder.
+
+    \b
+    ganc inspect supernet.safetensors
+    """
+    from ganc.report.describe import describe
+
+    described = describe(file)
+    if as_json:
+        show_json(described)
+        return
+    for name, value in _flat(described):
+        click.echo(f"{name:<36} {value}")
+
+
+def _flat(value, prefix: str = ""):
+    """Yield the leaves of nested JSON objects with their dotted names."""
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _flat(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, " ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
+
+
+@command()
+@click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
+@click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
+@click.option("--n-blocks", type=BLOCK_COUNT, default=9, help="Residual blocks, a multiple of 3.")
+@click.option("--image-size", type=SIZE, default="256", help="Picture size, N or WxH.")
+@json_option
+def profile(widths, block: str, n_blocks: int, image_size, as_json: bool):
+    """Count what a generator costs.
+
+    MACs (multiply-accumulates) of one picture as published tables count them, those that a device computes, and
+    parameters.
+
+    \b
+    ganc profile --widths 64 --block resnet
+    ganc profile --widths 16_16_32_16_32_32_16_16 --json
+    """
+    from ganc.base.text import format_count
+    from ganc.models.spec import GeneratorSpec, format_widths
+
+    costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks).costs(image_size)
+    if as_json:
+        show_json({"macs": costs.macs, "device_macs": costs.device_macs, "params": costs.params})
+        return
+    show(
+        [
+            {
+                "widths": format_widths(widths),
+                "block": block,
+                "image": size_text(image_size),
+                "MACs": format_count(costs.macs),
+                "device MACs": format_count(costs.device_macs),
+                "parameters": format_count(costs.params),
+            }
+        ]
+    )
+
+
+@command()
+@click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
+@measured_budget_options
+@click.option("--max-metric", type=float, help="At most this value of the metric.")
+@click.option("--pareto", is_flag=True, help="Only what no other beats in both metric and MACs.")
+@click.option("--top", type=POSITIVE, show_default="10, or all with --pareto or --json", help="Only the best so many.")
+@json_option
+def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds):
+    """List the best sub-networks of search results.
+
+    Those that satisfy all bounds, lowest metric first. RESULTS is a file of ganc-search; - is standard input.
+
+    \b
+    ganc select search.h5 --max-macs 2.7G --top 3
+    ganc select search.h5 --pareto --json
+    """
+    from ganc.cli.results import results_json, results_rows
+    from ganc.results.hdf5 import read_results
+    from ganc.results.selection import select as select_rows
+
+    read = read_results(results)
+    rows = select_rows(read, pareto=pareto, top=top or (None if pareto or as_json else 10), **bounds)
+    if as_json:
+        show_json(results_json(rows))
+    else:
+        show(results_rows(rows, read.metric_name))
+
+
+@command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, help="The joined file; - writes to standard output.")
+def merge(results: tuple[Path, ...], output: str):
+    """Join the results of shards of one search.
+
+    \b
+    ganc merge shard1.h5 shard2.h5 shard3.h5 -o search.h5
+    """
+    from ganc.results.hdf5 import merge_results, read_results, write_results
+
+    merged = merge_results([read_results(path) for path in results])
+    write_results(output, merged)
+    files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
+    click.echo(f"{len(merged)} sub-networks of {files} in {'standard output' if output == '-' else output}", err=True)

@@ -1,0 +1,108 @@
+"""`ganc import`: what other programs trained becomes a ganc file."""
+
+from pathlib import Path
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.options import FILE
+from ganc.cli.tables import checkpoint_row, show
+from ganc.cli.types import SIZE, SPACE
+
+
+class FileByDefault(click.Group):
+    """A group whose first word may be a file: `ganc import FILE …` stands for `ganc import network FILE …`."""
+
+    default = "network"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("import", cls=FileByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+def import_():
+    """Turn what other programs trained into ganc files.
+
+    Generators of the CycleGAN/pix2pix, GAN Compression and PaddleGAN programs become checkpoints. `ganc import FILE` is
+    short for `ganc import network FILE`, whose --help lists the options. No code that a file holds is ever run.
+
+    \b
+    ganc import latest_net_G_A.pth -o teacher.safetensors
+    ganc import network latest_net_G_A.pth -o teacher.safetensors
+    ganc import inception pt_inception-2015-12-05-6726825d.pth
+    """
+
+
+@command("network")
+@click.argument("file", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="The checkpoint to write.")
+@click.option("--discriminator", type=FILE, help="File of the discriminator that judges the generator: D_A beside G_A.")
+@click.option("--generator-b", type=FILE, help="File of the generator of the reverse direction: G_B.")
+@click.option("--discriminator-b", type=FILE, help="File of the reverse direction's discriminator: D_B.")
+@click.option(
+    "--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way FILE's generator translates."
+)
+@click.option("--size", type=SIZE, default="256", help="Picture size of its training, N or WxH; no file tells it.")
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 1, max_open=True),
+    show_default="0.5 in 3x3 blocks, 0 in mobile ones",
+    help="Rate of dropout layers; no file tells it.",
+)
+@click.option("--space", type=SPACE, help="The search space, if FILE is a supernet; no file tells it.")
+def network(file: Path, output: Path, direction: str, size, dropout: float | None, space, **others: Path | None):
+    """Make a checkpoint of networks that another program trained.
+
+    FILE holds a ResNet generator with instance norm: a .pth of the CycleGAN/pix2pix or GAN Compression code (full,
+    mobile, supernet or compressed), or a .pdparams of PaddleGAN. Its architecture and widths are read off the tensors;
+    other networks that the same file holds come with it. No code that a file holds is ever run.
+
+    \b
+    ganc import latest_net_G_A.pth --discriminator latest_net_D_A.pth -o teacher.safetensors
+    ganc import epoch_200_weight.pdparams -o teacher.safetensors
+    """
+    files = {"generator": file} | {role: path for role, path in others.items() if path is not None}
+    for path in files.values():
+        if output.exists() and path.exists() and output.samefile(path):
+            raise click.UsageError(f"-o {output} would overwrite {path}, which this command reads")
+    from ganc.files.checkpoint import write_checkpoint
+    from ganc.importers import import_checkpoint
+
+    checkpoint = import_checkpoint(files, direction=direction, image_size=size, dropout=dropout, space=space)
+    write_checkpoint(output, checkpoint)
+    row = checkpoint_row(output, checkpoint)
+    show([row | {"networks": ", ".join(checkpoint.networks)}])
+
+
+@command("inception")
+@click.argument("file", type=FILE)
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    show_default="$GANC_INCEPTION, else inception-v3-fid.safetensors in ganc's cache folder",
+    help="The weights to write.",
+)
+def inception(file: Path, output: Path | None):
+    """Make ganc's file of the FID's Inception weights.
+
+    FILE is pt_inception-2015-12-05-6726825d.pth, the public weights of PyTorch's FID. Afterwards --feature-set
+    inception-v3-fid finds them where they are written by default; --feature-set takes another place as a path.
+
+    \b
+    ganc import inception pt_inception-2015-12-05-6726825d.pth
+    ganc stats --data horse2zebra --feature-set inception-v3-fid -o real_B.npz
+    """
+    from ganc.importers import read_tensors
+    from ganc.metrics.inception import weights
+
+    taken = weights.weights_from(read_tensors(file), file)
+    output = output or weights.default_weights_file()
+    weights.write_weights(output, taken)
+    show([{"file": str(output), "feature set": weights.NAME, "bytes": f"{output.stat().st_size:,}"}])
+
+
+import_.add_command(network)
+import_.add_command(inception)

@@ -1,0 +1,38 @@
+"""The toolbox `ganc`: what is useful around the six stages."""
+
+import click
+
+from ganc import __version__
+from ganc.toolbox.bench import bench
+from ganc.toolbox.data import data
+from ganc.toolbox.files import inspect, merge, profile, select
+from ganc.toolbox.import_ import import_
+from ganc.toolbox.models import evaluate, stats, translate
+from ganc.toolbox.plot import plot
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ganc")
+def main():
+    """Tools around the six stages that make an image-translation GAN small and fast.
+
+    The stages are commands of their own, in this order:
+
+    \b
+    ganc-replace   trains the generator that is then compressed, the teacher
+    ganc-distill   makes a thinner student of it
+    ganc-supernet  trains all sub-networks of the student
+    ganc-search    measures the sub-networks
+    ganc-finetune  trains the chosen one alone
+    ganc-export    writes it for use
+
+    \b
+    ganc data demo pictures
+    ganc inspect replace.safetensors
+    ganc select search.h5 --max-macs 2.7G --pareto
+    ganc translate finetune.safetensors horse.jpg -o zebra.png
+    """
+
+
+for tool in (data, stats, import_, inspect, profile, evaluate, translate, select, merge, plot, bench):
+    main.add_command(tool)

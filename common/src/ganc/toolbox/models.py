@@ -1,0 +1,168 @@
+"""`ganc stats`, `evaluate` and `translate`: what runs networks on pictures."""
+
+from pathlib import Path
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.options import FEATURE_SET_HELP, FILE, FOLDER, device_option, feature_set_option, json_option
+from ganc.cli.tables import show, show_json, with_error
+from ganc.cli.types import SIZE, WIDTHS
+
+direction_option = click.option(
+    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
+)
+
+
+def form_options(function):
+    """Add --engine and --precision: what runs the models, and in which form."""
+    engine = click.option(
+        "--engine",
+        type=click.Choice(["openvino", "onnxruntime", "paddle-inference", "paddle-eager"]),
+        show_default="the fastest here; paddle-eager for checkpoints",
+        help="What runs the model.",
+    )
+    precision = click.option(
+        "--precision",
+        type=click.Choice(["f32", "f16", "bf16", "int8"]),
+        show_default="the nearest to f32 that there is",
+        help="Which form of an exported folder.",
+    )
+    return engine(precision(function))
+
+
+@command()
+@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
+@click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
+@click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
+@click.option("--feature-set", show_default="untrained-conv3-v1", help=FEATURE_SET_HELP)
+@click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
+@device_option
+def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
+    """Write the statistics that translations are compared with.
+
+    Mean and covariance of the features of a domain's train and test pictures.
+
+    \b
+    ganc stats --data horse2zebra --domain B -o real_B.npz
+    """
+    from ganc.metrics import features, write_statistics
+    from ganc.metrics.evaluation import domain_statistics
+    from ganc.system.runtime import select_device
+
+    chosen = features.feature_set(feature_set or features.DEFAULT_FEATURE_SET)
+    select_device(device)
+    statistics = domain_statistics(folder, domain, size, chosen)
+    write_statistics(output, statistics)
+    row = {
+        "file": str(output),
+        "feature set": statistics.feature_set,
+        "dimensions": len(statistics.mu),
+        "pictures": statistics.images,
+        "bytes": f"{output.stat().st_size:,}",
+    }
+    show([row])
+
+
+@command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB.")
+@direction_option
+@click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
+@click.option("--size", type=SIZE, show_default="the first model's own", help="Picture size, N or WxH.")
+@click.option(
+    "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
+)
+@feature_set_option
+@click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
+@click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
+@click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
+@form_options
+@device_option
+@json_option
+def evaluate(
+    models,
+    folder,
+    direction,
+    widths,
+    size,
+    statistics,
+    feature_set,
+    untouched,
+    original,
+    timed,
+    engine,
+    precision,
+    device,
+    as_json,
+):
+    """Compare generators: costs, size, time and metric.
+
+    MODELS are checkpoints or exported folders. They translate the source domain's test pictures; a lower metric is
+    better.
+
+    \b
+    ganc evaluate replace.safetensors finetune.safetensors dist/ --data horse2zebra --time
+    """
+    from ganc.engines.loading import open_model
+    from ganc.report.comparison import Comparison, compare
+    from ganc.system.runtime import select_device
+
+    select_device(device)
+    opened = [open_model(path, direction, widths, engine, precision) for path in models]
+    wanted = Comparison(
+        folder=folder,
+        size=size or opened[0].image_size,
+        statistics=statistics,
+        feature_set=feature_set,
+        untouched=untouched,
+        original=original,
+        timed=timed,
+    )
+    rows = compare(opened, wanted)
+    if as_json:
+        show_json(rows)
+    else:
+        show([_readable(row) for row in rows])
+
+
+def _readable(row: dict) -> dict:
+    from ganc.base.text import format_count
+
+    counts = {"macs": "MACs", "params": "parameters"}
+    shown = {"model": row["model"]}
+    shown |= {label: "-" if row[key] is None else format_count(row[key]) for key, label in counts.items()}
+    shown["bytes"] = "-" if row["bytes"] is None else f"{row['bytes']:,}"
+    if "milliseconds" in row:
+        shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
+    shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
+    shown["kernel distance"] = with_error(row["kernel"], row["kernel_error"])
+    shown["pictures"] = row["images"] or "-"
+    return shown
+
+
+@command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("pictures", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A picture, or a folder.")
+@direction_option
+@click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
+@click.option("--size", type=SIZE, show_default="as they are", help="Resize pictures to N or WxH first.")
+@form_options
+@device_option
+def translate(model: Path, pictures: Path, output: Path, direction, widths, size, engine, precision, device: str):
+    """Translate a picture or a folder of pictures.
+
+    MODEL is a checkpoint, an exported folder, or one graph in it.
+
+    \b
+    ganc translate finetune.safetensors horse.jpg -o zebra.png
+    ganc translate dist/ horses/ -o zebras/
+    ganc translate dist/ horses/ -o zebras/ --engine openvino --precision bf16
+    """
+    from ganc.engines.loading import open_model
+    from ganc.engines.translation import translate_files
+
+    opened = open_model(model, direction, widths, engine, precision, device)
+    written = translate_files(opened.engine, pictures, output, size)
+    click.echo(f"{written} picture{'s' if written > 1 else ''} in {output}")

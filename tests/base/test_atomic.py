@@ -1,0 +1,145 @@
+"""Writing beside the place: the old file or the new one, and nothing else."""
+
+import os
+import stat
+
+import pytest
+
+from ganc.base.atomic import WriteError, replacing, replacing_folder, require_writable
+
+MARKER = "made-by-ganc"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_made_with_its_folders_and_the_usual_permissions(tmp_path):
+    path = tmp_path / "new" / "er" / "Größe 馬.txt"
+    with replacing(path) as temporary:
+        assert temporary.parent == path.parent
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert names(path.parent) == [path.name]
+    (tmp_path / "plain").touch()
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail_half_way():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_until_the_block_ends_a_reader_sees_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with path.open() as reader:
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+            assert path.read_text() == "old"
+        assert path.read_text() == "new"
+        assert reader.read() == "old"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(WriteError, match="file/below: cannot be written") as caught, replacing(tmp_path / "file/below"):
+        pass
+    assert "\n" not in str(caught.value)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(WriteError, match="folder: cannot be written"), replacing(tmp_path / "folder") as temporary:
+        temporary.write_text("new")
+    assert names(tmp_path) == ["file", "folder"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_without_write_permission_is_named(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(WriteError, match="file: cannot be written"), replacing(tmp_path / "file"):
+        pass
+    tmp_path.chmod(0o755)
+
+
+def test_what_could_not_be_written_later_is_refused_now(tmp_path):
+    (tmp_path / "file").write_text("old")
+    require_writable(tmp_path / "file")
+    require_writable(tmp_path / "new" / "file")
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path / "new") == []
+    with pytest.raises(WriteError, match="new: is a folder, expected a file to write"):
+        require_writable(tmp_path / "new")
+    with pytest.raises(WriteError, match=r"file/below: cannot be written \(a part of its path is a file"):
+        require_writable(tmp_path / "file" / "below")
+    with pytest.raises(WriteError, match=r"file/be/low: cannot be written \(a part of its path is a file"):
+        require_writable(tmp_path / "file" / "be" / "low")
+
+
+def test_a_folder_is_made_whole(tmp_path):
+    path = tmp_path / "new" / "model"
+    with replacing_folder(path, MARKER) as temporary:
+        (temporary / MARKER).touch()
+        (temporary / "weights").write_text("new")
+        assert not path.exists()
+    assert names(path) == [MARKER, "weights"]
+    assert names(path.parent) == ["model"]
+    (tmp_path / "plain").mkdir()
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_a_folder_with_the_marker_is_replaced_whole(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / MARKER).touch()
+    (path / "of the old one only").touch()
+    with replacing_folder(path, MARKER) as temporary:
+        (temporary / MARKER).touch()
+    assert names(path) == [MARKER]
+    assert names(tmp_path) == ["model"]
+
+
+def test_an_empty_folder_is_replaced(tmp_path):
+    (tmp_path / "model").mkdir()
+    with replacing_folder(tmp_path / "model", MARKER) as temporary:
+        (temporary / MARKER).touch()
+    assert names(tmp_path / "model") == [MARKER]
+
+
+def test_a_foreign_folder_and_a_file_are_refused_before_anything_is_made(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letters.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("home", "file"):
+        refused = pytest.raises(WriteError, match=f"{name}: exists and was not made by ganc .*choose another folder")
+        with refused, replacing_folder(tmp_path / name, MARKER):
+            pytest.fail("the block must not run")
+    assert (tmp_path / "home" / "letters.txt").read_text() == "mine"
+    assert names(tmp_path) == ["file", "home"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path, error):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / MARKER).write_text("old")
+
+    def fail_half_way():
+        with replacing_folder(path, MARKER) as temporary:
+            (temporary / MARKER).write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail_half_way()
+    assert (path / MARKER).read_text() == "old"
+    assert names(tmp_path) == ["model"]

@@ -1,0 +1,221 @@
+"""`ganc bench` through the command: rows, quotients, what is left out and why, and the chart."""
+
+import importlib.util
+import json
+import math
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.stages import nothing_changes, refusal
+from helpers.support import fail, generator_spec, invoke, make_checkpoint, random_state, run_command, succeed
+from PIL import Image
+
+from ganc.base.atomic import WriteError
+from ganc.base.rng import keyed_generator
+from ganc.engines.eager import EagerEngine
+from ganc.engines.timing import timed_by_turns
+from ganc.files.checkpoint import write_checkpoint
+from ganc.models.generator import Generator
+from ganc.report.speed_chart import draw_chart
+
+QUICK = ("--size", 32, "--repeats", 1, "--min-seconds", 0, "--device", "cpu")
+ROW = {"engine", "device", "precision", "batch", "threads", "model", "original_ms", "compressed_ms", "speedup"}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A folder with `original` (resnet blocks, width 8) and `compressed` (mobile blocks, width 4)."""
+    folder = tmp_path_factory.mktemp("models")
+    write_checkpoint(folder / "original", make_checkpoint("replace", 8, block="resnet"))
+    write_checkpoint(folder / "compressed", make_checkpoint("finetune", 4))
+    return folder
+
+
+def bench(models, *options, **how):
+    return invoke("ganc", "bench", models / "compressed", "--original", models / "original", *QUICK, *options, **how)
+
+
+def rows_of(result):
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_every_combination_has_a_row_with_exact_quotients(models):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
+    engines = ("onnxruntime", "paddle-eager")
+    named = [option for engine in engines for option in ("--engine", engine)]
+    rows = rows_of(bench(models, *named, "--batch", "1,3", "--threads", 1, "--threads", "2", "--json"))
+    found = {(row["engine"], row["batch"], row["threads"]) for row in rows}
+    assert found == set(product(engines, (1, 3), (1, 2)))
+    assert len(rows) == len(found)
+    for row in rows:
+        assert set(row) >= ROW
+        assert (row["precision"], row["device"], row["model"]) == ("f32", "cpu", str(models / "compressed"))
+        times = [value for name, value in row.items() if name.endswith("_ms")]
+        assert all(math.isfinite(value) and value >= 0 for value in times)
+        assert min(row["original_ms"], row["compressed_ms"]) > 0
+        assert row["speedup"] == row["original_ms"] / row["compressed_ms"]
+        assert row["original_ms"] == row["original_batch_ms"] / row["batch"]
+        assert row["compressed_ms"] == row["compressed_batch_ms"] / row["batch"]
+        assert min(row["original_runs"], row["compressed_runs"]) >= 1
+
+
+def test_precisions_of_openvino_and_several_models(models):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    openvino = pytest.importorskip("openvino", reason="times OpenVINO")
+    said = bench(models, models / "original", "--engine", "openvino", "--precision", "f32,bf16", "--json")
+    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    names = [str(models / name) for name in ("compressed", "original")]
+    rows = rows_of(said)
+    expected = list(product(("f32", "bf16") if capable else ("f32",), names))
+    assert [(row["precision"], row["model"]) for row in rows] == expected
+    assert len({row["original_ms"] for row in rows if row["precision"] == "f32"}) == 1
+    assert ("no bf16 instructions" in said.stderr) is not capable
+
+
+def test_an_untrained_original_stands_in_and_the_table_says_all(models):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
+    said = succeed("ganc", "bench", models / "compressed", *QUICK, "--engine", "onnxruntime", "--threads", 1)
+    head, _, row = said.stdout.splitlines()
+    assert [part.strip() for part in head.split("  ") if part.strip()] == [
+        *("engine", "precision", "batch", "threads", "model"),
+        *("original, ms an image", "compressed, ms an image", "ms a batch", "times faster"),
+    ]
+    assert row.split()[:5] == ["onnxruntime", "f32", "1", "1", str(models / "compressed")]
+    assert float(row.split()[-1]) > 1  # 57 G against 10 M multiply-accumulates at 256x256
+    assert "timing onnxruntime, 1 thread" in said.stderr
+
+
+def test_an_exported_folder_is_timed_in_its_own_form_or_in_one_made_of_it(chain, models):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
+    options = ("--original", models / "original", *QUICK, "--engine", "paddle-inference,onnxruntime", "--json")
+    rows = rows_of(invoke("ganc", "bench", chain.export, *options))
+    assert [(row["engine"], row["model"]) for row in rows] == [
+        ("paddle-inference", str(chain.export)),
+        ("onnxruntime", str(chain.export)),
+    ]
+
+
+@pytest.mark.paddle26
+def test_what_is_not_possible_is_left_out_and_said(models):
+    said = bench(models, "--engine", "paddle-eager", "--precision", "bf16,f32,int8", "--threads", 1, "--json")
+    assert [row["precision"] for row in rows_of(said)] == ["f32"]
+    lines = [line for line in said.stderr.splitlines() if line.startswith("left out: ")]
+    assert lines == [f"left out: paddle-eager has no {precision}, only f32" for precision in ("bf16", "int8")]
+
+
+def test_what_is_not_possible_alone_is_an_error(models, tmp_path):
+    chart = tmp_path / "chart.png"
+    options = (models / "compressed", "--original", models / "original", *QUICK)
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "bench", *options, "--engine", "paddle-eager", "--precision", "int8")
+        assert said == "paddle-eager has no int8, only f32"
+        assert refusal("ganc", "bench", *options, "--engine", "paddle-eager", "--device", "gpu:99").startswith(
+            "paddle-eager, "
+        )
+        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", 30, "--engine", "paddle-eager")
+        assert said.startswith("size 30x30: width and height must be multiples of 4")
+        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", "4x32", "--engine", "paddle-eager")
+        assert said.startswith("size 4x32: width and height must be multiples of 4, at least 8,")
+        refusal("ganc", "bench", models, *QUICK, "--engine", "paddle-eager", "--chart", chart)
+
+
+def test_int8_of_a_checkpoint_says_what_to_do(models):
+    pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
+    options = (models / "compressed", "--original", models / "original", *QUICK, "--engine", "onnxruntime")
+    said = refusal("ganc", "bench", *options, "--precision", "int8", "--threads", 1)
+    assert said == (
+        f"onnxruntime, 1 thread, int8, {models / 'original'}: "
+        "int8 is made of pictures; name a folder that ganc-export --precision int8 wrote, as --original too"
+    )
+
+
+def test_engines_that_are_not_installed(models):
+    options = ("bench", models / "compressed", "--original", models / "original", *QUICK, "--threads", 1)
+    alone = run_command("ganc", *options, "--engine", "openvino", absent=("openvino",))
+    assert alone.returncode == 1
+    assert alone.stderr.decode().splitlines()[-1] == ("Error: openvino is not installed: install ganc-common[openvino]")
+    engines = ("--engine", "openvino,paddle-eager", "--json")
+    beside = run_command("ganc", *options, *engines, absent=("openvino",))
+    assert beside.returncode == 0, beside.stderr
+    assert [row["engine"] for row in json.loads(beside.stdout)] == ["paddle-eager"]
+    assert "left out: openvino is not installed: install ganc-common[openvino]" in beside.stderr.decode()
+
+
+def test_wrong_usage(models):
+    assert "'tensorrt' is not one of" in fail("ganc", "bench", models / "compressed", "--engine", "tensorrt", status=2)
+    assert "'f8' is not one of" in fail("ganc", "bench", models / "compressed", "--precision", "f32,f8", status=2)
+    assert "0 is not in the range" in fail("ganc", "bench", models / "compressed", "--batch", "1,0", status=2)
+    assert "does not exist" in fail("ganc", "bench", models / "nothing", status=2)
+    fail("ganc", "bench", status=2)
+
+
+def test_the_chart_is_a_picture_that_shows_every_case(models, tmp_path):
+    pytest.importorskip("matplotlib", reason="draws the chart")
+    chart = tmp_path / "charts" / "bench.png"
+    bench(models, "--engine", "paddle-eager", "--batch", "1,2", "--threads", 1, "--chart", chart)
+    with Image.open(chart) as picture:
+        assert picture.format == "PNG"
+        assert picture.width >= 800
+        assert picture.height >= 200
+        colours = {tuple(pixel) for pixel in np.asarray(picture.convert("RGB")).reshape(-1, 3)}
+    assert {(0x9A, 0xA3, 0xAD), (0x1F, 0x6F, 0xB4)} <= colours  # the original's bars and the model's
+
+
+def test_a_chart_grows_with_its_cases_and_stays_away_on_an_error(tmp_path):
+    pytest.importorskip("matplotlib", reason="draws the chart")
+    row = {"device": "cpu", "precision": "f32", "threads": 2, "model": "m", "original_ms": 240.0}
+    rows = [
+        {**row, "engine": engine, "batch": batch, "compressed_ms": 15.0 * batch, "speedup": 16 / batch}
+        for engine, batch in product(("openvino", "onnxruntime"), (1, 2, 4))
+    ]
+    sizes = []
+    for count in (1, 6):
+        draw_chart(rows[:count], (256, 256), tmp_path / f"{count}.png")
+        with Image.open(tmp_path / f"{count}.png") as picture:
+            sizes.append(picture.size)
+    assert sizes[0][0] == sizes[1][0]
+    assert sizes[0][1] < sizes[1][1]
+    (tmp_path / "file").write_text("")
+    with nothing_changes(tmp_path), pytest.raises(WriteError):
+        draw_chart(rows, (256, 256), tmp_path / "file" / "chart.png")
+
+
+@pytest.mark.paddle26
+def test_functions_take_turns_and_slow_ones_once_a_turn():
+    calls = []
+    timings = timed_by_turns([lambda: calls.append("a"), lambda: calls.append("b")], repeats=3, warm_up=2)
+    assert calls[:4] == ["a", "a", "b", "b"]  # warmed up one after the other
+    turns = [name for index, name in enumerate(calls) if not index or calls[index - 1] != name]
+    assert turns == ["a", "b"] * 4
+    assert [timing.runs for timing in timings] == [len(calls) // 2 - 5] * 2  # without warming up and first calls
+    assert all(timing.median >= 0 <= timing.spread for timing in timings)
+
+
+def test_functions_are_timed_for_as_long_as_asked():
+    timings = timed_by_turns([lambda: None], repeats=1, min_seconds=0.001)
+    assert timings[0].median * timings[0].runs > 0
+    assert timings[0].runs > 20
+
+
+@pytest.mark.parametrize("block", ["mobile", "resnet"])
+def test_the_benchmark_s_pytorch_form_is_the_same_network(block):
+    torch = pytest.importorskip("torch", reason="the form to compare with is PyTorch's")
+    path = Path(__file__).parents[2] / "benchmarks" / "torch_networks.py"
+    described = importlib.util.spec_from_file_location("torch_networks", path)
+    torch_networks = importlib.util.module_from_spec(described)
+    described.loader.exec_module(torch_networks)
+    state = random_state(generator_spec(widths=(4, 6, 8, 4, 10, 8, 6, 4), block=block, n_blocks=6))
+    images = keyed_generator(0, "torch").uniform(-1.3, 1.3, (2, 3, 20, 32)).astype(np.float32)
+    with torch.no_grad():
+        whole = torch_networks.generator(state)(torch.tensor(images)).numpy()
+        x = torch.tensor(images).clip(-1, 1)
+        for number in range(state.spec.shape.stages):
+            x = torch_networks.stage(state, number)(x)
+    np.testing.assert_array_equal(x.numpy(), whole)
+    np.testing.assert_allclose(whole, EagerEngine(Generator.from_state(state))(images), atol=2e-5)

@@ -1,0 +1,236 @@
+"""Whole data folders: checking one, setting search pictures aside, and the synthetic demo set."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganc.base.atomic import WriteError
+from ganc.base.errors import DataError
+from ganc.data import (
+    Problem,
+    SearchSplit,
+    check_folder,
+    count_pictures,
+    load_rgb,
+    read_pictures,
+    search_pictures,
+    split_search,
+)
+from ganc.demo.dataset import write_demo_set
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "horse2zebra"
+real_pictures = pytest.mark.skipif(not REAL.is_dir(), reason="needs the pictures of ../shared/data/horse2zebra")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A sound data folder: 8 training and 2 test pictures a domain, no lists."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "set"
+    for subset, count in (("trainA", 8), ("trainB", 8), ("testA", 2), ("testB", 2)):
+        (folder / subset).mkdir(parents=True)
+        for number in range(count):
+            noise = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(folder / subset / f"{number}.png")
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_sound_folder_has_no_problems(root):
+    assert check_folder(root, (16, 12)) == []
+    assert count_pictures(root) == {"trainA": 8, "trainB": 8, "testA": 2, "testB": 2}
+
+
+def test_everything_wrong_is_reported_at_once(root):
+    (root / "trainA" / "1.png").write_bytes(b"no picture")
+    Image.new("RGB", (16, 11)).save(root / "trainA" / "2.png")
+    (root / "trainB.txt").write_text("trainB/0.png\nnone.png\n../set/trainB/1.png\n0.png\n", encoding="utf-8")
+    shutil.rmtree(root / "testA")
+    (root / "testB.txt").write_text("\n", encoding="utf-8")
+    (root / "searchA.txt").write_text("trainA/gone.png\ntrainA/3.png\n", encoding="utf-8")
+    found = [(problem.subset, problem.file, problem.what) for problem in check_folder(root, (16, 12))]
+    assert [(subset, file.relative_to(root).as_posix()) for subset, file, _ in found] == [
+        ("trainA", "trainA/1.png"),
+        ("trainA", "trainA/2.png"),
+        ("trainB", "trainB.txt"),
+        ("trainB", "trainB.txt"),
+        ("trainB", "trainB.txt"),
+        ("testA", "."),
+        ("testB", "testB.txt"),
+        ("searchA", "searchA.txt"),
+    ]
+    whats = [what for _, _, what in found]
+    assert whats[0].startswith("is corrupt or not a picture")
+    assert whats[1] == "is 16x11, smaller than 16x12"
+    assert whats[2] == "line 2: no such file: none.png"
+    assert "line 3" in whats[3]
+    assert "lies outside" in whats[3]
+    assert whats[4] == "line 4: names trainB/0.png again (first in line 1)"
+    assert whats[5] == "has neither a folder testA nor a list testA.txt"
+    assert whats[6].startswith("the list is empty")
+    assert whats[7] == "line 1: no such file: trainA/gone.png"
+    assert count_pictures(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
+
+
+def test_a_test_picture_that_is_also_trained_on_is_a_problem(root):
+    shutil.copy(root / "trainA" / "5.png", root / "testA" / "other name.png")
+    (problem,) = check_folder(root)
+    assert problem == Problem("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
+    assert str(problem).startswith("testA: ")
+
+
+def test_checking_what_is_no_folder(tmp_path):
+    with pytest.raises(DataError, match="no such directory"):
+        check_folder(tmp_path / "nowhere")
+
+
+@real_pictures
+def test_the_real_pictures_are_sound():
+    assert check_folder(REAL, (256, 256)) == []
+
+
+@pytest.mark.parametrize("form", ["folder", "from the root", "bare"])
+def test_a_split_moves_pictures_from_training_to_search(root, form):
+    names = [f"{number}.png" for number in range(8)]
+    prefix = "" if form == "bare" else "trainA/"
+    if form != "folder":
+        (root / "trainA.txt").write_text("".join(f"{prefix}{name}\r\n" for name in names), encoding="utf-8")
+    assert split_search(root, 3, seed=1) == SearchSplit(search=3, train=5, already_done=False)
+    train, (search, fell_back) = read_pictures(root, "trainA"), search_pictures(root, "A")
+    assert not fell_back
+    assert len(search) == 3
+    assert sorted(train.names + search.names) == [f"trainA/{name}" for name in names]
+    assert list(train.names) == sorted(train.names)
+    kept = (root / "trainA.txt").read_text(encoding="utf-8").splitlines()
+    assert kept == [f"{prefix}{name.removeprefix('trainA/')}" for name in train.names]
+    assert check_folder(root) == []
+    assert count_pictures(root)["trainA"] == 5
+    assert count_pictures(root)["searchA"] == 3
+
+
+def test_the_seed_decides_what_is_set_aside(root, tmp_path):
+    def chosen(seed, letter="A"):
+        copy = shutil.copytree(root, tmp_path / "copy")
+        split_search(copy, 3, seed, letter)
+        names = read_pictures(copy, f"search{letter}").names
+        shutil.rmtree(copy)
+        return names
+
+    assert chosen(0) == chosen(0)
+    assert len({chosen(seed) for seed in range(6)}) > 2
+    assert all(name.startswith("trainB/") for name in chosen(0, "B"))
+
+
+def test_an_interrupted_split_loses_nothing_and_is_finished_by_the_next(root, tmp_path):
+    whole = shutil.copytree(root, tmp_path / "whole")
+    split_search(whole, 3)
+    shutil.copy(whole / "searchA.txt", root / "searchA.txt")  # as if killed before trainA.txt was written
+    assert read_pictures(root, "trainA").names == read_pictures(whole, "trainA").names
+    assert check_folder(root) == []
+    assert split_search(root, 3, seed=5) == SearchSplit(search=3, train=5, already_done=True)
+    assert content(root) == content(whole)
+    assert split_search(root, 3) == SearchSplit(search=3, train=5, already_done=True)
+    assert content(root) == content(whole)
+
+
+@pytest.mark.parametrize("count", [0, -1, 8, 9])
+def test_a_split_leaves_something_on_both_sides(root, count):
+    before = content(root)
+    with pytest.raises(DataError, match=rf"count \(={count}\) must be in 1 … 7: trainA has 8 pictures"):
+        split_search(root, count)
+    assert content(root) == before
+
+
+def test_another_count_is_refused_and_says_how_to_start_over(root):
+    split_search(root, 3)
+    before = content(root)
+    with pytest.raises(DataError, match=r"searchA\.txt: already sets 3 pictures aside, not 4; .*delete it"):
+        split_search(root, 4)
+    assert content(root) == before
+
+
+@pytest.mark.parametrize("name", [b"%d\nx.png", b"%d\r\nx.png", b"%d\xff.png"], ids=["LF", "CRLF", "not UTF-8"])
+def test_a_name_that_no_list_can_hold_is_refused(root, name):
+    for number in range(8):
+        try:
+            (root / "trainA" / f"{number}.png").rename(root / "trainA" / os.fsdecode(name % number))
+        except OSError:
+            pytest.skip("this file system takes no such name")
+    assert len(read_pictures(root, "trainA").fingerprint) == 64
+    with pytest.raises(DataError, match="rename that picture"):
+        split_search(root, 3)
+    assert not (root / "searchA.txt").exists()
+
+
+def test_a_demo_set_is_a_complete_data_folder(tmp_path):
+    made = write_demo_set(tmp_path / "demo", train=3, test=2, size=(40, 32), seed=1)
+    assert {subset: len(pictures) for subset, pictures in made.items()} == count_pictures(tmp_path / "demo")
+    assert count_pictures(tmp_path / "demo") == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
+    assert check_folder(tmp_path / "demo", (40, 32)) == []
+    assert load_rgb(made["trainB"].paths[0]).shape == (32, 40, 3)
+    for subset, pictures in made.items():
+        lines = (tmp_path / "demo" / f"{subset}.txt").read_text(encoding="utf-8").splitlines()
+        assert tuple(lines) == pictures.names
+    settings = json.loads((tmp_path / "demo" / "demo.json").read_text(encoding="utf-8"))
+    assert settings == {"format": "ganc-demo-set", "version": 1, "train": 3, "test": 2, "size": [40, 32], "seed": 1}
+
+
+def test_the_demo_set_is_decided_by_its_seed(tmp_path):
+    for name, seed, train in (("one", 0, 3), ("two", 0, 3), ("other", 1, 3), ("longer", 0, 4)):
+        write_demo_set(tmp_path / name, train=train, test=1, size=32, seed=seed)
+    one = content(tmp_path / "one")
+    assert one == content(tmp_path / "two")
+    other, longer = content(tmp_path / "other"), content(tmp_path / "longer")
+    pictures = [name for name in one if name.endswith(".png")]
+    assert all(one[name] != other[name] for name in pictures)
+    assert all(one[name] == longer[name] for name in pictures)
+    assert len({one[name] for name in pictures}) == len(pictures)
+
+
+def test_the_domains_differ_in_the_coat(tmp_path):
+    """Stripes put strong light-dark edges into B; the sky above the animals is alike in both."""
+    made = write_demo_set(tmp_path / "demo", train=30, test=1, size=64)
+    greys = {
+        letter: np.stack([load_rgb(path) for path in made[f"train{letter}"].paths]).mean(axis=-1) for letter in "AB"
+    }
+    edges = {letter: np.abs(np.diff(grey[:, 26:56], axis=2)).mean() for letter, grey in greys.items()}
+    assert edges["B"] > 1.5 * edges["A"]
+    assert abs(greys["A"][:, :6].mean() - greys["B"][:, :6].mean()) < 15
+    assert np.percentile(greys["B"][:, 26:56], 97) > np.percentile(greys["A"][:, 26:56], 97) + 20
+
+
+def test_a_demo_set_replaces_a_demo_set_and_nothing_else(tmp_path, root):
+    write_demo_set(tmp_path / "demo", train=2, test=1, size=16)
+    write_demo_set(tmp_path / "demo", train=1, test=1, size=16, seed=2)
+    assert count_pictures(tmp_path / "demo")["trainA"] == 1
+    before = content(root)
+    with pytest.raises(WriteError, match="was not made by ganc"):
+        write_demo_set(root, train=1, test=1, size=16)
+    assert content(root) == before
+    (tmp_path / "empty").mkdir()
+    write_demo_set(tmp_path / "empty", train=1, test=1, size=16)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo", "empty", "set"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"train": 0}, r"train \(=0\)"), ({"test": -1}, r"test \(=-1\)"), ({"size": (64, 15)}, r"size \(=64x15\)")],
+)
+def test_a_demo_set_of_nothing_is_refused(tmp_path, arguments, message):
+    with pytest.raises(DataError, match=message):
+        write_demo_set(tmp_path / "demo", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(16, 16), (200, 40), (40, 200), (130, 130)])
+def test_demo_pictures_of_any_shape(tmp_path, size):
+    made = write_demo_set(tmp_path / "demo", train=4, test=4, size=size)
+    assert all(load_rgb(path).shape == (size[1], size[0], 3) for pictures in made.values() for path in pictures.paths)

@@ -1,0 +1,198 @@
+"""Engines: what runs a graph or an exported form, which one is taken, what is refused."""
+
+import numpy as np
+import pytest
+from helpers.stages import refusal
+from helpers.support import generator_spec, make_checkpoint, random_state, succeed
+from PIL import Image
+
+from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.rng import keyed_generator
+from ganc.data import to_float, to_uint8
+from ganc.data.layout import FLOATS, PICTURE_FORMATS, picture_format
+from ganc.engines.compile import compile_graph, installed_runtimes
+from ganc.engines.exported import choose_form, form_of_file
+from ganc.engines.loading import open_model
+from ganc.files.card import Form, check_files, file_digest, form_path
+from ganc.files.checkpoint import write_checkpoint
+from ganc.files.kinds import looks_like
+
+RUNTIMES = pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+
+
+def graph_of(width=4):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    from ganc.onnx_graphs.generator import generator_graph
+
+    return generator_graph(random_state(generator_spec(width)))
+
+
+def images(*shape):
+    return keyed_generator(0, "engines").uniform(-1, 1, shape).astype(np.float32)
+
+
+@RUNTIMES
+def test_a_graph_runs_from_bytes_and_from_a_file(runtime, tmp_path):
+    pytest.importorskip(runtime)
+    content, x = graph_of(), images(2, 3, 16, 20)
+    (tmp_path / "generator.onnx").write_bytes(content)
+    runs = [compile_graph(source, runtime, threads=1) for source in (content, tmp_path / "generator.onnx")]
+    assert {run.runtime for run in runs} == {runtime}
+    made = [run(x) for run in runs]
+    np.testing.assert_allclose(made[0], made[1], atol=1e-6)
+    kept = made[0].copy()
+    runs[0](-x)
+    np.testing.assert_array_equal(made[0], kept)  # a result is the caller's own
+
+
+@RUNTIMES
+def test_what_is_no_graph_is_refused_in_one_line(runtime, tmp_path):
+    pytest.importorskip(runtime)
+    (tmp_path / "letter.onnx").write_bytes(b"dear reader")
+    with pytest.raises(FileFormatError, match=r"letter\.onnx: .* cannot load it") as caught:
+        compile_graph(tmp_path / "letter.onnx", runtime)
+    assert "\n" not in str(caught.value)
+
+
+def test_runtimes_and_precisions_that_do_not_exist_are_refused():
+    content = graph_of()
+    with pytest.raises(SpecError, match="runtime 'other': expected one of openvino, onnxruntime"):
+        compile_graph(content, "other")
+    for runtime in installed_runtimes():
+        with pytest.raises(SpecError, match="f8"):
+            compile_graph(content, runtime, "f8")
+
+
+@RUNTIMES
+def test_a_checkpoint_runs_in_a_graph_runtime(runtime, tmp_path):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    pytest.importorskip(runtime)
+    path = tmp_path / "checkpoint"
+    write_checkpoint(path, make_checkpoint("distill", 8))
+    x = images(1, 3, 24, 28)
+    for widths in (None, (4, 8, 6, 2, 8, 4, 3, 5)):
+        compiled, eager = (open_model(path, widths=widths, engine=engine) for engine in (runtime, None))
+        assert (compiled.engine.name, eager.engine.name) == (runtime, "paddle-eager")
+        assert compiled.spec == eager.spec
+        np.testing.assert_allclose(compiled.engine(x), eager.engine(x), atol=1e-4)
+    source = keyed_generator(0, "source").integers(0, 256, (19, 22, 3), dtype=np.uint8)
+    Image.fromarray(source).save(tmp_path / "horse.png")
+    made = []
+    for engine in (runtime, "paddle-eager"):
+        out = tmp_path / f"{engine}.png"
+        succeed("ganc", "translate", path, tmp_path / "horse.png", "-o", out, "--engine", engine)
+        made.append(np.asarray(Image.open(out)).astype(int))
+    assert np.abs(made[0] - made[1]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--precision", "bf16"), "a checkpoint runs in f32 in Paddle"),
+        (("--engine", "openvino", "--precision", "int8"), "openvino runs no checkpoint in int8; export it"),
+        (("--engine", "paddle-inference"), "engine 'paddle-inference' runs exported folders"),
+        (("--engine", "openvino", "--device", "gpu"), "openvino runs on the CPU here; leave --device gpu out"),
+    ],
+)
+def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, options, message):
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "a.png")
+    said = refusal("ganc", "translate", student_file, tmp_path / "a.png", "-o", tmp_path / "b.png", *options)
+    assert message in said
+
+
+def forms(*pairs):
+    return [Form(*pair.split()) for pair in pairs]
+
+
+ALL = forms("paddle f32", "onnx int8", "onnx f16", "onnx f32", "openvino int8", "openvino bf16", "openvino f32")
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked", "wanted"),
+    [
+        (ALL, (None, None), ("openvino f32", "openvino")),
+        (ALL, ("onnxruntime", None), ("onnx f32", "onnxruntime")),
+        (ALL, ("paddle-inference", None), ("paddle f32", "paddle-inference")),
+        (ALL, (None, "int8"), ("openvino int8", "openvino")),
+        (ALL, (None, "bf16"), ("openvino bf16", "openvino")),
+        (ALL, ("onnxruntime", "f16"), ("onnx f16", "onnxruntime")),
+        (ALL, ("openvino", "f16"), ("onnx f16", "openvino")),  # it reads ONNX as well
+        (forms("onnx int8", "openvino bf16"), (None, None), ("openvino bf16", "openvino")),
+        (forms("onnx int8"), (None, None), ("onnx int8", "openvino")),
+        (forms("paddle f32", "openvino int8"), (None, None), ("paddle f32", "paddle-inference")),
+    ],
+)
+def test_which_form_is_taken(tmp_path, listed, asked, wanted):
+    for module in ("openvino", "onnxruntime"):
+        pytest.importorskip(module)
+    form, engine = choose_form(tmp_path, listed, *asked)
+    assert (f"{form.format} {form.precision}", engine) == wanted
+
+
+def test_on_a_gpu_paddle_s_form_is_taken(tmp_path):
+    form, engine = choose_form(tmp_path, ALL, None, None, on_gpu=True)
+    assert (form.format, engine) == ("paddle", "paddle-inference")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ((None, "int8"), "has no int8, it has onnx f32"),
+        (("paddle-inference", None), "has no form for paddle-inference, it has onnx f32"),
+        (("onnxruntime", "f16"), "has no f16 for onnxruntime, it has onnx f32"),
+        (("other", None), "engine 'other' cannot run an exported model"),
+    ],
+)
+def test_a_form_that_is_not_there_is_refused(tmp_path, asked, message):
+    with pytest.raises(SpecError, match=message):
+        choose_form(tmp_path, forms("onnx f32"), *asked)
+
+
+def test_files_of_a_form_are_checked_by_their_digests(tmp_path):
+    (tmp_path / "onnx").mkdir()
+    path = tmp_path / form_path("onnx", "f16")
+    assert path.name == "generator.f16.onnx"
+    path.write_bytes(b"one")
+    form = Form("onnx", "f16", {"onnx/generator.f16.onnx": file_digest(path)})
+    check_files(tmp_path, form)
+    assert form_of_file(tmp_path, [form], path) is form
+    path.write_bytes(b"two")
+    with pytest.raises(FileFormatError, match="its digest differs"):
+        check_files(tmp_path, form)
+    path.unlink()
+    with pytest.raises(FileFormatError, match="is missing"):
+        check_files(tmp_path, form)
+    with pytest.raises(FileFormatError, match="is not listed"):
+        form_of_file(tmp_path, [form], tmp_path / "onnx" / "other.onnx")
+
+
+@pytest.mark.parametrize("name", list(PICTURE_FORMATS))
+def test_picture_formats_go_there_and_back(name):
+    pictures = PICTURE_FORMATS[name]
+    source = keyed_generator(0, "there").integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    floats = np.stack([to_float(picture) for picture in source])
+    fed = pictures.feed(floats)
+    assert fed.dtype == pictures.dtype
+    assert fed.shape == ((2, 5, 7, 3) if pictures.layout == "NHWC" else (2, 3, 5, 7))
+    assert pictures.shape(3).index(3) == (3 if pictures.layout == "NHWC" else 1)
+    np.testing.assert_array_equal(pictures.images(fed), floats)
+    np.testing.assert_array_equal(to_uint8(pictures.images(fed)), source)
+    assert picture_format(pictures.describe()) == pictures
+    assert (pictures == FLOATS) == (name == "float32")
+
+
+def test_foreign_files_are_recognised(tmp_path):
+    cases = {
+        "onnx": b"\x08\x08\x12\x04ganc:\x90",
+        "xml": b'<?xml version="1.0"?>\n<net name="generator" version="11">',
+        "pickle": b"\x80\x02}q\x00.",
+    }
+    words = {"onnx": "an ONNX graph", "xml": "an OpenVINO graph", "pickle": "ganc import"}
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+        assert words[name] in looks_like(tmp_path / name)
+    header = b"\x80\x02\0\0\0\0\0\0{"  # of a safetensors file, whose length looks like a pickle's first bytes
+    for content in (b"", b"a letter", b"\x08", header):
+        (tmp_path / "other").write_bytes(content)
+        assert looks_like(tmp_path / "other") is None
+    assert looks_like(tmp_path / "absent") is None

@@ -1,0 +1,50 @@
+"""What tests of the search's engine share: a metric in closed form instead of networks, and a search over it."""
+
+import numpy as np
+
+from ganc.metrics import Measurement
+from ganc.models import GeneratorSpec, parse_space
+from ganc.models.subnets import SubnetCosts
+from ganc.results.journal import ResultsWriter
+from ganc.system.processes import Ranks
+from ganc_search.evaluate.processes import Team
+from ganc_search.search import Search
+from ganc_search.strategies.candidates import Budget, exhaustive, one_round
+from helpers.search_rows import IDENTITY
+
+METRIC = IDENTITY.feature_set
+SPACE = parse_space("8,6,4/8/8/8,6,4/8/8/8,6,4/8,6,4")  # 81 sub-networks
+COSTS = SubnetCosts(GeneratorSpec(widths=SPACE.largest, n_blocks=3), (32, 32))
+
+
+def value(widths, images):
+    """A metric that prefers wide last stages, and whose ranks on few pictures are not quite those on all."""
+    noise = np.sin(7.0 * np.dot(widths, range(1, 9)) + images)
+    return 100.0 + 200.0 / images - widths[0] - 2.0 * widths[6] - 3.0 * widths[7] + 4.0 * noise / images
+
+
+class Formula:
+    """An evaluator without networks; it notes what it was asked for as (widths, images)."""
+
+    images = 32
+    whole_batch = 8
+
+    def __init__(self):
+        self.asked = []
+
+    def measure(self, group, images):
+        self.asked.extend((tuple(widths), images) for widths in group)
+        return [Measurement(value(widths, images), None, None, images) for widths in group]
+
+
+def everything(space=SPACE):
+    return exhaustive(space, Budget(), COSTS)
+
+
+def run(path, strategy=None, evaluator=None, *, signalled=lambda: 0, facts=None, **options):
+    """Search into a file; return its results and the progress."""
+    evaluator = evaluator or Formula()
+    with ResultsWriter(path, IDENTITY, facts or {}) as writer, Team(Ranks(), evaluator, signalled) as team:
+        search = Search(strategy or one_round(everything()), team, writer, COSTS, METRIC, **options)
+        steps = [*search]
+        return writer.close(), steps

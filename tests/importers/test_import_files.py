@@ -1,0 +1,423 @@
+"""Files of strangers: what PyTorch and Paddle write is read without them, and nothing in any file is ever executed."""
+
+import codecs
+import gzip
+import io
+import os
+import pickle
+import pickletools
+import struct
+import sys
+import tarfile
+import zipfile
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import h5py
+import numpy as np
+import pytest
+from helpers.foreign_networks import discriminator_chain, generator_chain, shapes
+
+from ganc.base.errors import FileFormatError
+from ganc.base.rng import keyed_generator
+from ganc.importers import read_networks, read_tensors
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+ZIP, LEGACY, PADDLE = (
+    GOLDEN / name for name in ("foreign-mobile-zip.pth", "foreign-resnet-legacy.pth", "foreign-paddlegan.pdparams")
+)
+ALL = pytest.mark.parametrize("golden", [ZIP, LEGACY, PADDLE], ids=lambda path: path.stem)
+
+
+def refusal(data: bytes, folder: Path) -> str:
+    """Return the one line with which a file of these bytes is refused."""
+    path = folder / "stranger"
+    path.write_bytes(data)
+    with pytest.raises(FileFormatError) as refused:
+        read_networks(path)
+    message = str(refused.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    assert len(message) < 600
+    return message.removeprefix(f"{path}: ")
+
+
+def golden_values(name: str, shape) -> np.ndarray:
+    """The formula of tests/golden/make_foreign.py."""
+    return np.float32((np.arange(np.prod(shape)) * 7 + len(name)) % 31 - 15).reshape(shape) / 16
+
+
+@pytest.mark.parametrize(
+    ("golden", "group", "chain", "prefix", "norm"),
+    [
+        (ZIP, "", generator_chain((2, 3, 2, 4, 2, 3, 2, 1), "mobile", 3, True), "", "plain"),
+        (LEGACY, "", generator_chain((1,) * 8, "resnet", 3, False), "module.", "plain"),
+        (PADDLE, "netG_A", generator_chain((1,) * 8, "resnet", 3, False), "", "affine"),
+        (PADDLE, "netD_A", discriminator_chain(1, 3), "", "affine"),
+    ],
+)
+def test_golden_files_hold_what_was_written(golden, group, chain, prefix, norm):
+    read = read_networks(golden)[group]
+    written = list(shapes(chain, norm))
+    assert list(read) == [prefix + name for name, _, _ in written]
+    for name, shape, value in written:
+        expected = golden_values(name, shape) if value is None else np.full(shape, value)
+        np.testing.assert_array_equal(read[prefix + name], expected, err_msg=name)
+
+
+def test_a_file_with_several_state_dicts_is_not_one(tmp_path):
+    assert set(read_networks(PADDLE)) == {"netG_A", "netD_A"}
+    with pytest.raises(FileFormatError, match="several state dicts"):
+        read_tensors(PADDLE)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_every_view_and_type_of_torch(tmp_path, zipped):
+    torch = pytest.importorskip("torch", reason="PyTorch writes the files of this test")
+    base = torch.arange(120).reshape(4, 5, 6)
+    written = OrderedDict(transposed=base.permute(2, 0, 1).float(), part=base[1:3, ::2, 3], one=base[2, 2, 2])
+    written |= {"steps": base.double()[::2, ::3], "none": base[:0], "alone": torch.nn.Parameter(base.half())}
+    for kind in ("float16", "bfloat16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool"):
+        written[kind] = (base % 7).to(getattr(torch, kind))[1:]
+    written._metadata = {"": {"version": 1}}
+    torch.save(written, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+    read = read_tensors(tmp_path / "x.pth")
+    assert list(read) == list(written)
+    for name, tensor in written.items():
+        expected = (tensor.float() if name == "bfloat16" else tensor).detach().numpy()
+        np.testing.assert_array_equal(read[name], expected, err_msg=name)
+        assert read[name].dtype == expected.dtype, name
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_every_protocol_of_pickle(tmp_path, protocol):
+    draws = keyed_generator(0, "test/protocols")
+    written = {
+        "a": draws.normal(size=(3, 4)).astype(np.float32),
+        "fortran": np.asfortranarray(draws.normal(size=(3, 4))),
+        "part": np.arange(10)[::3],
+        "half": np.float16([1.5, -2]),
+        "large": draws.normal(size=300),
+        "no": np.zeros((0, 3), np.uint8),
+    }
+    state = OrderedDict(written)
+    (tmp_path / "x").write_bytes(pickle.dumps(state, protocol=protocol))
+    read = read_tensors(tmp_path / "x")
+    assert list(read) == list(written)
+    for name, array in written.items():
+        np.testing.assert_array_equal(read[name], array, err_msg=name)
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_paddle_itself_saves(tmp_path, protocol):
+    from ganc.system.runtime import paddle
+
+    layer = paddle.nn.Sequential(paddle.nn.Conv2D(2, 3, 3), paddle.nn.InstanceNorm2D(3))
+    expected = {name: tensor.numpy() for name, tensor in layer.state_dict().items()}
+    paddle.save(layer.state_dict(), str(tmp_path / "one"), protocol=protocol)
+    paddle.save({"netG": layer.state_dict(), "epoch": 3}, str(tmp_path / "nested"), protocol=protocol)
+    for read in (read_tensors(tmp_path / "one"), read_networks(tmp_path / "nested")["netG"]):
+        assert list(read) == list(expected)
+        for name, array in expected.items():
+            np.testing.assert_array_equal(read[name], array)
+
+
+class Calls:
+    """An object whose pickle calls something when Python reads it."""
+
+    def __init__(self, called, *arguments):
+        self.called, self.arguments = called, arguments
+
+    def __reduce__(self):
+        return self.called, self.arguments
+
+
+def in_zip(pickled: bytes, **members: bytes) -> bytes:
+    """Return a file of torch's zip format around a pickle."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        for name, data in members.items():
+            archive.writestr(f"archive/data/{name}", data)
+    return stream.getvalue()
+
+
+def in_legacy(pickled: bytes) -> bytes:
+    """Return a file of torch's old format around a pickle."""
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    parts = (0x1950A86A20F9469CFC6C, 1001, system)
+    return b"".join(pickle.dumps(part, 2) for part in parts) + pickled + pickle.dumps([], 2)
+
+
+WRAPPERS = {"plain": lambda pickled: pickled, "zip": in_zip, "legacy": in_legacy}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPERS.values(), ids=WRAPPERS)
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_nothing_is_called(tmp_path, monkeypatch, wrapped, protocol):
+    monkeypatch.chdir(tmp_path)
+    evil = [
+        (os.system, "touch executed"),
+        (eval, "open('executed', 'w')"),
+        (exec, "open('executed', 'w')"),
+        (getattr, Path("executed"), "touch"),
+        (open, "executed", "w"),
+        (__import__, "executed"),
+        (codecs.lookup, "executed"),
+    ]
+    (tmp_path / "executed.py").write_text("open('executed', 'w')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for called, *arguments in evil:
+        for tree in (Calls(called, *arguments), {"model.1.weight": Calls(called, *arguments)}):
+            message = refusal(wrapped(pickle.dumps(tree, protocol=protocol)), tmp_path)
+            assert "refers to" in message
+            assert "save the state dict alone" in message
+            assert called.__name__ in message or "getattr" in message or "pathlib" in message
+    assert not (tmp_path / "executed").exists()
+    assert "executed" not in sys.modules
+
+
+GLOBAL = b"cos\nsystem\n"
+WORDS = {  # pickles that only a hand makes, each with a word of its refusal
+    "instance": (b"(S'touch executed'\nios\nsystem\n.", "INST"),
+    "object": (b"(" + GLOBAL + b"S'touch executed'\no.", "refers to os.system"),
+    "new object": (b"\x80\x02ccollections\nOrderedDict\n)\x81.", "NEWOBJ"),
+    "a name of pieces": (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "refers to os.system"),
+    "an attribute": (b"\x80\x04\x8c\x0bcollections\x8c\x15OrderedDict.__class__\x93.", "OrderedDict.__class__"),
+    "an extension": (b"\x80\x02\x82\x01.", "EXT1"),
+    "a state for a name": (b"\x80\x02cnumpy\nndarray\n}b.", "gives a state"),
+    "a state for a list": (b"\x80\x02]}b.", "gives a state"),
+    "a call of a value": (b"\x80\x02K\x01)R.", "damaged"),
+    "a call of what may not be called": (b"\x80\x02cnumpy\nndarray\n)R.", "calls numpy.ndarray"),
+    "an array of objects": (pickle.dumps({"a": np.array([{}], object)}, 2), "Python objects"),
+    "an array of texts": (pickle.dumps({"a": np.array(["x"])}, 2), "type U1"),
+    "an array of big-endian numbers": (pickle.dumps({"a": np.arange(3, dtype=">f4")}, 2), "little-endian"),
+    "a record": (pickle.dumps({"a": np.zeros(2, [("x", "f4")])}, 2), "type V4"),
+    "a tuple as key": (pickle.dumps({(1, 2): 3}, 2), "tuple as key"),
+    "a set": (pickle.dumps({1, 2}, 4), "EMPTY_SET"),
+    "no dict": (pickle.dumps([1, 2], 2), "holds a list"),
+    "no tensors": (pickle.dumps({"epoch": 3, "nested": {"x": "y"}}, 2), "no tensors"),
+    "a text as persistent id": (b"\x80\x02Pid\n.", "PERSID"),
+    "an encoding": (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00ax\x06\x00\x00\x00base64\x86R.", "damaged"),
+    "another encoding": (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x03\x00\x00\x00hex\x86R.", "encoding hex"),
+    "a huge memo": (b"\x80\x02K\x01r\xff\xff\xff\xff0.", "POP"),
+    "a huge array of bytes": (b"\x80\x05\x96" + struct.pack("<Q", 2**60) + b"x.", "damaged"),
+    "a huge text": (b"\x80\x02X\xff\xff\xff\xffx.", "damaged"),
+    "a huge number": (b"\x80\x02\x8b\xff\xff\xff\x7fx.", "damaged"),
+    "an empty stack": (b"\x80\x02.", "damaged"),
+    "no end": (b"\x80\x02}", "damaged"),
+}
+
+
+@pytest.mark.parametrize(("pickled", "words"), WORDS.values(), ids=WORDS)
+def test_every_trick_of_a_pickle_is_refused(tmp_path, monkeypatch, pickled, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in refusal(pickled, tmp_path)
+    assert words in refusal(in_zip(pickled), tmp_path) or words == "holds a list"
+    assert not (tmp_path / "executed").exists()
+
+
+def test_what_is_quoted_of_a_file_can_be_shown(tmp_path):
+    name = b"\x80\x04\x8c\x02os\x8c\x0aa\n\x1b[31m\xed\xa0\x80\x93."
+    assert "os.a??[31m?," in refusal(name, tmp_path)
+
+
+def test_deep_nesting_and_loops_end(tmp_path):
+    deep = b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."
+    assert "holds a list" in refusal(deep, tmp_path)
+    assert "tuple as key" in refusal(b"\x80\x02})" + b"\x85" * 200_000 + b"K\x01s.", tmp_path)
+    loop: dict = {}
+    loop["self"] = loop
+    assert "no tensors" in refusal(pickle.dumps(loop, 2), tmp_path)
+
+
+def test_little_data_cannot_be_made_much(tmp_path):
+    text = b"X" + struct.pack("<I", 100_000) + b"a" * 100_000
+    head = b"\x80\x02](c_codecs\nencode\nq\x01" + text + b"q\x02"
+    again = b"h\x01h\x02\x85R" * 100_000
+    assert "again and again" in refusal(head + again + b"e.", tmp_path)
+    pairs = b"(" + b"".join(b"M" + struct.pack("<H", key) + b"N\x86" for key in range(10_000)) + b"t"
+    head = b"\x80\x02](ccollections\nOrderedDict\nq\x01" + pairs + b"q\x02"
+    assert "again and again" in refusal(head + b"h\x01h\x02\x85R" * 10_000 + b"e.", tmp_path)
+    many = dict.fromkeys(map(str, range(1000)), 3)
+    assert "under many names" in refusal(pickle.dumps(dict.fromkeys(range(1000), many), 2), tmp_path)
+    large = dict.fromkeys(map(str, range(1000)), np.zeros(100_000))
+    assert "under many names" in refusal(pickle.dumps(large, 2), tmp_path)
+    assert "more than 2,000,000 instructions" in refusal(b"\x80\x02" + b"N" * 2_000_001 + b".", tmp_path)
+
+
+@dataclass(frozen=True)
+class Name:
+    module: str
+    name: str
+
+
+class TorchPickler(pickle._Pickler):
+    """Writes names as they are, and what is in `storages` as persistent ids."""
+
+    storages: ClassVar[dict] = {}
+
+    def persistent_id(self, value):
+        return self.storages.get(value) if isinstance(value, Storage) else None
+
+    def save(self, value, **options):
+        if isinstance(value, Name):
+            self.write(pickle.GLOBAL + f"{value.module}\n{value.name}\n".encode())
+        else:
+            super().save(value, **options)
+
+
+class Storage:
+    """What stands for a storage while it is pickled."""
+
+
+def torch_pickle(numel: int, offset: int, size: tuple, stride: tuple, key: str = "0", kind: str = "FloatStorage"):
+    """Return the pickle of {"a": a tensor} as torch writes it."""
+    storage, stream = Storage(), io.BytesIO()
+    pickler = TorchPickler(stream, 2)
+    pickler.storages = {storage: ("storage", Name("torch", kind), key, "cpu", numel)}
+    stream.write(b"\x80\x02}X\x01\x00\x00\x00a")
+    pickler.save(Name("torch._utils", "_rebuild_tensor_v2"))
+    pickler.save((storage, offset, size, stride, False, OrderedDict()))
+    stream.write(b"Rs.")
+    return stream.getvalue()
+
+
+def test_a_tensor_stays_inside_its_storage(tmp_path):
+    numbers = np.arange(6, dtype=np.float32).tobytes()
+    (tmp_path / "x").write_bytes(in_zip(torch_pickle(6, 1, (2, 2), (3, 1)), **{"0": numbers}))
+    np.testing.assert_array_equal(read_tensors(tmp_path / "x")["a"], [[1, 2], [4, 5]])
+    outside = [(3, (2, 2), (3, 1)), (6, (1,), (1,)), (0, (7,), (0,)), (0, (10**12,), (0,)), (0, (3,), (3,))]
+    for view in ((6, *place) for place in outside):
+        assert "outside its storage" in refusal(in_zip(torch_pickle(*view), **{"0": numbers}), tmp_path)
+    for view in ((6, 5, (2,), (-1,)), (6, -1, (2,), (1,)), (6, 0, (-2,), (1,)), (6, True, (2,), (1,))):
+        assert "negative" in refusal(in_zip(torch_pickle(*view), **{"0": numbers}), tmp_path)
+    for view in ((6, 0, (2,), (1, 1)), (6, 0, (1,) * 17, (1,) * 17)):
+        assert "without storage, size or stride" in refusal(in_zip(torch_pickle(*view), **{"0": numbers}), tmp_path)
+    huge = torch_pickle(2**40, 0, (2,), (1,))
+    assert "24 bytes, expected 4398046511104" in refusal(in_zip(huge, **{"0": numbers}), tmp_path)
+    assert "lacks its member archive/data/../1" in refusal(in_zip(torch_pickle(6, 0, (2,), (1,), "../1")), tmp_path)
+    unknown = in_zip(torch_pickle(6, 0, (2,), (1,), kind="QUInt8Storage"), **{"0": numbers})
+    assert "torch.QUInt8Storage" in refusal(unknown, tmp_path)
+    for wrapped in (in_zip, in_legacy):
+        assert "points at something else" in refusal(wrapped(b"\x80\x02K\x01Q."), tmp_path)
+    assert "outside its pickle" in refusal(b"\x80\x02K\x01Q.", tmp_path)
+
+
+def test_zip_members_that_lie(tmp_path):
+    pickled = torch_pickle(2_000_000, 0, (2,), (1,))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/data/0", bytes(8_000_000))
+    assert "compressed" in refusal(stream.getvalue(), tmp_path)
+    data = in_zip(torch_pickle(2, 0, (2,), (1,)), **{"0": bytes(8)})
+    entry = data.rindex(b"PK\x01\x02")  # of the storage: its sizes stand 20 bytes further on
+    lying = data[: entry + 20] + struct.pack("<II", 2**31, 2**31) + data[entry + 28 :]
+    assert "larger than the file" in refusal(lying, tmp_path)
+    changed = data.replace(bytes(8), b"\x01" + bytes(7), 1)
+    assert "damaged" in refusal(changed, tmp_path)
+    big = io.BytesIO(in_zip(torch_pickle(2, 0, (2,), (1,)), **{"0": bytes(8)}))
+    with zipfile.ZipFile(big, "a") as archive:
+        archive.writestr("archive/byteorder", "big")
+    assert "big-endian" in refusal(big.getvalue(), tmp_path)
+
+
+def test_the_old_format_from_another_kind_of_machine(tmp_path):
+    data = in_legacy(pickle.dumps({}, 2))
+    assert "big-endian" in refusal(data.replace(b"little_endianq\x02\x88", b"little_endianq\x02\x89"), tmp_path)
+    assert "version of the old torch format" in refusal(data.replace(b"M\xe9\x03.", b"M\xe8\x03.", 1), tmp_path)
+
+
+@ALL
+def test_a_truncated_file_is_one_line(tmp_path, golden):
+    data = golden.read_bytes()
+    for length in [*range(1, 300, 7), *range(300, len(data), max(1, len(data) // 150)), len(data) - 1]:
+        refusal(data[:length], tmp_path)
+
+
+@ALL
+def test_any_damage_is_one_line_or_harmless(tmp_path, golden):
+    whole = golden.read_bytes()
+    for number in range(300):
+        draws = keyed_generator(0, "test/damage", number)
+        damaged = bytearray(whole)
+        reach = len(whole) if number % 2 else min(len(whole), 4000)  # half of them where the pickle is
+        for place in draws.integers(0, reach, draws.integers(1, 6)):
+            damaged[place] = draws.integers(256)
+        path = tmp_path / "damaged"
+        path.write_bytes(damaged)
+        try:
+            read_networks(path)
+        except FileFormatError:
+            refusal(damaged, tmp_path)
+
+
+def test_a_whole_pickled_module_says_how_to_save_it(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch writes the files of this test")
+    for zipped in (True, False):
+        torch.save(torch.nn.Sequential(torch.nn.Linear(1, 1)), tmp_path / "x", _use_new_zipfile_serialization=zipped)
+        message = refusal((tmp_path / "x").read_bytes(), tmp_path)
+        assert message.startswith("is a whole pickled module (torch.nn.modules.container.Sequential)")
+        assert "torch.save(net.state_dict()" in message
+
+
+def test_a_module_of_the_users_own_class_is_recognised_by_what_follows(tmp_path):
+    module = b"\x80\x02cmodels.networks\nResnetGenerator\n)\x81}X\x07\x00\x00\x00_x\x00\x00\x00\x00\x00"
+    assert "refers to models.networks.ResnetGenerator" in refusal(module, tmp_path)
+    module = b"\x80\x02cmodels.networks\nResnetGenerator\n)\x81ctorch.nn.modules.conv\nConv2d\n0."
+    assert "whole pickled module (models.networks.ResnetGenerator)" in refusal(module, tmp_path)
+
+
+def _hdf5(path: Path) -> bytes:
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    return path.read_bytes()
+
+
+def _tar() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("pickle"))
+    return stream.getvalue()
+
+
+def _npz() -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, x=np.zeros(2))
+    return stream.getvalue()
+
+
+def test_other_kinds_of_files_are_named(tmp_path):
+    golden = (GOLDEN / "checkpoint-v1.safetensors").read_bytes()
+    onnx = b"\x08\x08\x12\x07pytorch\x1a\x032.0:\x10"
+    script = io.BytesIO(in_zip(b"\x80\x02}."))
+    with zipfile.ZipFile(script, "a") as archive:
+        archive.writestr("archive/constants.pkl", b"")
+    for data, word in (
+        (script.getvalue(), "TorchScript"),
+        (golden, "safetensors"),
+        (onnx, "ONNX"),
+        (_hdf5(tmp_path / "h5"), "HDF5"),
+        (_tar(), "tar"),
+        (_npz(), "NumPy .npz"),
+        (gzip.compress(ZIP.read_bytes()), "gzip"),
+        (b"", "empty"),
+        (b"\x08", "no kind that ganc knows"),
+        (b"Hello, I am a text.", "no kind that ganc knows"),
+        (b"PK\x03\x04", "damaged"),
+    ):
+        assert word in refusal(data, tmp_path)
+    for path, word in ((tmp_path / "absent", "No such file"), (tmp_path, "directory")):
+        with pytest.raises(FileFormatError, match=word):
+            read_networks(path)
+
+
+def test_the_pickles_of_this_file_are_what_they_claim():
+    """The hand-made ones are whole pickles, so that they are refused for what they do and not for being broken."""
+    for name, (pickled, words) in WORDS.items():
+        if words != "damaged":
+            assert [opcode.name for opcode, _, _ in pickletools.genops(pickled)][-1] == "STOP", name

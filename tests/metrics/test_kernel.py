@@ -1,0 +1,111 @@
+"""The kernel distance and its standard error against loops and closed forms; measurements that have both distances."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ganc.base.errors import StatisticsError
+from ganc.base.rng import keyed_generator
+from ganc.metrics import Measurement, Reference, distance_to, kernel_distance, statistics_of
+from ganc.metrics.untrained import UntrainedFeatures
+
+
+def draw(name, *shape):
+    return keyed_generator(0, name).standard_normal(shape)
+
+
+def kernel_by_loops(features, target):
+    """The estimate as its definition has it, one pair of pictures at a time."""
+
+    def mean(first, second, *, same):
+        values = [
+            (sum(a * b for a, b in zip(x, y, strict=True)) / len(x) + 1) ** 3
+            for i, x in enumerate(first.tolist())
+            for j, y in enumerate(second.tolist())
+            if not (same and i == j)
+        ]
+        return sum(values) / len(values)
+
+    across = mean(features, target, same=False)
+    return mean(features, features, same=True) + mean(target, target, same=True) - 2 * across
+
+
+def jackknife_by_loops(features, target):
+    """The standard error by leaving out one picture after another."""
+    variance = 0
+    for number, mine in enumerate((features, target)):
+        left = []
+        for index in range(len(mine)):
+            fewer = np.delete(mine, index, axis=0)
+            left.append(kernel_by_loops(*((fewer, target) if number == 0 else (features, fewer))))
+        variance += (len(mine) - 1) / len(mine) * np.sum((np.array(left) - np.mean(left)) ** 2)
+    return np.sqrt(variance)
+
+
+@pytest.mark.parametrize(("pictures", "target"), [(2, 2), (2, 5), (9, 4), (5, 12)])
+def test_the_kernel_distance_equals_its_definition(pictures, target):
+    features, others = draw("kernel", pictures, 6) + 0.3, draw("kernel target", target, 6)
+    distance = kernel_distance(features, others)
+    assert distance.value == pytest.approx(kernel_by_loops(features, others), rel=1e-10)
+    assert kernel_distance(others, features).value == pytest.approx(distance.value, rel=1e-10)
+    if min(pictures, target) == 2:
+        assert distance.error is None  # nothing is left to average over without one of two pictures
+    else:
+        assert distance.error == pytest.approx(jackknife_by_loops(features, others), rel=1e-8)
+
+
+def test_many_pictures_are_summed_in_parts():
+    features, others = draw("parts", 2100, 3), draw("other parts", 40, 3) * 2
+    kernel = [(x @ y.T / 3 + 1) ** 3 for x, y in ((features, features), (others, others), (features, others))]
+    inner = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in kernel[:2]]
+    assert kernel_distance(features, others).value == pytest.approx(sum(inner) - 2 * kernel[2].mean(), rel=1e-9)
+
+
+def test_the_kernel_distance_is_unbiased_and_its_error_is_that_of_repetitions():
+    """N(0, 1) against N(c, 1) in one dimension: E (xy + 1)^3 follows from the moments."""
+    shift, pictures, target, repetitions = 0.5, 12, 20, 3000
+
+    def expected(mean1, mean2):
+        second1, second2 = 1 + mean1**2, 1 + mean2**2
+        third1, third2 = mean1**3 + 3 * mean1, mean2**3 + 3 * mean2
+        return third1 * third2 + 3 * second1 * second2 + 3 * mean1 * mean2 + 1
+
+    true = expected(0, 0) + expected(shift, shift) - 2 * expected(0, shift)
+    draws = draw("repetitions", repetitions, pictures + target, 1)
+    draws[:, pictures:] += shift
+    distances = [kernel_distance(sample[:pictures], sample[pictures:]) for sample in draws]
+    values, errors = np.array([[distance.value, distance.error] for distance in distances]).T
+    assert values.mean() == pytest.approx(true, abs=4 * values.std() / np.sqrt(repetitions))
+    # The jackknife errs on the high side, and third powers of few numbers vary a lot.
+    assert 0.9 * values.std() < np.sqrt(np.mean(errors**2)) < 1.6 * values.std()
+    same = [kernel_distance(sample[:6], sample[6:12]).value for sample in draws]
+    assert np.mean(same) == pytest.approx(0, abs=4 * np.std(same) / np.sqrt(repetitions))
+    assert min(same) < 0
+
+
+def test_features_that_have_no_kernel_distance_are_refused():
+    for features, target, message in (
+        (np.zeros((1, 3)), np.zeros((4, 3)), "at least 2 pictures"),
+        (np.zeros((4, 3)), np.zeros((1, 3)), "at least 2 pictures"),
+        (np.zeros((4, 3)), np.zeros((4, 2)), "3 and 2 dimensions"),
+        (np.full((4, 3), np.nan), np.zeros((4, 3)), "not finite"),
+    ):
+        with pytest.raises(StatisticsError, match=message):
+            kernel_distance(features, target)
+
+
+def test_a_measurement_has_both_distances_under_the_feature_sets_name():
+    network = UntrainedFeatures("small", seed=1, channels=(2, 3), scale=1.0, colour_scale=1.0)
+    target, features = draw("reference", 30, 8).astype(np.float32), draw("measured", 5, 8) + 1
+    statistics = statistics_of(target, network, image_size=(16, 16), data_fingerprint="")
+    measurement = Reference(statistics).measure(features)
+    kernel = kernel_distance(features, target)
+    assert measurement == Measurement(distance_to(statistics, features), kernel.value, kernel.error, 5)
+    assert measurement.values("small") == {"small": measurement.distance, "small-kid": kernel.value}
+    assert measurement.errors("small") == {"small-kid": kernel.error}
+    foreign = dataclasses.replace(statistics, features=None)
+    assert Reference(foreign).measure(features) == Measurement(measurement.distance, None, None, 5)
+    assert Reference(foreign).measure(features).values("small") == {"small": measurement.distance}
+    assert Reference(foreign).measure(features).errors("small") == {}
+    assert Reference(statistics).measure(features[:2]).kernel_error is None

@@ -1,0 +1,189 @@
+"""Statistics files: what they hold, that they can be exchanged, and what is refused."""
+
+import dataclasses
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from ganc.base.errors import FileFormatError, StatisticsError
+from ganc.base.rng import keyed_generator
+from ganc.metrics import feature_set, read_statistics, statistics_of, write_statistics
+from ganc.metrics.untrained import UntrainedFeatures
+
+NETWORK = UntrainedFeatures("small", seed=1, channels=(2, 3), scale=1.0, colour_scale=1.0)
+FEATURES = keyed_generator(0, "features").standard_normal((12, 8))
+
+
+def make(**changes):
+    statistics = statistics_of(FEATURES, NETWORK, image_size=(64, 48), data_fingerprint="pictures")
+    return dataclasses.replace(statistics, **changes)
+
+
+def test_statistics_are_mean_and_covariance_and_come_back_from_the_file(tmp_path):
+    statistics = make()
+    np.testing.assert_allclose(statistics.sigma, np.cov(FEATURES, rowvar=False), rtol=1e-12)
+    path = tmp_path / "new" / "Größe.npz"
+    write_statistics(path, statistics)
+    again = read_statistics(path, NETWORK)
+    np.testing.assert_array_equal(again.mu, FEATURES.mean(axis=0))
+    assert again.facts() == statistics.facts()
+    assert again.digest == statistics.digest
+    assert (again.images, again.image_size, again.verified) == (12, (64, 48), True)
+    assert "bicubic" in again.resize
+    np.testing.assert_array_equal(again.features, FEATURES.astype(np.float32))
+    assert read_statistics(path, None).feature_set == "small"
+
+
+def test_the_file_is_plain_numpy_and_equal_statistics_give_equal_bytes(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        write_statistics(tmp_path / name, make())
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert sorted(archive.files) == ["features", "ganc", "mu", "sigma"]
+        assert archive["ganc"].shape == ()
+        assert json.loads(str(archive["ganc"]))["feature_set"] == "small"
+
+
+def test_the_digest_covers_all_content():
+    digests = {make().digest, make(mu=make().mu + 1).digest, make(sigma=make().sigma * 2).digest}
+    digests |= {make(feature_digest="x").digest, make(images=13).digest, make(data_fingerprint="x").digest}
+    digests |= {make(features=make().features + 1).digest, make(features=None).digest, make(resize="nearest").digest}
+    assert len(digests) == 9
+
+
+def test_a_file_without_features_or_resize_filter_is_read_and_keeps_its_digest(tmp_path):
+    """As ganc wrote them before; the digest is spelled out as docs/formats.md specifies it."""
+    older = make(features=None, resize=None)
+    write_statistics(tmp_path / "s.npz", older)
+    with np.load(tmp_path / "s.npz", allow_pickle=False) as archive:
+        assert sorted(archive.files) == ["ganc", "mu", "sigma"]
+        facts = json.loads(str(archive["ganc"]))
+    assert sorted(facts) == [
+        *("data_fingerprint", "feature_digest", "feature_set", "format", "image_size", "images", "verified", "version")
+    ]
+    again = read_statistics(tmp_path / "s.npz", NETWORK)
+    assert (again.features, again.resize) == (None, None)
+    named = {name: facts[name] for name in facts if name not in ("format", "version", "verified")}
+    content = json.dumps(named, sort_keys=True).encode() + older.mu.tobytes() + older.sigma.tobytes()
+    assert again.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_of_many_pictures_a_fixed_choice_of_features_is_kept():
+    features = keyed_generator(0, "many").standard_normal((3000, 8))
+    statistics = statistics_of(features, NETWORK, image_size=(64, 48), data_fingerprint="")
+    assert (statistics.images, statistics.features.shape) == (3000, (2048, 8))
+    np.testing.assert_allclose(statistics.mu, features.mean(axis=0), rtol=1e-12)
+    rows = {row.tobytes(): index for index, row in enumerate(features.astype(np.float32))}
+    kept = [rows[row.tobytes()] for row in statistics.features]
+    assert kept == sorted(set(kept))
+    assert max(kept) > 2048
+    again = statistics_of(features, NETWORK, image_size=(64, 48), data_fingerprint="")
+    assert again.digest == statistics.digest
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "message"),
+    [
+        (np.zeros((5, 7), np.float32), FileFormatError, r"\(5, 7\) of float32; expected floats of shape \(k, 8\)"),
+        (np.zeros((1, 8), np.float32), FileFormatError, "at least 2"),
+        (np.zeros(8, np.float32), FileFormatError, r"shape \(8,\)"),
+        (np.zeros((5, 8), np.int32), FileFormatError, "of int32"),
+        (np.full((5, 8), np.inf, np.float32), StatisticsError, "not finite"),
+    ],
+)
+def test_features_that_do_not_fit_are_refused(tmp_path, features, error, message):
+    write_statistics(tmp_path / "s.npz", make(features=features))
+    with pytest.raises(error, match=message):
+        read_statistics(tmp_path / "s.npz", NETWORK)
+
+
+def test_another_feature_set_is_refused_with_both_names(tmp_path):
+    write_statistics(tmp_path / "s.npz", make())
+    with pytest.raises(StatisticsError, match="small, expected untrained-conv3-v1"):
+        read_statistics(tmp_path / "s.npz", feature_set())
+    with pytest.raises(StatisticsError, match="small, expected untrained-conv3-v1"):
+        read_statistics(tmp_path / "s.npz", feature_set(), assume_feature_set=True)
+    other = UntrainedFeatures("small", seed=2, channels=(2, 3), scale=1.0, colour_scale=1.0)
+    with pytest.raises(StatisticsError, match=f"{NETWORK.digest[:16]}, .*{other.digest[:16]}"):
+        read_statistics(tmp_path / "s.npz", other)
+
+
+def test_a_foreign_file_is_taken_only_when_its_feature_set_is_named(tmp_path):
+    path = tmp_path / "foreign.npz"
+    np.savez(path, mu=make().mu, sigma=make().sigma)
+    for named, assumed in ((None, False), (NETWORK, False), (None, True)):
+        with pytest.raises(StatisticsError, match="--feature-set"):
+            read_statistics(path, named, assume_feature_set=assumed)
+    statistics = read_statistics(path, NETWORK, assume_feature_set=True)
+    assert (statistics.feature_set, statistics.feature_digest) == ("small", NETWORK.digest)
+    assert (statistics.verified, statistics.images, statistics.image_size) == (False, None, None)
+    with pytest.raises(StatisticsError, match="has 8 dimensions, but untrained-conv3-v1 has 67"):
+        read_statistics(path, feature_set(), assume_feature_set=True)
+    write_statistics(tmp_path / "copy.npz", statistics)
+    assert not read_statistics(tmp_path / "copy.npz", NETWORK).verified
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"mu": np.zeros(8)}, "has no sigma"),
+        ({"x": np.zeros(8)}, "has no mu and no sigma"),
+        ({"mu": np.zeros(8), "sigma": np.zeros((8, 7))}, r"sigma \(8, 7\)"),
+        ({"mu": np.zeros((8, 1)), "sigma": np.zeros((8, 8))}, r"mu has shape \(8, 1\)"),
+        ({"mu": np.zeros(8, int), "sigma": np.zeros((8, 8))}, "of floats"),
+        ({"mu": np.zeros(8), "sigma": np.zeros((8, 8)), "ganc": np.array("?")}, "not of ganc stats"),
+        ({"mu": np.zeros(8), "sigma": np.zeros((8, 8)), "ganc": np.arange(3)}, "not of ganc stats"),
+        ({"mu": np.array([{}] * 8), "sigma": np.zeros((8, 8))}, "damaged or pickled"),
+    ],
+)
+def test_files_of_another_content_are_refused_in_one_line(tmp_path, arrays, message):
+    path = tmp_path / "s.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(FileFormatError, match=message) as caught:
+        read_statistics(path, NETWORK, assume_feature_set=True)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"format": "ganc-statistics", "version": 2}, "version 2, this ganc reads version 1"),
+        ({"format": "ganc-statistics", "version": 1, "images": 2}, "lack feature_set, feature_digest"),
+        ({"format": "other"}, "not of ganc stats"),
+    ],
+)
+def test_metadata_that_are_not_as_specified_are_refused(tmp_path, facts, message):
+    np.savez(tmp_path / "s.npz", mu=make().mu, sigma=make().sigma, ganc=np.array(json.dumps(facts)))
+    with pytest.raises(FileFormatError, match=message):
+        read_statistics(tmp_path / "s.npz", None)
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    np.savez(tmp_path / "s.npz", mu=np.full(8, np.nan), sigma=np.eye(8))
+    with pytest.raises(StatisticsError, match="not finite"):
+        read_statistics(tmp_path / "s.npz", NETWORK, assume_feature_set=True)
+    with pytest.raises(StatisticsError, match="not finite"):
+        statistics_of(FEATURES * np.inf, NETWORK, image_size=(8, 8), data_fingerprint="")
+    with pytest.raises(StatisticsError, match="at least 2"):
+        statistics_of(FEATURES[:1], NETWORK, image_size=(8, 8), data_fingerprint="")
+
+
+def test_what_is_no_npz_is_refused_wherever_it_is_cut(tmp_path):
+    path = tmp_path / "s.npz"
+    with pytest.raises(FileFormatError, match="no such file"):
+        read_statistics(path, NETWORK)
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_statistics(tmp_path, NETWORK)
+    write_statistics(path, make())
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 3] ^= 255
+    cuts = [whole[:length] for length in range(0, len(whole) - 1, len(whole) // 20)]
+    for content in (*cuts, b"text", bytes(flipped)):
+        path.write_bytes(content)
+        with pytest.raises((FileFormatError, StatisticsError)) as caught:
+            read_statistics(path, NETWORK)
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,172 @@
+"""`ganc plot` through its command: what the picture says, which it reads from the file it wrote."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from helpers.search_rows import changed, make_results, make_row
+from helpers.stages import nothing_changes, refusal
+from helpers.support import run_command, succeed
+from PIL import Image
+
+from ganc.report import published
+from ganc.results.hdf5 import write_results
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+
+FID = "inception-v3-fid"
+POINTS = [(1.0, 90), (1.5, 80), (2.0, 85), (2.5, 70), (3.0, 75)]  # GMACs, metric; three are on the front
+
+
+@pytest.fixture(autouse=True)
+def text_as_text(monkeypatch):
+    """Let matplotlib write the texts of an SVG as texts, which a test can read."""
+    import matplotlib
+
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
+
+
+def write(path, points=POINTS, name=FID, size=(256, 256), images=None, space="channels-32"):
+    rows = [
+        make_row(
+            (index + 1,) * 8,
+            macs=int(gmacs * 1e9),
+            images=120 if images is None else images[index],
+            metrics={name: metric},
+        )
+        for index, (gmacs, metric) in enumerate(points)
+    ]
+    write_results(path, make_results(rows, identity=changed(feature_set=name, image_size=size, space=space)))
+    return path
+
+
+def texts_of(path):
+    tree = ElementTree.parse(path)
+    return " | ".join("".join(node.itertext()) for node in tree.iter("{http://www.w3.org/2000/svg}text"))
+
+
+def panels_of(path):
+    return len(re.findall(r'<g id="axes_\d+">', path.read_text()))
+
+
+def plotted(tmp_path, *options, **values):
+    results = write(tmp_path / "search.h5", **values)
+    succeed("ganc", "plot", results, "-o", tmp_path / "front.svg", *options)
+    return texts_of(tmp_path / "front.svg"), panels_of(tmp_path / "front.svg")
+
+
+def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
+    texts, panels = plotted(tmp_path)
+    assert panels == 1
+    for one in published.HORSE2ZEBRA:
+        assert one.method in texts
+    assert "inception-v3-fid (lower is better)" in texts
+    assert "GMACs of one 256x256 picture" in texts
+    assert "Pareto front (3)" in texts
+    assert "5 sub-networks on 120 pictures" in texts
+    assert "5 sub-networks of channels-32" in texts
+    assert "not comparable" not in texts
+
+
+@pytest.mark.parametrize(
+    ("values", "reason", "scaled"),
+    [
+        ({"name": "untrained-conv3-v1"}, "another metric", False),
+        ({"size": (64, 64)}, "of 256x256 pictures", True),
+        ({"name": "untrained-conv3-v1", "size": (64, 32)}, "another metric", True),
+    ],
+)
+def test_what_does_not_compare_with_published_values_has_an_axis_of_its_own(tmp_path, values, reason, scaled):
+    texts, panels = plotted(tmp_path, **values)
+    assert panels == 2
+    assert f"FIDs on horse2zebra: {reason}, not comparable with the values above" in texts
+    assert "FID, as published" in texts
+    assert ("published MACs scaled from 256x256" in texts) == scaled
+
+
+def test_the_original_s_value_is_drawn_where_it_is_given(tmp_path):
+    texts, _ = plotted(tmp_path, "--original", "64.95", "--title", "Zebras")
+    assert "original generator (64.95, as given)" in texts
+    assert published.ORIGINAL.method not in texts  # one original is enough
+    assert "Zebras" in texts
+
+
+def test_rows_on_fewer_pictures_are_named_and_not_on_the_front(tmp_path):
+    texts, _ = plotted(tmp_path, images=[120, 120, 120, 30, 120])
+    assert "4 sub-networks on 120 pictures" in texts
+    assert "1 on fewer pictures (30)" in texts
+    assert "Pareto front (3)" in texts  # 90, 80 and now 75
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_equal_results_give_equal_files(tmp_path, suffix):
+    results = write(tmp_path / "search.h5")
+    for name in ("one", "other"):
+        succeed("ganc", "plot", results, "-o", tmp_path / f"{name}.{suffix}")
+    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"other.{suffix}").read_bytes()
+
+
+def test_many_points_stay_a_small_picture_and_hide_nothing_of_the_front(tmp_path):
+    draws = np.random.default_rng(0)
+    points = list(zip(draws.uniform(1, 4, 30_000), draws.normal(80, 9, 30_000), strict=True))
+    points.append((0.9, 10.0))
+    rows = [make_row((1 + i // 200, 1 + i % 200), macs=int(g * 1e9), metric=m) for i, (g, m) in enumerate(points)]
+    write_results(tmp_path / "many.h5", make_results(rows))
+    said = succeed("ganc", "plot", "-", "-o", tmp_path / "many.svg", stdin=(tmp_path / "many.h5").read_bytes())
+    assert said.stderr == f"30001 sub-networks in {tmp_path / 'many.svg'}\n"
+    assert "30,001 sub-networks on 60 pictures" in texts_of(tmp_path / "many.svg")
+    assert "Pareto front (1)" in texts_of(tmp_path / "many.svg")
+    assert (tmp_path / "many.svg").stat().st_size < 500_000
+
+
+def test_a_picture_is_as_large_as_it_is_readable(tmp_path):
+    succeed("ganc", "plot", write(tmp_path / "search.h5"), "-o", tmp_path / "front.png")
+    with Image.open(tmp_path / "front.png") as picture:
+        assert picture.width >= 1000
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 50
+
+
+def test_one_row_and_equal_rows_are_drawn(tmp_path):
+    for points in ([(2.0, 70)], [(2.0, 70)] * 3):
+        texts, _ = plotted(tmp_path, points=points)
+        assert f"Pareto front ({len(points)})" in texts
+
+
+def test_what_cannot_be_drawn_is_refused_and_leaves_nothing(tmp_path):
+    results = write(tmp_path / "search.h5", points=[(1.0, float("nan"))])
+    good = write(tmp_path / "good.h5")
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "plot", good, "-o", tmp_path / "front.gif", status=2)
+        assert said == f"-o {tmp_path / 'front.gif'}: a picture's name ends in .png, .svg or .pdf"
+        said = refusal("ganc", "plot", results, "-o", tmp_path / "front.png")
+        assert "no row has a value of" in said
+        assert "no such file" in refusal("ganc", "plot", tmp_path / "absent.h5", "-o", tmp_path / "front.png")
+        said = refusal("ganc", "plot", good, "-o", good / "front.png")
+        assert said.endswith("cannot be written (a part of its path is a file, not a folder)")
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path):
+    results = write(tmp_path / "search.h5")
+    done = run_command("ganc", "plot", results, "-o", tmp_path / "front.png", absent=("matplotlib",))
+    assert done.returncode == 1
+    assert done.stderr.decode().strip() == "Error: matplotlib is not installed: install ganc-common[report]"
+    assert not (tmp_path / "front.png").exists()
+
+
+def test_matplotlib_is_not_imported_with_the_module():
+    code = "import ganc.report.front_plot, ganc.toolbox.main, sys; assert 'matplotlib' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_published_table_has_the_published_headlines():
+    table = {one.method: one for one in published.HORSE2ZEBRA}
+    assert (published.ORIGINAL.macs, published.ORIGINAL.fid) == (56.8e9, (61.5, 65.8))
+    assert table["GAN Compression"].fid == (64.57, 65.33)
+    assert [one.method for one in published.HORSE2ZEBRA if one.approximate] == ["CAT", "DCD", "CRD"]
+    for one in published.COMPRESSED:
+        assert 1e9 < one.macs < 3e9
+        assert one.params is None or 1e5 < one.params < 4e5
+        assert 40 < one.fid[0] <= one.fid[1] < 70

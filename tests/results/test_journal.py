@@ -1,0 +1,159 @@
+"""The journal of a running search, and the writer that folds it into the results."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from helpers.search_rows import IDENTITY, changed, eight_rows, make_results, make_row
+
+from ganc.base.errors import FileFormatError, RunError
+from ganc.report.describe import describe
+from ganc.results.hdf5 import SearchIdentity, read_results, write_results
+from ganc.results.journal import Journal, ResultsWriter, journal_path
+
+
+def test_a_journal_gives_back_its_rows_and_drops_a_half_written_line(tmp_path):
+    path = tmp_path / "j"
+    rows = [make_row((16, 32), latency_ms=1.5, latency_engine="e"), make_row((32, 32), metrics={})]
+    journal = Journal(path, IDENTITY, {"seed": 1})
+    for row in rows:
+        journal.append(row)
+    journal.close()
+    whole = path.read_bytes()
+    for tail in (b"", b'{"widths": [1', b"\0\0\0", b"\0\n"):
+        path.write_bytes(whole + tail)
+        journal = Journal(path, IDENTITY, {"seed": 1})
+        assert journal.rows == rows
+        journal.append(make_row((16, 16)))
+        journal.close()
+        assert path.read_bytes().startswith(whole + b'{"widths": [16, 16]')
+    path.write_bytes(whole[:20])
+    journal = Journal(path, IDENTITY, {})
+    assert journal.rows == []
+    journal.close()
+
+
+def test_a_journal_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "j"
+    Journal(path, IDENTITY, {}).close()
+    with pytest.raises(RunError, match=r"space is channels-32 and channels-48.*--restart"):
+        Journal(path, changed(space="channels-48"), {})
+    path.write_text("a diary\n")
+    with pytest.raises(FileFormatError, match="no journal"):
+        Journal(path, IDENTITY, {})
+    path.write_text("a diary")
+    with pytest.raises(FileFormatError, match="no journal"):
+        Journal(path, IDENTITY, {})
+    assert path.read_text() == "a diary"
+    path.write_text(json.dumps({"format": "ganc-search-journal", "version": 2}) + "\n")
+    with pytest.raises(FileFormatError, match="version 2"):
+        Journal(path, IDENTITY, {})
+
+
+def test_a_journal_damaged_in_the_middle_is_refused_with_the_line(tmp_path):
+    path = tmp_path / "j"
+    journal = Journal(path, IDENTITY, {})
+    journal.append(make_row((16, 16)))
+    journal.append(make_row((16, 32)))
+    journal.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"rubbish\n" + lines[2])
+    with pytest.raises(FileFormatError, match="line 2 is damaged"):
+        Journal(path, IDENTITY, {})
+
+
+def test_a_writer_folds_its_journal_and_goes_on_where_it_stopped(tmp_path):
+    path = tmp_path / "out.h5"
+    rows = eight_rows()
+    with ResultsWriter(path, IDENTITY, {"seed": 1}, fold_every=2) as writer:
+        for row in rows[:5]:
+            assert writer.done(row.widths) is None
+            writer.append(row)
+            assert writer.done(row.widths) == row
+        assert len(read_results(path)) == 4
+        assert len(writer) == 5
+    assert not journal_path(path).exists()
+    writer = ResultsWriter(path, IDENTITY, {"seed": 1})
+    assert [row for row in rows if writer.done(row.widths)] == rows[:5]
+    for row in rows[5:]:
+        writer.append(row)
+    results = writer.close()
+    assert writer.close().digest == results.digest == make_results(rows).digest
+    write_results(tmp_path / "whole.h5", make_results(rows))
+    assert path.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_a_writer_refuses_another_search_and_restart_throws_it_away(tmp_path):
+    path = tmp_path / "out.h5"
+    write_results(path, make_results(eight_rows()))
+    other = changed(supernet_digest="another")
+    with pytest.raises(RunError, match="supernet_digest is supernet and another"):
+        ResultsWriter(path, other, {})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.h5"]
+    with ResultsWriter(path, other, {}, restart=True) as writer:
+        assert len(writer) == 0
+        writer.append(make_row((16, 16)))
+    assert len(read_results(path)) == 1
+
+
+def test_a_writer_refuses_a_contradicting_row_and_a_second_process(tmp_path):
+    path = tmp_path / "out.h5"
+    with ResultsWriter(path, IDENTITY, {}) as writer:
+        writer.append(make_row((16, 32), 1.0))
+        with pytest.raises(FileFormatError, match="16_32"):
+            writer.append(make_row((16, 32), 2.0))
+        writer.append(make_row((16, 32), 2.0, images=120))
+        with pytest.raises(RunError, match="another process"):
+            ResultsWriter(path, IDENTITY, {}, restart=True)
+    assert read_results(path).rows[0].metrics == {"untrained": 2.0}
+
+
+ENDLESS = """
+import itertools, sys
+from ganc.results.journal import ResultsWriter
+from ganc.results.hdf5 import SearchIdentity, SearchRow
+identity = SearchIdentity("s", {}, "space", "m", "f", "t", "d", (8, 8))
+writer = ResultsWriter(sys.argv[1], identity, {}, fold_every=3)
+for width in itertools.count(len(writer) + 1):
+    writer.append(SearchRow(widths=(width,), macs=1, device_macs=1, params=1, images=2, metrics={"m": width}))
+    print(width, flush=True)
+"""
+
+
+def test_a_kill_at_any_instant_loses_no_row(tmp_path):
+    path = tmp_path / "out.h5"
+    identity = SearchIdentity("s", {}, "space", "m", "f", "t", "d", (8, 8))
+    for rows in (1, 5, 14):
+        running = subprocess.Popen([sys.executable, "-c", ENDLESS, str(path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(rows):
+            printed = int(running.stdout.readline())
+        running.send_signal(signal.SIGKILL)
+        printed = max([printed, *map(int, running.stdout.read().split("\n")[:-1])])
+        running.stdout.close()
+        running.wait()
+        if path.exists():
+            read_results(path)
+        writer = ResultsWriter(path, identity, {})
+        # One more may have been appended and not yet printed.
+        assert len(writer) in (printed, printed + 1)
+        assert [writer.done((width,)).metrics["m"] for width in range(1, printed + 1)] == [*range(1, printed + 1)]
+        writer.close()
+
+
+def test_inspect_reads_a_journal_and_leaves_it_alone(tmp_path):
+    path = tmp_path / "search.h5.journal"
+    journal = Journal(path, IDENTITY, {"seed": 3})
+    for row in eight_rows():
+        journal.append(row)
+    journal.close()
+    with path.open("ab") as file:
+        file.write(b'{"widths": [1')
+    before = path.read_bytes()
+    described = describe(path)
+    assert (described["format"], described["subnets"], described["facts"]) == ("ganc-search-journal", 8, {"seed": 3})
+    assert path.read_bytes() == before
+    path.write_bytes(before.replace(b'"images"', b'"pictures"', 1))
+    with pytest.raises(FileFormatError, match="line 2 is damaged"):
+        describe(path)

@@ -1,0 +1,65 @@
+"""What the tables of search results say: errors, latencies and numbers of pictures; and whose front it is."""
+
+import re
+
+from helpers.search_rows import make_results, make_row
+from helpers.stages import json_of
+from helpers.support import succeed
+
+from ganc.results.hdf5 import write_results
+
+LATENCY = {
+    "latency_ms": 12.345678,
+    "latency_engine": "onnxruntime",
+    "latency_precision": "f32",
+    "latency_device": "cpu",
+}
+
+
+def table_of(path, rows, *options):
+    """Return the printed table as one dictionary a row."""
+    write_results(path, make_results(rows))
+    lines = succeed("ganc", "select", path, *options).stdout.splitlines()
+    starts = [match.start() for match in re.finditer("-+", lines[1])]
+    cells = [
+        [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+        for line in (lines[0], *lines[2:])
+    ]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+
+
+def test_plain_rows_have_neither_errors_nor_latencies(tmp_path):
+    (row,) = table_of(tmp_path / "search.h5", [make_row((8, 4), metric=3.0)])
+    assert list(row) == ["widths", "MACs", "device MACs", "parameters", "untrained", "pictures"]
+    assert (row["untrained"], row["pictures"]) == ("3.0000", "60")
+
+
+def test_a_value_comes_with_its_error_and_the_kernel_distance_beside_the_metric(tmp_path):
+    kernel = {"untrained": 3.0, "untrained-kid": 0.0123, "untrained.first-16": 9.0}
+    rows = [
+        make_row((8, 4), metrics=kernel, errors={"untrained-kid": 0.0045}),
+        make_row((8, 2), metrics={"untrained": 4.0}),
+        make_row((4, 4), metrics={"untrained": 1.0}, images=16),
+    ]
+    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer pictures does not compare
+    assert list(first) == ["widths", "MACs", "device MACs", "parameters", "untrained", "untrained-kid", "pictures"]
+    assert (first["untrained"], first["untrained-kid"], first["pictures"]) == ("3.0000", "0.0123 ± 0.0045", "60")
+    assert (second["untrained"], second["untrained-kid"], second["pictures"]) == ("4.0000", "-", "60")
+
+
+def test_a_latency_says_what_it_was_measured_with(tmp_path):
+    rows = [make_row((8, 4), metric=1.0, **LATENCY), make_row((8, 2), metric=2.0)]
+    first, second = table_of(tmp_path / "search.h5", rows)
+    assert first["ms a picture"] == "12.35 onnxruntime f32 cpu"
+    assert second["ms a picture"] == "-"
+
+
+def test_the_front_is_that_of_the_rows_on_the_most_pictures(tmp_path):
+    """A value on fewer pictures does not compare; a bound that leaves only such rows gives their front."""
+    points = {(8,): (1.0, 30, 5), (7,): (2.0, 60, 4), (6,): (4.0, 60, 6), (5,): (3.0, 60, 3), (4,): (0.5, 30, 1)}
+    rows = [make_row(w, metric=metric, images=images, macs=macs) for w, (metric, images, macs) in points.items()]
+    write_results(tmp_path / "search.h5", make_results(rows))
+    chosen = json_of("ganc", "select", tmp_path / "search.h5", "--pareto")
+    assert [row["widths"] for row in chosen] == ["7", "5"]
+    chosen = json_of("ganc", "select", tmp_path / "search.h5", "--pareto", "--max-macs", "2")
+    assert [row["widths"] for row in chosen] == ["4"]

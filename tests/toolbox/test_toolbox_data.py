@@ -1,0 +1,113 @@
+"""`ganc data demo`, `check` and `split` through the command."""
+
+import shutil
+
+import pytest
+from helpers.stages import listing, nothing_changes, refusal
+from helpers.support import fail, invoke, succeed
+from PIL import Image
+
+from ganc.data import load_rgb, read_pictures
+
+
+@pytest.fixture
+def own(tiny_data, tmp_path):
+    """A copy of the tiny set that a test may change."""
+    return shutil.copytree(tiny_data, tmp_path / "own")
+
+
+def test_demo_draws_the_same_pictures_for_the_same_seed(tmp_path):
+    for name, seed in (("one", 5), ("again", 5), ("other", 6)):
+        said = succeed(
+            "ganc", "data", "demo", tmp_path / name, "--train", 2, "--test", 1, "--size", "48x32", "--seed", seed
+        )
+    assert said.stdout.splitlines()[2].split() == [str(tmp_path / "other"), "2", "2", "1", "1"]
+    one, again, other = (listing(tmp_path / name) for name in ("one", "again", "other"))
+    assert one == again
+    pictures = [name for name in one if name.endswith(".png")]
+    assert len(pictures) == 6
+    assert not [name for name in pictures if one[name] == other[name]]
+    assert len({one[name] for name in pictures}) == 6
+    assert load_rgb(tmp_path / "one" / "trainA" / "00000.png").shape == (32, 48, 3)
+
+
+def test_demo_replaces_its_own_folder_and_no_other(tmp_path):
+    succeed("ganc", "data", "demo", tmp_path / "set", "--train", 3, "--test", 1, "--size", 16)
+    succeed("ganc", "data", "demo", tmp_path / "set", "--train", 1, "--test", 1, "--size", 16)
+    assert len(read_pictures(tmp_path / "set", "trainA")) == 1
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "data", "demo", tmp_path / "mine")
+        assert "exists and was not made by ganc (no demo.json in it)" in said
+        assert "is a file" in refusal("ganc", "data", "demo", tmp_path / "mine" / "letter.txt", status=2)
+        assert "must be at least 16x16" in refusal("ganc", "data", "demo", tmp_path / "new", "--size", 8)
+        assert "0 is not in the range" in refusal("ganc", "data", "demo", tmp_path / "new", "--train", 0, status=2)
+        assert "'12a': expected a number of pixels or" in refusal(
+            "ganc", "data", "demo", tmp_path / "new", "--size", "12a", status=2
+        )
+
+
+def test_check_passes_a_good_folder(tiny_data):
+    said = succeed("ganc", "data", "check", tiny_data, "--minimum", 32)
+    assert said.stdout.splitlines()[2].split() == [str(tiny_data), "6", "6", "4", "4"]
+
+
+def test_check_reports_everything_at_once(own):
+    (own / "trainA" / "00001.png").write_bytes(b"no picture")
+    (own / "trainB" / "00002.png").unlink()
+    Image.new("RGB", (20, 40)).save(own / "testA" / "00000.png")
+    (own / "testB.txt").write_text("")
+    result = invoke("ganc", "data", "check", own, "--minimum", 32)
+    assert result.exit_code == 1
+    problems = result.stdout.splitlines()
+    assert len(problems) == 4
+    for subset, words in (
+        ("trainA", "00001.png: is corrupt or not a picture"),
+        ("trainB", "line 3: no such file: trainB/00002.png"),
+        ("testA", "00000.png: is 20x40, smaller than 32x32"),
+        ("testB", "testB.txt: the list is empty"),
+    ):
+        assert [line for line in problems if line.startswith(f"{subset}: ") and words in line], words
+    assert result.stderr == f"Error: {own}: 4 problems, listed above\n"
+
+
+def test_check_refuses_what_is_no_folder(tmp_path, teacher_file):
+    assert "no such directory; expected one with trainA/ and trainB/ in it" in fail(
+        "ganc", "data", "check", tmp_path / "nowhere"
+    )
+    assert "is a file" in refusal("ganc", "data", "check", teacher_file, status=2)
+
+
+def test_split_sets_pictures_aside_once(own):
+    before = read_pictures(own, "trainA").names
+    said = succeed("ganc", "data", "split", own, "--search", 2)
+    assert said.stdout == f"{own}: 2 pictures set aside in searchA.txt, 4 left to train\n"
+    search, train = read_pictures(own, "searchA").names, read_pictures(own, "trainA").names
+    assert len(search) == 2
+    assert sorted(search + train) == sorted(before)
+    assert set((own / "trainA.txt").read_text().split()) == set(train)
+    with nothing_changes(own):
+        said = succeed("ganc", "data", "split", own, "--search", 2)
+        assert "2 pictures already set aside in searchA.txt, 4 left to train" in said.stdout
+        assert "already sets 2 pictures aside, not 3" in refusal("ganc", "data", "split", own, "--search", 3)
+    succeed("ganc", "data", "check", own)
+
+
+def test_split_by_seed_and_domain(tiny_data, tmp_path):
+    chosen = {}
+    for name, options in {"a": (), "b": ("--seed", 1), "c": ("--seed", 2), "d": ()}.items():
+        folder = shutil.copytree(tiny_data, tmp_path / name)
+        succeed("ganc", "data", "split", folder, "--search", 3, "--domain", "B", *options)
+        chosen[name] = read_pictures(folder, "searchB").names
+        assert not (folder / "searchA.txt").exists()
+    assert chosen["a"] == chosen["d"]
+    assert len(set(chosen.values())) > 1
+
+
+def test_split_refuses_more_than_there_are(own, tmp_path):
+    with nothing_changes(own):
+        said = refusal("ganc", "data", "split", own, "--search", 6)
+        assert "count (=6) must be in 1 … 5: trainA has 6 pictures" in said
+        assert "Missing option '--search'" in refusal("ganc", "data", "split", own, status=2)
+    assert "no such directory" in refusal("ganc", "data", "split", tmp_path / "nowhere", "--search", 1)

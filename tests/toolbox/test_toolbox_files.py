@@ -1,0 +1,288 @@
+"""`ganc profile`, `inspect`, `select` and `merge` through the command."""
+
+import itertools
+import json
+import math
+
+import pytest
+from helpers.search_rows import changed, eight_rows, make_results, make_row
+from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
+from helpers.support import SIZE, generator_spec, make_checkpoint, run_command, succeed
+
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
+from ganc.files.tensors import write_tensors
+from ganc.models import format_widths
+from ganc.results.hdf5 import read_results, write_results
+
+# method.md, "Costs that must come out": MACs in G, parameters in M, device MACs in G where they are told.
+TABLE = [
+    ("64", "resnet", 56.80, 11.378, 49.55),
+    ("64", "mobile", 18.31, 1.987, 11.07),
+    ("32", "mobile", 4.929, 0.514, 3.117),
+    ("24_24_24_32_32_32_20_16", "mobile", 2.649, 0.3416, None),
+    ("16_16_32_16_32_32_16_16", "mobile", 2.525, 0.357, 1.846),
+    ("32_32_48_32_48_48_16_16", "mobile", 4.962, 0.822, None),
+    ("16_16_24_16_32_64_16_24", "mobile", 2.618, 0.355, None),
+]
+
+
+def rounds_to(value, expected):
+    """Whether a value, written with as many digits, is the expected one."""
+    digits = len(str(expected).partition(".")[2])
+    return round(value, digits) == pytest.approx(expected)
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize(("widths", "block", "macs", "params", "device_macs"), TABLE)
+def test_profile_gives_the_published_table(widths, block, macs, params, device_macs):
+    costs = json_of("ganc", "profile", "--widths", widths, "--block", block)
+    assert costs.keys() == {"macs", "device_macs", "params"}
+    assert rounds_to(costs["macs"] / 1e9, macs)
+    assert rounds_to(costs["params"] / 1e6, params)
+    assert device_macs is None or rounds_to(costs["device_macs"] / 1e9, device_macs)
+    assert costs["macs"] == macs_by_hand(widths, 256, 9, block)
+
+
+def test_profile_of_another_size_and_depth():
+    costs = json_of("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--image-size", "64")
+    assert costs["macs"] == macs_by_hand("8", 64, 6)
+    tall = json_of("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--image-size", "32x128")
+    assert tall == costs
+    said = succeed("ganc", "profile", "--widths", "16_16_32_16_32_32_16_16").stdout
+    assert "2.53 G" in said
+    assert "356.87 k" in said
+
+
+def test_profile_refuses_what_is_no_generator():
+    assert "widths '8_8': expected 8 positive numbers" in refusal("ganc", "profile", "--widths", "8_8", status=2)
+    assert "Missing option '--widths'" in refusal("ganc", "profile", status=2)
+    said = refusal("ganc", "profile", "--widths", "8", "--n-blocks", 4, status=2)
+    assert "'4': expected a positive multiple of 3" in said
+
+
+def lines_of(path):
+    """Return what inspect prints for people, by name."""
+    return dict(line.split(maxsplit=1) for line in succeed("ganc", "inspect", path).stdout.splitlines())
+
+
+@pytest.mark.paddle26
+def test_inspect_a_checkpoint(chain):
+    told = json_of("ganc", "inspect", chain.finetune)
+    checkpoint = read_checkpoint(chain.finetune)
+    assert (told["format"], told["stage"], told["direction"]) == ("ganc-checkpoint", "finetune", "AtoB")
+    assert told["digest"] == checkpoint.digest
+    assert told["training"] == checkpoint.training
+    assert told["sources"] == checkpoint.sources
+    generator = told["networks"]["generator"]
+    spec = checkpoint.generator.spec
+    assert generator["widths"] == format_widths(spec.widths)
+    assert generator["macs"] == macs_by_hand(spec.widths, SIZE)
+    assert generator["params"] == sum(tensor.size for tensor in checkpoint.generator.tensors.values())
+    assert set(told["networks"]) == {"generator", "discriminator", "adaptors"}
+    lines = lines_of(chain.finetune)
+    assert lines["networks.generator.widths"] == format_widths(spec.widths)
+    assert lines["training.image_size"] == "32 32"
+
+
+def test_inspect_search_results(chain):
+    told = json_of("ganc", "inspect", chain.search)
+    results = read_results(chain.search)
+    assert (told["format"], told["subnets"], told["metric"]) == ("ganc-search-results", 32, "untrained-conv3-v1")
+    assert told["digest"] == results.digest
+    assert told["supernet_digest"] == read_checkpoint(chain.supernet).digest
+    assert told["facts"]["subset"] == "searchA"
+    macs = [row.macs for row in results]
+    assert told["macs"] == [min(macs), max(macs)]
+    assert lines_of(chain.search)["image_size"] == "32 32"
+
+
+def test_inspect_statistics_a_run_s_state_and_an_export(chain, tmp_path):
+    succeed("ganc", "stats", "--data", chain.data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    told = json_of("ganc", "inspect", tmp_path / "real.npz")
+    assert (told["feature_set"], told["images"], told["image_size"]) == ("untrained-conv3-v1", 10, [32, 32])
+    assert told["verified"] is True
+    assert lines_of(tmp_path / "real.npz")["dimensions"] == str(told["dimensions"])
+
+    state = chain.folder / "distill.safetensors.run" / "state.safetensors"
+    told = json_of("ganc", "inspect", state)
+    assert (told["format"], told["step"]) == ("ganc-run-state", 3)
+    assert told["finished"] == read_checkpoint(chain.distill).digest
+    assert lines_of(state)["step"] == "3"
+
+    told = json_of("ganc", "inspect", chain.export)
+    assert told == json.loads((chain.export / "model.json").read_text())
+    assert lines_of(chain.export)["costs.macs"] == str(told["costs"]["macs"])
+
+
+def test_inspect_foreign_statistics(tmp_path):
+    import numpy as np
+
+    np.savez(tmp_path / "foreign.npz", mu=np.zeros(3), sigma=np.eye(3))
+    assert json_of("ganc", "inspect", tmp_path / "foreign.npz")["format"] == "statistics of an unnamed feature set"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "not a ganc-checkpoint file, or truncated"),
+        (b"a letter", "not a ganc-checkpoint file, or truncated"),
+        (b"\x89HDF\r\n\x1a\n and no more", "is truncated or damaged"),
+        (b"PK\x05\x06" + bytes(18), "has no mu and no sigma"),
+    ],
+)
+def test_inspect_refuses_other_files(tmp_path, content, message):
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    for options in ((), ("--json",)):
+        said = refusal("ganc", "inspect", path, *options)
+        assert said.startswith(f"{path}: ")
+        assert message in said
+
+
+def test_inspect_refuses_other_formats_and_versions(tmp_path):
+    write_tensors(tmp_path / "other", {"format": "something", "version": 1}, {})
+    assert "is a something file, expected ganc-checkpoint" in refusal("ganc", "inspect", tmp_path / "other")
+    write_tensors(tmp_path / "newer", {"format": "ganc-checkpoint", "version": 2}, {})
+    assert "ganc-checkpoint version 2, this ganc reads version 1" in refusal("ganc", "inspect", tmp_path / "newer")
+    assert "no model.json in it" in refusal("ganc", "inspect", tmp_path)
+
+
+@pytest.fixture
+def searched(tmp_path):
+    """Twelve rows with metric and MACs drawn by hand; the sixth has no metric yet."""
+    points = [(5, 9), (4, 8), (6, 7), (3, 10), (4, 6), (None, 1), (8, 2), (7, 4), (7, 5), (9, 3), (2, 12), (2, 11)]
+    rows = [
+        make_row(
+            (index + 1,) * 3,
+            macs=macs * 1000,
+            params=100 * (index + 1),
+            metrics={} if metric is None else {"untrained": metric},
+        )
+        for index, (metric, macs) in enumerate(points)
+    ]
+    write_results(tmp_path / "search.h5", make_results(rows))
+    return tmp_path / "search.h5"
+
+
+def selected(path, *options):
+    return [(row["metrics"]["untrained"], row["macs"] // 1000) for row in json_of("ganc", "select", path, *options)]
+
+
+def test_select_sorts_by_metric_and_then_by_macs(searched):
+    everything = selected(searched)
+    assert len(everything) == 11  # without the one that was not evaluated
+    assert everything == sorted(everything)
+    assert selected(searched, "--top", 3) == [(2, 11), (2, 12), (3, 10)]
+
+
+def test_select_within_bounds(searched):
+    assert selected(searched, "--max-macs", "6k") == [(4, 6), (7, 4), (7, 5), (8, 2), (9, 3)]
+    assert selected(searched, "--max-macs", "6k", "--max-params", 800) == [(4, 6), (7, 4), (8, 2)]
+    assert selected(searched, "--max-metric", 3) == [(2, 11), (2, 12), (3, 10)]
+
+
+def test_select_the_pareto_front(searched):
+    everything = selected(searched)
+    front = [
+        (metric, macs)
+        for metric, macs in everything
+        if not any(m <= metric and c <= macs and (m, c) != (metric, macs) for m, c in everything)
+    ]
+    assert selected(searched, "--pareto") == front == [(2, 11), (3, 10), (4, 6), (7, 4), (8, 2)]
+    assert selected(searched, "--pareto", "--max-macs", "5k") == [(7, 4), (8, 2)]
+    assert selected(searched, "--pareto", "--top", 1) == [(2, 11)]
+
+
+def test_select_prints_a_table_for_people(searched, tmp_path):
+    lines = succeed("ganc", "select", searched, "--top", 2).stdout.splitlines()
+    assert lines[0].split() == ["widths", "MACs", "device", "MACs", "parameters", "untrained", "pictures"]
+    assert [line.split()[0] for line in lines[2:]] == ["12_12_12", "11_11_11"]
+    assert "2.0000" in lines[2]
+    rows = [make_row((width,) * 3, metric=width) for width in range(1, 16)]
+    write_results(tmp_path / "many.h5", make_results(rows))
+    assert len(succeed("ganc", "select", tmp_path / "many.h5").stdout.splitlines()) == 2 + 10
+    assert len(json_of("ganc", "select", tmp_path / "many.h5")) == 15
+
+
+def test_select_reads_standard_input(searched):
+    said = succeed("ganc", "select", "-", "--top", 1, "--json", stdin=searched.read_bytes())
+    assert json.loads(said.stdout)[0]["widths"] == "12_12_12"
+    assert "standard input was empty" in refusal("ganc", "select", "-", stdin=b"")
+
+
+def test_json_has_no_numbers_that_json_lacks(searched):
+    text = succeed("ganc", "select", searched, "--json").stdout
+    assert "NaN" not in text
+    assert not [row for row in json.loads(text) if not math.isfinite(row["metrics"]["untrained"])]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--max-macs", "500"), "no sub-network satisfies --max-macs 500 (500); the smallest possible of the 12"),
+        (("--max-metric", "1"), "the smallest possible of the 12 sub-networks is 2 untrained"),
+        (("--max-macs", "3k", "--max-metric", "7"), "within --max-macs 3.00 k (3000) is 8 untrained"),
+        (("--max-latency", "9"), "no latency was measured for the 12 sub-networks; leave --max-latency out"),
+    ],
+)
+def test_select_says_the_smallest_possible(searched, options, message):
+    assert message in refusal("ganc", "select", searched, *options)
+
+
+def test_select_refuses_what_are_no_results(tmp_path):
+    write_checkpoint(tmp_path / "checkpoint", make_checkpoint("distill", 4))
+    assert "is not an HDF5 file" in refusal("ganc", "select", tmp_path / "checkpoint")
+    assert "no such file" in refusal("ganc", "select", tmp_path / "absent")
+    assert "is a directory" in refusal("ganc", "select", tmp_path, status=2)
+    assert "not a valid float" in refusal("ganc", "select", tmp_path / "x", "--max-metric", "low", status=2)
+
+
+@pytest.fixture
+def shards(tmp_path):
+    rows = eight_rows()
+    for part in range(3):
+        write_results(tmp_path / f"{part}.h5", make_results(rows[part::3], {"seed": 1, "strategy": "exhaustive"}))
+    return [tmp_path / f"{part}.h5" for part in range(3)]
+
+
+@pytest.mark.paddle26
+def test_merge_in_any_order_gives_the_whole(shards, tmp_path):
+    whole = make_results(eight_rows(), {"seed": 1, "strategy": "exhaustive"})
+    write_results(tmp_path / "whole.h5", whole)
+    for number, order in enumerate(itertools.permutations(shards)):
+        out = tmp_path / f"merged{number}.h5"
+        said = succeed("ganc", "merge", *order, "-o", out)
+        assert out.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+        assert said.stderr == f"8 sub-networks of 3 files in {out}\n"
+    succeed("ganc", "merge", *shards, shards[0], "-o", tmp_path / "twice.h5")
+    assert (tmp_path / "twice.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_merge_into_a_pipe_and_onto_one_of_its_own_files(shards, tmp_path):
+    done = run_command("ganc", "merge", *shards, "-o", "-")
+    assert done.stderr == b"8 sub-networks of 3 files in standard output\n"
+    succeed("ganc", "merge", *shards, "-o", shards[0])
+    assert shards[0].read_bytes() == done.stdout
+
+
+def test_merge_refuses_other_searches_and_absent_files(shards, tmp_path):
+    other = tmp_path / "other.h5"
+    write_results(other, make_results(eight_rows(), identity=changed(space="channels-48")))
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "merge", *shards, other, "-o", tmp_path / "out.h5")
+        assert said.startswith(f"{other}: is of another search than {shards[0]}: space is channels-32 and channels-48")
+        assert "no such file" in refusal("ganc", "merge", shards[0], tmp_path / "absent.h5", "-o", tmp_path / "out.h5")
+        assert "Missing argument" in refusal("ganc", "merge", "-o", tmp_path / "out.h5", status=2)
+        said = refusal("ganc", "merge", *shards, "-o", shards[0] / "out.h5")
+        assert said.endswith("cannot be written (a part of its path is a file, not a folder)")
+
+
+def test_a_spec_s_costs_are_what_inspect_tells(tmp_path):
+    """Two ways to the same numbers: from widths, and from a checkpoint of those widths."""
+    spec = generator_spec(6, n_blocks=6)
+    write_checkpoint(tmp_path / "checkpoint", make_checkpoint("distill", 6, n_blocks=6))
+    told = json_of("ganc", "inspect", tmp_path / "checkpoint")["networks"]["generator"]
+    costs = json_of("ganc", "profile", "--widths", "6", "--n-blocks", 6, "--image-size", SIZE)
+    assert {name: told[name] for name in costs} == costs == vars(spec.costs((SIZE, SIZE)))

@@ -1,0 +1,319 @@
+"""`ganc stats`, `evaluate` and `translate` through the command."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers.stages import json_of, listing, macs_by_hand, nothing_changes, refusal
+from helpers.support import SIZE, invoke, make_checkpoint, succeed
+from PIL import Image
+
+from ganc.base.rng import keyed_generator
+from ganc.data import load_rgb, read_pictures, resize, to_float, to_uint8
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
+from ganc.metrics import feature_set, frechet_distance, kernel_distance, read_statistics, statistics_of
+from ganc.models.generator import Generator
+from ganc.system.runtime import paddle
+
+METRIC = "untrained-conv3-v1"
+
+
+def save(path, size=(30, 22), mode="RGB"):
+    """Write a picture of random colours, width and height as given."""
+    pixels = keyed_generator(0, path.name).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+    return path
+
+
+def translated_by_hand(generator_file, picture):
+    """Return the picture that a checkpoint makes of a uint8 picture whose sides are multiples of 4."""
+    generator = Generator.from_state(read_checkpoint(generator_file).generator)
+    generator.eval()
+    with paddle.no_grad():
+        return to_uint8(generator(paddle.to_tensor(to_float(picture)[None])).numpy())[0]
+
+
+@pytest.mark.paddle26
+def test_stats_are_those_of_the_domain_s_train_and_test_pictures(tiny_data, tmp_path):
+    said = succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    statistics = read_statistics(tmp_path / "real.npz", None)
+    paths = [*read_pictures(tiny_data, "trainB").paths, *read_pictures(tiny_data, "testB").paths]
+    features = feature_set()(np.stack([load_rgb(path) for path in paths]))
+    expected = statistics_of(features, feature_set(), image_size=(SIZE, SIZE), data_fingerprint="")
+    np.testing.assert_allclose(statistics.mu, expected.mu, rtol=1e-9)
+    np.testing.assert_allclose(statistics.sigma, expected.sigma, rtol=1e-6, atol=1e-12)
+    assert (statistics.images, statistics.image_size, statistics.verified) == (10, (SIZE, SIZE), True)
+    assert said.stdout.splitlines()[2].split()[1:4] == [METRIC, str(len(statistics.mu)), "10"]
+    succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "real.npz").read_bytes()
+
+
+def test_stats_of_the_other_domain_and_another_size(tiny_data, tmp_path):
+    for name, options in {"a": ("--domain", "A"), "b": (), "tall": ("--size", "32x48")}.items():
+        succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, *options, "-o", tmp_path / name)
+    digests = {read_statistics(tmp_path / name, None).digest for name in ("a", "b", "tall")}
+    assert len(digests) == 3
+    assert read_statistics(tmp_path / "tall", None).image_size == (32, 48)
+
+
+def test_stats_refuse_what_does_not_serve(tiny_data, tmp_path):
+    with nothing_changes(tmp_path):
+        out = tmp_path / "real.npz"
+        assert "no such directory" in refusal("ganc", "stats", "--data", tmp_path / "nowhere", "-o", out)
+        said = refusal("ganc", "stats", "--data", tiny_data, "--feature-set", "inception", "-o", out)
+        assert f"'inception') is not known; use one of inception-v3-fid, {METRIC}, or a file" in said
+        assert "at least 16x16" in refusal("ganc", "stats", "--data", tiny_data, "--size", 8, "-o", out)
+        assert "'C' is not one of" in refusal(
+            "ganc", "stats", "--data", tiny_data, "--domain", "C", "-o", out, status=2
+        )
+        said = refusal("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tiny_data / "demo.json" / "real.npz")
+        assert said.endswith("cannot be written (a part of its path is a file, not a folder)")
+
+
+@pytest.mark.paddle26
+def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
+    (row,) = json_of("ganc", "evaluate", chain.finetune, "--data", chain.data)
+    made = [translated_by_hand(chain.finetune, load_rgb(path)) for path in read_pictures(chain.data, "testA").paths]
+    features = feature_set()(np.stack(made))
+    pictures = [*read_pictures(chain.data, "trainB").paths, *read_pictures(chain.data, "testB").paths]
+    real = feature_set()(np.stack([load_rgb(path) for path in pictures]))
+    distance = frechet_distance(
+        features.mean(axis=0), np.cov(features, rowvar=False), real.mean(axis=0), np.cov(real, rowvar=False)
+    )
+    kernel = kernel_distance(features, real.astype(np.float32))
+    trained = read_checkpoint(chain.finetune)
+    spec, metric = trained.generator.spec, trained.training["metric"]
+    assert row == {
+        "model": str(chain.finetune),
+        "macs": macs_by_hand(spec.widths, SIZE),
+        "device_macs": spec.costs((SIZE, SIZE)).device_macs,
+        "params": spec.costs((SIZE, SIZE)).params,
+        "bytes": chain.finetune.stat().st_size,
+        "metric": METRIC,
+        "value": pytest.approx(distance, rel=1e-4),
+        "kernel": pytest.approx(kernel.value, rel=1e-2),
+        "kernel_error": pytest.approx(kernel.error, rel=1e-2),
+        "images": 4,
+        "target_images": 10,
+        "subset": "testA",
+        "feature_digest": feature_set().digest,
+        "statistics": metric["statistics"],
+        "verified": True,
+        "resize": "bicubic antialiased",
+    }
+    measured = ("value", "kernel", "kernel_error", "target_images", "resize")
+    assert {name: row[name] for name in measured} == {name: metric[name] for name in measured}
+
+
+def test_evaluate_compares_models_side_by_side(chain):
+    models = (chain.replace, chain.supernet, chain.export)
+    rows = json_of("ganc", "evaluate", *models, "--data", chain.data, "--untouched", "--original", "--time")
+    names = ["untouched pictures", "original (untrained)", *map(str, models)]
+    assert [row["model"] for row in rows] == names
+    untouched, original, *ours = rows
+    assert untouched["value"] > 0
+    assert untouched["macs"] is untouched["milliseconds"] is None
+    assert (original["macs"], original["value"], original["bytes"]) == (
+        macs_by_hand("64", SIZE, 9, "resnet"),
+        None,
+        None,
+    )
+    assert original["milliseconds"] > max(row["milliseconds"] for row in ours)
+    assert all(row["milliseconds"] > 0 for row in ours)
+    for row, path in zip(ours, (chain.replace, chain.supernet, chain.finetune), strict=True):
+        assert row["value"] == pytest.approx(read_checkpoint(path).training["metric"]["value"], rel=0.02)
+
+    lines = succeed("ganc", "evaluate", *models, "--data", chain.data, "--untouched").stdout.splitlines()
+    assert lines[0].split() == ["model", "MACs", "parameters", "bytes", METRIC, "kernel", "distance", "pictures"]
+    assert lines[2].split()[:5] == ["untouched", "pictures", "-", "-", "-"]
+    assert lines[2].split()[7] == "±"
+    assert lines[-1].startswith(str(chain.export))
+
+
+def test_evaluate_a_sub_network_another_size_and_the_other_direction(chain):
+    (small,) = json_of("ganc", "evaluate", chain.supernet, "--config", "4_4_8_4_4_8_8_4", "--data", chain.data)
+    assert small["macs"] == macs_by_hand((4, 4, 8, 4, 4, 8, 8, 4), SIZE)
+    (tall,) = json_of("ganc", "evaluate", chain.replace, "--size", "32x64", "--data", chain.data)
+    (square,) = json_of("ganc", "evaluate", chain.replace, "--data", chain.data)
+    assert tall["macs"] == 2 * square["macs"]
+    assert tall["value"] != square["value"]
+    (back,) = json_of("ganc", "evaluate", chain.replace, "--direction", "BtoA", "--data", chain.data)
+    assert back["macs"] == square["macs"]
+    assert back["value"] != square["value"]
+
+
+def test_evaluate_uses_training_pictures_where_there_are_no_test_pictures(chain, tiny_data, tmp_path):
+    for name in ("trainA", "trainB"):
+        (tmp_path / name).symlink_to(tiny_data / name)
+    (row,) = json_of("ganc", "evaluate", chain.replace, "--data", tmp_path)
+    assert row["images"] == 6
+
+
+def test_evaluate_takes_statistics_from_a_file(chain, tmp_path):
+    (plain,) = json_of("ganc", "evaluate", chain.replace, "--data", chain.data)
+    stats = tmp_path / "real.npz"
+    succeed("ganc", "stats", "--data", chain.data, "--size", SIZE, "-o", stats)
+    (row,) = json_of("ganc", "evaluate", chain.replace, "--data", chain.data, "--stats", stats)
+    assert row == plain
+
+
+def test_evaluate_refuses_what_does_not_serve(chain, tmp_path):
+    data = ("--data", chain.data)
+    assert "MODELS" in refusal("ganc", "evaluate", *data, status=2)
+    said = refusal("ganc", "evaluate", chain.finetune, chain.search, *data)
+    assert said.startswith(f"{chain.search}: not a ganc-checkpoint file")
+    assert "no such directory" in refusal("ganc", "evaluate", chain.finetune, "--data", tmp_path / "nowhere")
+    assert "exceed the generator's own" in refusal("ganc", "evaluate", chain.finetune, "--config", 16, *data)
+    assert "must be multiples of 4" in refusal("ganc", "evaluate", chain.finetune, "--size", 30, *data)
+    write_checkpoint(tmp_path / "back", make_checkpoint("distill", 8, direction="BtoA"))
+    said = refusal("ganc", "evaluate", chain.finetune, tmp_path / "back", *data)
+    assert said == "the models translate in different directions (AtoB, BtoA): compare one at a time"
+    said = refusal("ganc", "evaluate", chain.finetune, "--direction", "BtoA", *data)
+    assert "holds a generator for AtoB only" in said
+    said = refusal("ganc", "evaluate", chain.export, "--direction", "BtoA", *data)
+    assert said == f"{chain.export}: translates AtoB only, --direction says BtoA"
+
+
+@pytest.mark.paddle26
+def test_translate_a_picture(chain, tmp_path):
+    source = save(tmp_path / "horse.png", (32, 24))
+    said = succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.png")
+    assert said.stdout == f"1 picture in {tmp_path / 'zebra.png'}\n"
+    np.testing.assert_array_equal(
+        load_rgb(tmp_path / "zebra.png"), translated_by_hand(chain.finetune, load_rgb(source))
+    )
+
+
+@pytest.mark.parametrize("size", [(30, 22), (33, 47), (5, 3), (1, 1), (64, 2)])
+@pytest.mark.parametrize("model", ["finetune", "export"])
+def test_translate_keeps_sizes_that_are_no_multiples_of_4(chain, tmp_path, model, size):
+    source = save(tmp_path / "horse.png", size)
+    succeed("ganc", "translate", getattr(chain, model), source, "-o", tmp_path / "zebra.png")
+    made = load_rgb(tmp_path / "zebra.png")
+    assert made.shape == (size[1], size[0], 3)
+
+
+def test_translate_continues_a_picture_by_reflection(chain, tmp_path):
+    source = save(tmp_path / "horse.png", (30, 22))
+    succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.png")
+    continued = np.pad(load_rgb(source), [(0, 2), (0, 2), (0, 0)], mode="reflect")
+    expected = translated_by_hand(chain.finetune, continued)[:22, :30]
+    np.testing.assert_array_equal(load_rgb(tmp_path / "zebra.png"), expected)
+
+
+def test_translate_resizes_first_if_asked(chain, tmp_path):
+    source = save(tmp_path / "horse.png", (50, 40))
+    succeed("ganc", "translate", chain.finetune, source, "--size", "32x24", "-o", tmp_path / "zebra.png")
+    expected = translated_by_hand(chain.finetune, resize(load_rgb(source), (32, 24)))
+    np.testing.assert_array_equal(load_rgb(tmp_path / "zebra.png"), expected)
+
+
+def test_translate_with_a_sub_network_and_in_the_other_direction(chain, tmp_path):
+    source = save(tmp_path / "horse.png")
+    made = {}
+    for name, arguments in {
+        "whole": (chain.supernet,),
+        "sub-network": (chain.supernet, "--config", "4_4_8_4_4_8_8_4"),
+        "forward": (chain.replace,),
+        "back": (chain.replace, "--direction", "BtoA"),
+    }.items():
+        model, *options = arguments
+        succeed("ganc", "translate", model, source, *options, "-o", tmp_path / f"{name}.png")
+        made[name] = (tmp_path / f"{name}.png").read_bytes()
+    assert len(set(made.values())) == 4
+
+
+@pytest.fixture
+def horses(tmp_path):
+    """A folder of pictures of several kinds, two of which have one name, and something else."""
+    folder = tmp_path / "horses"
+    folder.mkdir()
+    save(folder / "a.png")
+    save(folder / "b.jpg", (40, 24))
+    save(folder / "c.png", mode="L")
+    save(folder / "c.bmp")
+    save(folder / "Größe 馬.gif", mode="P")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def test_translate_a_folder(chain, horses, tmp_path):
+    out = tmp_path / "zebras"
+    with nothing_changes(horses):
+        said = succeed("ganc", "translate", chain.export, horses, "-o", out)
+    assert said.stdout == f"5 pictures in {out}\n"
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        ["a.png", "b.png", "c.png.png", "c.bmp.png", "Größe 馬.png"]
+    )
+    for path in out.iterdir():
+        assert load_rgb(path).shape == ((24, 40, 3) if path.name == "b.png" else (22, 30, 3))
+
+
+@pytest.mark.paddle26
+def test_an_unreadable_picture_does_not_keep_the_others_from_being_translated(chain, horses, tmp_path):
+    (horses / "broken.png").write_bytes((horses / "a.png").read_bytes()[:80])
+    result = invoke("ganc", "translate", chain.finetune, horses, "-o", tmp_path / "zebras")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        f"Error: {horses}: 1 of 6 pictures could not be translated: {horses / 'broken.png'}: "
+    )
+    assert len(result.stderr.splitlines()) == 1
+    assert len(list((tmp_path / "zebras").iterdir())) == 5
+    assert not (tmp_path / "zebras" / "broken.png").exists()
+
+
+def test_translate_writes_jpeg_and_into_a_folder_that_is_there(chain, tmp_path):
+    source = save(tmp_path / "horse.jpeg")
+    succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.jpg")
+    with Image.open(tmp_path / "zebra.jpg") as made:
+        assert (made.format, made.size) == ("JPEG", (30, 22))
+    (tmp_path / "zebras").mkdir()
+    succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebras")
+    assert listing(tmp_path / "zebras").keys() == {"horse.png"}
+
+
+def test_translate_does_not_write_over_what_it_reads(chain, horses, tmp_path):
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "translate", chain.finetune, horses, "-o", horses)
+        assert said == f"{horses}: holds the pictures to translate; write to another folder"
+        for out in (horses / "a.png", horses / ".." / "horses" / "a.png", horses):
+            said = refusal("ganc", "translate", chain.finetune, horses / "a.png", "-o", out)
+            assert said.endswith("a.png: is the picture to translate itself; write to another file")
+
+
+def test_translate_refuses_what_does_not_serve(chain, horses, tmp_path):
+    (tmp_path / "empty").mkdir()
+    model, source = chain.finetune, horses / "a.png"
+    with nothing_changes(tmp_path):
+        for arguments, message in (
+            ((model, tmp_path / "nowhere", "-o", tmp_path / "x.png"), "nowhere: no such picture or folder"),
+            ((model, source, "-o", tmp_path / "x.gif"), "pictures are written as .png, .jpg or .jpeg"),
+            ((model, horses / "notes.txt", "-o", tmp_path / "x.png"), "notes.txt: is corrupt or not a picture"),
+            ((model, tmp_path / "empty", "-o", tmp_path / "x"), "empty: holds no pictures"),
+            ((model, horses, "-o", source), "is a file, but the pictures of a folder go into a folder"),
+            ((model, source, "-o", source / "x.png"), "cannot be written (a part of its path is a file"),
+            (
+                (chain.export, source, "--config", "4", "-o", tmp_path / "x.png"),
+                "an exported model has no sub-networks",
+            ),
+            ((chain.export, source, "--direction", "BtoA", "-o", tmp_path / "x.png"), "translates AtoB only"),
+            ((chain.search, source, "-o", tmp_path / "x.png"), "not a ganc-checkpoint file"),
+            ((tmp_path / "absent", source, "-o", tmp_path / "x.png"), "absent: no such file"),
+        ):
+            assert message in refusal("ganc", "translate", *arguments)
+        assert "Missing argument 'PICTURES'" in refusal("ganc", "translate", model, "-o", tmp_path / "x.png", status=2)
+
+
+def test_a_generator_that_diverged_is_told_from_one_that_paints_black(tmp_path):
+    checkpoint = make_checkpoint("distill", 4)
+    checkpoint.generator.tensors["stages.7.output.bias"][0] = np.nan
+    write_checkpoint(tmp_path / "diverged", checkpoint)
+    source = save(tmp_path / "horse.png")
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "translate", tmp_path / "diverged", source, "-o", tmp_path / "zebra.png")
+    assert "pixel values are not numbers: the generator has diverged" in said
+
+
+def test_json_is_json(chain):
+    said = succeed("ganc", "evaluate", chain.replace, "--data", chain.data, "--original", "--json")
+    assert [row["value"] is None for row in json.loads(said.stdout)] == [True, False]

@@ -1,0 +1,475 @@
+"""A training run as a whole: equal runs give equal bytes, interrupted ones go on, changed ones are refused."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+from helpers.support import (
+    SIZE,
+    TINY_TRAINING,
+    assert_equal_states,
+    command_line,
+    fail,
+    files_under,
+    generator_spec,
+    make_checkpoint,
+    run_command,
+    succeed,
+)
+from PIL import Image
+
+from ganc.base.atomic import WriteError
+from ganc.base.errors import InterruptedRun, RunError
+from ganc.demo.dataset import write_demo_set
+from ganc.engines.eager import EagerEngine
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
+from ganc.files.tensors import read_header
+from ganc.models.generator import Generator
+from ganc.models.task import CYCLEGAN
+from ganc.system.processes import Ranks
+from ganc.system.signals import noticed_signals
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.stage import distill_job
+from ganc_finetune.stage import finetune_job, read_supernet
+from ganc_replace.stage import Replacement, replace_job
+
+SCHEDULE = Schedule(epochs=2, decay_epochs=2, batch_size=4, learning_rate=1e-3)  # 4 + 2 pictures an epoch, 8 steps
+SAVES_AFTER_EVERY_STEP = "import ganc.training.job; ganc.training.job.SAVE_SECONDS = -1.0; "
+ENDLESS = ("--epochs", "1000000")
+
+
+@pytest.fixture(scope="module")
+def make_job(tiny_data, teacher_file, supernet_file):
+    """Return a function that puts a job of a stage together: 8 steps, evaluated after each epoch."""
+
+    def make(stage, output, *, workers=0, seed=0, schedule=SCHEDULE, **run):
+        data = DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=workers)
+        run = RunSettings(output=output, seed=seed, device="cpu", **{"eval_every": 1} | run)
+        settings = DistillationSettings(discriminator_width=4)
+        if stage == "distill":
+            return distill_job(teacher_file, (4,) * 8, settings, schedule, data, run)
+        if stage == "finetune":
+            supernet = read_supernet(supernet_file, "AtoB")
+            return finetune_job(supernet, (4,) * 8, teacher_file, settings, schedule, data, run)
+        task = dataclasses.replace(CYCLEGAN, pool_size=4)
+        plan = Replacement(task=task, generator=generator_spec(4, dropout=0.5), discriminator_width=4)
+        return replace_job(plan, schedule, data, run)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(make_job, tmp_path_factory):
+    """Return a function that gives the checkpoint of a stage's undisturbed run; it runs once a stage."""
+    outputs = {}
+
+    def output(stage):
+        if stage not in outputs:
+            outputs[stage] = tmp_path_factory.mktemp("uninterrupted") / "out.safetensors"
+            for _ in make_job(stage, outputs[stage]):
+                pass
+        return outputs[stage]
+
+    return output
+
+
+STAGES = pytest.mark.parametrize("stage", ["distill", "replace", "finetune"])
+
+
+def assert_equal_runs(one, other):
+    """Assert byte-equal checkpoints, logs and sample strips."""
+    assert one.read_bytes() == other.read_bytes()
+    logs = [(path.with_name(path.name + ".run") / "log.jsonl").read_text() for path in (one, other)]
+    assert logs[0] == logs[1]
+    samples = [files_under(path.with_name(path.name + ".run") / "samples") for path in (one, other)]
+    assert samples[0] == samples[1]
+
+
+@pytest.mark.paddle26
+@STAGES
+def test_equal_runs_give_equal_bytes_with_0_and_2_workers_and_another_seed_gives_others(
+    make_job, uninterrupted, tmp_path, stage
+):
+    for _ in make_job(stage, tmp_path / "threads", workers=2):
+        pass
+    assert_equal_runs(tmp_path / "threads", uninterrupted(stage))
+    for _ in make_job(stage, tmp_path / "seed", seed=1):
+        pass
+    ours, other = (read_checkpoint(path) for path in (uninterrupted(stage), tmp_path / "seed"))
+    assert ours.digest != other.digest
+
+
+def test_a_job_is_an_iterable_of_its_steps(make_job, tmp_path):
+    job = make_job("distill", tmp_path / "out", eval_every=2)
+    course = list(job)
+    assert [progress.step for progress in course] == list(range(1, len(job) + 1)) == list(range(1, 9))
+    assert {tuple(progress.losses) for progress in course} == {("gan", "reconstruction", "feature", "discriminator")}
+    assert [progress.step for progress in course if progress.metrics] == [4, 8]
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize(("stage", "stop"), [("distill", 3), ("replace", 3), ("replace", 4), ("finetune", 3)])
+def test_a_run_whose_loop_was_left_goes_on_from_its_last_saved_state(
+    make_job, uninterrupted, tmp_path, monkeypatch, stage, stop
+):
+    monkeypatch.setattr("ganc.training.job.SAVE_SECONDS", -1.0)
+    for progress in make_job(stage, tmp_path / "out"):
+        if progress.step == stop:
+            break
+    assert not (tmp_path / "out").exists()
+    first = next(iter(make_job(stage, tmp_path / "out")))
+    assert first.step == stop + 1
+    for _ in make_job(stage, tmp_path / "out"):
+        pass
+    assert_equal_runs(tmp_path / "out", uninterrupted(stage))
+
+
+def test_a_run_that_never_saved_starts_over(make_job, uninterrupted, tmp_path):
+    for progress in make_job("distill", tmp_path / "out"):
+        if progress.step == 5:
+            break
+    assert next(iter(make_job("distill", tmp_path / "out"))).step == 1
+    for _ in make_job("distill", tmp_path / "out"):
+        pass
+    assert_equal_runs(tmp_path / "out", uninterrupted("distill"))
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize(
+    ("stage", "number"), [("distill", signal.SIGINT), ("replace", signal.SIGTERM), ("finetune", signal.SIGTERM)]
+)
+def test_a_signal_stops_a_run_after_the_step_with_its_state_saved(make_job, uninterrupted, tmp_path, stage, number):
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+    job = make_job(stage, tmp_path / "out")
+
+    def run():
+        for progress in job:
+            if progress.step == 4:
+                signal.raise_signal(number)
+
+    with pytest.raises(InterruptedRun, match="stopped at step 5 of 8; the same command goes on from there") as caught:
+        run()
+    assert caught.value.signal_number == number
+    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == handlers
+    assert not (tmp_path / "out").exists()
+    assert [progress.step for progress in make_job(stage, tmp_path / "out", workers=2)] == [6, 7, 8]
+    assert_equal_runs(tmp_path / "out", uninterrupted(stage))
+
+
+def test_the_first_signal_is_noted_and_the_second_acts():
+    with noticed_signals() as signalled:
+        assert signalled() == 0
+        signal.raise_signal(signal.SIGINT)
+        assert signalled() == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert signalled() == signal.SIGINT
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_first_step(make_job, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path, tmp_path / "file" / "below"):
+        with pytest.raises(WriteError, match=output.name):
+            next(iter(make_job("distill", output, run_dir=tmp_path / "run")))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def distill(tiny_data, teacher_file, output, *options):
+    """The arguments of a tiny ganc-distill: 6 steps."""
+    inputs = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4")
+    return ("ganc-distill", *inputs, *TINY_TRAINING, "--eval-every", "0", "-o", output, *options)
+
+
+def replace(tiny_data, output, *options):
+    """The arguments of a tiny ganc-replace."""
+    networks = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+    return ("ganc-replace", "--data", tiny_data, *networks, *TINY_TRAINING, "--eval-every", "0", "-o", output, *options)
+
+
+def started(arguments, preamble=""):
+    """Start a command in another process."""
+    line = command_line(*arguments)
+    line[2] = preamble + line[2]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def wait_until(condition, process, seconds=60.0):
+    """Wait for a condition while the process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
+
+
+def lines_of(path):
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("program", "number", "status"), [("ganc-distill", signal.SIGTERM, 143), ("ganc-replace", signal.SIGINT, 130)]
+)
+def test_a_command_that_is_interrupted_says_so_and_goes_on(tiny_data, teacher_file, tmp_path, program, number, status):
+    def arguments(output, *options):
+        if program == "ganc-replace":
+            return replace(tiny_data, output, *ENDLESS, *options)
+        return distill(tiny_data, teacher_file, output, *ENDLESS, *options)
+
+    out, plain = tmp_path / "out.safetensors", tmp_path / "plain.safetensors"
+    process = started(arguments(out))
+    wait_until(lambda: lines_of(tmp_path / "out.safetensors.run" / "log.jsonl") >= 2, process)
+    process.send_signal(number)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == status
+    message = messages.decode().splitlines()[-1]
+    assert "stopped at step" in message
+    assert "Traceback" not in messages.decode()
+    assert not out.exists()
+    assert not list(tmp_path.rglob("*.part"))
+    step = int(message.split("step ")[1].split()[0])
+    succeed(*arguments(out, "--max-steps", step + 4))
+    succeed(*arguments(plain, "--max-steps", step + 4))
+    assert_equal_runs(out, plain)
+
+
+def test_a_run_that_was_killed_goes_on_from_its_last_saved_state(tiny_data, teacher_file, tmp_path):
+    """Killed at three instants, most likely while the state is written."""
+    out, plain = tmp_path / "out.safetensors", tmp_path / "plain.safetensors"
+    state = tmp_path / "out.safetensors.run" / "state.safetensors"
+
+    def saved():
+        return read_header(state, "ganc-run-state", 2)["step"] if state.exists() else 0
+
+    for pause in (0.0, 0.043, 0.087):
+        before = saved()
+        process = started(distill(tiny_data, teacher_file, out, *ENDLESS), SAVES_AFTER_EVERY_STEP)
+        wait_until(lambda before=before: saved() >= before + 3, process)
+        time.sleep(pause)
+        process.kill()
+        process.communicate(timeout=60)
+        assert not out.exists()
+    steps = saved() + 4
+    succeed(*distill(tiny_data, teacher_file, out, *ENDLESS, "--max-steps", steps))
+    succeed(*distill(tiny_data, teacher_file, plain, *ENDLESS, "--max-steps", steps))
+    assert_equal_runs(out, plain)
+
+
+def test_a_second_process_in_a_run_directory_is_refused(make_job, tiny_data, teacher_file, tmp_path, uninterrupted):
+    job = iter(make_job("distill", tmp_path / "out"))
+    next(job)
+    before = files_under(tmp_path)
+    for options in ((), ("--restart",)):
+        arguments = distill(tiny_data, teacher_file, tmp_path / "other", "--run-dir", tmp_path / "out.run", *options)
+        done = run_command(*arguments)
+        assert done.returncode == 1
+        assert "out.run: another process is running in this directory" in done.stderr.decode().splitlines()[-1]
+    assert files_under(tmp_path) == before
+    for _ in job:
+        pass
+    assert_equal_runs(tmp_path / "out", uninterrupted("distill"))
+
+
+@pytest.fixture(scope="module")
+def cut_run(tiny_data, teacher_file, tmp_path_factory):
+    """The output of a run that ended after 2 steps."""
+    output = tmp_path_factory.mktemp("cut") / "out.safetensors"
+    succeed(*distill(tiny_data, teacher_file, output, "--max-steps", "2"))
+    return output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--seed", "1"], "seed was 0, now 1"),
+        (["--batch-size", "3"], "batch_size was 2, now 3"),
+        (["--lr", "0.002"], "learning_rate was 0.001, now 0.002"),
+        (["--epochs", "5"], "epochs was 1, now 5"),
+        (["--decay-epochs", "5"], "decay_epochs was 1, now 5"),
+        (["--load-size", "40"], "load_size was [36, 36], now [40, 40]"),
+        (["--crop-size", "36x28"], "crop_size was [32, 32], now [36, 28]"),
+        (["--in-order"], "shuffle was True, now False"),
+        (["--width", "2"], "widths was 4_4_4_4_4_4_4_4, now 2_2_2_2_2_2_2_2"),
+        (["--gan-weight", "2"], "'gan_weight': 2.0"),
+        (["--direction", "BtoA"], "direction was AtoB, now BtoA"),
+        (["--eval-every", "1"], "eval_every was 0, now 1"),
+        (["--seed", "1", "--width", "2"], "seed was 0, now 1; "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_changed_settings_are_refused_and_named(tiny_data, teacher_file, cut_run, options, named):
+    before = files_under(cut_run.parent)
+    message = fail(*distill(tiny_data, teacher_file, cut_run, *options))
+    assert "out.safetensors.run: was started with other settings" in message
+    assert named in message
+    assert message.endswith("use --restart")
+    assert files_under(cut_run.parent) == before
+
+
+def test_another_teacher_and_other_pictures_are_other_settings(tiny_data, teacher_file, cut_run, tmp_path):
+    write_checkpoint(tmp_path / "teacher", make_checkpoint("replace", seed=9))
+    assert "sources was" in fail(*distill(tiny_data, tmp_path / "teacher", cut_run))
+    write_demo_set(tmp_path / "pictures", train=6, test=4, size=SIZE, seed=8)
+    assert "data was" in fail(*distill(tmp_path / "pictures", teacher_file, cut_run))
+
+
+def test_what_does_not_change_the_result_may_change(tiny_data, teacher_file, cut_run, tmp_path):
+    out, plain = tmp_path / "out.safetensors", tmp_path / "plain.safetensors"
+    for file in cut_run.parent.rglob("*"):
+        if file.is_file():
+            copy = tmp_path / file.relative_to(cut_run.parent)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    (tmp_path / "moved").symlink_to(tiny_data)
+    succeed(*distill(tmp_path / "moved", teacher_file, out, "--workers", "2", "--cache-memory", "0"))
+    succeed(*distill(tiny_data, teacher_file, plain))
+    assert out.read_bytes() == plain.read_bytes()
+
+
+def test_restart_starts_over_also_with_other_settings(tiny_data, teacher_file, tmp_path):
+    out, plain = tmp_path / "out.safetensors", tmp_path / "plain.safetensors"
+    succeed(*distill(tiny_data, teacher_file, out, "--eval-every", "1", "--width", "2"))
+    succeed(*distill(tiny_data, teacher_file, out, "--seed", "1", "--restart"))
+    succeed(*distill(tiny_data, teacher_file, plain, "--seed", "1"))
+    assert out.read_bytes() == plain.read_bytes()
+    runs = [path.with_name(path.name + ".run") for path in (out, plain)]
+    for name in ("log.jsonl", "settings.json", "state.safetensors"):
+        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes()
+
+
+def test_a_finished_command_prints_its_table_again_and_trains_nothing(tiny_data, teacher_file, tmp_path):
+    out = tmp_path / "out.safetensors"
+    first = succeed(*distill(tiny_data, teacher_file, out))
+    before, at = files_under(tmp_path), out.stat().st_mtime_ns
+    again = succeed(*distill(tiny_data, teacher_file, out))
+    assert again.stdout == first.stdout
+    assert "MACs" in again.stdout
+    assert "already finished; --restart trains anew" in again.stderr
+    assert files_under(tmp_path) == before
+    assert out.stat().st_mtime_ns == at
+
+
+@pytest.mark.parametrize("harm", ["removed", "truncated", "another"])
+def test_a_finished_run_whose_checkpoint_was_lost_writes_it_again(
+    tiny_data, teacher_file, student_file, tmp_path, harm
+):
+    out = tmp_path / "out.safetensors"
+    succeed(*distill(tiny_data, teacher_file, out))
+    content = out.read_bytes()
+    out.unlink()
+    if harm != "removed":
+        out.write_bytes(content[:-9] if harm == "truncated" else student_file.read_bytes())
+    succeed(*distill(tiny_data, teacher_file, out))
+    assert out.read_bytes() == content
+
+
+def test_a_longer_run_goes_on_where_the_shorter_ended_and_a_shorter_is_refused(tiny_data, teacher_file, tmp_path):
+    out, plain = tmp_path / "out.safetensors", tmp_path / "plain.safetensors"
+    for steps in (2, 5):
+        succeed(*distill(tiny_data, teacher_file, out, "--max-steps", steps))
+        assert read_checkpoint(out).training["steps"] == steps
+    message = fail(*distill(tiny_data, teacher_file, out, "--max-steps", "3"))
+    assert "has already trained 5 steps, 3 were asked for; use --restart to train anew" in message
+    succeed(*distill(tiny_data, teacher_file, out))
+    succeed(*distill(tiny_data, teacher_file, plain))
+    assert out.read_bytes() == plain.read_bytes()
+
+
+def test_a_damaged_state_is_refused_with_the_cure(tiny_data, teacher_file, tmp_path):
+    out = tmp_path / "out.safetensors"
+    succeed(*distill(tiny_data, teacher_file, out, "--max-steps", "2"))
+    state = tmp_path / "out.safetensors.run" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    message = fail(*distill(tiny_data, teacher_file, out))
+    assert str(state) in message
+    assert message.endswith("use --restart to start over")
+    succeed(*distill(tiny_data, teacher_file, out, "--restart"))
+
+
+def test_the_log_and_the_strips_tell_the_course_of_a_run(uninterrupted):
+    output = uninterrupted("distill")
+    folder = output.with_name(output.name + ".run")
+    entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in entries] == [2, 4, 6, 8]
+    assert [entry["epoch"] for entry in entries] == [0, 1, 2, 3]
+    assert [entry["learning_rate"] for entry in entries] == pytest.approx([1e-3, 1e-3, 2e-3 / 3, 1e-3 / 3])
+    assert all(set(entry["losses"]) == {"gan", "reconstruction", "feature", "discriminator"} for entry in entries)
+    assert all(list(entry["metrics"]) == ["student"] for entry in entries)
+    strips = sorted((folder / "samples").iterdir())
+    assert [path.name for path in strips] == ["0000002.png", "0000004.png", "0000006.png", "0000008.png"]
+    with Image.open(strips[-1]) as strip:
+        assert strip.size[0] >= 3 * SIZE  # input, teacher, student
+        assert strip.size[1] >= 4 * SIZE  # the four test pictures
+
+
+def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, teacher_file):
+    checkpoint = read_checkpoint(uninterrupted("distill"))
+    job = make_job("distill", tmp_path / "out")
+    facts = checkpoint.training
+    assert (checkpoint.stage, checkpoint.direction, checkpoint.task) == ("distill", "AtoB", CYCLEGAN)
+    assert set(checkpoint.networks) == {"generator", "discriminator", "adaptors"}
+    assert (facts["steps"], facts["seed"], facts["image_size"]) == (8, 0, [SIZE, SIZE])
+    assert facts["data"] == job.samples.fingerprint
+    assert checkpoint.sources == {"teacher": read_checkpoint(teacher_file).digest}
+    measured = job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
+    metric = {"value": measured.distance, "kernel": measured.kernel, "kernel_error": measured.kernel_error}
+    assert facts["metric"] == job.evaluation.facts() | metric | {"values": {"student": measured.distance}}
+
+
+@pytest.mark.parametrize("rate", [1e-4, 0.5])
+def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_path, supernet_file, rate):
+    schedule = dataclasses.replace(SCHEDULE, learning_rate=rate)
+    job = make_job("finetune", tmp_path / "out", schedule=schedule)
+    start = read_checkpoint(supernet_file).generator
+    start = start.leading(start.spec.narrowed((4,) * 8))
+    values = {0: job.evaluation.measure(EagerEngine(Generator.from_state(start))).distance}
+    values |= {progress.step: progress.metrics["student"] for progress in job if progress.metrics}
+    assert sorted(values) == [0, 2, 4, 6, 8]
+    checkpoint = read_checkpoint(tmp_path / "out")
+    best = min(values, key=values.get)
+    assert checkpoint.training["metric"]["value"] == values[best]
+    assert checkpoint.training["steps"] == best
+    again = job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
+    assert again.distance == values[best]
+    assert again.kernel == checkpoint.training["metric"]["kernel"]
+    if best == 0:
+        assert_equal_states(checkpoint.generator, start)
+
+
+def test_a_batch_smaller_than_the_number_of_processes_is_refused(make_job, tmp_path):
+    job = make_job("distill", tmp_path / "out")
+    with pytest.raises(RunError, match="--batch-size 4 over 5 processes: at least 5 are needed"):
+        dataclasses.replace(job, ranks=Ranks(0, 5))
+
+
+def test_a_job_in_a_thread_runs_without_handling_signals(make_job, uninterrupted, tmp_path):
+    """As a server or a notebook may run it."""
+    failures = []
+
+    def run():
+        try:
+            for _ in make_job("distill", tmp_path / "out"):
+                pass
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(timeout=60)
+    assert not failures
+    assert_equal_runs(tmp_path / "out", uninterrupted("distill"))
+
+
+def test_a_sub_network_s_evaluation_leaves_the_training_mode_alone(make_job, tmp_path):
+    """With dropout an evaluation between two steps must not change the steps."""
+    for _ in make_job("replace", tmp_path / "often", eval_every=1):
+        pass
+    for _ in make_job("replace", tmp_path / "once", eval_every=0):
+        pass
+    often, once = (read_checkpoint(tmp_path / name) for name in ("often", "once"))
+    assert often.digest == once.digest
+    assert np.isfinite(often.training["metric"]["value"])

@@ -1,0 +1,167 @@
+"""Training in two processes, started by Paddle's own launcher on the CPU (gloo)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.support import SIZE, generator_spec, random_state
+
+from ganc.base.rng import keyed_generator
+from ganc.files.checkpoint import read_checkpoint
+from ganc.models.generator import Generator
+from ganc.system.processes import Ranks
+from ganc.system.runtime import paddle
+from ganc.training.optimizer import Adam
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.stage import distill_job
+
+TESTS = Path(__file__).parents[1]
+
+# What each of the two processes runs. Arguments: pictures, teacher, folder to write into, this repository's tests.
+PROGRAM = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+data, teacher, folder = map(Path, sys.argv[1:4])
+sys.path.insert(0, sys.argv[4])
+
+from helpers.support import SIZE, generator_spec, random_state
+from ganc_distill.stage import distill_job
+
+from ganc.base.rng import keyed_generator
+from ganc.models.generator import Generator
+from ganc.system.runtime import paddle, select_device
+from ganc.training.optimizer import Adam
+from ganc.system.processes import join_ranks
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+
+select_device("cpu")
+ranks = join_ranks()
+
+# Weights that differ until they are shared; half a batch each.
+generator = Generator.from_state(random_state(generator_spec(4), seed=10 * ranks.rank))
+ranks.share_weights([generator])
+x = keyed_generator(0, "x").uniform(-1, 1, (4, 3, 16, 16)).astype(np.float32)
+adam = Adam({"generator": generator}, ranks)
+adam.backward((generator(paddle.to_tensor(x[ranks.rank :: ranks.count])) ** 2).mean())
+arrays = {f"weight/{name}": array for name, array in generator.state().tensors.items()}
+arrays |= {f"gradient/{n}": p.grad.numpy() for n, p in generator.named_parameters() if p.grad is not None}
+np.savez(folder / f"gradients-{ranks.rank}.npz", **arrays)
+
+
+def train(name, max_steps=None):
+    job = distill_job(
+        teacher,
+        (4,) * 8,
+        DistillationSettings(discriminator_width=4),
+        Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps),
+        DataSettings(folder=data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),
+        RunSettings(output=folder / name, device="cpu", eval_every=1),
+    )
+    steps = [progress.step for progress in job]
+    tensors = {}
+    for network, state in ((name, network.state()) for name, network in job.step.networks.items()):
+        tensors |= {f"{network}.{key}": array for key, array in state.tensors.items()}
+    np.savez(folder / f"{name}-{ranks.rank}.npz", steps=np.array(steps), **tensors)
+
+
+train("whole")
+train("cut", max_steps=3)
+paddle.distributed.barrier()  # as between two commands: the first has ended
+train("cut")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_data, teacher_file, tmp_path_factory):
+    """What two processes wrote."""
+    if paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count():
+        pytest.skip("here the launcher would use GPUs")
+    folder = tmp_path_factory.mktemp("ranks")
+    (folder / "program.py").write_text(PROGRAM)
+    launcher = [
+        sys.executable,
+        "-m",
+        "paddle.distributed.launch",
+        "--nproc_per_node",
+        "2",
+        "--log_dir",
+        folder / "logs",
+    ]
+    done = subprocess.run(
+        [*map(str, launcher), *map(str, (folder / "program.py", tiny_data, teacher_file, folder, TESTS))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        logs = "\n".join(path.read_text()[-3000:] for path in sorted((folder / "logs").glob("workerlog.*")))
+        pytest.fail(f"{done.stderr[-2000:]}\n{logs}")
+    return folder
+
+
+def saved(folder, name):
+    return [dict(np.load(folder / f"{name}-{rank}.npz", allow_pickle=False)) for rank in (0, 1)]
+
+
+@pytest.mark.paddle26
+def test_every_rank_starts_from_the_weights_of_the_first(folder):
+    for tensors in saved(folder, "gradients"):
+        for name, array in random_state(generator_spec(4), seed=0).tensors.items():
+            np.testing.assert_array_equal(tensors[f"weight/{name}"], array)
+
+
+@pytest.mark.paddle26
+def test_averaged_gradients_are_those_of_the_whole_batch_in_one_process(folder):
+    generator = Generator.from_state(random_state(generator_spec(4), seed=0))
+    x = keyed_generator(0, "x").uniform(-1, 1, (4, 3, 16, 16)).astype(np.float32)
+    Adam({"generator": generator}, Ranks()).backward((generator(paddle.to_tensor(x)) ** 2).mean())
+    gradients = {name: p.grad.numpy() for name, p in generator.named_parameters() if p.grad is not None}
+    for tensors in saved(folder, "gradients"):
+        assert {name for name in tensors if name.startswith("gradient/")} == {f"gradient/{name}" for name in gradients}
+        for name, gradient in gradients.items():
+            np.testing.assert_allclose(tensors[f"gradient/{name}"], gradient, rtol=0, atol=1e-5, err_msg=name)
+    assert max(np.abs(gradient).max() for gradient in gradients.values()) > 0.01
+
+
+@pytest.mark.paddle26
+def test_trained_weights_are_equal_on_both_ranks_and_the_first_writes_them(folder):
+    first, second = saved(folder, "whole")
+    assert first["steps"].tolist() == second["steps"].tolist() == [1, 2, 3, 4, 5, 6]
+    for name, array in first.items():
+        np.testing.assert_array_equal(second[name], array, err_msg=name)
+    checkpoint = read_checkpoint(folder / "whole")
+    for network, state in checkpoint.networks.items():
+        for name, array in state.tensors.items():
+            np.testing.assert_array_equal(first[f"{network}.{name}"], array)
+    assert checkpoint.training["image_size"] == [SIZE, SIZE]
+
+
+def test_a_run_of_two_processes_goes_on_where_it_stopped(folder):
+    first, second = saved(folder, "cut")
+    assert first["steps"].tolist() == second["steps"].tolist() == [4, 5, 6]
+    assert (folder / "cut").read_bytes() == (folder / "whole").read_bytes()
+
+
+def test_two_processes_train_what_one_trains(folder, tiny_data, teacher_file, tmp_path):
+    """They draw the same pictures; only the sums are taken in another order."""
+    job = distill_job(
+        teacher_file,
+        (4,) * 8,
+        DistillationSettings(discriminator_width=4),
+        Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3),
+        DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),
+        RunSettings(output=tmp_path / "one", device="cpu", eval_every=1),
+    )
+    for _ in job:
+        pass
+    one, two = read_checkpoint(tmp_path / "one"), read_checkpoint(folder / "whole")
+    assert one.training | {"metric": None} == two.training | {"metric": None}
+    assert one.training["metric"]["value"] == pytest.approx(two.training["metric"]["value"], rel=1e-3)
+    for name, array in one.generator.tensors.items():
+        np.testing.assert_allclose(two.generator.tensors[name], array, rtol=0, atol=1e-4, err_msg=name)

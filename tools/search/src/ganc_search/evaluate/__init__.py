@@ -1,0 +1,1 @@
+"""Measuring sub-networks: their segments shared, in bounded memory, over several processes."""

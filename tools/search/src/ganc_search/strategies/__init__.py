@@ -1,0 +1,1 @@
+"""Which sub-networks to measure next."""
