@@ -44,13 +44,21 @@ def test_profile_gives_the_published_table(widths, block, macs, params, device_m
 
 
 def test_profile_of_another_size_and_depth():
-    costs = json_of("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--image-size", "64")
+    costs = json_of("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--size", "64")
     assert costs["macs"] == macs_by_hand("8", 64, 6)
-    tall = json_of("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--image-size", "32x128")
+    tall = json_of("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--size", "32x128")
     assert tall == costs
     said = succeed("ganc", "profile", "--widths", "16_16_32_16_32_32_16_16").stdout
     assert "2.53 G" in said
     assert "356.87 k" in said
+
+
+@pytest.mark.parametrize("old", [("--image-size", "64"), ("--image-size=64",)])
+def test_profile_s_size_keeps_its_old_name_and_says_the_new_one(old):
+    arguments = ("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--json")
+    told = succeed(*arguments, *old)
+    assert told.stdout == succeed(*arguments, "--size", 64).stdout
+    assert told.stderr.splitlines() == ["--image-size is now called --size"]
 
 
 def test_profile_refuses_what_is_no_generator():
@@ -284,5 +292,5 @@ def test_a_spec_s_costs_are_what_inspect_tells(tmp_path):
     spec = generator_spec(6, n_blocks=6)
     write_checkpoint(tmp_path / "checkpoint", make_checkpoint("distill", 6, n_blocks=6))
     told = json_of("ganc", "inspect", tmp_path / "checkpoint")["networks"]["generator"]
-    costs = json_of("ganc", "profile", "--widths", "6", "--n-blocks", 6, "--image-size", SIZE)
+    costs = json_of("ganc", "profile", "--widths", "6", "--n-blocks", 6, "--size", SIZE)
     assert {name: told[name] for name in costs} == costs == vars(spec.costs((SIZE, SIZE)))

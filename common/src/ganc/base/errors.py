@@ -25,6 +25,10 @@ class SelectionError(GancError):
     """No sub-network satisfies the budget, or none can be picked as asked."""
 
 
+class SettingError(GancError):
+    """A setting's value is outside its limits, or two settings do not go together."""
+
+
 class RunError(GancError):
     """A run directory belongs to other settings, or a run cannot go on."""
 

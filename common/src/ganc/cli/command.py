@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 
@@ -13,15 +13,30 @@ CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_con
 
 
 class Command(click.Command):
-    """A Click command that exits with 1 if a file or run failed, 2 on wrong usage, 130 or 143 when interrupted."""
+    """A Click command that exits with 1 if a file or run failed, 2 on wrong usage, 130 or 143 when interrupted.
 
-    def __init__(self, *args, **kwargs):
+    Args:
+        renamed: old option names that still work, each with its new name; a line on standard error says so.
+    """
+
+    def __init__(self, *args, renamed: Mapping[str, str] | None = None, **kwargs):
         super().__init__(*args, **kwargs)
+        self.renamed = renamed or {}
         self.params.append(
             click.Option(
                 ["--debug"], is_flag=True, expose_value=False, is_eager=True, callback=_note_debug, help=_DEBUG
             )
         )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(self._with_new_names(args)))
+
+    def _with_new_names(self, args: Sequence[str]) -> Iterator[str]:
+        for arg in args:
+            name, equals, value = arg.partition("=")
+            if name in self.renamed:
+                click.echo(f"{name} is now called {self.renamed[name]}", err=True)
+            yield self.renamed.get(name, name) + equals + value
 
     def invoke(self, ctx: click.Context):
         try:

@@ -1,12 +1,17 @@
 """Option groups that several tools share. Each group reaches the command as one frozen object."""
 
 import functools
+import typing
 from collections.abc import Callable
+from dataclasses import MISSING, Field, replace
+from enum import Enum
 from pathlib import Path
+from types import NoneType, UnionType
 
 import click
 
 from ganc.base.errors import GancError
+from ganc.base.settings import Setting, settings_of
 from ganc.cli.types import BUDGET, SIZE, WIDTHS
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
@@ -15,11 +20,6 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 POSITIVE = click.IntRange(min=1)
 NOT_NEGATIVE = click.IntRange(min=0)
 WEIGHT = click.FloatRange(min=0)
-
-FEATURE_SET_HELP = "Features of the metric: a name, or a file of ganc import inception."
-feature_set_option = click.option(
-    "--feature-set", show_default="that of --stats, else untrained-conv3-v1", help=FEATURE_SET_HELP
-)
 
 
 def grouped(name: str, build: Callable, *options: Callable) -> Callable:
@@ -44,64 +44,76 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
     return decorate
 
 
-def _data_settings(cache_memory: int, **values) -> DataSettings:
-    return DataSettings(cache_bytes=cache_memory << 20, **values)
+def setting_options(kind: type, **defaults: object) -> list[Callable]:
+    """Return one Click option for each setting of a settings class (ganc.base.settings), in the order of its fields.
+
+    Args:
+        defaults: of fields that have none of their own, or another one here.
+    """
+    return [_option(one, said, defaults.get(name, one.default)) for name, (one, said) in settings_of(kind).items()]
 
 
-data_options = grouped(
-    "data",
-    _data_settings,
-    click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB."),
-    click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way to translate."),
-    click.option("--load-size", type=SIZE, show_default="crop size * 286 / 256", help="Resize to N or WxH, then crop."),
-    click.option("--crop-size", type=SIZE, default="256", help="Crop at random to N or WxH; evaluation resizes to it."),
-    click.option("--shuffle/--in-order", default=True, help="Source pictures in random order, or as listed."),
-    click.option("--workers", type=NOT_NEGATIVE, default=2, help="Threads that prepare pictures ahead; 0: none."),
-    click.option(
-        "--cache-memory", type=NOT_NEGATIVE, default=2048, help="MiB to keep pictures in, if all of them fit."
-    ),
-)
+def setting_option(kind: type, name: str, **changes: object) -> Callable:
+    """Return the Click option of one setting; `changes` replace what its field says."""
+    one, said = settings_of(kind)[name]
+    return _option(one, replace(said, **changes), one.default)
+
+
+def _option(one: Field, said: Setting, default: object) -> Callable:
+    names = said.names or ("--" + one.name.replace("_", "-"),)
+    if bool in _types(one):
+        return click.option(*names, one.name, is_flag=True, default=default, help=said.help)
+    return click.option(
+        *names,
+        one.name,
+        type=_click_type(one, said),
+        default=None if default is MISSING else _as_text(default),
+        required=default is MISSING,
+        show_default=said.default_text or True,
+        help=said.help,
+    )
+
+
+def _types(one: Field) -> set:
+    """Return the types that a field allows: {int} for int, and for int | None."""
+    parts = typing.get_args(one.type) if isinstance(one.type, UnionType) else (one.type,)
+    return {typing.get_origin(part) or part for part in parts} - {NoneType}
+
+
+def _click_type(one: Field, said: Setting) -> click.ParamType:
+    """Return the Click type that reads a field's value."""
+    (kind,) = _types(one)
+    if issubclass(kind, Enum):
+        return click.Choice([member.value for member in kind])
+    if kind is Path:
+        return FOLDER if said.folder else FILE
+    if kind is tuple:
+        return SIZE
+    if kind in (int, float) and said.limits:
+        bounds = {"min": said.least if said.above is None else said.above, "max": said.most}
+        if kind is float:
+            return click.FloatRange(**bounds, min_open=said.above is not None)
+        return click.IntRange(**bounds)
+    return click.types.convert_type(kind)
+
+
+def _as_text(default: object) -> object:
+    """Return a default as a user would write it: help shows it."""
+    if isinstance(default, tuple):
+        return str(default[0]) if len({*default}) == 1 else "x".join(map(str, default))
+    return default.value if isinstance(default, Enum) else default
+
+
+data_options = grouped("data", DataSettings, *setting_options(DataSettings))
+run_options = grouped("run", RunSettings, *setting_options(RunSettings))
+distillation_options = grouped("settings", DistillationSettings, *setting_options(DistillationSettings))
+feature_set_option = setting_option(RunSettings, "feature_set")
+device_option = setting_option(RunSettings, "device")
 
 
 def schedule_options(epochs: int, decay_epochs: int) -> Callable:
     """Return the decorator that adds the schedule's options with a stage's defaults."""
-    return grouped(
-        "schedule",
-        Schedule,
-        click.option("--epochs", type=NOT_NEGATIVE, default=epochs, help="Epochs at the full learning rate."),
-        click.option("--decay-epochs", type=NOT_NEGATIVE, default=decay_epochs, help="Further epochs; it falls to 0."),
-        click.option("--max-steps", type=POSITIVE, help="End after so many steps; the schedule stays as it is."),
-        click.option("--batch-size", type=POSITIVE, default=1, help="Pictures of each domain a step."),
-        click.option(
-            "--lr", "learning_rate", type=click.FloatRange(0, 1, min_open=True), default=2e-4, help="Learning rate."
-        ),
-    )
-
-
-run_options = grouped(
-    "run",
-    RunSettings,
-    click.option("-o", "--output", type=FILE, required=True, help="The checkpoint to write."),
-    click.option("--run-dir", type=FOLDER, show_default="OUTPUT.run", help="Folder of state, log and samples."),
-    click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every random draw."),
-    click.option("--device", default="auto", help="auto (a GPU if there is one), cpu, gpu or gpu:N."),
-    click.option("--amp", is_flag=True, help="Compute in mixed precision; needs a GPU."),
-    click.option("--eval-every", type=NOT_NEGATIVE, default=20, help="Epochs between evaluations; 0: one at the end."),
-    click.option(
-        "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
-    ),
-    feature_set_option,
-    click.option("--restart", is_flag=True, help="Start over instead of going on; needed for other settings."),
-)
-
-distillation_options = grouped(
-    "settings",
-    DistillationSettings,
-    click.option("--gan-weight", type=WEIGHT, show_default="the input's", help="Weight of the GAN loss."),
-    click.option("--reconstruction-weight", type=WEIGHT, show_default="the input's", help="Weight of the L1 loss."),
-    click.option("--feature-weight", type=WEIGHT, show_default="the input's", help="Weight of feature distillation."),
-    click.option("--discriminator-width", type=POSITIVE, default=64, help="Of a discriminator that no input brings."),
-)
+    return grouped("schedule", Schedule, *setting_options(Schedule, epochs=epochs, decay_epochs=decay_epochs))
 
 
 def _selection(**values):
@@ -138,5 +150,4 @@ def measured_budget_options(function: Callable) -> Callable:
     return budget_options(_latency_budget(function))
 
 
-device_option = click.option("--device", default="auto", help="auto (a GPU if there is one), cpu, gpu or gpu:N.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

@@ -40,13 +40,13 @@ def _flat(value, prefix: str = ""):
             yield prefix + name, " ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
 
 
-@command()
+@command(renamed={"--image-size": "--size"})
 @click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
 @click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
 @click.option("--n-blocks", type=BLOCK_COUNT, default=9, help="Residual blocks, a multiple of 3.")
-@click.option("--image-size", type=SIZE, default="256", help="Picture size, N or WxH.")
+@click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @json_option
-def profile(widths, block: str, n_blocks: int, image_size, as_json: bool):
+def profile(widths, block: str, n_blocks: int, size, as_json: bool):
     """Count what a generator costs.
 
     MACs (multiply-accumulates) of one picture as published tables count them, those that a device computes, and
@@ -59,7 +59,7 @@ def profile(widths, block: str, n_blocks: int, image_size, as_json: bool):
     from ganc.base.text import format_count
     from ganc.models.spec import GeneratorSpec, format_widths
 
-    costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks).costs(image_size)
+    costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks).costs(size)
     if as_json:
         show_json({"macs": costs.macs, "device_macs": costs.device_macs, "params": costs.params})
         return
@@ -68,7 +68,7 @@ def profile(widths, block: str, n_blocks: int, image_size, as_json: bool):
             {
                 "widths": format_widths(widths),
                 "block": block,
-                "image": size_text(image_size),
+                "image": size_text(size),
                 "MACs": format_count(costs.macs),
                 "device MACs": format_count(costs.device_macs),
                 "parameters": format_count(costs.params),

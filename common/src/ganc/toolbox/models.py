@@ -5,9 +5,17 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.options import FEATURE_SET_HELP, FILE, FOLDER, device_option, feature_set_option, json_option
+from ganc.cli.options import (
+    FILE,
+    FOLDER,
+    device_option,
+    feature_set_option,
+    json_option,
+    setting_option,
+)
 from ganc.cli.tables import show, show_json, with_error
 from ganc.cli.types import SIZE, WIDTHS
+from ganc.training.settings import RunSettings
 
 direction_option = click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
@@ -35,7 +43,7 @@ def form_options(function):
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
 @click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
-@click.option("--feature-set", show_default="untrained-conv3-v1", help=FEATURE_SET_HELP)
+@setting_option(RunSettings, "feature_set", default_text="untrained-conv3-v1")
 @click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
 @device_option
 def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
@@ -70,9 +78,7 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
 @click.option("--size", type=SIZE, show_default="the first model's own", help="Picture size, N or WxH.")
-@click.option(
-    "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
-)
+@setting_option(RunSettings, "statistics")
 @feature_set_option
 @click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")

@@ -45,8 +45,8 @@ def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
 
 def _unpaired_set(data: DataSettings, seed: int) -> TrainingSet:
     return UnpairedSet(
-        read_pictures(data.folder, f"train{data.source_letter}"),
-        read_pictures(data.folder, f"train{data.target_letter}"),
+        read_pictures(data.folder, f"train{data.direction.source}"),
+        read_pictures(data.folder, f"train{data.direction.target}"),
         load_size=data.load_size,
         crop_size=data.crop_size,
         seed=seed,
@@ -61,9 +61,9 @@ IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
 def evaluation_of(data: DataSettings, run: RunSettings) -> Evaluation:
     """Return the evaluation that a training stage makes: the source domain's test pictures at the crop size."""
     statistics, features = chosen_statistics(
-        data.folder, data.target_letter, data.crop_size, run.statistics, run.feature_set
+        data.folder, data.direction.target, data.crop_size, run.statistics, run.feature_set
     )
-    pictures, subset = evaluation_pictures(data.folder, data.source_letter)
+    pictures, subset = evaluation_pictures(data.folder, data.direction.source)
     return Evaluation(EvaluationSet(pictures, data.crop_size, CACHE_BYTES), subset, statistics, features)
 
 

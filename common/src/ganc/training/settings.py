@@ -1,9 +1,11 @@
-"""What a user sets of a training run: three small frozen objects, one a concern. None of them needs Paddle."""
+"""What a user sets of a training run: small frozen objects, one a concern. None of them needs Paddle or Click."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganc.base.errors import RunError
+from ganc.base.direction import Direction
+from ganc.base.errors import SettingError
+from ganc.base.settings import check_limits, setting
 from ganc.models.task import Task
 
 
@@ -15,21 +17,29 @@ class Schedule:
         epochs: epochs at the full learning rate.
         decay_epochs: epochs over which it falls; the last is at 1 / (decay_epochs + 1).
         max_steps: end after that many steps without rescaling the schedule; None for all epochs.
+
+    Raises:
+        SettingError: a value is outside its limits, or there are no epochs.
     """
 
-    epochs: int
-    decay_epochs: int
-    batch_size: int = 1
-    learning_rate: float = 2e-4
-    max_steps: int | None = None
+    epochs: int = setting("Epochs at the full learning rate.", least=0)
+    decay_epochs: int = setting("Further epochs; it falls to 0.", least=0)
+    max_steps: int | None = setting("End after so many steps; the schedule stays as it is.", None, least=1)
+    batch_size: int = setting("Images of each domain a step.", 1, least=1)
+    learning_rate: float = setting("Learning rate.", 2e-4, names=("--lr",), above=0, most=1)
 
     def __post_init__(self):
+        check_limits(self)
         if self.epochs + self.decay_epochs < 1:
-            raise RunError("epochs and decay epochs are both 0: there is nothing to train")
+            raise SettingError("epochs and decay epochs are both 0: there is nothing to train")
 
     def factor(self, epoch: int) -> float:
         """Return the learning rate's factor in an epoch, counted from 0."""
         return 1.0 - max(0, epoch + 1 - self.epochs) / (self.decay_epochs + 1)
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        return self.learning_rate * self.factor(epoch)
 
     def steps(self, steps_per_epoch: int) -> int:
         """Return how many steps the run has."""
@@ -39,34 +49,40 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Which pictures, and how they are prepared. Sizes are (width, height).
+    """Which images, and how they are prepared. Sizes are (width, height).
 
     Attributes:
-        direction: "AtoB" or "BtoA".
-        load_size: what pictures are resized to before the crop; None keeps the published 286 : 256.
+        load_size: what images are resized to before the crop; None keeps the published 286 : 256.
         workers: threads that prepare batches ahead; 0 prepares them in line.
-        cache_bytes: prepared pictures are kept in memory if the whole set fits this bound.
+        cache_memory: MiB; prepared images are kept in memory if the whole set fits this bound.
+
+    Raises:
+        SettingError: a value is outside its limits.
+        SpecError: there is no such direction.
     """
 
-    folder: Path
-    direction: str = "AtoB"
-    load_size: tuple[int, int] | None = None
-    crop_size: tuple[int, int] = (256, 256)
-    shuffle: bool = True
-    workers: int = 2
-    cache_bytes: int = 2 << 30
+    folder: Path = setting("Folder with trainA, trainB, testA, testB.", names=("--data",), folder=True)
+    direction: Direction = setting("Which way to translate.", Direction.A_TO_B)
+    load_size: tuple[int, int] | None = setting(
+        "Resize to N or WxH, then crop.", None, default_text="crop size * 286 / 256"
+    )
+    crop_size: tuple[int, int] = setting("Crop at random to N or WxH; evaluation resizes to it.", (256, 256))
+    shuffle: bool = setting(
+        "Source images in random order, or as listed.", default=True, names=("--shuffle/--in-order",)
+    )
+    workers: int = setting("Threads that prepare images ahead; 0: none.", 2, least=0)
+    cache_memory: int = setting("MiB to keep images in, if all of them fit.", 2048, least=0)
 
     def __post_init__(self):
+        check_limits(self)
+        object.__setattr__(self, "direction", Direction(self.direction))
         if self.load_size is None:
             object.__setattr__(self, "load_size", tuple(round(side * 286 / 256) for side in self.crop_size))
 
     @property
-    def source_letter(self) -> str:
-        return self.direction[0]
-
-    @property
-    def target_letter(self) -> str:
-        return self.direction[-1]
+    def cache_bytes(self) -> int:
+        """The bound of the cache in bytes."""
+        return self.cache_memory << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,20 +92,31 @@ class RunSettings:
     Attributes:
         run_dir: state, log and samples; None for `output` with `.run` added.
         eval_every: epochs between evaluations; 0 evaluates at the end only.
-        statistics: a file of the target domain's statistics; None computes them from train + test pictures.
+        statistics: a file of the target domain's statistics; None computes them from train + test images.
         feature_set: the name of the feature set; None takes the statistics' own, or the default.
-        amp: mixed precision (on a GPU).
+
+    Raises:
+        SettingError: a value is outside its limits.
     """
 
-    output: Path
-    run_dir: Path | None = None
-    seed: int = 0
-    device: str = "auto"
-    amp: bool = False
-    eval_every: int = 20
-    statistics: Path | None = None
-    feature_set: str | None = None
-    restart: bool = False
+    output: Path = setting("The checkpoint to write.", names=("-o", "--output"))
+    run_dir: Path | None = setting("Folder of state, log and samples.", None, default_text="OUTPUT.run", folder=True)
+    seed: int = setting("Seed of every random draw.", 0, least=0, most=2**32 - 1)
+    device: str = setting("auto (a GPU if there is one), cpu, gpu or gpu:N.", "auto")
+    amp: bool = setting("Compute in mixed precision; needs a GPU.", default=False)
+    eval_every: int = setting("Epochs between evaluations; 0: one at the end.", 20, least=0)
+    statistics: Path | None = setting(
+        "Target statistics, from ganc stats.", None, names=("--stats",), default_text="made from --data"
+    )
+    feature_set: str | None = setting(
+        "Features of the metric: a name, or a file of ganc import inception.",
+        None,
+        default_text="that of --stats, else untrained-conv3-v1",
+    )
+    restart: bool = setting("Start over instead of going on; needed for other settings.", default=False)
+
+    def __post_init__(self):
+        check_limits(self)
 
     @property
     def directory(self) -> Path:
@@ -101,12 +128,18 @@ class DistillationSettings:
     """What a user may set of a distillation; a weight of None leaves the task's own.
 
     `discriminator_width` is the base width of a fresh discriminator, where the input checkpoint brings none.
+
+    Raises:
+        SettingError: a value is outside its limits.
     """
 
-    gan_weight: float | None = None
-    reconstruction_weight: float | None = None
-    feature_weight: float | None = None
-    discriminator_width: int = 64
+    gan_weight: float | None = setting("Weight of the GAN loss.", None, least=0, default_text="the input's")
+    reconstruction_weight: float | None = setting("Weight of the L1 loss.", None, least=0, default_text="the input's")
+    feature_weight: float | None = setting("Weight of feature distillation.", None, least=0, default_text="the input's")
+    discriminator_width: int = setting("Of a discriminator that no input brings.", 64, least=1)
+
+    def __post_init__(self):
+        check_limits(self)
 
     def applied_to(self, task: Task) -> Task:
         """Return the task with the weights that were given."""

@@ -1,0 +1,60 @@
+"""Settings: frozen dataclasses whose fields say default, limits and help once. Commands make their options of them."""
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+
+from ganc.base.errors import SettingError
+
+_KEY = "ganc"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a field of settings says of itself beside type and default.
+
+    Attributes:
+        names: the option's names; none is `--` and the field's name.
+        least, most: the bounds of a number, inclusive.
+        above: a lower bound that a number must exceed.
+        default_text: what a default of None means.
+        folder: a path is that of a folder, not of a file.
+    """
+
+    help: str
+    names: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    default_text: str | None = None
+    folder: bool = False
+
+    @property
+    def limits(self) -> str:
+        """The bounds in words."""
+        bounds = (("at least", self.least), ("above", self.above), ("at most", self.most))
+        return " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+
+    def allows(self, number: float) -> bool:
+        """Whether the number is within the bounds."""
+        return (
+            (self.least is None or number >= self.least)
+            and (self.above is None or number > self.above)
+            and (self.most is None or number <= self.most)
+        )
+
+
+def setting(help: str, default: object = MISSING, **facts) -> Field:
+    """Return a dataclass field with what `Setting` says of it."""
+    return field(default=default, metadata={_KEY: Setting(help=help, **facts)})
+
+
+def settings_of(kind: type) -> dict[str, tuple[Field, Setting]]:
+    """Return field and setting of every field that was made by `setting`, by the field's name, in their order."""
+    return {one.name: (one, one.metadata[_KEY]) for one in fields(kind) if _KEY in one.metadata}
+
+
+def check_limits(settings: object) -> None:
+    """Raise SettingError where a value is outside its field's bounds; None is within all of them."""
+    for name, (_, said) in settings_of(type(settings)).items():
+        value = getattr(settings, name)
+        if value is not None and said.limits and not said.allows(value):
+            raise SettingError(f"{name} (={value}): expected {said.limits}")
