@@ -16,7 +16,7 @@ from ganc.results.journal import ResultsWriter
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.selection import select
 from ganc.results.table import RowTable
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.search import Search
 from ganc_search.strategies.candidates import Budget, exhaustive, one_round
@@ -74,7 +74,7 @@ def _search(path: Path, most: int | None = None) -> None:
     space = NAMED_SPACES["channels-32"]
     costs_of = SubnetCosts(GeneratorSpec(widths=space.largest), (256, 256))
     strategy = one_round(exhaustive(space, Budget(), costs_of))
-    with ResultsWriter(path, _identity(), {}) as writer, Team(Ranks(), Stub()) as team:
+    with ResultsWriter(path, _identity(), {}) as writer, Team(Processes(), Stub()) as team:
         for progress in Search(strategy, team, writer, costs_of, METRIC):
             if progress.done == most:
                 break

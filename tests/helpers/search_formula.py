@@ -6,7 +6,7 @@ from ganc.metrics import Measurement
 from ganc.models import GeneratorSpec, parse_space
 from ganc.models.subnets import SubnetCosts
 from ganc.results.journal import ResultsWriter
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.search import Search
 from ganc_search.strategies.candidates import Budget, exhaustive, one_round
@@ -44,7 +44,7 @@ def everything(space=SPACE):
 def run(path, strategy=None, evaluator=None, *, signalled=lambda: 0, facts=None, **options):
     """Search into a file; return its results and the progress."""
     evaluator = evaluator or Formula()
-    with ResultsWriter(path, IDENTITY, facts or {}) as writer, Team(Ranks(), evaluator, signalled) as team:
+    with ResultsWriter(path, IDENTITY, facts or {}) as writer, Team(Processes(), evaluator, signalled) as team:
         search = Search(strategy or one_round(everything()), team, writer, COSTS, METRIC, **options)
         steps = [*search]
         return writer.close(), steps

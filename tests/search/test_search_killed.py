@@ -30,7 +30,7 @@ warnings.simplefilter("ignore")
 
 from ganc.base.rng import keyed_generator
 from ganc.results.journal import ResultsWriter
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc_search.strategies.candidates import one_round
 from ganc_search.search import Search
 from ganc_search.evaluate.processes import Team
@@ -48,7 +48,7 @@ class Slow(Formula):
 
 def search():
     path = folder / "run" / "search.h5"
-    with ResultsWriter(path, IDENTITY, {{}}, fold_every=10) as writer, Team(Ranks(), Slow()) as team:
+    with ResultsWriter(path, IDENTITY, {{}}, fold_every=10) as writer, Team(Processes(), Slow()) as team:
         for _ in Search(one_round(everything()), team, writer, COSTS, METRIC, group_size={GROUP}):
             pass
 

@@ -31,7 +31,7 @@ from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import read_header
 from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.signals import noticed_signals
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.stage import distill_job
@@ -443,7 +443,7 @@ def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_pa
 def test_a_batch_smaller_than_the_number_of_processes_is_refused(make_job, tmp_path):
     job = make_job("distill", tmp_path / "out")
     with pytest.raises(RunError, match="--batch-size 4 over 5 processes: at least 5 are needed"):
-        dataclasses.replace(job, ranks=Ranks(0, 5))
+        dataclasses.replace(job, ranks=Processes(0, 5))
 
 
 def test_a_job_in_a_thread_runs_without_handling_signals(make_job, uninterrupted, tmp_path):

@@ -11,7 +11,7 @@ from helpers.support import SIZE, generator_spec, random_state
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.generator import Generator
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.optimizer import Adam
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -36,11 +36,11 @@ from ganc.base.rng import keyed_generator
 from ganc.models.generator import Generator
 from ganc.system.runtime import paddle, select_device
 from ganc.training.optimizer import Adam
-from ganc.system.processes import join_ranks
+from ganc.system.processes import join_processes
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 select_device("cpu")
-ranks = join_ranks()
+ranks = join_processes()
 
 # Weights that differ until they are shared; half a batch each.
 generator = Generator.from_state(random_state(generator_spec(4), seed=10 * ranks.rank))
@@ -120,7 +120,7 @@ def test_every_rank_starts_from_the_weights_of_the_first(folder):
 def test_averaged_gradients_are_those_of_the_whole_batch_in_one_process(folder):
     generator = Generator.from_state(random_state(generator_spec(4), seed=0))
     x = keyed_generator(0, "x").uniform(-1, 1, (4, 3, 16, 16)).astype(np.float32)
-    Adam({"generator": generator}, Ranks()).backward((generator(paddle.to_tensor(x)) ** 2).mean())
+    Adam({"generator": generator}, Processes()).backward((generator(paddle.to_tensor(x)) ** 2).mean())
     gradients = {name: p.grad.numpy() for name, p in generator.named_parameters() if p.grad is not None}
     for tensors in saved(folder, "gradients"):
         assert {name for name in tensors if name.startswith("gradient/")} == {f"gradient/{name}" for name in gradients}

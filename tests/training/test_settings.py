@@ -13,7 +13,7 @@ from ganc.base.rng import keyed_generator
 from ganc.files.run_directory import RunDirectory
 from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
@@ -149,7 +149,7 @@ def trained(generator, adam, steps, rate=1e-2):
 def test_adam_does_what_its_paper_says():
     """Kingma and Ba, arXiv 1412.6980, algorithm 1, with betas (0.5, 0.999) and eps 1e-8."""
     generator = Generator.from_state(random_state(generator_spec(2)))
-    adam = Adam({"generator": generator}, Ranks())
+    adam = Adam({"generator": generator}, Processes())
     expected = {name: array.astype(np.float64) for name, array in generator.state().tensors.items()}
     first = {name: np.zeros_like(array) for name, array in expected.items()}
     second = {name: np.zeros_like(array) for name, array in expected.items()}
@@ -170,7 +170,7 @@ def test_adam_does_what_its_paper_says():
 def test_parameters_without_a_gradient_keep_their_values():
     generator = Generator.from_state(random_state(generator_spec(2)))
     before = generator.state().tensors
-    after = trained(generator, Adam({"generator": generator}, Ranks()), range(3))
+    after = trained(generator, Adam({"generator": generator}, Processes()), range(3))
     changed = {name for name in before if (before[name] != after[name]).any()}
     assert changed == {name for name in before if name.endswith(".weight")} | {"stages.7.output.bias"}
 
@@ -182,25 +182,25 @@ def test_adam_goes_on_bit_by_bit_from_what_it_gave_out(tmp_path):
 
     start = random_state(generator_spec(2))
     whole, half = Generator.from_state(start), Generator.from_state(start)
-    expected = trained(whole, Adam({"generator": whole}, Ranks()), range(8))
-    first = Adam({"generator": half}, Ranks())
+    expected = trained(whole, Adam({"generator": whole}, Processes()), range(8))
+    first = Adam({"generator": half}, Processes())
     trained(half, first, range(4))
     save_file(first.state(), tmp_path / "moments")
     again = Generator.from_state(half.state())
-    second = Adam({"generator": again}, Ranks())
+    second = Adam({"generator": again}, Processes())
     second.load(load_file(tmp_path / "moments"))
     resumed = trained(again, second, range(4, 8))
     for name, array in expected.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
     # and the moments matter: without them the weights are others
     forgetful = Generator.from_state(half.state())
-    forgotten = trained(forgetful, Adam({"generator": forgetful}, Ranks()), range(4, 8))
+    forgotten = trained(forgetful, Adam({"generator": forgetful}, Processes()), range(4, 8))
     assert (forgotten["stages.0.conv.weight"] != expected["stages.0.conv.weight"]).any()
 
 
 def test_adam_s_state_is_named_by_network_and_parameter():
     networks = {name: Generator.from_state(random_state(generator_spec(2))) for name in ("one", "other")}
-    adam = Adam(networks, Ranks())
+    adam = Adam(networks, Processes())
     assert adam.state() == {}
     adam.backward(sum(picture_loss(network, 0) for network in networks.values()))
     adam.step(1e-3)

@@ -14,7 +14,7 @@ from ganc.models import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN, AdversarialLoss, DiscriminatorInput, Reference
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.distillation import DistillationStep, FrozenTeacher
 from ganc.training.losses import discriminator_loss
@@ -54,7 +54,7 @@ def distillation_step(student_width=4, *, widths=None, task=CYCLEGAN, judge=JUDG
         discriminator=networks[1],
         adaptors=networks[2],
         subnets_of=lambda step: [widths],
-        ranks=Ranks(),
+        ranks=Processes(),
     )
 
 
@@ -65,7 +65,7 @@ def cycle_step(*, task=CYCLEGAN, fresh=False):
         for index, network in enumerate(networks):
             network.initialise(0, f"test/{index}")
     return CycleStep(
-        task=task, generators=tuple(networks[:2]), discriminators=tuple(networks[2:]), seed=5, ranks=Ranks()
+        task=task, generators=tuple(networks[:2]), discriminators=tuple(networks[2:]), seed=5, ranks=Processes()
     )
 
 
@@ -229,7 +229,7 @@ def test_the_discriminator_learns_from_its_own_loss_alone(batch):
     source, target = batch
     step = distillation_step()
     twin = Discriminator.from_state(step.discriminator.state())
-    adam = Adam({"discriminator": twin}, Ranks())
+    adam = Adam({"discriminator": twin}, Processes())
     for number in range(3):
         made = step.student(paddle.to_tensor(source)).detach()
         scores = twin(paddle.concat([paddle.to_tensor(target), made]))

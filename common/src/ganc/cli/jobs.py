@@ -23,7 +23,7 @@ def run_training(name: str, job, schedule, data, run, inputs: Sequence[Path | No
         name,
         data=data.folder,
         direction=data.direction,
-        pictures=f"{len(job.samples)} an epoch at {size_text(data.crop_size)}",
+        images=f"{len(job.samples)} an epoch at {size_text(data.crop_size)}",
         cached="yes" if getattr(job.samples, "cached", False) else "no",
         steps=len(job),
         batch=schedule.batch_size,
@@ -37,7 +37,7 @@ def run_training(name: str, job, schedule, data, run, inputs: Sequence[Path | No
     else:
         for _ in with_progress(job, len(job)):
             pass
-    if job.ranks.writes:
+    if job.processes.writes:
         show([checkpoint_row(run.output, checkpoint or read_checkpoint(run.output))])
 
 
@@ -50,7 +50,8 @@ def with_progress(job: Iterable, total: int) -> Iterable:
         metrics: Mapping = {}
         for progress in job:
             metrics = progress.metrics or metrics
-            shown = {**progress.losses, **metrics}
-            bar.set_postfix_str(" ".join(f"{key} {value:.3g}" for key, value in shown.items()), refresh=False)
-            bar.update(progress.step - bar.n)
+            # Looking at the losses waits for the device: only when the bar was drawn, and at the end.
+            if bar.update(progress.step - bar.n) or progress.step == total:
+                shown = {**progress.losses, **metrics}
+                bar.set_postfix_str(" ".join(f"{key} {value:.3g}" for key, value in shown.items()), refresh=False)
             yield progress

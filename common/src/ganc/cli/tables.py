@@ -49,7 +49,7 @@ def checkpoint_row(path: Path, checkpoint) -> dict:
     from ganc.models.spec import format_widths
 
     spec = checkpoint.generator.spec
-    size = tuple(checkpoint.training.get("image_size", (256, 256)))
+    size = checkpoint.image_size
     costs = spec.costs(size)
     metric = checkpoint.training.get("metric")
     return {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.digests import tensors_digest
+from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 from ganc.models.convolutions import NetworkSpec, NetworkState
@@ -27,7 +28,9 @@ SPECS: dict[str, type] = {
     DISCRIMINATOR + REVERSE: DiscriminatorSpec,
     ADAPTORS: AdaptorsSpec,
 }
-DIRECTIONS = ("AtoB", "BtoA")
+
+
+DEFAULT_IMAGE_SIZE = (256, 256)  # of the published networks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,7 @@ class Checkpoint:
 
     Attributes:
         stage: the stage's name.
-        direction: "AtoB" or "BtoA": which way `generator` translates.
+        direction: which way `generator` translates.
         networks: states by name (generator, discriminator, adaptors; `_b` for the reverse direction).
         training: facts such as steps, seed, data fingerprint, image size and metric; plain JSON values.
         sources: content digests of the files it was made from, by role.
@@ -45,11 +48,20 @@ class Checkpoint:
 
     stage: str
     task: Task
-    direction: str
+    direction: Direction
     networks: Mapping[str, NetworkState]
     training: Mapping = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file_digest: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "direction", Direction(self.direction))
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(width, height) of the images that it was trained on; 256 x 256 where the file does not say."""
+        width, height = self.training.get("image_size", DEFAULT_IMAGE_SIZE)
+        return width, height
 
     @property
     def generator(self) -> NetworkState:
@@ -62,7 +74,7 @@ class Checkpoint:
             {name: asdict(state.spec) for name, state in self.networks.items()}, flatten_networks(self.networks)
         )
 
-    def facing(self, direction: str, path: Path) -> "Checkpoint":
+    def facing(self, direction: Direction, path: Path) -> "Checkpoint":
         """Return the checkpoint as one of `direction`: the reverse networks take the forward ones' places.
 
         The digest stays that of the file; the metric, which is the forward generator's, goes.
@@ -123,8 +135,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
         }
         if GENERATOR not in networks:
             raise SpecError("no generator in it")
-        if header["direction"] not in DIRECTIONS:
-            raise SpecError(f"direction '{header['direction']}', expected one of {', '.join(DIRECTIONS)}")
         return Checkpoint(
             stage=str(header["stage"]),
             task=Task.from_json(header["task"]),

@@ -1,4 +1,4 @@
-"""A run's directory: what it was started with, the state to go on from, the log and the sample pictures."""
+"""A run's directory: what it was started with, the state to go on from, the log and the sample images."""
 
 import contextlib
 import json
@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import replacing, write_error
+from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, RunError
+from ganc.base.lock import lock
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
@@ -43,14 +45,14 @@ class RunDirectory:
         new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / "lock").open("w")
+            file = (self.path / "lock").open("w")
         except OSError as error:
             raise write_error(self.path, error) from error
-        with lock:
-            _hold(lock, self.path)
+        with file:
+            lock(file, self.path, "wait for it, or use --run-dir")
             if restart:
-                for file in (self._state_file, self._log_file, self._settings_file, self.path / "best.safetensors"):
-                    file.unlink(missing_ok=True)
+                for old in (self._state_file, self._log_file, self._settings_file, self.best_path):
+                    old.unlink(missing_ok=True)
             self._check_settings()
             try:
                 yield
@@ -68,12 +70,7 @@ class RunDirectory:
             before = json.loads(self._settings_file.read_text())
         except ValueError as error:
             raise RunError(f"{self._settings_file}: is damaged; use --restart to start over") from error
-        changed = [
-            f"{name} was {before.get(name)}, now {self.settings.get(name)}"
-            for name in sorted({*before, *self.settings})
-            if before.get(name) != self.settings.get(name)
-        ]
-        if changed:
+        if changed := differences(before, self.settings):
             raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
 
     def save_state(self, facts: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
@@ -130,14 +127,3 @@ def _logged_step(line: str) -> float:
         return json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):
         return float("inf")  # a line that was cut off
-
-
-def _hold(lock, path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # not on this system: two runs in one directory are the user's own care
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise RunError(f"{path}: another process is running in this directory; wait for it or use --run-dir") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.direction import Direction
 from ganc.base.errors import DataError, StatisticsError
 from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
 from ganc.data.images import RESIZE_FILTER
@@ -36,8 +37,38 @@ class Evaluation:
     feature_set: FeatureSet
     batch_size: int = 8
 
+    @classmethod
+    def of_folder(
+        cls,
+        folder: Path,
+        direction: Direction,
+        size: tuple[int, int],
+        *,
+        subset: str | None = None,
+        statistics: Path | None = None,
+        feature_set: str | None = None,
+        batch_size: int = 8,
+    ) -> "Evaluation":
+        """Return the evaluation of translations of a folder's images.
+
+        Args:
+            size: (width, height) that the images are resized to.
+            subset: the list or folder of the source images, such as "searchA"; None takes the source domain's test
+                images, or its training images where there are none.
+            statistics: a file of the target's statistics; None computes them from its train + test images, or takes
+                them from the cache.
+            feature_set: its name; None takes that of the file, or the default one.
+
+        Raises:
+            DataError: images are missing, cannot be read, or are fewer than two.
+            StatisticsError: the file belongs to another feature set, image size or resize filter.
+        """
+        target, features = chosen_statistics(folder, Direction(direction).target, size, statistics, feature_set)
+        images, subset = evaluation_pictures(folder, Direction(direction).source, subset)
+        return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features, batch_size)
+
     def check(self) -> None:
-        """Read every picture, so that a bad one is found now and not at the first evaluation. Raises DataError."""
+        """Read every image, so that a bad one is found now and not at the first evaluation. Raises DataError."""
         for index in range(len(self.pictures)):
             self.pictures[index]
 
@@ -117,11 +148,16 @@ def chosen_statistics(
     return statistics, features
 
 
-def evaluation_pictures(folder: Path, letter: str) -> tuple[PictureList, str]:
-    """Return a domain's test pictures, or its training pictures where there are none, and the subset's name."""
-    subset = f"test{letter}"
-    if not has_subset(folder, subset):
-        subset = f"train{letter}"
+def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) -> tuple[PictureList, str]:
+    """Return a domain's images of `subset` and the subset's name.
+
+    Without a subset these are its test images, or its training images where there are none.
+
+    Raises:
+        DataError: there are fewer than two, or one cannot be read.
+    """
+    if subset is None:
+        subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
     pictures = read_pictures(folder, subset)
     if len(pictures) < 2:
         raise DataError(f"{folder}: {subset} has 1 picture, a metric needs at least 2")

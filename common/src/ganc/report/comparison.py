@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.base.errors import SpecError
-from ganc.data import EvaluationSet
 from ganc.engines.eager import EagerEngine
 from ganc.engines.loading import Model
 from ganc.engines.timing import milliseconds_per_image
 from ganc.metrics import Measurement
-from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
+from ganc.metrics.evaluation import Evaluation
 from ganc.models.generator import Generator
 from ganc.models.spec import ORIGINAL, GeneratorSpec
 
@@ -70,10 +70,13 @@ def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
         raise SpecError(
             f"the models translate in different directions ({', '.join(directions)}): compare one at a time"
         )
-    source, target = directions[0][0], directions[0][-1]
-    statistics, features = chosen_statistics(wanted.folder, target, wanted.size, wanted.statistics, wanted.feature_set)
-    pictures, subset = evaluation_pictures(wanted.folder, source)
-    return Evaluation(EvaluationSet(pictures, wanted.size, CACHE_BYTES), subset, statistics, features)
+    return Evaluation.of_folder(
+        wanted.folder,
+        Direction(directions[0]),
+        wanted.size,
+        statistics=wanted.statistics,
+        feature_set=wanted.feature_set,
+    )
 
 
 def _original_engine() -> EagerEngine:

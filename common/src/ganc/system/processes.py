@@ -1,12 +1,12 @@
 """Several processes that work together, started by `python -m paddle.distributed.launch`.
 
-Training: every rank prepares its share of each batch; gradients are averaged in one flattened all-reduce. Paddle's
+Training: every process prepares its share of each batch; gradients are averaged in one flattened all-reduce. Paddle's
 DataParallel wrapper is not used: it aborts when a network runs more than once before a backward pass. Other work is
 handed out and collected as bytes.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,26 +15,33 @@ from ganc.system.runtime import paddle
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """Which of how many processes this one is."""
+class Processes:
+    """Which of how many processes this one is.
 
-    rank: int = 0
+    Every method but `writes` must be called by all processes, in the same order.
+
+    Attributes:
+        index: from 0.
+        count: how many work together.
+    """
+
+    index: int = 0
     count: int = 1
 
     @property
     def writes(self) -> bool:
         """Whether this process is the one that writes files."""
-        return self.rank == 0
+        return self.index == 0
 
     def share_weights(self, networks: Iterable) -> None:
-        """Give every rank the weights of rank 0."""
+        """Give every process the weights of the first."""
         if self.count > 1:
             for network in networks:
                 for parameter in network.parameters():
                     paddle.distributed.broadcast(parameter, src=0)
 
     def average_gradients(self, parameters: Iterable) -> None:
-        """Replace each gradient by its mean over the ranks."""
+        """Replace each gradient by its mean over the processes."""
         if self.count == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -45,15 +52,23 @@ class Ranks:
             gradient.set_value(part.reshape(gradient.shape))
 
     def largest(self, number: int) -> int:
-        """Return the largest of the ranks' whole numbers, so that all of them decide alike."""
+        """Return the largest of the processes' whole numbers, so that all of them decide alike."""
+        return self.largest_of([number])[0]
+
+    def largest_of(self, numbers: Sequence[int]) -> list[int]:
+        """Return, place by place, the largest of the processes' whole numbers."""
         if self.count == 1:
-            return number
-        shared = paddle.to_tensor([number], dtype="int32")
+            return list(numbers)
+        shared = paddle.to_tensor(list(numbers), dtype="int32")
         paddle.distributed.all_reduce(shared, op=paddle.distributed.ReduceOp.MAX)
-        return int(shared.item())
+        return [int(number) for number in shared.numpy()]
+
+    def wait_for_all(self) -> None:
+        """Return when every process has come here."""
+        self.largest(0)
 
     def share_bytes(self, content: bytes) -> bytes:
-        """Return what rank 0 gave; what the others give is passed over."""
+        """Return what the first process gave; what the others give is passed over."""
         if self.count == 1:
             return content
         length = self.largest(len(content) if self.writes else 0)
@@ -62,7 +77,7 @@ class Ranks:
         return shared.numpy().tobytes()[:length]
 
     def gather_bytes(self, content: bytes) -> list[bytes]:
-        """Return what each rank gave, in the order of the ranks; every rank gets all."""
+        """Return what each process gave, in their order; every process gets all."""
         if self.count == 1:
             return [content]
         lengths = [int.from_bytes(part, "little") for part in self._gathered(len(content).to_bytes(8, "little"), 8)]
@@ -80,9 +95,9 @@ def _padded(content: bytes, length: int) -> np.ndarray:
     return np.frombuffer(content.ljust(max(1, length), b"\0"), np.uint8)
 
 
-def join_ranks() -> Ranks:
+def join_processes() -> Processes:
     """Join the other processes where the launcher started several; else be the only one."""
     if int(os.environ.get("PADDLE_TRAINERS_NUM", "1")) == 1:
-        return Ranks()
+        return Processes()
     paddle.distributed.init_parallel_env()
-    return Ranks(paddle.distributed.get_rank(), paddle.distributed.get_world_size())
+    return Processes(paddle.distributed.get_rank(), paddle.distributed.get_world_size())

@@ -1,45 +1,92 @@
 """Putting a training job together from settings, checkpoints and a step; the four training stages share this."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from ganc.base.errors import SpecError
-from ganc.data import TrainingSet, UnpairedSet, read_pictures
-from ganc.data.sets import EvaluationSet
-from ganc.engines import Engine
+from ganc.data import TrainingSet, UnpairedSet, read_pictures, steps_per_epoch
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint
 from ganc.files.run_directory import RunDirectory
-from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
+from ganc.metrics.evaluation import Evaluation
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
-from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, Widths, format_widths
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, Widths, format_widths
 from ganc.models.task import DiscriminatorInput, Pairing, Task
-from ganc.system.processes import Ranks, join_ranks
+from ganc.system.processes import Processes, join_processes
 from ganc.system.runtime import select_device
-from ganc.training.distillation import DistillationStep, FrozenTeacher
+from ganc.training.course import Course
+from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
+from ganc.training.observer import Observer, Product, Recorder, Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc.training.step import TrainingStep, mixed_precision
+from ganc.training.teachers import FrozenTeacher, Teacher
 
 
-def start_device(run: RunSettings) -> Ranks:
-    """Select the run's device and join the other processes, if there are any."""
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What a stage says of itself.
+
+    Attributes:
+        sources: content digests of the files that it was given, by role.
+        facts: what its checkpoint records beside the common facts.
+        choices: its own settings that determine the result; plain JSON.
+        keep_best: evaluate before the first step too, and keep the networks with the best metric.
+    """
+
+    name: str
+    task: Task
+    sources: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping = field(default_factory=dict)
+    choices: Mapping = field(default_factory=dict)
+    keep_best: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a step is trained on and with: images, processes, and the evaluation that watches it."""
+
+    samples: TrainingSet
+    processes: Processes
+    evaluation: Evaluation
+
+
+def prepare(task: Task, judge: DiscriminatorSpec, data: DataSettings, run: RunSettings) -> Surroundings:
+    """Find the images, select the device and join the other processes, before any network is made.
+
+    Args:
+        judge: the spec of the smallest discriminator that will see the crops.
+
+    Raises:
+        DataError, StatisticsError: images or statistics are missing or do not fit.
+        RunError: there is no such device, or it has no mixed precision.
+        SpecError: there is no image set for the task, or the crop is too small for the discriminator.
+    """
+    samples = training_set(task, data, run.seed)
+    if min(data.crop_size) < judge.smallest_image:
+        raise SpecError(
+            f"--crop-size {min(data.crop_size)}: the discriminator needs at least {judge.smallest_image} pixels"
+        )
     select_device(run.device)
     mixed_precision(run.amp)  # refuses a CPU before anything is made
-    return join_ranks()
+    processes = join_processes()
+    evaluation = Evaluation.of_folder(
+        data.folder, data.direction, data.crop_size, statistics=run.statistics, feature_set=run.feature_set
+    )
+    return Surroundings(samples=samples, processes=processes, evaluation=evaluation)
 
 
 def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
-    """Return the training pictures, paired as the task wants them.
+    """Return the training images, paired as the task wants them.
 
     Raises:
-        DataError: pictures or lists are missing, or sizes do not fit.
+        DataError: images or lists are missing, or sizes do not fit.
         SpecError: there is no image set for the task's pairing.
     """
     if task.pairing not in IMAGE_SETS:
-        raise SpecError(f"the task's pictures are {task.pairing.value}, and ganc has no image set for that")
+        raise SpecError(f"the task's images are {task.pairing.value}, and ganc has no image set for that")
     return IMAGE_SETS[task.pairing](data, seed)
 
 
@@ -58,79 +105,76 @@ def _unpaired_set(data: DataSettings, seed: int) -> TrainingSet:
 IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
 
 
-def evaluation_of(data: DataSettings, run: RunSettings) -> Evaluation:
-    """Return the evaluation that a training stage makes: the source domain's test pictures at the crop size."""
-    statistics, features = chosen_statistics(
-        data.folder, data.direction.target, data.crop_size, run.statistics, run.feature_set
-    )
-    pictures, subset = evaluation_pictures(data.folder, data.direction.source)
-    return Evaluation(EvaluationSet(pictures, data.crop_size, CACHE_BYTES), subset, statistics, features)
-
-
-def check_discriminator(spec: DiscriminatorSpec, data: DataSettings) -> None:
-    """Raise SpecError where the crop is too small for the discriminator's patches."""
-    if min(data.crop_size) < spec.smallest_image:
-        raise SpecError(
-            f"--crop-size {min(data.crop_size)}: the discriminator needs at least {spec.smallest_image} pixels"
-        )
-
-
 def discriminator_spec(task: Task, source_channels: int, channels: int, width: int) -> DiscriminatorSpec:
-    """Return the spec of a fresh discriminator: it sees the picture, and the source too where the task says so."""
+    """Return the spec of a fresh discriminator: it sees the image, and the source too where the task says so."""
     conditional = task.discriminator_input is DiscriminatorInput.SOURCE_AND_PICTURE
     return DiscriminatorSpec(width=width, in_channels=channels + (source_channels if conditional else 0))
 
 
 def assemble_job(
-    *,
-    template: Checkpoint,
+    stage: Stage,
     step: TrainingStep,
-    samples: TrainingSet,
+    around: Surroundings,
+    views: Views,
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
-    evaluation: Evaluation,
-    views: Mapping[str, Engine],
-    companions: Mapping[str, Engine],
-    ranks: Ranks,
-    choices: Mapping,
-    keep_best: bool = False,
 ) -> TrainingJob:
-    """Return the job of one stage. `choices` are the stage's own settings that determine the result (plain JSON)."""
-    identity = {
-        "stage": template.stage,
-        "task": template.task.to_json(),
-        "direction": template.direction,
-        "sources": dict(template.sources),
-        "data": samples.fingerprint,
+    """Return the job of one stage."""
+    course = Course(schedule, steps_per_epoch(around.samples, schedule.batch_size))
+    directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run))
+    observer = Observer()
+    if around.processes.writes:
+        product = _product(stage, step, around, data, run)
+        observer = Recorder(course, views, product, directory, run.eval_every)
+    return TrainingJob(
+        step=step,
+        samples=around.samples,
+        course=course,
+        workers=data.workers,
+        run=run,
+        directory=directory,
+        observer=observer,
+        processes=around.processes,
+    )
+
+
+def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: DataSettings, run: RunSettings) -> dict:
+    """Return all that determines the result of a run; a run directory belongs to one such set of values."""
+    return {
+        "stage": stage.name,
+        "task": stage.task.to_json(),
+        "direction": data.direction,
+        "sources": dict(stage.sources),
+        "data": around.samples.fingerprint,
         "load_size": data.load_size,
         "crop_size": data.crop_size,
         "shuffle": data.shuffle,
         "seed": run.seed,
         "amp": run.amp,
-        "processes": ranks.count,
+        "processes": around.processes.count,
         "eval_every": run.eval_every,
-        "metric": evaluation.facts(),
+        "metric": around.evaluation.facts(),
         **{name: value for name, value in asdict(schedule).items() if name != "max_steps"},
-        **choices,
+        **stage.choices,
     }
-    return TrainingJob(
-        template=template,
-        step=step,
-        samples=samples,
-        schedule=schedule,
-        workers=data.workers,
-        seed=run.seed,
-        run=RunDirectory(run.directory, identity),
-        output=run.output,
-        restart=run.restart,
-        evaluation=evaluation,
-        eval_every=run.eval_every,
-        views=views,
-        companions=companions,
-        ranks=ranks,
-        keep_best=keep_best,
+
+
+def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataSettings, run: RunSettings) -> Product:
+    facts = {"image_size": list(data.crop_size), "seed": run.seed, "data": around.samples.fingerprint}
+    template = Checkpoint(
+        stage=stage.name,
+        task=stage.task,
+        direction=data.direction,
+        networks={},
+        training={**facts, **stage.facts},
+        sources=stage.sources,
     )
+    return Product(template=template, networks=step.networks, output=run.output, keep_best=stage.keep_best)
+
+
+def _frozen_teacher(generator: Generator, processes: Processes) -> Teacher:
+    return FrozenTeacher(generator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,28 +182,30 @@ class Distillation:
     """What distinguishes the three stages that distill.
 
     Attributes:
-        stage: the stage's name.
         teacher: its checkpoint, already facing the run's direction.
         student: where the student starts from.
         discriminator: where the discriminator starts from; None draws a fresh one of `discriminator_width`.
         subnets_of: the sub-networks that a step trains; None is the whole student.
         views: the student's sub-networks to evaluate, by label (None: the whole student).
-        facts: what the checkpoint records beside the common facts.
-        choices: the stage's own settings that determine the result.
+        make_teacher: makes the teacher of its generator; one that learns may need to know of the other processes.
     """
 
-    stage: str
-    task: Task
+    stage: Stage
     teacher: Checkpoint
     student: NetworkState
     discriminator: NetworkState | None
     discriminator_width: int
     subnets_of: Callable[[int], Sequence[Widths | None]]
     views: Mapping[str, Widths | None]
-    sources: Mapping[str, str]
-    facts: Mapping
-    choices: Mapping
-    keep_best: bool = False
+    make_teacher: Callable[[Generator, Processes], Teacher] = _frozen_teacher
+
+    @property
+    def discriminator_spec(self) -> DiscriminatorSpec:
+        """The spec of the discriminator, whether it is fresh or not."""
+        if self.discriminator:
+            return self.discriminator.spec
+        student: GeneratorSpec = self.student.spec
+        return discriminator_spec(self.stage.task, student.in_channels, student.out_channels, self.discriminator_width)
 
 
 def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
@@ -167,56 +213,37 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
 
     Raises:
         SpecError: teacher and student do not fit together, or the crop is too small.
-        DataError, StatisticsError, RunError: pictures, statistics or device do not serve.
+        DataError, StatisticsError, RunError: images, statistics or device do not serve.
     """
     require_same_depth(plan.teacher.generator, plan.student)
-    samples = training_set(plan.task, data, run.seed)
-    fresh = discriminator_spec(
-        plan.task, plan.student.spec.in_channels, plan.student.spec.out_channels, plan.discriminator_width
+    around = prepare(plan.stage.task, plan.discriminator_spec, data, run)
+    step = DistillationStep(
+        task=plan.stage.task,
+        teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes),
+        trained=_distilled_networks(plan, run.seed),
+        subnets_of=plan.subnets_of,
+        processes=around.processes,
+        amp=run.amp,
     )
-    check_discriminator(plan.discriminator.spec if plan.discriminator else fresh, data)
-    ranks = start_device(run)
-    evaluation = evaluation_of(data, run)
-    student, teacher = Generator.from_state(plan.student), Generator.from_state(plan.teacher.generator)
-    discriminator = Discriminator(plan.discriminator.spec if plan.discriminator else fresh)
+    views = Views(
+        evaluation=around.evaluation,
+        engines={label: EagerEngine(step.student, widths) for label, widths in plan.views.items()},
+        companions={"teacher": EagerEngine(step.teacher.generator)},
+    )
+    return assemble_job(plan.stage, step, around, views, schedule, data, run)
+
+
+def _distilled_networks(plan: Distillation, seed: int) -> DistilledNetworks:
+    stage, student = plan.stage.name, Generator.from_state(plan.student)
+    discriminator = Discriminator(plan.discriminator_spec)
     if plan.discriminator:
         discriminator.load(dict(plan.discriminator.tensors))
     else:
-        discriminator.initialise(run.seed, f"{plan.stage}/{DISCRIMINATOR}")
-    adaptors = Adaptors(AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=teacher.spec.tap_channels))
-    adaptors.initialise(run.seed, f"{plan.stage}/adaptors")
-    step = DistillationStep(
-        task=plan.task,
-        teacher=FrozenTeacher(teacher),
-        student=student,
-        discriminator=discriminator,
-        adaptors=adaptors,
-        subnets_of=plan.subnets_of,
-        ranks=ranks,
-        amp=run.amp,
-    )
-    template = Checkpoint(
-        stage=plan.stage,
-        task=plan.task,
-        direction=data.direction,
-        networks={},
-        training={"image_size": list(data.crop_size), **plan.facts},
-        sources=plan.sources,
-    )
-    return assemble_job(
-        template=template,
-        step=step,
-        samples=samples,
-        schedule=schedule,
-        data=data,
-        run=run,
-        evaluation=evaluation,
-        views={label: EagerEngine(student, widths) for label, widths in plan.views.items()},
-        companions={"teacher": EagerEngine(teacher)},
-        ranks=ranks,
-        choices=plan.choices,
-        keep_best=plan.keep_best,
-    )
+        discriminator.initialise(seed, f"{stage}/{DISCRIMINATOR}")
+    taps = AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=plan.teacher.generator.spec.tap_channels)
+    adaptors = Adaptors(taps)
+    adaptors.initialise(seed, f"{stage}/adaptors")
+    return DistilledNetworks(student=student, discriminator=discriminator, adaptors=adaptors)
 
 
 def require_same_depth(teacher: NetworkState, student: NetworkState) -> None:

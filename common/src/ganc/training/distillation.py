@@ -1,6 +1,7 @@
 """The distillation step that distill, supernet and finetune share (GAN Compression, arXiv 2003.08936, section 3.1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,30 +9,23 @@ from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
 from ganc.models.task import Reference, Task
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.losses import discriminator_loss, feature_loss, generator_loss
 from ganc.training.optimizer import Adam
-from ganc.training.step import frozen, judged, mixed_precision, plain
+from ganc.training.step import frozen, judged, mixed_precision
+from ganc.training.teachers import Teacher
 
 functional = paddle.nn.functional
 
 
-class FrozenTeacher:
-    """A teacher that only shows what it does. One that learns beside its student brings its own `update`."""
+@dataclass(frozen=True, kw_only=True)
+class DistilledNetworks:
+    """What a distillation trains; the adaptors map the student's taps to as many channels as the teacher's have."""
 
-    def __init__(self, generator: Generator):
-        self.generator = generator
-        generator.eval()
-
-    def translate(self, source):
-        """Return the teacher's pictures and taps, without gradients."""
-        with paddle.no_grad():
-            return self.generator(source, return_taps=True)
-
-    def update(self, source, target, step: int, learning_rate: float) -> dict:
-        """Learn nothing; return no losses."""
-        return {}
+    student: Generator
+    discriminator: Discriminator
+    adaptors: Adaptors
 
 
 class DistillationStep:
@@ -45,25 +39,31 @@ class DistillationStep:
         self,
         *,
         task: Task,
-        teacher: FrozenTeacher,
-        student: Generator,
-        discriminator: Discriminator,
-        adaptors: Adaptors,
+        teacher: Teacher,
+        trained: DistilledNetworks,
         subnets_of: Callable[[int], Sequence[Widths | None]],
-        ranks: Ranks,
+        processes: Processes,
         amp: bool = False,
     ):
         self.task, self.teacher, self.subnets_of, self.amp = task, teacher, subnets_of, amp
-        self.student, self.discriminator, self.adaptors = student, discriminator, adaptors
-        self.networks = {"generator": student, "discriminator": discriminator, "adaptors": adaptors}
-        ranks.share_weights(self.networks.values())
+        self.student, self.discriminator, self.adaptors = trained.student, trained.discriminator, trained.adaptors
+        self.networks = {
+            "generator": self.student,
+            "discriminator": self.discriminator,
+            "adaptors": self.adaptors,
+        }
         self.optimizers = {
-            "student": Adam({"generator": student, "adaptors": adaptors}, ranks, amp),
-            "discriminator": Adam({"discriminator": discriminator}, ranks, amp),
+            "student": Adam({"generator": self.student, "adaptors": self.adaptors}, processes, amp),
+            "discriminator": Adam({"discriminator": self.discriminator}, processes, amp),
         }
         self.pools = {}
 
-    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> dict[str, float]:
+    @property
+    def beside(self) -> Mapping[str, Teacher]:
+        """The teacher, which may learn too; see TrainingStep."""
+        return {"teacher": self.teacher}
+
+    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
         """Compute both gradients, then let both optimizers step; see TrainingStep."""
         source, target = paddle.to_tensor(source), paddle.to_tensor(target)
         with mixed_precision(self.amp):
@@ -76,7 +76,7 @@ class DistillationStep:
         for optimizer in self.optimizers.values():
             optimizer.step(learning_rate)
         learnt = self.teacher.update(source, target, step, learning_rate)
-        return plain({**sums, **learnt})
+        return {**sums, **{f"teacher_{name}": loss for name, loss in learnt.items()}}
 
     def _backward(self, widths: Widths | None, source, target, taught, count: int, *, last: bool) -> dict:
         """Add the gradients of one of `count` sub-networks, whose mean the step takes; return its part of the losses.
@@ -105,7 +105,7 @@ class DistillationStep:
         }
 
     def _discriminator_loss(self, source, made, target):
-        """Real and made pictures go through in one pass: instance norm keeps each picture to itself."""
+        """Real and made images go through in one pass: instance norm keeps each image to itself."""
         task = self.task
         both = paddle.concat([judged(task, source, target), judged(task, source, made)])
         real, fake = paddle.split(self.discriminator(both), 2)

@@ -5,28 +5,28 @@ from collections.abc import Mapping
 import numpy as np
 
 from ganc.models.layers import Network
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 
 
 class Adam:
     """Adam with CycleGAN's betas (arXiv 1703.10593, section 7.1); parameters without a gradient keep their values."""
 
-    def __init__(self, networks: Mapping[str, Network], ranks: Ranks, amp: bool = False):
+    def __init__(self, networks: Mapping[str, Network], processes: Processes, amp: bool = False):
         self._names = {p.name: f"{n}.{key}" for n, network in networks.items() for key, p in network.named_parameters()}
         self._parameters = [p for network in networks.values() for p in network.parameters()]
-        self._ranks = ranks
+        self._processes = processes
         self._adam = paddle.optimizer.Adam(learning_rate=0.0, beta1=0.5, beta2=0.999, parameters=self._parameters)
         self._scaler = paddle.amp.GradScaler(enable=amp)
 
     def backward(self, loss, *, last: bool = True) -> None:
         """Compute the gradients of a scalar loss; those of several losses add up.
 
-        With the `last` loss before a step the gradients are averaged over the ranks.
+        With the `last` loss before a step the gradients are averaged over the processes.
         """
         self._scaler.scale(loss).backward()
         if last:
-            self._ranks.average_gradients(self._parameters)
+            self._processes.average_gradients(self._parameters)
 
     def step(self, learning_rate: float) -> None:
         """Update the parameters and forget the gradients."""

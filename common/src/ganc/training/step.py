@@ -14,20 +14,33 @@ from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 
 
-class TrainingStep(Protocol):
-    """One update of some networks.
+class Learner(Protocol):
+    """Something that training changes, by name; what does not learn has none of it.
 
-    Attributes:
-        networks: the networks that are trained, by their names in checkpoints.
-        optimizers, pools: what else a run has to save to go on bit by bit, by name.
+    A job gives every process the networks of the first, and saves and resumes all three.
     """
 
     networks: Mapping[str, Network]
     optimizers: Mapping[str, Adam]
     pools: Mapping[str, ImagePool]
 
-    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> dict[str, float]:
-        """Train on one batch, (n, 3, h, w) each, and return the losses by name."""
+
+class TrainingStep(Learner, Protocol):
+    """One update of some networks, which are named as in checkpoints.
+
+    Attributes:
+        beside: what else learns in the step and is no part of the checkpoint, such as a teacher, by name.
+    """
+
+    beside: Mapping[str, Learner]
+
+    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
+        """Train on one batch, (n, 3, h, w) each, and return the losses by name: detached tensors of shape ()."""
+
+
+def learners_of(step: TrainingStep) -> dict[str, Learner]:
+    """Return all that learns in a step by name; the step itself is ""."""
+    return {"": step, **step.beside}
 
 
 @contextlib.contextmanager
@@ -44,27 +57,23 @@ def frozen(*networks: Network) -> Iterator[None]:
 
 
 def mixed_precision(enabled: bool):
-    """Return the context in which forward passes run."""
+    """Return the context in which forward passes run.
+
+    Raises:
+        RunError: mixed precision on a CPU.
+    """
     if enabled and paddle.get_device() == "cpu":
         raise RunError("mixed precision needs a GPU: leave --amp out on a CPU")
     return paddle.amp.auto_cast(enable=enabled)
 
 
-def judged(task: Task, source, picture):
-    """Return what the task's discriminator sees of a picture made from `source`."""
+def judged(task: Task, source, image):
+    """Return what the task's discriminator sees of an image made from `source`; both are (n, c, h, w)."""
     if task.discriminator_input is DiscriminatorInput.SOURCE_AND_PICTURE:
-        return paddle.concat([source, picture], axis=1)
-    return picture
+        return paddle.concat([source, image], axis=1)
+    return image
 
 
-def plain(losses: Mapping) -> dict[str, float]:
-    """Return losses as numbers.
-
-    Raises:
-        RunError: one is not finite.
-    """
-    numbers = {name: float(loss) for name, loss in losses.items()}
-    for name, value in numbers.items():
-        if not np.isfinite(value):
-            raise RunError(f"the loss '{name}' became {value}: lower --lr, or train without --amp")
-    return numbers
+def detached(losses: Mapping) -> dict:
+    """Return losses without the graph that they were computed by."""
+    return {name: loss.detach() for name, loss in losses.items()}

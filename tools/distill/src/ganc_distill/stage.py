@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, read_checkpoint
 from ganc.models.spec import Widths, format_widths
-from ganc.training.assembly import Distillation, distillation_job
+from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.importance import prune
@@ -23,20 +23,22 @@ def distill_job(
     """Return the job that distills the teacher into a student of `widths`.
 
     Raises:
-        GancError: a file, the pictures or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings do not serve; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
-    plan = Distillation(
-        stage=STAGE,
+    stage = Stage(
+        name=STAGE,
         task=settings.applied_to(teacher.task),
+        sources={"teacher": teacher.digest},
+        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
+    )
+    plan = Distillation(
+        stage=stage,
         teacher=teacher,
         student=prune(teacher.generator, widths),
         discriminator=teacher.networks.get(DISCRIMINATOR),
         discriminator_width=settings.discriminator_width,
         subnets_of=lambda step: [None],
         views={"student": None},
-        sources={"teacher": teacher.digest},
-        facts={},
-        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
     )
     return distillation_job(plan, schedule, data, run)

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_stage
 from ganc.models.spec import Widths, format_widths
-from ganc.training.assembly import Distillation, distillation_job
+from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 STAGE = "finetune"
 
 
-def read_supernet(path: Path, direction: str) -> Checkpoint:
+def read_supernet(path: Path, direction: Direction) -> Checkpoint:
     """Read the checkpoint of a supernet.
 
     Raises:
@@ -34,22 +35,23 @@ def finetune_job(
     """Return the job that fine-tunes the supernet's sub-network of `widths`.
 
     Raises:
-        GancError: a file, the pictures or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings do not serve; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
-    spec = supernet.generator.spec.narrowed(widths)
-    plan = Distillation(
-        stage=STAGE,
+    stage = Stage(
+        name=STAGE,
         task=settings.applied_to(supernet.task),
+        sources={"supernet": supernet.digest, "teacher": teacher.digest},
+        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
+        keep_best=True,
+    )
+    plan = Distillation(
+        stage=stage,
         teacher=teacher,
-        student=supernet.generator.leading(spec),
+        student=supernet.generator.leading(supernet.generator.spec.narrowed(widths)),
         discriminator=supernet.networks.get(DISCRIMINATOR),
         discriminator_width=settings.discriminator_width,
         subnets_of=lambda step: [None],
         views={"student": None},
-        sources={"supernet": supernet.digest, "teacher": teacher.digest},
-        facts={},
-        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
-        keep_best=True,
     )
     return distillation_job(plan, schedule, data, run)

@@ -1,16 +1,18 @@
 """The CycleGAN step: two generators, two discriminators (Zhu et al., arXiv 1703.10593, section 3)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.task import Task
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.losses import discriminator_loss, generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
-from ganc.training.step import frozen, judged, mixed_precision, plain
+from ganc.training.step import detached, frozen, judged, mixed_precision
 
 functional = paddle.nn.functional
 
@@ -25,7 +27,7 @@ class CycleStep:
         generators: tuple[Generator, Generator],
         discriminators: tuple[Discriminator, Discriminator],
         seed: int,
-        ranks: Ranks,
+        processes: Processes,
         amp: bool = False,
     ):
         self.task, self.amp = task, amp
@@ -34,12 +36,12 @@ class CycleStep:
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
         self.networks = {**makers, **judges}
-        ranks.share_weights(self.networks.values())
-        self.optimizers = {"generators": Adam(makers, ranks, amp), "discriminators": Adam(judges, ranks, amp)}
-        self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{ranks.rank}") for name in judges}
+        self.optimizers = {"generators": Adam(makers, processes, amp), "discriminators": Adam(judges, processes, amp)}
+        self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
+        self.beside = {}
 
-    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> dict[str, float]:
-        """Update the generators, then the discriminators on pooled pictures; see TrainingStep."""
+    def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
+        """Update the generators, then the discriminators on pooled images; see TrainingStep."""
         source, target = paddle.to_tensor(source), paddle.to_tensor(target)
         with mixed_precision(self.amp):
             losses, made, made_b = self._generator_losses(source, target)
@@ -55,12 +57,12 @@ class CycleStep:
             }
         self.optimizers["discriminators"].backward(sum(judgements.values()))
         self.optimizers["discriminators"].step(learning_rate)
-        return plain({**losses, **judgements})
+        return detached({**losses, **judgements})
 
     def _generator_losses(self, source, target) -> tuple:
         """Return the generators' losses and what they made.
 
-        Translation and identity of one generator run as one batch: no layer mixes pictures, so the values are the same.
+        Translation and identity of one generator run as one batch: no layer mixes images, so the values are the same.
         """
         task = self.task
         with_identity = task.cycle_weight * task.identity_weight > 0

@@ -6,21 +6,15 @@ from pathlib import Path
 from ganc.base.errors import SpecError
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
-from ganc.models.convolutions import NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.layers import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.models.task import Task
-from ganc.training.assembly import (
-    assemble_job,
-    check_discriminator,
-    discriminator_spec,
-    evaluation_of,
-    start_device,
-    training_set,
-)
+from ganc.training.assembly import Stage, assemble_job, discriminator_spec, prepare
 from ganc.training.job import TrainingJob
+from ganc.training.observer import Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc_replace.cycle import CycleStep
 
@@ -42,61 +36,51 @@ class Replacement:
     discriminator_width: int = 64
     init_from: Path | None = None
 
+    def specs(self) -> dict[str, NetworkSpec]:
+        """Return the specs of all networks by their names in checkpoints."""
+        ins, outs = self.generator.in_channels, self.generator.out_channels
+        return {
+            GENERATOR: self.generator,
+            GENERATOR + REVERSE: replace(self.generator, in_channels=outs, out_channels=ins),
+            DISCRIMINATOR: discriminator_spec(self.task, ins, outs, self.discriminator_width),
+            DISCRIMINATOR + REVERSE: discriminator_spec(self.task, outs, ins, self.discriminator_width),
+        }
+
 
 def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
     """Return the job that trains the CycleGAN.
 
     Raises:
-        GancError: a file, the pictures or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings do not serve; the message says which.
     """
     start = read_checkpoint(plan.init_from).facing(data.direction, plan.init_from) if plan.init_from else None
-    samples = training_set(plan.task, data, run.seed)
-    channels = plan.generator.in_channels, plan.generator.out_channels
-    judge_spec = discriminator_spec(plan.task, *channels, plan.discriminator_width)
-    judge_spec_b = discriminator_spec(plan.task, *reversed(channels), plan.discriminator_width)
-    check_discriminator(judge_spec, data)
-    ranks = start_device(run)
-    evaluation = evaluation_of(data, run)
-    spec_b = replace(plan.generator, in_channels=channels[1], out_channels=channels[0])
-    networks = {
-        GENERATOR: Generator(plan.generator),
-        GENERATOR + REVERSE: Generator(spec_b),
-        DISCRIMINATOR: Discriminator(judge_spec),
-        DISCRIMINATOR + REVERSE: Discriminator(judge_spec_b),
-    }
+    specs = plan.specs()
+    around = prepare(plan.task, specs[DISCRIMINATOR], data, run)
+    networks = {name: _network(spec) for name, spec in specs.items()}
     for name, network in networks.items():
         network.initialise(run.seed, f"{STAGE}/{name}")
-    taken = _start_from(start, plan.init_from, networks) if start else 0
+    facts = {"tensors_taken": _start_from(start, plan.init_from, networks)} if start else {}
     step = CycleStep(
         task=plan.task,
         generators=(networks[GENERATOR], networks[GENERATOR + REVERSE]),
         discriminators=(networks[DISCRIMINATOR], networks[DISCRIMINATOR + REVERSE]),
         seed=run.seed,
-        ranks=ranks,
+        processes=around.processes,
         amp=run.amp,
     )
-    facts = {"image_size": list(data.crop_size)} | ({"tensors_taken": taken} if start else {})
-    template = Checkpoint(
-        stage=STAGE,
+    stage = Stage(
+        name=STAGE,
         task=plan.task,
-        direction=data.direction,
-        networks={},
-        training=facts,
         sources={"init_from": start.digest} if start else {},
-    )
-    return assemble_job(
-        template=template,
-        step=step,
-        samples=samples,
-        schedule=schedule,
-        data=data,
-        run=run,
-        evaluation=evaluation,
-        views={"student": EagerEngine(networks[GENERATOR])},
-        companions={},
-        ranks=ranks,
+        facts=facts,
         choices={"generator": asdict(plan.generator), "discriminator_width": plan.discriminator_width},
     )
+    views = Views(evaluation=around.evaluation, engines={"student": EagerEngine(networks[GENERATOR])})
+    return assemble_job(stage, step, around, views, schedule, data, run)
+
+
+def _network(spec: NetworkSpec) -> Network:
+    return Generator(spec) if isinstance(spec, GeneratorSpec) else Discriminator(spec)
 
 
 def _start_from(start: Checkpoint, path: Path, networks: dict[str, Network]) -> int:

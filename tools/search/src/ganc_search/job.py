@@ -10,7 +10,7 @@ from ganc.base.errors import InterruptedRun, RunError
 from ganc.models.spec import Widths
 from ganc.results.journal import ResultsWriter
 from ganc.results.search_results import SearchResults
-from ganc.system.processes import join_ranks
+from ganc.system.processes import join_processes
 from ganc.system.runtime import select_device
 from ganc.system.signals import noticed_signals
 from ganc_search.evaluate.processes import Team
@@ -43,7 +43,7 @@ class SearchJob:
         self.space, self.image_size = self.inputs.space, self.inputs.image_size
         self.inputs.require_possible()
         select_device(settings.device)
-        self.ranks = join_ranks()
+        self.ranks = join_processes()
         if self.ranks.count > 1 and settings.output is None:
             raise RunError("a search of several processes writes a file: name it with -o")
         self.evaluation = self.inputs.evaluation()

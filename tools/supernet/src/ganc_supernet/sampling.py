@@ -23,7 +23,7 @@ class Sampling(Enum):
 
 
 def subnets_of_step(sampling: Sampling, space: SearchSpace, seed: int, step: int) -> tuple[Widths, ...]:
-    """Return the widths of the sub-networks that a step trains, the same on every rank."""
+    """Return the widths of the sub-networks that a step trains, the same in every process."""
     generator = keyed_generator(seed, "supernet/widths", step)
     if sampling is Sampling.WEIGHTED:
         return (space.draw_wide(generator),)

@@ -8,7 +8,7 @@ from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
 from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec, Widths, format_widths
-from ganc.training.assembly import Distillation, distillation_job
+from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.sampling import Sampling, subnets_of_step
@@ -40,7 +40,7 @@ def supernet_job(
     """Return the job that trains a supernet.
 
     Raises:
-        GancError: a file, the pictures or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings do not serve; the message says which.
     """
     teacher = read_checkpoint(start.teacher_file).facing(data.direction, start.teacher_file)
     student = None
@@ -48,23 +48,23 @@ def supernet_job(
         student = read_checkpoint(start.student_file).facing(data.direction, start.student_file)
     state = student.generator if student else _fresh(start, teacher, run.seed)
     start.space.require_within(state.spec.widths)
-    plan = Distillation(
-        stage=STAGE,
+    sampled = {"space": start.space.text, "sampling": start.sampling.value}
+    own = {"widths": format_widths(state.spec.widths), "discriminator_width": settings.discriminator_width}
+    stage = Stage(
+        name=STAGE,
         task=settings.applied_to((student or teacher).task),  # the weights that the student was distilled with
+        sources={"teacher": teacher.digest} | ({"student": student.digest} if student else {}),
+        facts=sampled,
+        choices={**sampled, **own},
+    )
+    plan = Distillation(
+        stage=stage,
         teacher=teacher,
         student=state,
         discriminator=student.networks.get(DISCRIMINATOR) if student else None,
         discriminator_width=settings.discriminator_width,
         subnets_of=lambda step: subnets_of_step(start.sampling, start.space, run.seed, step),
         views={"largest": start.space.largest, "smallest": start.space.smallest},
-        sources={"teacher": teacher.digest} | ({"student": student.digest} if student else {}),
-        facts={"space": start.space.text, "sampling": start.sampling.value},
-        choices={
-            "space": start.space.text,
-            "sampling": start.sampling.value,
-            "widths": format_widths(state.spec.widths),
-            "discriminator_width": settings.discriminator_width,
-        },
     )
     return distillation_job(plan, schedule, data, run)
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from ganc.base.errors import GancError, RunError
 from ganc.metrics import Measurement
 from ganc.models.spec import Widths
-from ganc.system.processes import Ranks
+from ganc.system.processes import Processes
 
 
 class Evaluator(Protocol):
@@ -49,7 +49,7 @@ class Team:
         signalled: returns the number of a signal that this process has noticed, else 0.
     """
 
-    def __init__(self, ranks: Ranks, evaluator: Evaluator, signalled: Callable[[], int] = lambda: 0):
+    def __init__(self, ranks: Processes, evaluator: Evaluator, signalled: Callable[[], int] = lambda: 0):
         self.ranks, self.evaluator, self._signalled = ranks, evaluator, signalled
         self._others_signal = 0
         self._served = self.ranks.writes and self.ranks.count > 1  # whether others wait for what this one says
@@ -84,7 +84,7 @@ class Team:
             self._together([[tuple(widths) for widths in group] for group in task["groups"]], task["images"])
 
     def _together(self, groups: Sequence[Sequence[Widths]], images: int) -> list[Measured]:
-        mine = groups[self.ranks.rank] if self.ranks.rank < len(groups) else ()
+        mine = groups[self.ranks.index] if self.ranks.index < len(groups) else ()
         if self.ranks.count == 1:
             return self._measured(mine, images)
         error, values = "", []

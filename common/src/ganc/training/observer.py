@@ -1,0 +1,231 @@
+"""What is watched and written while a run trains. The writing process has a Recorder, the others a plain Observer."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ganc.base.atomic import require_writable
+from ganc.data import save_picture, strip, to_uint8
+from ganc.engines import Engine
+from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ganc.files.run_directory import RunDirectory
+from ganc.metrics import Measurement
+from ganc.metrics.evaluation import Evaluation
+from ganc.models.layers import Network
+from ganc.training.course import Course
+from ganc.training.means import LossMeans
+from ganc.training.state import Snapshot, Stateful
+
+SAMPLES = 6
+
+
+class Observer:
+    """Watches nothing and writes nothing, as in every process but the writing one.
+
+    Attributes:
+        parts: what belongs to the run's state, by name.
+    """
+
+    parts: Mapping[str, Stateful] = {}
+
+    def opened(self, restart: bool) -> AbstractContextManager:
+        """Return the context in which the run may write."""
+        return contextlib.nullcontext()
+
+    def begin(self, done: int) -> None:
+        """Note that the run starts, or continues, after `done` steps."""
+
+    def after_step(self, number: int, losses: Mapping) -> Mapping[str, float]:
+        """Note a step, numbered from 1, and its losses; return the metrics by label where it was evaluated."""
+        return {}
+
+    def save(self, facts: Mapping, state: Snapshot) -> None:
+        """Write the run's state."""
+
+    def finish(self) -> str | None:
+        """Write the checkpoint and return its digest."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """What is evaluated and shown while a run trains.
+
+    Attributes:
+        engines: what is evaluated, by label; the first one's metric is the checkpoint's.
+        companions: what is only shown in sample strips beside them, such as the teacher.
+    """
+
+    evaluation: Evaluation
+    engines: Mapping[str, Engine]
+    companions: Mapping[str, Engine] = field(default_factory=dict)
+
+    def measure(self) -> dict[str, Measurement]:
+        """Return each engine's measurement by label, the checkpoint's first."""
+        return {label: self.evaluation.measure(engine) for label, engine in self.engines.items()}
+
+    def strip(self) -> np.ndarray:
+        """Return some sources and what becomes of them side by side, uint8 (h, w, 3)."""
+        images = self.evaluation.pictures
+        sources = np.stack([images[index] for index in range(min(SAMPLES, len(images)))])
+        engines = {**self.companions, **self.engines}
+        shown = {"input": sources} | {label: engine(sources) for label, engine in engines.items()}
+        columns = [to_uint8(column) for column in shown.values()]
+        return strip(list(zip(*columns, strict=True)), list(shown))
+
+    def metric(self, measured: Mapping[str, Measurement]) -> dict:
+        """Return what a checkpoint says of an evaluation."""
+        first = next(iter(measured.values()))
+        values = {"value": first.distance, "kernel": first.kernel, "kernel_error": first.kernel_error}
+        return self.evaluation.facts() | values | {"values": distances(measured)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """The checkpoint that a run makes.
+
+    Attributes:
+        template: the checkpoint without its networks, steps and metric.
+        networks: what goes into it, by name.
+        keep_best: the checkpoint is the best of all evaluations, one before the first step included.
+    """
+
+    template: Checkpoint
+    networks: Mapping[str, Network]
+    output: Path
+    keep_best: bool = False
+
+    def after(self, steps: int, metric: Mapping) -> Checkpoint:
+        """Return the checkpoint of the networks as they are now."""
+        networks = {name: network.state() for name, network in self.networks.items()}
+        facts = {**self.template.training, "steps": steps, "metric": dict(metric)}
+        return replace(self.template, networks=networks, training=facts)
+
+
+class LastMeasured:
+    """The last evaluation, as a part of the run's state."""
+
+    def __init__(self):
+        self.values: dict[str, Measurement] = {}
+
+    def state(self) -> dict:
+        return {label: asdict(measurement) for label, measurement in self.values.items()}
+
+    def load(self, state: Mapping) -> None:
+        self.values = {label: Measurement(**values) for label, values in state.items()}
+
+
+class Best:
+    """The best evaluation so far, as a part of the run's state; empty before there was one."""
+
+    def __init__(self):
+        self.facts: dict = {}
+
+    def improved(self, step: int, measured: Mapping[str, Measurement]) -> bool:
+        """Note an evaluation and return whether it is the best so far; a lower first value is better."""
+        value = next(iter(measured.values())).distance
+        if self.facts and not value < self.facts["value"]:
+            return False
+        self.facts = {"step": step, "value": value, "metrics": distances(measured)}
+        return True
+
+    def state(self) -> dict:
+        return self.facts
+
+    def load(self, state: Mapping) -> None:
+        self.facts = dict(state)
+
+
+class Recorder(Observer):
+    """Keeps a run's directory: log, samples, state and best networks; evaluates, and writes the checkpoint.
+
+    Args:
+        course: the run's steps.
+        eval_every: epochs between evaluations; 0 evaluates after the last step only.
+    """
+
+    def __init__(self, course: Course, views: Views, product: Product, directory: RunDirectory, eval_every: int):
+        self._course, self._views, self._product = course, views, product
+        self._directory, self._eval_every = directory, eval_every
+        self._losses, self._measured, self._best = LossMeans(), LastMeasured(), Best()
+        self.parts = {"losses": self._losses, "metrics": self._measured, "best": self._best}
+
+    @contextlib.contextmanager
+    def opened(self, restart: bool) -> Iterator[None]:
+        """Check what the run will need at its end, then hold its directory.
+
+        Raises:
+            DataError: an image of the evaluation cannot be read.
+            RunError: the directory belongs to another run, or another process uses it.
+            WriteError: the output or the directory cannot be written.
+        """
+        require_writable(self._product.output)
+        self._views.evaluation.check()
+        with self._directory.opened(restart):
+            yield
+
+    def begin(self, done: int) -> None:
+        """Drop what the log says beyond `done` steps; evaluate before the first step if the best is kept."""
+        self._directory.cut_log(done if done else -1)
+        if self._product.keep_best and not self._best.facts:
+            self._evaluate(0)
+            self._directory.log({"step": 0, **_logged(self._measured.values)})
+
+    def after_step(self, number: int, losses: Mapping) -> Mapping[str, float]:
+        """Evaluate where it is time to, and write a line of the log after that and at the end of an epoch.
+
+        Raises:
+            RunError: a loss since the last line was not finite; it is named.
+        """
+        self._losses.add(losses)
+        evaluates = self._course.ends(number) or self._course.ends_epoch(number, self._eval_every)
+        if not (evaluates or self._course.ends_epoch(number)):
+            return {}
+        means = self._losses.means()
+        self._losses.clear()
+        if evaluates:
+            self._evaluate(number)
+        measured = self._measured.values if evaluates else {}
+        place = {"step": number, "epoch": self._course.epoch(number - 1)}
+        rate = {"learning_rate": self._course.learning_rate(number - 1)}
+        self._directory.log({**place, **rate, "losses": means, **_logged(measured)})
+        return distances(measured)
+
+    def save(self, facts: Mapping, state: Snapshot) -> None:
+        """Write the run's state in one file."""
+        self._directory.save_state({**facts, **state.facts}, state.arrays)
+
+    def finish(self) -> str:
+        """Write the checkpoint, the best one where the best is kept, and return its digest."""
+        if self._product.keep_best:
+            checkpoint = read_checkpoint(self._directory.best_path)
+        else:
+            checkpoint = self._checkpoint(len(self._course))
+        write_checkpoint(self._product.output, checkpoint)
+        return checkpoint.digest
+
+    def _evaluate(self, number: int) -> None:
+        measured = self._measured.values = self._views.measure()
+        if self._product.keep_best and self._best.improved(number, measured):
+            write_checkpoint(self._directory.best_path, self._checkpoint(number))
+        save_picture(self._directory.sample_path(number), self._views.strip())
+
+    def _checkpoint(self, steps: int) -> Checkpoint:
+        return self._product.after(steps, self._views.metric(self._measured.values))
+
+
+def distances(measured: Mapping[str, Measurement]) -> dict[str, float]:
+    """Return the Fréchet distances by label."""
+    return {label: measurement.distance for label, measurement in measured.items()}
+
+
+def _logged(measured: Mapping[str, Measurement]) -> dict:
+    """Return what a line of the log says of an evaluation; nothing where there was none."""
+    if not measured:
+        return {}
+    kernels = {label: [m.kernel, m.kernel_error] for label, m in measured.items()}
+    return {"metrics": distances(measured), "kernels": kernels}

@@ -1,0 +1,41 @@
+"""Teachers: what a student learns from. A frozen one only shows what it does; one may also learn beside its student."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from ganc.models.generator import Generator
+from ganc.system.runtime import paddle
+from ganc.training.step import Learner
+
+
+class Teacher(Learner, Protocol):
+    """A generator that shows a student what to do.
+
+    Its networks, optimizers and pools are those that it trains: they are broadcast, saved and resumed with the step's.
+    """
+
+    generator: Generator
+
+    def translate(self, source) -> tuple:
+        """Return images (n, c, h, w) made of sources (n, c, h, w), and the taps, all without gradients."""
+
+    def update(self, source, target, step: int, learning_rate: float) -> Mapping:
+        """Learn from one batch, after the student; return the losses by name: detached tensors of shape ()."""
+
+
+class FrozenTeacher:
+    """A teacher that does not learn."""
+
+    def __init__(self, generator: Generator):
+        self.generator = generator
+        self.networks, self.optimizers, self.pools = {}, {}, {}
+        generator.eval()
+
+    def translate(self, source) -> tuple:
+        """Return the teacher's images and taps; see Teacher."""
+        with paddle.no_grad():
+            return self.generator(source, return_taps=True)
+
+    def update(self, source, target, step: int, learning_rate: float) -> Mapping:
+        """Learn nothing; return no losses."""
+        return {}
