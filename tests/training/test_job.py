@@ -29,6 +29,7 @@ from ganc.demo.dataset import write_demo_set
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import read_header
+from ganc.metrics.evaluation import Evaluation
 from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
@@ -267,7 +268,7 @@ def test_a_second_process_in_a_run_directory_is_refused(make_job, tiny_data, tea
         arguments = distill(tiny_data, teacher_file, tmp_path / "other", "--run-dir", tmp_path / "out.run", *options)
         done = run_command(*arguments)
         assert done.returncode == 1
-        assert "out.run: another process is running in this directory" in done.stderr.decode().splitlines()[-1]
+        assert "out.run: another process is using it" in done.stderr.decode().splitlines()[-1]
     assert files_under(tmp_path) == before
     for _ in job:
         pass
@@ -292,9 +293,9 @@ def cut_run(tiny_data, teacher_file, tmp_path_factory):
         (["--decay-epochs", "5"], "decay_epochs was 1, now 5"),
         (["--load-size", "40"], "load_size was [36, 36], now [40, 40]"),
         (["--crop-size", "36x28"], "crop_size was [32, 32], now [36, 28]"),
-        (["--in-order"], "shuffle was True, now False"),
+        (["--in-order"], "shuffle was true, now false"),
         (["--width", "2"], "widths was 4_4_4_4_4_4_4_4, now 2_2_2_2_2_2_2_2"),
-        (["--gan-weight", "2"], "'gan_weight': 2.0"),
+        (["--gan-weight", "2"], "task.gan_weight was 1.0, now 2.0"),
         (["--direction", "BtoA"], "direction was AtoB, now BtoA"),
         (["--eval-every", "1"], "eval_every was 0, now 1"),
         (["--seed", "1", "--width", "2"], "seed was 0, now 1; "),
@@ -312,7 +313,7 @@ def test_changed_settings_are_refused_and_named(tiny_data, teacher_file, cut_run
 
 def test_another_teacher_and_other_pictures_are_other_settings(tiny_data, teacher_file, cut_run, tmp_path):
     write_checkpoint(tmp_path / "teacher", make_checkpoint("replace", seed=9))
-    assert "sources was" in fail(*distill(tiny_data, tmp_path / "teacher", cut_run))
+    assert "sources.teacher was" in fail(*distill(tiny_data, tmp_path / "teacher", cut_run))
     write_demo_set(tmp_path / "pictures", train=6, test=4, size=SIZE, seed=8)
     assert "data was" in fail(*distill(tmp_path / "pictures", teacher_file, cut_run))
 
@@ -406,34 +407,36 @@ def test_the_log_and_the_strips_tell_the_course_of_a_run(uninterrupted):
         assert strip.size[1] >= 4 * SIZE  # the four test pictures
 
 
-def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, teacher_file):
+def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, tiny_data, teacher_file):
     checkpoint = read_checkpoint(uninterrupted("distill"))
     job = make_job("distill", tmp_path / "out")
+    evaluation = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE))
     facts = checkpoint.training
     assert (checkpoint.stage, checkpoint.direction, checkpoint.task) == ("distill", "AtoB", CYCLEGAN)
     assert set(checkpoint.networks) == {"generator", "discriminator", "adaptors"}
     assert (facts["steps"], facts["seed"], facts["image_size"]) == (8, 0, [SIZE, SIZE])
     assert facts["data"] == job.samples.fingerprint
     assert checkpoint.sources == {"teacher": read_checkpoint(teacher_file).digest}
-    measured = job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
+    measured = evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
     metric = {"value": measured.distance, "kernel": measured.kernel, "kernel_error": measured.kernel_error}
-    assert facts["metric"] == job.evaluation.facts() | metric | {"values": {"student": measured.distance}}
+    assert facts["metric"] == evaluation.facts() | metric | {"values": {"student": measured.distance}}
 
 
 @pytest.mark.parametrize("rate", [1e-4, 0.5])
-def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_path, supernet_file, rate):
+def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_path, tiny_data, supernet_file, rate):
+    evaluation = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE))
     schedule = dataclasses.replace(SCHEDULE, learning_rate=rate)
     job = make_job("finetune", tmp_path / "out", schedule=schedule)
     start = read_checkpoint(supernet_file).generator
     start = start.leading(start.spec.narrowed((4,) * 8))
-    values = {0: job.evaluation.measure(EagerEngine(Generator.from_state(start))).distance}
+    values = {0: evaluation.measure(EagerEngine(Generator.from_state(start))).distance}
     values |= {progress.step: progress.metrics["student"] for progress in job if progress.metrics}
     assert sorted(values) == [0, 2, 4, 6, 8]
     checkpoint = read_checkpoint(tmp_path / "out")
     best = min(values, key=values.get)
     assert checkpoint.training["metric"]["value"] == values[best]
     assert checkpoint.training["steps"] == best
-    again = job.evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
+    again = evaluation.measure(EagerEngine(Generator.from_state(checkpoint.generator)))
     assert again.distance == values[best]
     assert again.kernel == checkpoint.training["metric"]["kernel"]
     if best == 0:
@@ -443,7 +446,7 @@ def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_pa
 def test_a_batch_smaller_than_the_number_of_processes_is_refused(make_job, tmp_path):
     job = make_job("distill", tmp_path / "out")
     with pytest.raises(RunError, match="--batch-size 4 over 5 processes: at least 5 are needed"):
-        dataclasses.replace(job, ranks=Processes(0, 5))
+        dataclasses.replace(job, processes=Processes(0, 5))
 
 
 def test_a_job_in_a_thread_runs_without_handling_signals(make_job, uninterrupted, tmp_path):

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.support import generator_spec, random_state
 
-from ganc.base.errors import RunError
+from ganc.base.errors import RunError, SettingError, SpecError
 from ganc.base.rng import keyed_generator
 from ganc.files.run_directory import RunDirectory
 from ganc.models.generator import Generator
@@ -46,16 +47,57 @@ def test_a_run_s_steps_and_what_cuts_them_short():
 
 
 def test_a_run_without_epochs_is_refused():
-    with pytest.raises(RunError, match="epochs and decay epochs are both 0"):
+    with pytest.raises(SettingError, match="epochs and decay epochs are both 0"):
         Schedule(epochs=0, decay_epochs=0)
 
 
-def test_settings_say_where_a_run_writes_and_which_letters_a_direction_has():
+def test_settings_say_where_a_run_writes():
     assert RunSettings(output=Path("a/out.safetensors")).directory == Path("a/out.safetensors.run")
     assert RunSettings(output=Path("a/out.safetensors"), run_dir=Path("b")).directory == Path("b")
-    for direction, letters in (("AtoB", "AB"), ("BtoA", "BA")):
-        data = DataSettings(folder=Path("d"), direction=direction)
-        assert data.source_letter + data.target_letter == letters
+
+
+def test_images_are_loaded_a_little_larger_than_the_crop_unless_a_size_is_said():
+    assert DataSettings(folder=Path("d")).load_size == (286, 286)
+    assert DataSettings(folder=Path("d"), crop_size=(128, 64)).load_size == (143, 72)
+    assert DataSettings(folder=Path("d"), load_size=(300, 280)).load_size == (300, 280)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "named"),
+    [
+        (Schedule, {"epochs": -1}, "epochs"),
+        (Schedule, {"decay_epochs": -1}, "decay_epochs"),
+        (Schedule, {"max_steps": 0}, "max_steps"),
+        (Schedule, {"batch_size": 0}, "batch_size"),
+        (Schedule, {"learning_rate": 0.0}, "learning_rate"),
+        (Schedule, {"learning_rate": 1.5}, "learning_rate"),
+        (Schedule, {"learning_rate": float("nan")}, "learning_rate"),
+        (DataSettings, {"workers": -1}, "workers"),
+        (DataSettings, {"cache_memory": -1}, "cache_memory"),
+        (RunSettings, {"seed": -1}, "seed"),
+        (RunSettings, {"seed": 2**32}, "seed"),
+        (RunSettings, {"eval_every": -1}, "eval_every"),
+        (DistillationSettings, {"gan_weight": -1.0}, "gan_weight"),
+        (DistillationSettings, {"reconstruction_weight": -1.0}, "reconstruction_weight"),
+        (DistillationSettings, {"feature_weight": -1.0}, "feature_weight"),
+        (DistillationSettings, {"discriminator_width": 0}, "discriminator_width"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_value_outside_its_limits_is_refused_by_the_settings_themselves(kind, values, named):
+    needed = {
+        Schedule: {"epochs": 1, "decay_epochs": 1},
+        DataSettings: {"folder": Path("d")},
+        RunSettings: {"output": Path("o")},
+        DistillationSettings: {},
+    }
+    with pytest.raises(SettingError, match=rf"^{named} \(={re.escape(str(values[named]))}\): expected"):
+        kind(**needed[kind] | values)
+
+
+def test_a_direction_that_there_is_not_is_refused():
+    with pytest.raises(SpecError, match="sideways"):
+        DataSettings(folder=Path("d"), direction="sideways")
 
 
 def test_only_the_weights_that_were_given_change_a_task():
@@ -73,7 +115,7 @@ def test_a_pool_fills_with_the_first_pictures_and_hands_them_back():
     for step in range(2):
         images = numbered(2 * step, 2 * step + 1)
         np.testing.assert_array_equal(pool.exchange(images, step), images)
-    np.testing.assert_array_equal(pool.state(), numbered(0, 1, 2, 3))
+    np.testing.assert_array_equal(pool.state()[""], numbered(0, 1, 2, 3))
 
 
 @pytest.mark.paddle26
@@ -86,8 +128,8 @@ def test_half_of_a_full_pool_s_pictures_are_older_ones_each_given_back_once():
     assert (later[older] < np.arange(size, steps)[older]).all()
     returned = later[older]
     assert len(set(returned)) == len(returned)
-    assert not set(returned) & set(pool.state().ravel())
-    assert len(pool.state()) == size
+    assert not set(returned) & set(pool.state()[""].ravel())
+    assert len(pool.state()[""]) == size
     # Each slot is left with probability 0.5 / size a step: a picture waits 2 * size steps on average.
     waited = (np.arange(size, steps)[older] - returned)[returned >= size]
     assert waited.mean() == pytest.approx(2 * size, rel=0.15)
@@ -97,7 +139,7 @@ def test_a_pool_of_size_0_shows_the_newest_pictures_only():
     pool = ImagePool(0, seed=0, stream="pool")
     for step in range(5):
         np.testing.assert_array_equal(pool.exchange(numbered(step, -step), step), numbered(step, -step))
-    assert pool.state().size == 0
+    assert pool.state()[""].size == 0
 
 
 def test_a_batch_larger_than_the_pool_goes_through_it():
@@ -105,7 +147,7 @@ def test_a_batch_larger_than_the_pool_goes_through_it():
     given = [pool.exchange(numbered(*range(5 * step, 5 * step + 5)), step) for step in range(20)]
     assert all(out.shape == (5, 1, 1, 1) for out in given)
     np.testing.assert_array_equal(given[0][:2], numbered(0, 1))
-    assert len(pool.state()) == 2
+    assert len(pool.state()[""]) == 2
 
 
 def test_a_pool_depends_on_seed_stream_and_step_and_goes_on_from_its_state():
@@ -126,11 +168,11 @@ def test_a_pool_depends_on_seed_stream_and_step_and_goes_on_from_its_state():
 def test_a_pool_s_state_stays_as_it_was_taken():
     pool = ImagePool(2, 0, "a")
     pool.exchange(numbered(1, 2), 0)
-    state = pool.state()
+    state = pool.state()[""]
     for step in range(1, 9):
         pool.exchange(numbered(3, 4), step)
     np.testing.assert_array_equal(state, numbered(1, 2))
-    assert (pool.state() != state).any()
+    assert (pool.state()[""] != state).any()
 
 
 def picture_loss(generator, step):
@@ -248,7 +290,7 @@ def test_other_settings_are_refused_and_every_change_is_named(run, tmp_path):
     with run.opened(restart=False):
         run.save_state({"step": 1, "finished": None}, {})  # without a state there is nothing to protect
     other = RunDirectory(tmp_path / "run", {"seed": 2, "crop_size": [64, 48], "amp": True})
-    message = r"was started with other settings \(amp was None, now True; seed was 1, now 2\); use --restart"
+    message = r"was started with other settings \(amp was absent, now true; seed was 1, now 2\); use --restart"
     with pytest.raises(RunError, match=message), other.opened(restart=False):
         pytest.fail("the block must not run")
     with other.opened(restart=True):
@@ -273,7 +315,7 @@ def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
 def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
     second = RunDirectory(tmp_path / "run", run.settings)
     with run.opened(restart=False):
-        refused = pytest.raises(RunError, match="another process is running in this directory")
+        refused = pytest.raises(RunError, match="another process is using it")
         with refused, second.opened(restart=True):
             pytest.fail("the block must not run")
     with second.opened(restart=False):
