@@ -10,6 +10,7 @@ from helpers.support import SIZE, generator_spec, random_state
 
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.tensors import read_tensors
 from ganc.models.generator import Generator
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
@@ -21,6 +22,7 @@ TESTS = Path(__file__).parents[1]
 
 # What each of the two processes runs. Arguments: pictures, teacher, folder to write into, this repository's tests.
 PROGRAM = """
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -29,50 +31,66 @@ import numpy as np
 data, teacher, folder = map(Path, sys.argv[1:4])
 sys.path.insert(0, sys.argv[4])
 
+from helpers.learning_teacher import learning_job
 from helpers.support import SIZE, generator_spec, random_state
-from ganc_distill.stage import distill_job
 
 from ganc.base.rng import keyed_generator
 from ganc.models.generator import Generator
 from ganc.system.runtime import paddle, select_device
 from ganc.training.optimizer import Adam
 from ganc.system.processes import join_processes
+from ganc.models.task import CYCLEGAN
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.stage import distill_job
+from ganc_replace.stage import Replacement, replace_job
 
 select_device("cpu")
-ranks = join_processes()
+processes = join_processes()
 
 # Weights that differ until they are shared; half a batch each.
-generator = Generator.from_state(random_state(generator_spec(4), seed=10 * ranks.rank))
-ranks.share_weights([generator])
+generator = Generator.from_state(random_state(generator_spec(4), seed=10 * processes.index))
+processes.share_weights([generator])
 x = keyed_generator(0, "x").uniform(-1, 1, (4, 3, 16, 16)).astype(np.float32)
-adam = Adam({"generator": generator}, ranks)
-adam.backward((generator(paddle.to_tensor(x[ranks.rank :: ranks.count])) ** 2).mean())
+adam = Adam({"generator": generator}, processes)
+adam.backward((generator(paddle.to_tensor(x[processes.index :: processes.count])) ** 2).mean())
 arrays = {f"weight/{name}": array for name, array in generator.state().tensors.items()}
 arrays |= {f"gradient/{n}": p.grad.numpy() for n, p in generator.named_parameters() if p.grad is not None}
-np.savez(folder / f"gradients-{ranks.rank}.npz", **arrays)
+np.savez(folder / f"gradients-{processes.index}.npz", **arrays)
 
 
-def train(name, max_steps=None):
-    job = distill_job(
-        teacher,
-        (4,) * 8,
-        DistillationSettings(discriminator_width=4),
-        Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps),
-        DataSettings(folder=data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),
-        RunSettings(output=folder / name, device="cpu", eval_every=1),
-    )
+def distill(output, max_steps):
+    settings = DistillationSettings(discriminator_width=4)
+    schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
+    run = RunSettings(output=output, device="cpu", eval_every=1)
+    return distill_job(teacher, (4,) * 8, settings, schedule, DATA, run)
+
+
+# Each process has pools of its own, of two images, which are full after the first step.
+def replace(output, max_steps):
+    task = dataclasses.replace(CYCLEGAN, pool_size=2)
+    plan = Replacement(task=task, generator=generator_spec(4, dropout=0.5), discriminator_width=4)
+    schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
+    return replace_job(plan, schedule, DATA, RunSettings(output=output, device="cpu", eval_every=0))
+
+
+def learning(output, max_steps):
+    return learning_job(data, teacher, output, max_steps)
+
+
+def train(make, name, max_steps=None):
+    job = make(folder / name, max_steps)
     steps = [progress.step for progress in job]
     tensors = {}
     for network, state in ((name, network.state()) for name, network in job.step.networks.items()):
         tensors |= {f"{network}.{key}": array for key, array in state.tensors.items()}
-    np.savez(folder / f"{name}-{ranks.rank}.npz", steps=np.array(steps), **tensors)
+    np.savez(folder / f"{name}-{processes.index}.npz", steps=np.array(steps), **tensors)
 
 
-train("whole")
-train("cut", max_steps=3)
-paddle.distributed.barrier()  # as between two commands: the first has ended
-train("cut")
+DATA = DataSettings(folder=data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0)
+for make in (distill, replace, learning):
+    train(make, f"{make.__name__}-whole")
+    train(make, f"{make.__name__}-cut", max_steps=3)
+    train(make, f"{make.__name__}-cut")
 """
 
 
@@ -81,7 +99,7 @@ def folder(tiny_data, teacher_file, tmp_path_factory):
     """What two processes wrote."""
     if paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count():
         pytest.skip("here the launcher would use GPUs")
-    folder = tmp_path_factory.mktemp("ranks")
+    folder = tmp_path_factory.mktemp("processes")
     (folder / "program.py").write_text(PROGRAM)
     launcher = [
         sys.executable,
@@ -96,7 +114,7 @@ def folder(tiny_data, teacher_file, tmp_path_factory):
         [*map(str, launcher), *map(str, (folder / "program.py", tiny_data, teacher_file, folder, TESTS))],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     if done.returncode:
@@ -106,11 +124,11 @@ def folder(tiny_data, teacher_file, tmp_path_factory):
 
 
 def saved(folder, name):
-    return [dict(np.load(folder / f"{name}-{rank}.npz", allow_pickle=False)) for rank in (0, 1)]
+    return [dict(np.load(folder / f"{name}-{index}.npz", allow_pickle=False)) for index in (0, 1)]
 
 
 @pytest.mark.paddle26
-def test_every_rank_starts_from_the_weights_of_the_first(folder):
+def test_every_process_starts_from_the_weights_of_the_first(folder):
     for tensors in saved(folder, "gradients"):
         for name, array in random_state(generator_spec(4), seed=0).tensors.items():
             np.testing.assert_array_equal(tensors[f"weight/{name}"], array)
@@ -130,22 +148,31 @@ def test_averaged_gradients_are_those_of_the_whole_batch_in_one_process(folder):
 
 
 @pytest.mark.paddle26
-def test_trained_weights_are_equal_on_both_ranks_and_the_first_writes_them(folder):
-    first, second = saved(folder, "whole")
+def test_trained_weights_are_equal_in_both_processes_and_the_first_writes_them(folder):
+    first, second = saved(folder, "distill-whole")
     assert first["steps"].tolist() == second["steps"].tolist() == [1, 2, 3, 4, 5, 6]
     for name, array in first.items():
         np.testing.assert_array_equal(second[name], array, err_msg=name)
-    checkpoint = read_checkpoint(folder / "whole")
+    checkpoint = read_checkpoint(folder / "distill-whole")
     for network, state in checkpoint.networks.items():
         for name, array in state.tensors.items():
             np.testing.assert_array_equal(first[f"{network}.{name}"], array)
     assert checkpoint.training["image_size"] == [SIZE, SIZE]
 
 
-def test_a_run_of_two_processes_goes_on_where_it_stopped(folder):
-    first, second = saved(folder, "cut")
+@pytest.mark.parametrize("kind", ["distill", "replace", "learning"])
+def test_a_run_of_two_processes_goes_on_where_it_stopped(folder, kind):
+    first, second = saved(folder, f"{kind}-cut")
     assert first["steps"].tolist() == second["steps"].tolist() == [4, 5, 6]
-    assert (folder / "cut").read_bytes() == (folder / "whole").read_bytes()
+    assert (folder / f"{kind}-cut").read_bytes() == (folder / f"{kind}-whole").read_bytes()
+
+
+@pytest.mark.parametrize("pool", ["pool.discriminator", "pool.discriminator_b", "teacher.pool.made"])
+def test_the_pools_of_both_processes_are_saved(folder, pool):
+    run = "learning-whole.run" if pool.startswith("teacher") else "replace-whole.run"
+    _, arrays = read_tensors(folder / run / "state.safetensors", "ganc-run-state", 2)
+    assert arrays[pool].shape == arrays[f"process.1.{pool}"].shape == (2, 3, SIZE, SIZE)
+    assert (arrays[pool] != arrays[f"process.1.{pool}"]).any()
 
 
 def test_two_processes_train_what_one_trains(folder, tiny_data, teacher_file, tmp_path):
@@ -160,7 +187,7 @@ def test_two_processes_train_what_one_trains(folder, tiny_data, teacher_file, tm
     )
     for _ in job:
         pass
-    one, two = read_checkpoint(tmp_path / "one"), read_checkpoint(folder / "whole")
+    one, two = read_checkpoint(tmp_path / "one"), read_checkpoint(folder / "distill-whole")
     assert one.training | {"metric": None} == two.training | {"metric": None}
     assert one.training["metric"]["value"] == pytest.approx(two.training["metric"]["value"], rel=1e-3)
     for name, array in one.generator.tensors.items():
