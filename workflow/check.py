@@ -2,7 +2,7 @@
 
     python workflow/check.py out/demo --ratio 0.5
 
-The check: the metric of the exported generator is at most `ratio` of that of the untouched pictures.
+The check: the metric of the exported generator is at most `ratio` of that of the untouched images.
 """
 
 import argparse

@@ -60,7 +60,7 @@ def _wanted(arguments: argparse.Namespace, model: Model) -> Comparison:
 
 
 def _table(rows: list[dict]) -> str:
-    names = ["untouched pictures", "original", *ROLES]
+    names = ["untouched images", "original", *ROLES]
     shown = [
         {
             "": name,

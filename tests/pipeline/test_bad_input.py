@@ -154,7 +154,7 @@ def test_statistics_of_another_feature_set_or_size(command, tiny_data, statistic
             ("other", (), "feature set (='inception-v3') is not known; use one of inception-v3-fid, untrained-"),
             ("other", named, "was computed with the feature set inception-v3, expected untrained-conv3-v1"),
             ("weights", (), "its weights differ; make the statistics again with ganc stats"),
-            ("size", (), "made from pictures of 64x64, here they are 32x32; make it again with --size"),
+            ("size", (), "made from images of 64x64, here they are 32x32; make it again with --size"),
             ("foreign", (), "does not say which feature set it was computed with; name it with --feature-set"),
             ("narrow", named, "has 5 dimensions, but untrained-conv3-v1 has"),
             ("cut", (), "is no .npz file or is truncated"),

@@ -108,7 +108,7 @@ def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
 def test_evaluate_compares_models_side_by_side(chain):
     models = (chain.replace, chain.supernet, chain.export)
     rows = json_of("ganc", "evaluate", *models, "--data", chain.data, "--untouched", "--original", "--time")
-    names = ["untouched pictures", "original (untrained)", *map(str, models)]
+    names = ["untouched images", "original (untrained)", *map(str, models)]
     assert [row["model"] for row in rows] == names
     untouched, original, *ours = rows
     assert untouched["value"] > 0

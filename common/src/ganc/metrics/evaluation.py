@@ -1,4 +1,4 @@
-"""Evaluating generators: their translations of some pictures, measured against the statistics of the target domain."""
+"""Evaluating generators: their translations of some images, measured against the statistics of the target domain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Which pictures are translated, and what the translations are compared with.
+    """Which images are translated, and what the translations are compared with.
 
     Attributes:
-        subset: where the pictures come from, for the record.
-        batch_size: pictures that are translated at once.
+        subset: where the images come from, for the record.
+        batch_size: images that are translated at once.
     """
 
     pictures: EvaluationSet
@@ -82,7 +82,7 @@ class Evaluation:
         return self.measure_features(picture_features(self.translations(engine), self.feature_set))
 
     def measure_untouched(self) -> Measurement:
-        """Return how far the pictures are as they are: what a translation has to improve on."""
+        """Return how far the images are as they are: what a translation has to improve on."""
         pictures = (to_uint8(batch) for batch in self.pictures.batches(self.batch_size))
         return self.measure_features(picture_features(pictures, self.feature_set))
 
@@ -91,7 +91,7 @@ class Evaluation:
         return self.reference.measure(features)
 
     def translations(self, engine: Engine) -> Iterator[np.ndarray]:
-        """Yield the translated pictures as uint8 (n, h, w, 3)."""
+        """Yield the translated images as uint8 (n, h, w, 3)."""
         for batch in self.pictures.batches(self.batch_size):
             yield to_uint8(engine(batch))
 
@@ -110,12 +110,12 @@ class Evaluation:
 
 
 def domain_statistics(folder: Path, letter: str, size: tuple[int, int], features: FeatureSet) -> Statistics:
-    """Return the statistics of a domain's train + test pictures, from the cache where they were computed before.
+    """Return the statistics of a domain's train + test images, from the cache where they were computed before.
 
-    Test pictures alone would raise the distance (method.md, "Fréchet distance").
+    Test images alone would raise the distance (method.md, "Fréchet distance").
 
     Raises:
-        DataError: the domain has no pictures, or one cannot be read.
+        DataError: the domain has no images, or one cannot be read.
     """
     pictures = read_pictures(folder, f"train{letter}")
     if has_subset(folder, f"test{letter}"):
@@ -130,12 +130,12 @@ def chosen_statistics(
 
     Args:
         folder, letter: the domain whose statistics are computed where no file is given.
-        size: (width, height) of the pictures.
-        file: statistics made before; of another picture size or resize filter they are refused.
+        size: (width, height) of the images.
+        file: statistics made before; of another image size or resize filter they are refused.
         feature_set_name: needed for a file of another program, which does not say what its numbers are.
 
     Raises:
-        StatisticsError: the file belongs to another feature set, picture size or resize filter.
+        StatisticsError: the file belongs to another feature set, image size or resize filter.
     """
     if file is None:
         features = feature_set(feature_set_name or DEFAULT_FEATURE_SET)
@@ -160,17 +160,17 @@ def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) ->
         subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
     pictures = read_pictures(folder, subset)
     if len(pictures) < 2:
-        raise DataError(f"{folder}: {subset} has 1 picture, a metric needs at least 2")
+        raise DataError(f"{folder}: {subset} has 1 image, a metric needs at least 2")
     return pictures, subset
 
 
 def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int]) -> None:
-    """Features of pictures resized otherwise are other features; a foreign file does not say how they were."""
+    """Features of images resized otherwise are other features; a foreign file does not say how they were."""
     if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
-        raise StatisticsError(f"{file}: made from pictures of {had}, here they are {wanted}; make it again with --size")
+        raise StatisticsError(f"{file}: made from images of {had}, here they are {wanted}; make it again with --size")
     if statistics.resize not in (None, RESIZE_FILTER):
         raise StatisticsError(
-            f"{file}: made from pictures resized {statistics.resize}, here they are resized {RESIZE_FILTER}; "
+            f"{file}: made from images resized {statistics.resize}, here they are resized {RESIZE_FILTER}; "
             "make it again with ganc stats"
         )

@@ -18,13 +18,13 @@ def kernel_metric(feature_set_name: str) -> str:
 
 @dataclass(frozen=True)
 class Measurement:
-    """How far a set of pictures is from the target.
+    """How far a set of images is from the target.
 
     Attributes:
         distance: the Fréchet distance.
         kernel: the kernel distance; None where the statistics hold no features of the target.
         kernel_error: its standard error; None where there is none.
-        images: how many pictures it stands on.
+        images: how many there were.
     """
 
     distance: float
@@ -64,7 +64,7 @@ class Reference:
         """Return the measurement of features (n, d), n >= 2, of the statistics' feature set.
 
         Raises:
-            StatisticsError: fewer than two pictures, dimensions differ, or a number is not finite.
+            StatisticsError: fewer than two images, dimensions differ, or a number is not finite.
         """
         features = checked_features(features)
         distance = self._gaussian.distance_of_features(features)

@@ -17,11 +17,11 @@ from ganc.models.spec import ORIGINAL, GeneratorSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What to measure, and on which pictures.
+    """What to measure, and on which images.
 
     Attributes:
-        size: (width, height) of the pictures.
-        untouched: add a row for the untranslated pictures.
+        size: (width, height) of the images.
+        untouched: add a row for the untranslated images.
         original: add a row for an untrained generator of the published size: costs and time only.
         timed: measure milliseconds an image at batch 1.
     """
@@ -36,19 +36,19 @@ class Comparison:
 
 
 def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
-    """Return one row a model: what it is, what it costs, how far its pictures are from the target, on what that stands.
+    """Return one row a model: what it is, what it costs, how far its images are from the target, on how many.
 
     The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
     images, and those of `Evaluation.facts`.
 
     Raises:
         SpecError: the models translate in different directions.
-        GancError: pictures or statistics do not serve.
+        GancError: images or statistics do not serve.
     """
     evaluation = _evaluation(models, wanted)
     rows = []
     if wanted.untouched:
-        rows.append(_row("untouched pictures", None, None, evaluation, evaluation.measure_untouched(), wanted))
+        rows.append(_row("untouched images", None, None, evaluation, evaluation.measure_untouched(), wanted))
     engines = []
     if wanted.original:
         engines.append(_original_engine())

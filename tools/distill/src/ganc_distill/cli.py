@@ -19,7 +19,7 @@ from ganc.cli.types import WIDTHS
 def main(teacher, width, widths, settings, schedule, data, run):
     """Stage 2: distill a teacher into a thinner student.
 
-    The student starts from the teacher's most important channels and learns to give the teacher's pictures.
+    The student starts from the teacher's most important channels and learns to give the teacher's images.
 
     \b
     ganc-distill --teacher replace.safetensors --data horse2zebra --width 32 -o distill.safetensors

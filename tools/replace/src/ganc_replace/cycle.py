@@ -84,10 +84,10 @@ class CycleStep:
         return losses, made, made_b
 
     @staticmethod
-    def _translate(generator: Generator, pictures, own_domain) -> tuple:
+    def _translate(generator: Generator, images, own_domain) -> tuple:
         if own_domain is None:
-            return generator(pictures), None
-        return tuple(paddle.split(generator(paddle.concat([pictures, own_domain])), 2))
+            return generator(images), None
+        return tuple(paddle.split(generator(paddle.concat([images, own_domain])), 2))
 
     def _pooled(self, name: str, made, step: int):
         return paddle.to_tensor(self.pools[name].exchange(made.detach().astype("float32").numpy(), step))
