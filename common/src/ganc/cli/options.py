@@ -63,12 +63,12 @@ def _option(one: Field, said: Setting, default: object) -> Callable:
     names = said.names or ("--" + one.name.replace("_", "-"),)
     if bool in _types(one):
         return click.option(*names, one.name, is_flag=True, default=default, help=said.help)
+    needed = {"required": True} if default is MISSING else {"default": _as_text(default)}
     return click.option(
         *names,
         one.name,
+        **needed,
         type=_click_type(one, said),
-        default=None if default is MISSING else _as_text(default),
-        required=default is MISSING,
         show_default=said.default_text or True,
         help=said.help,
     )
