@@ -29,6 +29,9 @@ class Paint:
     size: tuple[int, int] = setting("How large.", (64, 64))
     layers: int = setting("How many layers.", 2, least=1, most=9)
     thinner: float = setting("Parts of thinner.", 0.5, above=0, most=1)
+    brush: str = setting("With what.", "round", choices=("round", "flat"))
+    gap: float = setting("How far apart.", 0.0, least=0, below=1)
+    widths: tuple[int, ...] | None = setting("Of each board.", None)
     seconds: float | None = setting("How long.", None, least=0, default_text="until it is dry")
     name: str | None = setting("Who paints.", None)
     glossy: bool = setting("Gloss.", default=False)
@@ -64,8 +67,11 @@ def test_each_setting_is_an_option_with_its_default():
 def test_options_read_values_of_the_fields_types():
     done = run(
         *("--wall", "w", "--colour", "dark-blue", "--size", "32x16", "--layers", "3", "--thinner", "1"),
-        *("--seconds", "2.5", "--name", "me", "--glossy", "--outside"),
+        *("--seconds", "2.5", "--name", "me", "--glossy", "--outside", "--brush", "flat"),
+        *("--widths", "1_2_3_4_5_6_7_8"),
     )
+    assert "widths=(1, 2, 3, 4, 5, 6, 7, 8)\n" in done.stdout
+    assert "brush='flat'\ngap=0.0\n" in done.stdout
     for line in ("colour='dark-blue'", "size=(32, 16)", "layers=3", "thinner=1.0", "seconds=2.5", "name='me'"):
         assert line in done.stdout
     assert "glossy=True\ninside=False" in done.stdout
@@ -78,6 +84,9 @@ def test_help_shows_what_the_fields_say():
     assert "--size SIZE How large. [default: 64]" in text
     assert "--layers INTEGER RANGE How many layers. [default: 2; 1<=x<=9]" in text
     assert "--thinner FLOAT RANGE Parts of thinner. [default: 0.5; 0<x<=1]" in text
+    assert "--brush [round|flat] With what. [default: round]" in text
+    assert "--gap FLOAT RANGE How far apart. [default: 0.0; 0<=x<1]" in text
+    assert "--widths WIDTHS Of each board." in text
     assert "--seconds FLOAT RANGE How long. [default: (until it is dry); x>=0]" in text
     assert "--inside / --outside Where. [default: inside]" in text
 
@@ -91,6 +100,8 @@ def test_help_shows_what_the_fields_say():
         (("-w", "w", "--thinner", "0"), "--thinner"),
         (("-w", "w", "--seconds", "-1"), "--seconds"),
         (("-w", "w", "--colour", "green"), "--colour"),
+        (("-w", "w", "--brush", "broom"), "--brush"),
+        (("-w", "w", "--gap", "1"), "--gap"),
         (("-w", "w", "--layers", "6", "--glossy"), "glossy"),
     ],
 )
@@ -101,7 +112,14 @@ def test_what_the_settings_refuse_is_wrong_usage(arguments, named):
 
 
 @pytest.mark.parametrize(
-    ("values", "named"), [({"layers": 0}, "layers"), ({"thinner": 0.0}, "thinner"), ({"seconds": -1.0}, "seconds")]
+    ("values", "named"),
+    [
+        ({"layers": 0}, "layers.*at least 1 and at most 9"),
+        ({"thinner": 0.0}, "thinner.*above 0"),
+        ({"seconds": -1.0}, "seconds"),
+        ({"gap": 1.0}, "gap.*below 1"),
+        ({"brush": "broom"}, "brush.*round or flat"),
+    ],
 )
 def test_a_program_gets_the_same_refusals(values, named):
     with pytest.raises(SettingError, match=named):

@@ -14,7 +14,8 @@ class Setting:
     Attributes:
         names: the option's names; none is `--` and the field's name.
         least, most: the bounds of a number, inclusive.
-        above: a lower bound that a number must exceed.
+        above, below: the bounds of a number, exclusive.
+        choices: the texts that there are.
         default_text: what a default of None means.
         folder: a path is that of a folder, not of a file.
     """
@@ -24,21 +25,27 @@ class Setting:
     least: float | None = None
     most: float | None = None
     above: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
     default_text: str | None = None
     folder: bool = False
 
     @property
     def limits(self) -> str:
-        """The bounds in words."""
-        bounds = (("at least", self.least), ("above", self.above), ("at most", self.most))
-        return " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+        """The bounds, or the choices, in words."""
+        bounds = {"at least": self.least, "above": self.above, "at most": self.most, "below": self.below}
+        said = [f"{words} {bound}" for words, bound in bounds.items() if bound is not None]
+        return " and ".join(said) or " or ".join(self.choices)
 
-    def allows(self, number: float) -> bool:
-        """Whether the number is within the bounds."""
+    def allows(self, value: float | str) -> bool:
+        """Whether a number is within the bounds, or a text one of the choices."""
+        if self.choices:
+            return value in self.choices
         return (
-            (self.least is None or number >= self.least)
-            and (self.above is None or number > self.above)
-            and (self.most is None or number <= self.most)
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
         )
 
 
@@ -53,7 +60,7 @@ def settings_of(kind: type) -> dict[str, tuple[Field, Setting]]:
 
 
 def check_limits(settings: object) -> None:
-    """Raise SettingError where a value is outside its field's bounds; None is within all of them."""
+    """Raise SettingError where a value is outside its field's limits; None is within all of them."""
     for name, (_, said) in settings_of(type(settings)).items():
         value = getattr(settings, name)
         if value is not None and said.limits and not said.allows(value):

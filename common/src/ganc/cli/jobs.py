@@ -3,17 +3,23 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganc.cli.tables import checkpoint_row, settings_line, show, size_text
+from ganc.training.settings import DataSettings
+
+if TYPE_CHECKING:
+    from ganc.training.job import TrainingJob
 
 
-def run_training(name: str, job, schedule, data, run, inputs: Sequence[Path | None] = ()) -> None:
+def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequence[Path | None] = ()) -> None:
     """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished.
 
     `inputs` are the files that the job was made from; the output must not be one of them.
     """
+    run = job.run
     for path in inputs:
         if path is not None and run.output.exists() and run.output.samefile(path):
             raise click.UsageError(f"-o {run.output} would overwrite {path}, which this command reads")
@@ -26,8 +32,8 @@ def run_training(name: str, job, schedule, data, run, inputs: Sequence[Path | No
         images=f"{len(job.samples)} an epoch at {size_text(data.crop_size)}",
         cached="yes" if getattr(job.samples, "cached", False) else "no",
         steps=len(job),
-        batch=schedule.batch_size,
-        lr=schedule.learning_rate,
+        batch=job.course.schedule.batch_size,
+        lr=job.course.schedule.learning_rate,
         seed=run.seed,
         run_dir=run.directory,
     )

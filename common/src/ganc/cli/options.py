@@ -2,7 +2,7 @@
 
 import functools
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, replace
 from enum import Enum
 from pathlib import Path
@@ -44,13 +44,19 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
     return decorate
 
 
-def setting_options(kind: type, **defaults: object) -> list[Callable]:
+def setting_options(
+    kind: type, types: Mapping[str, click.ParamType] | None = None, **defaults: object
+) -> list[Callable]:
     """Return one Click option for each setting of a settings class (ganc.base.settings), in the order of its fields.
 
     Args:
+        types: of options that read more than their field's type says, by the field's name.
         defaults: of fields that have none of their own, or another one here.
     """
-    return [_option(one, said, defaults.get(name, one.default)) for name, (one, said) in settings_of(kind).items()]
+    return [
+        _option(one, said, defaults.get(name, one.default), (types or {}).get(name))
+        for name, (one, said) in settings_of(kind).items()
+    ]
 
 
 def setting_option(kind: type, name: str, **changes: object) -> Callable:
@@ -59,42 +65,44 @@ def setting_option(kind: type, name: str, **changes: object) -> Callable:
     return _option(one, replace(said, **changes), one.default)
 
 
-def _option(one: Field, said: Setting, default: object) -> Callable:
+def _option(one: Field, said: Setting, default: object, reader: click.ParamType | None = None) -> Callable:
     names = said.names or ("--" + one.name.replace("_", "-"),)
-    if bool in _types(one):
+    if _type_of(one) is bool:
         return click.option(*names, one.name, is_flag=True, default=default, help=said.help)
     needed = {"required": True} if default is MISSING else {"default": _as_text(default)}
     return click.option(
         *names,
         one.name,
         **needed,
-        type=_click_type(one, said),
+        type=reader or _reader(_type_of(one), said),
         show_default=said.default_text or True,
         help=said.help,
     )
 
 
-def _types(one: Field) -> set:
-    """Return the types that a field allows: {int} for int, and for int | None."""
-    parts = typing.get_args(one.type) if isinstance(one.type, UnionType) else (one.type,)
-    return {typing.get_origin(part) or part for part in parts} - {NoneType}
+def _type_of(one: Field) -> object:
+    """Return the type of a field's values: int for int, and for int | None."""
+    if not isinstance(one.type, UnionType):
+        return one.type
+    (kind,) = {*typing.get_args(one.type)} - {NoneType}
+    return kind
 
 
-def _click_type(one: Field, said: Setting) -> click.ParamType:
-    """Return the Click type that reads a field's value."""
-    (kind,) = _types(one)
-    if issubclass(kind, Enum):
-        return click.Choice([member.value for member in kind])
+def _reader(kind: type, said: Setting) -> click.ParamType:
+    """Return the Click type that reads values of a type."""
+    if typing.get_origin(kind) is tuple:
+        return WIDTHS if Ellipsis in typing.get_args(kind) else SIZE
+    if said.choices or issubclass(kind, Enum):
+        return click.Choice(said.choices or [member.value for member in kind])
     if kind is Path:
         return FOLDER if said.folder else FILE
-    if kind is tuple:
-        return SIZE
-    if kind in (int, float) and said.limits:
-        bounds = {"min": said.least if said.above is None else said.above, "max": said.most}
-        if kind is float:
-            return click.FloatRange(**bounds, min_open=said.above is not None)
-        return click.IntRange(**bounds)
-    return click.types.convert_type(kind)
+    if not said.limits:
+        return click.types.convert_type(kind)
+    low = said.least if said.above is None else said.above
+    high = said.most if said.below is None else said.below
+    if kind is int:
+        return click.IntRange(low, high)
+    return click.FloatRange(low, high, min_open=said.above is not None, max_open=said.below is not None)
 
 
 def _as_text(default: object) -> object:

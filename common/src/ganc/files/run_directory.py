@@ -67,8 +67,8 @@ class RunDirectory:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
             return
         try:
-            before = json.loads(self._settings_file.read_text())
-        except ValueError as error:
+            before = dict(json.loads(self._settings_file.read_text()))
+        except (ValueError, TypeError) as error:
             raise RunError(f"{self._settings_file}: is damaged; use --restart to start over") from error
         if changed := differences(before, self.settings):
             raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")

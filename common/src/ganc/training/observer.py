@@ -149,6 +149,7 @@ class Recorder(Observer):
     """
 
     def __init__(self, course: Course, views: Views, product: Product, directory: RunDirectory, eval_every: int):
+        super().__init__()
         self._course, self._views, self._product = course, views, product
         self._directory, self._eval_every = directory, eval_every
         self._losses, self._measured, self._best = LossMeans(), LastMeasured(), Best()

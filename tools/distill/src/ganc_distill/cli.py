@@ -10,8 +10,8 @@ from ganc.cli.types import WIDTHS
 
 @command("ganc-distill")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
-@click.option("--width", type=POSITIVE, default=32, help="Base width of the student, all stages alike.")
-@click.option("--widths", type=WIDTHS, help="Base widths stage by stage, instead of --width.")
+@click.option("--width", type=POSITIVE, default=32, help="Base width of the student, all segments alike.")
+@click.option("--widths", type=WIDTHS, help="Base widths segment by segment, instead of --width.")
 @distillation_options
 @data_options
 @schedule_options(epochs=100, decay_epochs=100)
@@ -28,4 +28,4 @@ def main(teacher, width, widths, settings, schedule, data, run):
     from ganc_distill.stage import distill_job
 
     job = distill_job(teacher, widths or (width,) * RESNET.stages, settings, schedule, data, run)
-    run_training("ganc-distill", job, schedule, data, run, [teacher])
+    run_training("ganc-distill", job, data, [teacher])

@@ -38,4 +38,4 @@ def main(supernet, teacher, selection, settings, schedule, data, run):
     checkpoint = read_supernet(supernet, data.direction)
     widths = selection.choose(checkpoint)
     job = finetune_job(checkpoint, widths, teacher, settings, schedule, data, run)
-    run_training("ganc-finetune", job, schedule, data, run, [supernet, teacher])
+    run_training("ganc-finetune", job, data, [supernet, teacher])

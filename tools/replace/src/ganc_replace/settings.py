@@ -1,0 +1,53 @@
+"""What a user sets of stage 1: the networks, where they start from, and the weights of their losses."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ganc.base.settings import check_limits, setting
+from ganc.models.spec import RESNET, GeneratorSpec, Widths
+from ganc.models.task import CYCLEGAN, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleSettings:
+    """A CycleGAN. The weights are those of the published one unless others are said.
+
+    Raises:
+        SettingError: a value is outside its limits.
+    """
+
+    width: int = setting("Base width of the generators, all segments alike.", 64, least=1)
+    widths: Widths | None = setting("Base widths segment by segment, instead of --width.", None)
+    block: str = setting("resnet is the original.", "mobile", choices=("mobile", "resnet"))
+    n_blocks: int = setting("Residual blocks, a multiple of 3.", 9, least=1)
+    dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
+    discriminator_width: int = setting("Base width of the discriminators.", 64, least=1)
+    init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
+    gan_weight: float = setting("Weight of the GAN losses.", CYCLEGAN.gan_weight, least=0)
+    cycle_weight: float = setting("Weight of the cycle losses.", CYCLEGAN.cycle_weight, least=0)
+    identity_weight: float = setting(
+        "Weight of identity losses, times --cycle-weight.", CYCLEGAN.identity_weight, least=0
+    )
+
+    def __post_init__(self):
+        check_limits(self)
+
+    @property
+    def generator(self) -> GeneratorSpec:
+        """The spec of both generators."""
+        return GeneratorSpec(
+            widths=self.widths or (self.width,) * RESNET.stages,
+            block=self.block,
+            n_blocks=self.n_blocks,
+            dropout=self.dropout,
+        )
+
+    @property
+    def task(self) -> Task:
+        """CycleGAN with these weights."""
+        return replace(
+            CYCLEGAN,
+            gan_weight=self.gan_weight,
+            cycle_weight=self.cycle_weight,
+            identity_weight=self.identity_weight,
+        )
