@@ -1,5 +1,7 @@
 """What a run saves: every part under its name, those of all processes, and a teacher that learns."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers.learning_teacher import learning_job
@@ -158,13 +160,22 @@ def test_a_teacher_that_learns_has_its_networks_moments_and_pools_in_the_state(l
     assert set(read_checkpoint(output).networks) == {"generator", "discriminator", "adaptors"}
 
 
-def test_a_state_that_lacks_the_teacher_is_refused_with_the_cure(learnt, tiny_data, teacher_file, tmp_path):
+@pytest.mark.parametrize(
+    ("lost", "named"),
+    [
+        ("teacher.pool.made", "teacher.pool.made"),
+        ("teacher.generator.stages.0.conv.weight", "stages.0.conv.weight"),
+        ("losses", "losses.count"),
+    ],
+)
+def test_a_state_that_lacks_something_is_refused_with_the_cure(tiny_data, teacher_file, tmp_path, lost, named):
     for _ in learning_job(tiny_data, teacher_file, tmp_path / "out", max_steps=3):
         pass
     path = tmp_path / "out.run" / "state.safetensors"
     facts, saved = read_tensors(path, *FORMAT)
-    write_tensors(path, facts, {name: array for name, array in saved.items() if name != "teacher.pool.made"})
-    with pytest.raises(RunError, match=r"out\.run: .*'teacher\.pool\.made'; use --restart"):
+    facts, saved = ({name: value for name, value in one.items() if name != lost} for one in (facts, saved))
+    write_tensors(path, facts, saved)
+    with pytest.raises(RunError, match=rf"out\.run: .*{re.escape(named)}.*use --restart"):
         next(iter(learning_job(tiny_data, teacher_file, tmp_path / "out")))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.base.errors import FileFormatError, InterruptedRun, RunError
+from ganc.base.errors import FileFormatError, GancError, InterruptedRun, RunError
 from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -163,6 +163,6 @@ class TrainingJob:
         if saved:
             try:
                 self._state.load(Snapshot(*saved))
-            except RunError as error:
+            except GancError as error:
                 raise RunError(f"{self.directory.path}: {error}; use --restart to start over") from error
         return done

@@ -66,7 +66,8 @@ class Snapshot:
             try:
                 stateful.load({**(self.facts.get(part) or {}), **self._arrays_of(part)})
             except KeyError as error:
-                raise RunError(f"the saved state lacks {error} of '{part}'") from error
+                missing = _joined(part, str(error.args[0]))
+                raise RunError(f"the saved state lacks '{missing}'") from error
 
     def _arrays_of(self, part: str) -> dict[str, np.ndarray]:
         return {
