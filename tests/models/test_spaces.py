@@ -194,7 +194,7 @@ def test_a_discriminator_s_channels_double_up_to_eight_times_its_width(layers):
 
 def test_the_family_says_where_taps_and_blocks_are():
     spec = GeneratorSpec(widths=(1, 2, 3, 4, 5, 6, 7, 8))
-    assert RESNET.stages == len(spec.stage_convolutions()) == 8
+    assert RESNET.segments == len(spec.stage_convolutions()) == 8
     assert spec.tap_channels == (12, 12, 12, 12)
     assert [spec.stage_channels(stage) for stage in range(8)] == [1, 4, 12, 12, 12, 12, 14, 8]
 

@@ -272,7 +272,7 @@ def test_a_budget_that_nothing_satisfies_names_the_smallest_possible(supernet_fi
             said = refusal("ganc-search", *arguments, *options)
             assert said.startswith(" ".join(map(str, options[:2]))[:12])
             assert "no sub-network of 8,4/8,4/" in said
-            macs = macs_by_hand((4,) * RESNET.stages, SIZE)
+            macs = macs_by_hand((4,) * RESNET.segments, SIZE)
             assert f"the smallest, 4_4_4_4_4_4_4_4, has {macs / 1e6:.2f} M MACs and 6.69 k parameters" in said
 
 

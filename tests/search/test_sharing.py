@@ -128,7 +128,7 @@ def test_groups_have_no_more_stages_than_there_is_memory_for(most):
     for group in groups:
         # independently of the formula: the convolutions of a stage say which stages are the same
         stages = {(n, plans) for w in group for n, plans in enumerate(spec.narrowed(w).stage_convolutions())}
-        assert len(stages) <= max(most, RESNET.stages)
+        assert len(stages) <= max(most, RESNET.segments)
 
 
 def test_the_pictures_order_is_a_fixed_permutation():

@@ -9,7 +9,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint,
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.models.layers import Network
+from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.models.task import Task
 from ganc.training.assembly import Stage, assemble_job, discriminator_spec, prepare
