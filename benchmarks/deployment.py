@@ -228,7 +228,8 @@ def against_the_machine(setup: Setup) -> str:
     """GFLOP/s of each stage of the compressed generator against the best matrix product."""
     _torch_files(setup)
     spec = read_network(setup.compressed).spec
-    giga_flops = [2 * sum(c.device_macs(*setup.size) for c in plans) / 1e9 for plans in spec.stage_convolutions()]
+    costs = [spec.segment_costs(segment, setup.size) for segment in range(spec.shape.segments)]
+    giga_flops = [2 * one.device_macs / 1e9 for one in costs]
     peaks: dict[str, float] = {}
     found = {}
     for runtime in RUNTIMES:

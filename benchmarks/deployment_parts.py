@@ -17,7 +17,7 @@ import numpy as np
 
 from ganc.engines.networks import read_network
 from ganc.engines.timing import random_images, timed_by_turns
-from ganc.onnx_graphs.generator import generator_graph, stage_graph
+from ganc.onnx_graphs.generator import generator_graph, segment_graph
 
 CALLS_A_PROFILE = 20
 
@@ -28,7 +28,7 @@ def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
     `torch_fixed.onnx` has the size and a batch of 1 built in; all others have them open.
     """
     import torch
-    from torch_networks import generator, stage
+    from torch_networks import generator, segment
 
     state, target = read_network(Path(network)), Path(folder)
     (target / "ganc.onnx").write_bytes(generator_graph(state))
@@ -40,9 +40,9 @@ def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
         whole = generator(state)
         torch.onnx.export(whole, (picture,), target / "torch.onnx", dynamic_axes=axes, **settings)
         torch.onnx.export(whole, (picture,), target / "torch_fixed.onnx", **settings)
-        for number in range(state.spec.shape.stages):
-            (target / f"ganc_{number}.onnx").write_bytes(stage_graph(state, number))
-            one = stage(state, number)
+        for number in range(state.spec.shape.segments):
+            (target / f"ganc_{number}.onnx").write_bytes(segment_graph(state, number))
+            one = segment(state, number)
             torch.onnx.export(one, (picture,), target / f"torch_{number}.onnx", dynamic_axes=axes, **settings)
             picture = one(picture)
     return {"torch": torch.__version__}
@@ -83,7 +83,7 @@ def stages(runtime: str, threads: int, folder: str, network: str, size: list[int
     compiled = partial(compile_graph, runtime=runtime, threads=threads)
     picture = random_images(1, spec.in_channels, tuple(size))
     calls = [partial(compiled(Path(folder) / "ganc.onnx"), picture)]
-    for number in range(spec.shape.stages):
+    for number in range(spec.shape.segments):
         both = [compiled(Path(folder) / f"{writer}_{number}.onnx") for writer in ("ganc", "torch")]
         calls += [partial(graph, picture) for graph in both]
         picture = both[0](picture)

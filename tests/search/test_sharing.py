@@ -127,7 +127,7 @@ def test_groups_have_no_more_stages_than_there_is_memory_for(most):
     spec = GeneratorSpec(widths=space.largest)
     for group in groups:
         # independently of the formula: the convolutions of a stage say which stages are the same
-        stages = {(n, plans) for w in group for n, plans in enumerate(spec.narrowed(w).stage_convolutions())}
+        stages = {(n, plans) for w in group for n, plans in enumerate(spec.narrowed(w).segments)}
         assert len(stages) <= max(most, RESNET.segments)
 
 

@@ -46,13 +46,10 @@ def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
 
 def _check_networks(wanted: Wanted) -> None:
     for path in (*wanted.models, *([wanted.original] if wanted.original else [])):
-        spec = read_network(path, wanted.direction).spec
-        multiple = spec.shape.size_multiple
-        if any(side % multiple or side < 2 * multiple for side in wanted.size):  # a reflection takes two pixels inside
-            raise SpecError(
-                f"size {wanted.size[0]}x{wanted.size[1]}: width and height must be multiples of {multiple}, at least "
-                f"{2 * multiple}, for {path}"
-            )
+        try:
+            read_network(path, wanted.direction).spec.require_size(*wanted.size)
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
 
 
 def _measured(wanted: Wanted, say: Say) -> Iterator[list[dict] | GancError]:

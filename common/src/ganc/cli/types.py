@@ -43,9 +43,9 @@ def _budget(text: str) -> int:
 
 
 def _widths(text: str):
-    from ganc.models.spec import parse_widths
+    from ganc.models.families import numbers_of_any_family
 
-    return parse_widths(text)
+    return numbers_of_any_family(text)
 
 
 def _space(text: str):
@@ -55,11 +55,11 @@ def _space(text: str):
 
 
 def _block_count(text: str) -> int:
-    from ganc.models.spec import RESNET
+    from ganc.models.families import DEFAULT, FAMILIES
 
-    stages = len(RESNET.block_stages)
-    if not text.isdigit() or int(text) == 0 or int(text) % stages:
-        raise SpecError(f"'{text}': expected a positive multiple of {stages}, such as 9 or 6")
+    multiples = [family.block_multiple for family in FAMILIES.values()]
+    if not text.isdigit() or int(text) == 0 or all(int(text) % multiple for multiple in multiples):
+        raise SpecError(f"'{text}': expected a positive multiple of {DEFAULT.block_multiple}, such as 9 or 6")
     return int(text)
 
 

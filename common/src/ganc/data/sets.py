@@ -203,8 +203,8 @@ def random_crop(picture: np.ndarray, size: Size, draw: np.random.Generator) -> n
 
 
 def _check_sizes(load_size: Size, crop_size: Size) -> None:
-    if min(crop_size) < 1 or any(side % 4 for side in crop_size):
-        raise DataError(f"crop_size (={_text(crop_size)}) must be positive and divisible by 4")
+    if min(crop_size) < 1:
+        raise DataError(f"crop_size (={_text(crop_size)}) must be positive")
     if load_size[0] < crop_size[0] or load_size[1] < crop_size[1]:
         raise DataError(
             f"load_size (={_text(load_size)}) must be at least crop_size (={_text(crop_size)}) in width and height"

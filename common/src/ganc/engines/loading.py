@@ -49,7 +49,7 @@ def open_model(
 
     Args:
         direction: which way to translate; None takes the model's own.
-        widths: a sub-network of a checkpoint's generator.
+        widths: a sub-network of a checkpoint's generator; a short form that its family reads will do.
         engine: one of `ENGINES`; None runs a checkpoint in Paddle and an exported folder in what is fastest here.
         precision: which form of an exported folder; None takes the one nearest to the checkpoint.
         device: where Paddle runs; None leaves it as it is.
@@ -70,6 +70,7 @@ def open_model(
     checkpoint = read_checkpoint(path)
     checkpoint = checkpoint.facing(direction or checkpoint.direction, path)
     state = checkpoint.generator
+    widths = state.spec.shape.full_widths(widths) if widths else None
     return Model(
         path=path,
         engine=_checkpoint_engine(path, state, widths, engine, precision, device),

@@ -47,8 +47,7 @@ def import_checkpoint(
     for role, path in files.items():
         networks |= _networks(path, role, dropout)
     spec: GeneratorSpec = networks[GENERATOR].spec
-    if any(side % spec.shape.size_multiple for side in image_size):
-        raise SpecError(f"image size {image_size}: expected multiples of {spec.shape.size_multiple}")
+    spec.require_size(*image_size)
     training = {"image_size": list(image_size)}
     if space is not None:
         space.require_within(spec.widths)

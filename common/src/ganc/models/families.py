@@ -10,7 +10,7 @@ DEFAULT = RESNET
 
 def family_named(name: str) -> Family:
     """Return a family. Raises SpecError where there is none of that name."""
-    if not isinstance(name, str) or name not in FAMILIES:
+    if name not in FAMILIES:
         raise SpecError(f"generator family '{name}' is not known, expected one of {', '.join(FAMILIES)}")
     return FAMILIES[name]
 

@@ -1,7 +1,7 @@
 """What all generators of one family share: a chain of segments, each with a base width."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ganc.base.errors import SpecError
@@ -46,9 +46,9 @@ class Family(ABC):
         return max(segment - 1, 0)
 
     @property
-    def groups(self) -> tuple[tuple[int, ...], ...]:
-        """The segments in groups of a kind, in order: what a latency table corrects by one factor each."""
-        return (tuple(range(self.segments)),)
+    def groups(self) -> Mapping[str, Sequence[int]]:
+        """The segments in groups of a kind, by name, in order: what a latency table corrects by one factor each."""
+        return {"all segments": range(self.segments)}
 
     # Names the short forms of width lists that `completed` reads, in messages.
     short_forms = ""

@@ -93,9 +93,7 @@ class Branches:
     chains: tuple["Layers", ...]
 
 
-Layer = (
-    Convolution | InstanceNorm | Activation | Dropout | Pool | GlobalPool | Resize | Residual | Branches
-)
+Layer = Convolution | InstanceNorm | Activation | Dropout | Pool | GlobalPool | Resize | Residual | Branches
 Layers = tuple[Layer, ...]
 
 RELU, RELU6, TANH = Activation(Function.RELU), Activation(Function.RELU6), Activation(Function.TANH)

@@ -7,7 +7,8 @@
 A block goes from the stream's 4 w2 channels to the 4 wi of its segment and back, so that the stream keeps its width.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from ganc.models.convolutions import Convolution
 from ganc.models.family import Family, Widths
@@ -40,7 +41,7 @@ class ResNet(Family):
     blocks = (MOBILE, ORIGINAL_BLOCK)
     block_multiple = len(block_segments)
     # GAN Compression (arXiv 2003.08936) and its published code.
-    spaces = {
+    spaces: ClassVar = {
         "channels-32": _repeated(((32, 24, 16), segments)),
         "channels-48": _repeated(((48, 32), 2), ((48, 40, 32), 4), ((48, 32, 24, 16), 2)),
         "channels-64-cyclegan": _repeated(((64, 48, 32, 24, 16), segments)),
@@ -55,10 +56,14 @@ class ResNet(Family):
         return self.stream_segment if segment in behind_blocks else super().input_segment(segment)
 
     @property
-    def groups(self) -> tuple[tuple[int, ...], ...]:
+    def groups(self) -> Mapping[str, Sequence[int]]:
         """What is before the blocks, the blocks, and what is behind them."""
         first, last = self.block_segments[0], self.block_segments[-1]
-        return tuple(range(first)), self.block_segments, tuple(range(last + 1, self.segments))
+        return {
+            "before blocks": range(first),
+            "blocks": self.block_segments,
+            "behind blocks": range(last + 1, self.segments),
+        }
 
     def completed(self, numbers: Widths) -> Widths:
         """With one number fewer for each block segment but the first, the inner width stands for all blocks."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution, Costs
-from ganc.models.families import DEFAULT, FAMILIES
+from ganc.models.families import DEFAULT, family_named
 from ganc.models.family import Family, Widths, format_widths
 from ganc.models.layers import (
     InstanceNorm,
@@ -51,8 +51,7 @@ class GeneratorSpec:
     family: str = DEFAULT.name
 
     def __post_init__(self):
-        if self.family not in FAMILIES:
-            raise SpecError(f"generator family '{self.family}' is not known, expected one of {', '.join(FAMILIES)}")
+        family_named(self.family)
         object.__setattr__(self, "widths", tuple(self.widths))
         if len(self.widths) != self.shape.segments or any(not _positive(width) for width in self.widths):
             raise SpecError(f"widths (={self.widths}) must be {self.shape.segments} positive numbers")
@@ -69,7 +68,7 @@ class GeneratorSpec:
 
     @property
     def shape(self) -> Family:
-        return FAMILIES[self.family]
+        return family_named(self.family)
 
     @property
     def segments(self) -> tuple[Layers, ...]:

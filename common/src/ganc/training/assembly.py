@@ -216,6 +216,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         DataError, StatisticsError, RunError: images, statistics or device do not serve.
     """
     require_same_depth(plan.teacher.generator, plan.student)
+    plan.student.spec.require_size(*data.crop_size)
     around = prepare(plan.stage.task, plan.discriminator_spec, data, run)
     step = DistillationStep(
         task=plan.stage.task,

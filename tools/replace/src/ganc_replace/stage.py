@@ -54,6 +54,7 @@ def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: 
         GancError: a file, the images or the settings do not serve; the message says which.
     """
     start = read_checkpoint(plan.init_from).facing(data.direction, plan.init_from) if plan.init_from else None
+    plan.generator.require_size(*data.crop_size)
     specs = plan.specs()
     around = prepare(plan.task, specs[DISCRIMINATOR], data, run)
     networks = {name: _network(spec) for name, spec in specs.items()}

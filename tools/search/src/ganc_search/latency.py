@@ -8,6 +8,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
 from ganc.base.rng import keyed_generator
 from ganc.engines.compile import CompiledGraph, compile_graph, installed_runtimes
 from ganc.models.convolutions import NetworkState
+from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths, format_widths
 from ganc.system.runtime import engine_threads
@@ -27,8 +29,6 @@ MEASURED, TABLE = "measured", "table"
 FORMAT, VERSION = "ganc-latency", 1
 # Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
 CORRECTING = 22
-# Of the correction, as names in the notebook: factors of the stages before, of and behind the blocks, and an offset.
-CORRECTION = ("correction before blocks", "correction blocks", "correction behind blocks", "correction offset")
 # How far a factor may leave the common one for a better fit: weak enough for a real difference, and what keeps it
 # near the others where the sub-networks do not tell it.
 RIDGE = 1e-4
@@ -144,12 +144,12 @@ class LatencyModel:
         blocks than elsewhere; the correction is fitted to some sub-networks that are timed whole.
         """
         self.build_table()
-        correction = [self._notebook.number(name, _absent) for name in CORRECTION]
+        correction = [self._notebook.number(name, _absent) for name in self._correction]
         return float(np.dot(correction, [*self._sums(widths), 1.0]))
 
     def build_table(self) -> None:
         """Time every stage of the space and fit the correction, unless that is done."""
-        if self._notebook.known(CORRECTION):
+        if self._notebook.known(self._correction):
             return
         names = {}
         for widths in self._covering():
@@ -161,19 +161,23 @@ class LatencyModel:
         few = self._correcting()
         whole = self._timed([self._whole(widths) for widths in few])
         correction = fitted_correction([self._sums(widths) for widths in few], whole)
-        self._notebook.keep(dict(zip(CORRECTION, correction, strict=True)))
+        self._notebook.keep(dict(zip(self._correction, correction, strict=True)))
+
+    @property
+    def _correction(self) -> tuple[str, ...]:
+        """Names in the notebook: a factor of each group of segments, and an offset."""
+        return (*(f"correction {group}" for group in self._state.spec.shape.groups), "correction offset")
 
     def _sums(self, widths: Widths) -> list[float]:
-        """Return the sums of the times of the stages before, of and behind the blocks."""
-        blocks = self._state.spec.shape.block_stages
+        """Return the sums of the segments' times in each group of the family."""
         times = [self._notebook.number(self._name(stage, widths), _absent) for stage in range(len(widths))]
-        return [sum(times[: blocks[0]]), sum(times[stage] for stage in blocks), sum(times[blocks[-1] + 1 :])]
+        return [sum(times[stage] for stage in group) for group in self._state.spec.shape.groups.values()]
 
     def _name(self, stage: int, widths: Widths) -> str:
         """Return the name of a stage's number: two sub-networks of equal convolutions there share it."""
-        key = (stage, widths[self._state.spec.shape.input_stage(stage)], widths[stage])
+        key = (stage, widths[self._state.spec.shape.input_segment(stage)], widths[stage])
         if key not in self._names:
-            plans = self._state.spec.narrowed(widths).stage_convolutions()[stage]
+            plans = convolutions(self._state.spec.narrowed(widths).segments[stage])
             outs = "-".join(str(plan.out_channels) for plan in plans)
             self._names[key] = f"stage {stage} {outs} of {plans[0].in_channels}"
         return self._names[key]
@@ -210,16 +214,16 @@ class LatencyModel:
         return self._run(self._compiled(generator_graph(state)), state.spec.in_channels, 1)
 
     def _stage(self, stage: int, widths: Widths) -> Callable[[], object]:
-        from ganc.onnx_graphs.generator import stage_graph
+        from ganc.onnx_graphs.generator import segment_graph
 
         state = self._state.leading(self._state.spec.narrowed(widths))
-        first = state.spec.stage_convolutions()[stage][0]
-        return self._run(self._compiled(stage_graph(state, stage)), first.in_channels, first.reduction)
+        channels, reduction = state.spec.segment_channels(stage - 1), state.spec.segment_reduction(stage)
+        return self._run(self._compiled(segment_graph(state, stage)), channels, reduction)
 
     def _compiled(self, graph: bytes) -> CompiledGraph:
         return compile_graph(graph, self._runtime, self._precision)
 
-    def _run(self, graph: CompiledGraph, channels: int, reduction: int) -> Callable[[], object]:
+    def _run(self, graph: CompiledGraph, channels: int, reduction: Fraction | int) -> Callable[[], object]:
         width, height = self._size
         shape = (1, channels, height // reduction, width // reduction)
         picture = keyed_generator(0, "search/latency/picture").uniform(-1, 1, shape).astype(np.float32)

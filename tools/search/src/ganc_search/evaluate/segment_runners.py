@@ -15,8 +15,9 @@ import numpy as np
 from ganc.base.errors import SpecError
 from ganc.engines.compile import installed_runtimes
 from ganc.engines.streams import StreamedGraph, stream_graph
-from ganc.models.convolutions import Convolution, NetworkState
+from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
+from ganc.models.layers import Layers
 from ganc.models.spec import Widths
 from ganc.system.runtime import engine_threads, paddle
 
@@ -83,8 +84,8 @@ class GraphStages:
         self.most = most
         self.pictures_in_flight = engine_threads()
         self.pictures_at_once = 2 * self.pictures_in_flight
-        self._state, self._write = state, graphs.stage_graph
-        self._compiled: OrderedDict[tuple[Convolution, ...], StreamedGraph] = OrderedDict()
+        self._state, self._write = state, graphs.segment_graph
+        self._compiled: OrderedDict[Layers, StreamedGraph] = OrderedDict()
 
     def load(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the pictures one by one."""
@@ -115,8 +116,8 @@ class GraphStages:
         while len(self._compiled) > max(most, 0):
             self._compiled.popitem(last=False)
 
-    def _key(self, stage: int, widths: Widths) -> tuple[Convolution, ...]:
-        return self._state.spec.narrowed(widths).stage_convolutions()[stage]
+    def _key(self, stage: int, widths: Widths) -> Layers:
+        return self._state.spec.narrowed(widths).segments[stage]
 
     def _graph(self, stage: int, widths: Widths) -> StreamedGraph:
         state = self._state.leading(self._state.spec.narrowed(widths))
@@ -148,12 +149,12 @@ class EagerStages:
         """There is nothing to prepare."""
 
     def stage(self, stage: int, widths: Widths) -> Stage:
-        """Return a call of the stage with the channels of these widths."""
-        layer, channels = self._generator.stages[stage], self._generator.stage_channels(widths)[stage]
+        """Return a call of the stage of the sub-network of these widths."""
+        segment = self._generator.segments(widths)[stage]
 
         def run(activation):
             with paddle.no_grad():
-                return layer(activation, channels)
+                return segment(activation)
 
         return run
 
