@@ -4,6 +4,7 @@ A network's spec lists its convolutions; the network is built from that list, ch
 sub-network's tensors are cut to it. Nothing here needs Paddle.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +16,7 @@ from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
 
 Sides = int | tuple[int, int]
+Reduction = int | Fraction
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Convolution:
 
     def __post_init__(self):
         for name in ("kernel", "padding"):
-            sides = getattr(self, name)
-            object.__setattr__(self, name, (sides, sides) if isinstance(sides, int) else tuple(sides))
+            if isinstance(sides := getattr(self, name), int):
+                object.__setattr__(self, name, (sides, sides))
         if self.depthwise and (self.in_channels != self.out_channels or self.transposed):
             raise SpecError(f"{self.name}: a depthwise convolution keeps its channels and does not upsample")
 
@@ -69,7 +71,7 @@ class Convolution:
             return (self.in_channels, self.out_channels, *self.kernel)
         return (self.out_channels, self.in_channels // self.groups, *self.kernel)
 
-    def costs(self, image_size: tuple[int, int], reduction: Fraction | int = 1) -> Costs:
+    def costs(self, image_size: tuple[int, int], reduction: Reduction = 1) -> Costs:
         """Return the costs for one image.
 
         A transposed convolution's MACs are counted on its output size, those that a device computes on its input size.
@@ -79,7 +81,7 @@ class Convolution:
             reduction: the image's size divided by the size of the convolution's input.
         """
         step = reduction if self.transposed else reduction * self.stride
-        weights = int(np.prod(self.weight_shape))
+        weights = math.prod(self.weight_shape)
         device_macs = int(image_size[0] // step) * int(image_size[1] // step) * weights
         macs = device_macs * self.stride**2 if self.transposed else device_macs
         return Costs(macs, device_macs, weights + self.out_channels)

@@ -4,13 +4,14 @@ A network, or a segment of one, is a tuple of layers that run one after another.
 in Paddle, `ganc.onnx_graphs.layers` writes it as ONNX; costs, channels and pruning are folds over it.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
 from ganc.base.errors import SpecError
-from ganc.models.convolutions import Convolution, Costs
+from ganc.models.convolutions import Convolution, Costs, Reduction
 
 
 class Function(Enum):
@@ -127,8 +128,8 @@ def convolutions(layers: Iterable[Layer]) -> tuple[Convolution, ...]:
 
 def with_norms(layers: Layers) -> Iterator[tuple[Layer, bool]]:
     """Yield each layer and whether an instance norm follows it."""
-    for layer, following in zip(layers, (*layers[1:], None), strict=True):
-        yield layer, isinstance(following, InstanceNorm)
+    for place, layer in enumerate(layers, 1):
+        yield layer, place < len(layers) and isinstance(layers[place], InstanceNorm)
 
 
 def normalised(layers: Layers) -> frozenset[str]:
@@ -137,26 +138,32 @@ def normalised(layers: Layers) -> frozenset[str]:
     return frozenset(names).union(*(normalised(chain) for layer in layers for chain in inner_layers(layer)))
 
 
-def placed(layers: Layers, reduction: Fraction = Fraction(1)) -> tuple[list[tuple[Convolution, Fraction]], Fraction]:
+def placed(layers: Layers, reduction: Reduction = 1) -> tuple[list[tuple[Convolution, Reduction]], Reduction]:
     """Return every convolution with the reduction of its input, and the reduction of the layers' output.
 
     A reduction is the image's size divided by the size there; padding is taken to make up for the kernels.
     """
-    found: list[tuple[Convolution, Fraction]] = []
+    found: list[tuple[Convolution, Reduction]] = []
     for layer in layers:
         match layer:
             case Convolution():
                 found.append((layer, reduction))
-                reduction = reduction / layer.stride if layer.transposed else reduction * layer.stride
+                reduction = _divided(reduction, layer.stride) if layer.transposed else reduction * layer.stride
             case Pool():
                 reduction *= layer.stride
             case Resize():
-                reduction /= layer.scale
+                reduction = _divided(reduction, layer.scale)
             case Residual() | Branches():
                 parts = [placed(chain, reduction) for chain in inner_layers(layer)]
                 found += [one for inside, _ in parts for one in inside]
                 reduction = parts[0][1]  # all end alike: they are added or joined
     return found, reduction
+
+
+def _divided(reduction: Reduction, scale: int) -> Reduction:
+    """Return the quotient, as a whole number where it is one."""
+    quotient = Fraction(reduction, scale)
+    return quotient.numerator if quotient.denominator == 1 else quotient
 
 
 def channels_after(layers: Layers, channels: int) -> int:
@@ -179,7 +186,7 @@ def channels_after(layers: Layers, channels: int) -> int:
     return channels
 
 
-def count_costs(layers: Layers, image_size: tuple[int, int], reduction: Fraction = Fraction(1)) -> Costs:
+def count_costs(layers: Layers, image_size: tuple[int, int], reduction: Reduction = 1) -> Costs:
     """Sum the costs for one image of `image_size` (width, height); only convolutions count.
 
     Args:
@@ -201,4 +208,4 @@ def sum_costs(parts: Iterable[Costs]) -> Costs:
 def smallest_side(layers: Layers) -> int:
     """Return the smallest width or height of an image in which every padding by reflection has enough to reflect."""
     needed = [reduction * (plan.reflect + 1) for plan, reduction in placed(layers)[0] if plan.reflect]
-    return int(max(needed, default=Fraction(1)))
+    return math.ceil(max(needed, default=1))

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from fractions import Fraction
 from functools import lru_cache
 
 from ganc.base.errors import SpecError
-from ganc.models.convolutions import Convolution, Costs
+from ganc.models.convolutions import Convolution, Costs, Reduction
 from ganc.models.families import DEFAULT, family_named
 from ganc.models.family import Family, Widths, format_widths
 from ganc.models.layers import (
@@ -84,7 +83,7 @@ class GeneratorSpec:
         """Return the channels that a segment puts out; segment -1 is the image."""
         return (self.in_channels, *_channels(self))[segment + 1]
 
-    def segment_reduction(self, segment: int) -> Fraction:
+    def segment_reduction(self, segment: int) -> Reduction:
         """Return the image's size divided by the size of a segment's input."""
         return _reductions(self)[segment]
 
@@ -148,9 +147,9 @@ def _smallest_side(spec: GeneratorSpec) -> int:
 
 
 @lru_cache(maxsize=256)
-def _reductions(spec: GeneratorSpec) -> tuple[Fraction, ...]:
+def _reductions(spec: GeneratorSpec) -> tuple[Reduction, ...]:
     """The image's size divided by the size of each segment's input."""
-    reductions = [Fraction(1)]
+    reductions: list[Reduction] = [1]
     for layers in spec.segments:
         reductions.append(placed(layers, reductions[-1])[1])
     return tuple(reductions[:-1])

@@ -8,7 +8,6 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from ganc.base.atomic import replacing, write_error
 from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
 from ganc.base.rng import keyed_generator
 from ganc.engines.compile import CompiledGraph, compile_graph, installed_runtimes
-from ganc.models.convolutions import NetworkState
+from ganc.models.convolutions import NetworkState, Reduction
 from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths, format_widths
@@ -223,7 +222,7 @@ class LatencyModel:
     def _compiled(self, graph: bytes) -> CompiledGraph:
         return compile_graph(graph, self._runtime, self._precision)
 
-    def _run(self, graph: CompiledGraph, channels: int, reduction: Fraction | int) -> Callable[[], object]:
+    def _run(self, graph: CompiledGraph, channels: int, reduction: Reduction) -> Callable[[], object]:
         width, height = self._size
         shape = (1, channels, height // reduction, width // reduction)
         picture = keyed_generator(0, "search/latency/picture").uniform(-1, 1, shape).astype(np.float32)

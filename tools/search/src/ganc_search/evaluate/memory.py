@@ -2,12 +2,11 @@
 
 import os
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 from ganc.base.errors import RunError
-from ganc.models.convolutions import Convolution
+from ganc.models.convolutions import Convolution, Reduction
 from ganc.models.layers import placed
 from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec
@@ -107,12 +106,12 @@ class Demand:
         return sum(self._traffic(*plans[-1])[1] for plans in self._placed)
 
     @cached_property
-    def _placed(self) -> list[list[tuple[Convolution, Fraction]]]:
+    def _placed(self) -> list[list[tuple[Convolution, Reduction]]]:
         """Each segment's convolutions, with the reduction of their inputs."""
         starts = map(self.spec.segment_reduction, range(self.spec.shape.segments))
         return [placed(layers, start)[0] for layers, start in zip(self.spec.segments, starts, strict=True)]
 
-    def _traffic(self, convolution: Convolution, reduction: Fraction) -> tuple[int, int]:
+    def _traffic(self, convolution: Convolution, reduction: Reduction) -> tuple[int, int]:
         """Return the bytes of a convolution's input and output for one picture."""
         pixels = self.image_size[0] * self.image_size[1] // reduction**2
         scale = convolution.stride**2
