@@ -48,6 +48,12 @@ def _widths(text: str):
     return numbers_of_any_family(text)
 
 
+def _family(text: str) -> str:
+    from ganc.models.families import family_named
+
+    return family_named(text).name
+
+
 def _space(text: str):
     from ganc.models.space import parse_space
 
@@ -81,6 +87,7 @@ class Shard(click.ParamType):
 SIZE = Size()
 BUDGET = Parsed("count", _budget)
 WIDTHS = Parsed("widths", _widths)
+FAMILY = Parsed("family", _family)
 SPACE = Parsed("space", _space)
 BLOCK_COUNT = Parsed("count", _block_count)
 SHARD = Shard()

@@ -88,7 +88,7 @@ class UnpairedSet:
             source: the pictures of domain A.
             target: the pictures of domain B.
             load_size: (width, height) that every picture is resized to.
-            crop_size: (width, height) of the samples, multiples of 4.
+            crop_size: (width, height) of the samples.
             seed: the run's seed.
             shuffle: visit A in a new order each epoch.
             flip: mirror at random.

@@ -21,7 +21,7 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 4, pictures: PictureFormat = FLOATS):
+    def __init__(self, folder: Path, size_multiple: int = 1, pictures: PictureFormat = FLOATS):
         self.size_multiple = size_multiple
         self._pictures = pictures
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)

@@ -7,7 +7,7 @@ import click
 from ganc.cli.command import command
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
 from ganc.cli.tables import show, show_json, size_text
-from ganc.cli.types import BLOCK_COUNT, SIZE, WIDTHS
+from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 
 
 @command()
@@ -44,7 +44,7 @@ def _flat(value, prefix: str = ""):
 @click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
 @click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
 @click.option("--n-blocks", type=BLOCK_COUNT, default=9, help="Residual blocks, a multiple of 3.")
-@click.option("--family", default="resnet", help="The family of generators.")
+@click.option("--family", type=FAMILY, default="resnet", help="The family of generators.")
 @click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @json_option
 def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
