@@ -2,15 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ganc.base.errors import SpecError
 from ganc.models.layers import Layers
 
-if TYPE_CHECKING:
-    from ganc.models.spec import GeneratorSpec
-
 Widths = tuple[int, ...]
+
+
+class GeneratorValues(Protocol):
+    """What a family reads of a generator's spec (`ganc.models.spec.GeneratorSpec`, which says what they are)."""
+
+    widths: Widths
+    block: str
+    n_blocks: int
+    in_channels: int
+    out_channels: int
+    dropout: float
 
 
 class Family(ABC):
@@ -35,7 +43,7 @@ class Family(ABC):
     spaces: Mapping[str, tuple[Widths, ...]] = {}
 
     @abstractmethod
-    def layers(self, spec: "GeneratorSpec") -> tuple[Layers, ...]:
+    def layers(self, spec: GeneratorValues) -> tuple[Layers, ...]:
         """Return the layers of each segment, with the names that their tensors have in checkpoints."""
 
     def input_segment(self, segment: int) -> int:

@@ -8,14 +8,11 @@ A block goes from the stream's 4 w2 channels to the 4 wi of its segment and back
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ganc.models.convolutions import Convolution
-from ganc.models.family import Family, Widths
+from ganc.models.family import Family, GeneratorValues, Widths
 from ganc.models.layers import RELU, TANH, Dropout, InstanceNorm, Layers, Residual
-
-if TYPE_CHECKING:
-    from ganc.models.spec import GeneratorSpec
 
 MOBILE, ORIGINAL_BLOCK = "mobile", "resnet"
 
@@ -72,7 +69,7 @@ class ResNet(Family):
         first = self.block_segments[0]
         return numbers[:first] + numbers[first : first + 1] * len(self.block_segments) + numbers[first + 1 :]
 
-    def layers(self, spec: "GeneratorSpec") -> tuple[Layers, ...]:
+    def layers(self, spec: GeneratorValues) -> tuple[Layers, ...]:
         """Return the layers of the eight segments."""
         stem, down, stream, *_, up, last = self._channels(spec)
         halving = {"kernel": 3, "stride": 2, "padding": 1}
@@ -89,11 +86,11 @@ class ResNet(Family):
             (*_normalised("stages.7.conv", up, last, **doubling), output, TANH),
         )
 
-    def _channels(self, spec: "GeneratorSpec") -> tuple[int, ...]:
+    def _channels(self, spec: GeneratorValues) -> tuple[int, ...]:
         """Return each segment's channels; those of block segments are inside the blocks."""
         return tuple(multiplier * width for multiplier, width in zip(self.multipliers, spec.widths, strict=True))
 
-    def _blocks(self, spec: "GeneratorSpec", segment: int) -> Layers:
+    def _blocks(self, spec: GeneratorValues, segment: int) -> Layers:
         channels = self._channels(spec)
         outer, inner = channels[self.stream_segment], channels[segment]
         dropout = (Dropout(spec.dropout),) if spec.dropout else ()
