@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
+from ganc.cli.engines import engine_options
 from ganc.cli.options import (
     FILE,
     FOLDER,
@@ -20,23 +21,6 @@ from ganc.training.settings import RunSettings
 direction_option = click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
 )
-
-
-def form_options(function):
-    """Add --engine and --precision: what runs the models, and in which form."""
-    engine = click.option(
-        "--engine",
-        type=click.Choice(["openvino", "onnxruntime", "paddle-inference", "paddle-eager"]),
-        show_default="the fastest here; paddle-eager for checkpoints",
-        help="What runs the model.",
-    )
-    precision = click.option(
-        "--precision",
-        type=click.Choice(["f32", "f16", "bf16", "int8"]),
-        show_default="the nearest to f32 that there is",
-        help="Which form of an exported folder.",
-    )
-    return engine(precision(function))
 
 
 @command()
@@ -83,25 +67,10 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 @click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
-@form_options
+@engine_options
 @device_option
 @json_option
-def evaluate(
-    models,
-    folder,
-    direction,
-    widths,
-    size,
-    statistics,
-    feature_set,
-    untouched,
-    original,
-    timed,
-    engine,
-    precision,
-    device,
-    as_json,
-):
+def evaluate(models, direction, widths, size, engine, precision, device, as_json, **compared):
     """Compare generators: costs, size, time and metric.
 
     MODELS are checkpoints or exported folders. They translate the source domain's test pictures; a lower metric is
@@ -116,16 +85,7 @@ def evaluate(
 
     select_device(device)
     opened = [open_model(path, direction, widths, engine, precision) for path in models]
-    wanted = Comparison(
-        folder=folder,
-        size=size or opened[0].image_size,
-        statistics=statistics,
-        feature_set=feature_set,
-        untouched=untouched,
-        original=original,
-        timed=timed,
-    )
-    rows = compare(opened, wanted)
+    rows = compare(opened, Comparison(size=size or opened[0].image_size, **compared))
     if as_json:
         show_json(rows)
     else:
@@ -154,9 +114,9 @@ def _readable(row: dict) -> dict:
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
 @click.option("--size", type=SIZE, show_default="as they are", help="Resize pictures to N or WxH first.")
-@form_options
+@engine_options
 @device_option
-def translate(model: Path, pictures: Path, output: Path, direction, widths, size, engine, precision, device: str):
+def translate(model: Path, pictures: Path, output: Path, size, **opening):
     """Translate a picture or a folder of pictures.
 
     MODEL is a checkpoint, an exported folder, or one graph in it.
@@ -169,6 +129,6 @@ def translate(model: Path, pictures: Path, output: Path, direction, widths, size
     from ganc.engines.loading import open_model
     from ganc.engines.translation import translate_files
 
-    opened = open_model(model, direction, widths, engine, precision, device)
+    opened = open_model(model, **opening)
     written = translate_files(opened.engine, pictures, output, size)
     click.echo(f"{written} picture{'s' if written > 1 else ''} in {output}")
