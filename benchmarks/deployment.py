@@ -171,7 +171,7 @@ def _what_is_translated(setup: Setup) -> str:
         else "The generator is untrained and nearly a random map, which exaggerates every rounding."
     )
     pictures = f"of {setup.data.name}" if setup.data else "ganc's synthetic ones, with grain"
-    return f"{network} The pictures are {pictures}."
+    return f"{network} The images are {pictures}."
 
 
 def _exported(setup: Setup) -> tuple[Path, dict]:
@@ -261,7 +261,7 @@ def _limits(setup: Setup, runtime: str, found: dict, giga_flops: list[float], pe
     ]
     return (
         f"**{runtime}**, f32, batch 1\n\n{table(_stage_rows(found, giga_flops, peak))}\n\n"
-        f"Stage {worst} loses most against the peak, {lost[worst]:.2f} ms; its operators:\n\n{table(rows)}"
+        f"Segment {worst} loses most against the peak, {lost[worst]:.2f} ms; its operators:\n\n{table(rows)}"
     )
 
 
@@ -270,11 +270,11 @@ def _stage_rows(found: dict, giga_flops: list[float], peak: float) -> list[dict]
         (str(stage), work, ms, plain)
         for stage, (work, ms, plain) in enumerate(zip(giga_flops, found["ganc"], found["torch"], strict=True))
     ]
-    rows.append(("sum of the stages", sum(giga_flops), sum(found["ganc"]), sum(found["torch"])))
+    rows.append(("sum of segments", sum(giga_flops), sum(found["ganc"]), sum(found["torch"])))
     rows.append(("whole", sum(giga_flops), found["whole"], None))
     return [
         {
-            "stage": name,
+            "segment": name,
             "GFLOP": f"{work:.3f}",
             "ms": f"{ms:.2f}",
             "GFLOP/s": f"{1000 * work / ms:.0f}",

@@ -117,11 +117,11 @@ def test_eight_bits_are_in_the_graph_and_their_cost_is_reported(checkpoint, quan
         assert 1e-4 < np.abs(found - wanted).mean() < 0.1
     card = read_card(out)
     assert card["calibration"] == {"pictures": 6, "subset": "trainA"}
-    for form in card["forms"]:
-        assert form["metric"] > 0
-        assert f"{form['difference']['largest']:.1e}" in said.stdout
-        assert f"{form['difference']['mean']:.1e}" in said.stdout
-        assert f"{form['metric']:.4f}" in said.stdout
+    for one in card["forms"]:
+        assert one["metric"] > 0
+        assert f"{one['difference']['largest']:.1e}" in said.stdout
+        assert f"{one['difference']['mean']:.1e}" in said.stdout
+        assert f"{one['metric']:.4f}" in said.stdout
 
 
 def test_bf16_is_computed_in_bf16(checkpoint, tmp_path):
@@ -188,8 +188,8 @@ def test_evaluate_measures_the_variant_that_is_asked_for(checkpoint, quantised, 
         options = ("--precision", precision, "--engine", "onnxruntime", "--device", "cpu", "--json")
         (row,) = json.loads(succeed("ganc", "evaluate", out, "--data", tiny_data, *options).stdout)
         values.append(row["value"])
-    forms = {form["precision"]: form for form in read_card(out)["forms"] if form["format"] == "onnx"}
-    np.testing.assert_allclose(values, [forms["f16"]["metric"], forms["int8"]["metric"]], rtol=1e-3)
+    listed = {one["precision"]: one for one in read_card(out)["forms"] if one["format"] == "onnx"}
+    np.testing.assert_allclose(values, [listed["f16"]["metric"], listed["int8"]["metric"]], rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_each_format_is_written_in_the_precisions_that_it_has(checkpoint, tmp_pa
     out = tmp_path / "dist"
     options = ("--format", "paddle", "--format", "onnx", "--precision", "f32", "--precision", "f16")
     succeed("ganc-export", "--checkpoint", checkpoint, *options, "-o", out)
-    forms = [(form["format"], form["precision"]) for form in read_card(out)["forms"]]
-    assert forms == [("paddle", "f32"), ("onnx", "f32"), ("onnx", "f16")]
+    listed = [(one["format"], one["precision"]) for one in read_card(out)["forms"]]
+    assert listed == [("paddle", "f32"), ("onnx", "f32"), ("onnx", "f16")]
 
 
 def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, folder, tmp_path):

@@ -187,7 +187,7 @@ def _calibration(
 
 
 def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
-    """Return what measures an engine on the source domain's test pictures."""
+    """Return what measures an engine on the source domain's test images."""
     size = _image_size(checkpoint)
     source, target = checkpoint.direction[0], checkpoint.direction[-1]
     statistics, features = chosen_statistics(data, target, size, None, None)
