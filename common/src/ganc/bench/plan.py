@@ -1,7 +1,7 @@
 """What to time: the combinations that are asked for, and those of them that can be."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ganc.base.engine_table import engine_row, exported_engines, precision_row
@@ -69,9 +69,6 @@ class Job:
     min_seconds: float
     device: str
     direction: str | None
-
-    def to_json(self) -> dict:
-        return asdict(self)
 
 
 def precision_obstacle(engine: str, precision: str) -> SpecError | None:

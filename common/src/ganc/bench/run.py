@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -97,15 +98,15 @@ def _job(wanted: Wanted, engine: str, threads: int, precisions: tuple[str, ...])
 def run_job(job: Job) -> dict:
     """Time what a job says in a process of its own and return the result of `ganc.bench.worker`.
 
-    A process pool would be no shorter: a worker that it starts imports the caller's main module before it knows its
-    threads, outlives a caller that was killed, and says nothing of why it died.
+    A process pool would be no shorter and less safe: its worker imports the caller's main module first, works on after
+    the caller was killed, and when it dies, what it said last is lost.
 
     Raises:
         RunError: the process failed.
     """
     with tempfile.TemporaryDirectory() as folder, _lifeline() as lifeline:
         description, result = Path(folder) / "job.json", Path(folder) / "result.json"
-        description.write_text(json.dumps(job.to_json()), encoding="utf-8")
+        description.write_text(json.dumps(asdict(job)), encoding="utf-8")
         command = [sys.executable, "-m", "ganc.bench.worker", str(description), str(result)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
         done = subprocess.run(command, env=environment, stdin=lifeline, capture_output=True, check=False)

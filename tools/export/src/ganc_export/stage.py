@@ -25,7 +25,6 @@ from ganc_export.variants import Material, require_possible, ways_to_write, writ
 from ganc_export.verify import Difference, compared_pictures, difference, is_close, require_close
 
 STAGE = "export"
-PADDLE = (Variant("paddle", "f32"),)
 CALIBRATION_PICTURES = 64
 
 
@@ -90,8 +89,8 @@ def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Chec
 def export(
     checkpoint: Checkpoint,
     output: Path,
-    data: Path | None = None,
-    variants: Sequence[Variant] = PADDLE,
+    data: Path | None,
+    variants: Sequence[Variant],
     pictures: PictureFormat = FLOATS,
 ) -> Exported:
     """Write checkpoint, variants and card into the folder `output`, all or nothing.
