@@ -109,7 +109,7 @@ def test_a_former_name_of_an_engine_is_taken_and_the_new_one_said(command):
             said = invoke(*command.split(), "--engine", former)
             assert said.exit_code == 2
             first, *_, last = said.stderr.splitlines()
-            assert first == f"--engine {former}: this engine is now named {row.name}"
+            assert first == f"--engine {former} is now called {row.name}"
             assert "Missing" in last  # what else must be given
 
 
@@ -117,7 +117,7 @@ def test_the_former_name_still_runs(teacher_file, tiny_data, tmp_path):
     picture = picture_in(tmp_path)
     for name in ("paddle-eager", "paddle"):
         said = succeed("ganc", "translate", teacher_file, picture, "-o", tmp_path / f"{name}.png", "--engine", name)
-        assert ("now named paddle" in said.stderr) == (name != "paddle")
+        assert ("now called paddle" in said.stderr) == (name != "paddle")
     assert (tmp_path / "paddle-eager.png").read_bytes() == (tmp_path / "paddle.png").read_bytes()
     rows = {}
     for name in ("paddle-eager", "paddle"):

@@ -18,7 +18,7 @@ class EngineChoice(click.Choice):
     def convert(self, value, param, ctx):
         present = _PRESENT_NAMES.get(value)
         if present in self.choices:
-            click.echo(f"{param.opts[0]} {value}: this engine is now named {present}", err=True)
+            click.echo(f"{param.opts[0]} {value} is now called {present}", err=True)
             value = present
         return super().convert(value, param, ctx)
 
