@@ -48,14 +48,14 @@ def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
     return {"torch": torch.__version__}
 
 
-def exported_by_ganc(network: str, folder: str, data: str, forms: list[list[str]]) -> dict:
-    """Export a checkpoint in forms (format and precision), verified and measured on a data set."""
-    from ganc.files.card import Form
+def exported_by_ganc(network: str, folder: str, data: str, variants: list[list[str]]) -> dict:
+    """Export a checkpoint in variants (format and precision), verified and measured on a data set."""
+    from ganc.files.card import Variant
     from ganc.files.checkpoint import read_checkpoint
     from ganc_export.stage import export, standalone
 
     alone = standalone(read_checkpoint(Path(network)), None, "checkpoint")
-    export(alone, Path(folder), Path(data), [Form(*form) for form in forms])
+    export(alone, Path(folder), Path(data), [Variant(*pair) for pair in variants])
     return {}
 
 
@@ -80,7 +80,7 @@ def stages(runtime: str, threads: int, folder: str, network: str, size: list[int
     from ganc.engines.compile import compile_graph
 
     spec = read_network(Path(network)).spec
-    compiled = partial(compile_graph, runtime=runtime, threads=threads)
+    compiled = partial(compile_graph, engine=runtime, threads=threads)
     picture = random_images(1, spec.in_channels, tuple(size))
     calls = [partial(compiled(Path(folder) / "ganc.onnx"), picture)]
     for number in range(spec.shape.segments):

@@ -124,8 +124,8 @@ def test_evaluate_compares_models_side_by_side(chain):
         assert row["value"] == pytest.approx(read_checkpoint(path).training["metric"]["value"], rel=0.02)
 
     lines = succeed("ganc", "evaluate", *models, "--data", chain.data, "--untouched").stdout.splitlines()
-    assert lines[0].split() == ["model", "MACs", "parameters", "bytes", METRIC, "kernel", "distance", "pictures"]
-    assert lines[2].split()[:5] == ["untouched", "pictures", "-", "-", "-"]
+    assert lines[0].split() == ["model", "MACs", "parameters", "bytes", METRIC, "kernel", "distance", "images"]
+    assert lines[2].split()[:5] == ["untouched", "images", "-", "-", "-"]
     assert lines[2].split()[7] == "±"
     assert lines[-1].startswith(str(chain.export))
 
@@ -178,7 +178,7 @@ def test_evaluate_refuses_what_does_not_serve(chain, tmp_path):
 def test_translate_a_picture(chain, tmp_path):
     source = save(tmp_path / "horse.png", (32, 24))
     said = succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.png")
-    assert said.stdout == f"1 picture in {tmp_path / 'zebra.png'}\n"
+    assert said.stdout == f"1 image in {tmp_path / 'zebra.png'}\n"
     np.testing.assert_array_equal(
         load_rgb(tmp_path / "zebra.png"), translated_by_hand(chain.finetune, load_rgb(source))
     )
@@ -241,7 +241,7 @@ def test_translate_a_folder(chain, horses, tmp_path):
     out = tmp_path / "zebras"
     with nothing_changes(horses):
         said = succeed("ganc", "translate", chain.export, horses, "-o", out)
-    assert said.stdout == f"5 pictures in {out}\n"
+    assert said.stdout == f"5 images in {out}\n"
     assert sorted(path.name for path in out.iterdir()) == sorted(
         ["a.png", "b.png", "c.png.png", "c.bmp.png", "Größe 馬.png"]
     )
@@ -255,7 +255,7 @@ def test_an_unreadable_picture_does_not_keep_the_others_from_being_translated(ch
     result = invoke("ganc", "translate", chain.finetune, horses, "-o", tmp_path / "zebras")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        f"Error: {horses}: 1 of 6 pictures could not be translated: {horses / 'broken.png'}: "
+        f"Error: {horses}: 1 of 6 images could not be translated: {horses / 'broken.png'}: "
     )
     assert len(result.stderr.splitlines()) == 1
     assert len(list((tmp_path / "zebras").iterdir())) == 5
@@ -275,10 +275,10 @@ def test_translate_writes_jpeg_and_into_a_folder_that_is_there(chain, tmp_path):
 def test_translate_does_not_write_over_what_it_reads(chain, horses, tmp_path):
     with nothing_changes(tmp_path):
         said = refusal("ganc", "translate", chain.finetune, horses, "-o", horses)
-        assert said == f"{horses}: holds the pictures to translate; write to another folder"
+        assert said == f"{horses}: holds the images to translate; write to another folder"
         for out in (horses / "a.png", horses / ".." / "horses" / "a.png", horses):
             said = refusal("ganc", "translate", chain.finetune, horses / "a.png", "-o", out)
-            assert said.endswith("a.png: is the picture to translate itself; write to another file")
+            assert said.endswith("a.png: is the image to translate itself; write to another file")
 
 
 def test_translate_refuses_what_does_not_serve(chain, horses, tmp_path):
@@ -286,11 +286,11 @@ def test_translate_refuses_what_does_not_serve(chain, horses, tmp_path):
     model, source = chain.finetune, horses / "a.png"
     with nothing_changes(tmp_path):
         for arguments, message in (
-            ((model, tmp_path / "nowhere", "-o", tmp_path / "x.png"), "nowhere: no such picture or folder"),
+            ((model, tmp_path / "nowhere", "-o", tmp_path / "x.png"), "nowhere: no such image or folder"),
             ((model, source, "-o", tmp_path / "x.gif"), "pictures are written as .png, .jpg or .jpeg"),
             ((model, horses / "notes.txt", "-o", tmp_path / "x.png"), "notes.txt: is corrupt or not a picture"),
-            ((model, tmp_path / "empty", "-o", tmp_path / "x"), "empty: holds no pictures"),
-            ((model, horses, "-o", source), "is a file, but the pictures of a folder go into a folder"),
+            ((model, tmp_path / "empty", "-o", tmp_path / "x"), "empty: holds no images"),
+            ((model, horses, "-o", source), "is a file, but the images of a folder go into a folder"),
             ((model, source, "-o", source / "x.png"), "cannot be written (a part of its path is a file"),
             (
                 (chain.export, source, "--config", "4", "-o", tmp_path / "x.png"),
@@ -301,7 +301,7 @@ def test_translate_refuses_what_does_not_serve(chain, horses, tmp_path):
             ((tmp_path / "absent", source, "-o", tmp_path / "x.png"), "absent: no such file"),
         ):
             assert message in refusal("ganc", "translate", *arguments)
-        assert "Missing argument 'PICTURES'" in refusal("ganc", "translate", model, "-o", tmp_path / "x.png", status=2)
+        assert "Missing argument 'IMAGES'" in refusal("ganc", "translate", model, "-o", tmp_path / "x.png", status=2)
 
 
 def test_a_generator_that_diverged_is_told_from_one_that_paints_black(tmp_path):

@@ -1,10 +1,11 @@
-"""`ganc stats`, `evaluate` and `translate`: what runs networks on pictures."""
+"""`ganc stats`, `evaluate` and `translate`: what runs networks on images."""
 
 from pathlib import Path
 
 import click
 
 from ganc.cli.command import command
+from ganc.cli.engines import engine_options
 from ganc.cli.options import (
     FILE,
     FOLDER,
@@ -22,26 +23,9 @@ direction_option = click.option(
 )
 
 
-def form_options(function):
-    """Add --engine and --precision: what runs the models, and in which form."""
-    engine = click.option(
-        "--engine",
-        type=click.Choice(["openvino", "onnxruntime", "paddle-inference", "paddle-eager"]),
-        show_default="the fastest here; paddle-eager for checkpoints",
-        help="What runs the model.",
-    )
-    precision = click.option(
-        "--precision",
-        type=click.Choice(["f32", "f16", "bf16", "int8"]),
-        show_default="the nearest to f32 that there is",
-        help="Which form of an exported folder.",
-    )
-    return engine(precision(function))
-
-
 @command()
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
-@click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
+@click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test images.")
 @click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
 @setting_option(RunSettings, "feature_set", default_text="untrained-conv3-v1")
 @click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
@@ -49,7 +33,7 @@ def form_options(function):
 def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
     """Write the statistics that translations are compared with.
 
-    Mean and covariance of the features of a domain's train and test pictures.
+    Mean and covariance of the features of a domain's train and test images.
 
     \b
     ganc stats --data horse2zebra --domain B -o real_B.npz
@@ -66,7 +50,7 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
         "file": str(output),
         "feature set": statistics.feature_set,
         "dimensions": len(statistics.mu),
-        "pictures": statistics.images,
+        "images": statistics.images,
         "bytes": f"{output.stat().st_size:,}",
     }
     show([row])
@@ -77,34 +61,19 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB.")
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
-@click.option("--size", type=SIZE, show_default="the first model's own", help="Picture size, N or WxH.")
+@click.option("--size", type=SIZE, show_default="the first model's own", help="Image size, N or WxH.")
 @setting_option(RunSettings, "statistics")
 @feature_set_option
-@click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
+@click.option("--untouched", is_flag=True, help="Measure the untranslated images too.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
-@form_options
+@engine_options
 @device_option
 @json_option
-def evaluate(
-    models,
-    folder,
-    direction,
-    widths,
-    size,
-    statistics,
-    feature_set,
-    untouched,
-    original,
-    timed,
-    engine,
-    precision,
-    device,
-    as_json,
-):
+def evaluate(models, direction, widths, size, engine, precision, device, as_json, **compared):
     """Compare generators: costs, size, time and metric.
 
-    MODELS are checkpoints or exported folders. They translate the source domain's test pictures; a lower metric is
+    MODELS are checkpoints or exported folders. They translate the source domain's test images; a lower metric is
     better.
 
     \b
@@ -116,16 +85,7 @@ def evaluate(
 
     select_device(device)
     opened = [open_model(path, direction, widths, engine, precision) for path in models]
-    wanted = Comparison(
-        folder=folder,
-        size=size or opened[0].image_size,
-        statistics=statistics,
-        feature_set=feature_set,
-        untouched=untouched,
-        original=original,
-        timed=timed,
-    )
-    rows = compare(opened, wanted)
+    rows = compare(opened, Comparison(size=size or opened[0].image_size, **compared))
     if as_json:
         show_json(rows)
     else:
@@ -143,21 +103,21 @@ def _readable(row: dict) -> dict:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
     shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
     shown["kernel distance"] = with_error(row["kernel"], row["kernel_error"])
-    shown["pictures"] = row["images"] or "-"
+    shown["images"] = row["images"] or "-"
     return shown
 
 
 @command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("pictures", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A picture, or a folder.")
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="An image, or a folder.")
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
-@click.option("--size", type=SIZE, show_default="as they are", help="Resize pictures to N or WxH first.")
-@form_options
+@click.option("--size", type=SIZE, show_default="as they are", help="Resize images to N or WxH first.")
+@engine_options
 @device_option
-def translate(model: Path, pictures: Path, output: Path, direction, widths, size, engine, precision, device: str):
-    """Translate a picture or a folder of pictures.
+def translate(model: Path, images: Path, output: Path, size, **opening):
+    """Translate an image or a folder of images.
 
     MODEL is a checkpoint, an exported folder, or one graph in it.
 
@@ -169,6 +129,6 @@ def translate(model: Path, pictures: Path, output: Path, direction, widths, size
     from ganc.engines.loading import open_model
     from ganc.engines.translation import translate_files
 
-    opened = open_model(model, direction, widths, engine, precision, device)
-    written = translate_files(opened.engine, pictures, output, size)
-    click.echo(f"{written} picture{'s' if written > 1 else ''} in {output}")
+    opened = open_model(model, **opening)
+    written = translate_files(opened.engine, images, output, size)
+    click.echo(f"{written} image{'s' if written > 1 else ''} in {output}")

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import replacing, write_error
-from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.base.engine_table import fastest_engine, graph_engines
+from ganc.base.errors import FileFormatError, RunError
 from ganc.base.rng import keyed_generator
-from ganc.engines.compile import CompiledGraph, compile_graph, installed_runtimes
+from ganc.engines.adapter import CompiledGraph
+from ganc.engines.compile import compile_graph
 from ganc.models.convolutions import NetworkState, Reduction
 from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
@@ -98,7 +100,7 @@ class Notebook:
 
 
 class LatencyModel:
-    """Milliseconds a picture of a supernet's sub-networks, through one runtime, at batch 1.
+    """Milliseconds a picture of a supernet's sub-networks, through one engine, at batch 1.
 
     Args:
         state: the supernet's generator.
@@ -106,11 +108,11 @@ class LatencyModel:
         image_size: (width, height).
         kind: MEASURED compiles and times each sub-network; TABLE times each different stage once, and sums.
         notebook: where numbers are kept.
-        runtime, precision: as for `ganc.engines.compile.compile_graph`.
+        engine, precision: as for `ganc.engines.compile.compile_graph`.
         turns, repeats: how often a network has its turn, and how many runs of one count; the median does.
 
     Raises:
-        MissingDependencyError: the runtime is not installed.
+        MissingDependencyError: the engine is not installed.
     """
 
     def __init__(
@@ -120,14 +122,14 @@ class LatencyModel:
         image_size: tuple[int, int],
         kind: str,
         notebook: Notebook,
-        runtime: str,
+        engine: str,
         precision: str = "f32",
         *,
         turns: int = 5,
         repeats: int = 3,
     ):
         self._state, self._space, self._size, self._notebook = state, space, image_size, notebook
-        self._runtime, self._precision = runtime, precision
+        self._engine, self._precision = engine, precision
         self._turns, self._repeats = turns, repeats
         self._names: dict[tuple[int, ...], str] = {}
         self.of: LatencyOf = self.measured if kind == MEASURED else self.predicted
@@ -220,7 +222,7 @@ class LatencyModel:
         return self._run(self._compiled(segment_graph(state, stage)), channels, reduction)
 
     def _compiled(self, graph: bytes) -> CompiledGraph:
-        return compile_graph(graph, self._runtime, self._precision)
+        return compile_graph(graph, self._engine, self._precision)
 
     def _run(self, graph: CompiledGraph, channels: int, reduction: Reduction) -> Callable[[], object]:
         width, height = self._size
@@ -263,7 +265,7 @@ def latency_of(
     image_size: tuple[int, int],
     kind: str,
     *,
-    runtime: str = "auto",
+    engine: str = "auto",
     path: Path | None = None,
     digest: str = "",
     restart: bool = False,
@@ -272,24 +274,22 @@ def latency_of(
 
     Args:
         kind: MEASURED or TABLE.
-        runtime: auto is the fastest that is installed.
+        engine: auto is the fastest that is installed.
         path: where numbers are kept between runs.
         digest: the supernet's; numbers of another are refused.
 
     Raises:
-        MissingDependencyError: no runtime is installed, or not this one.
+        MissingDependencyError: no engine is installed, or not this one.
         RunError: what is kept at `path` belongs to something else.
     """
-    if runtime == "auto":
-        if not installed_runtimes():
-            raise MissingDependencyError("latency needs an engine: install ganc-common[openvino] or ganc-common[onnx]")
-        runtime = installed_runtimes()[0]
+    if engine == "auto":
+        engine = fastest_engine(graph_engines())
     device = f"cpu, {engine_threads()} threads"
-    header = {"supernet": digest, "engine": runtime, "precision": "f32", "device": device, "size": [*image_size]}
+    header = {"supernet": digest, "engine": engine, "precision": "f32", "device": device, "size": [*image_size]}
     header |= {"space": space.text}
     notebook = Notebook(path, header, restart=restart)
-    model = LatencyModel(state, space, image_size, kind, notebook, runtime)
-    return Latency(model.of, runtime, "f32", device)
+    model = LatencyModel(state, space, image_size, kind, notebook, engine)
+    return Latency(model.of, engine, "f32", device)
 
 
 def _object(line: bytes) -> dict | None:

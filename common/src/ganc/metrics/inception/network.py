@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import InterruptedRun
-from ganc.engines.inference import PARAMETERS, InferenceEngine
+from ganc.engines.inference import InferenceEngine
+from ganc.engines.paddle_files import PARAMETERS
 from ganc.metrics.inception.architecture import InceptionSpec
 from ganc.metrics.inception.resize import bilinear, resized
 from ganc.metrics.inception.weights import InceptionWeights, scaled_to_bytes
