@@ -170,7 +170,7 @@ def test_a_model_that_differs_is_not_written(out, tmp_path):
             1,
             "a checkpoint of ganc-finetune, expected one of ganc-supernet",
         ),
-        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at stage 0 is not in the space 8,4/8,4/8/"),
+        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at segment 0 is not in the space 8,4/8,4/8/"),
         (("--checkpoint", "{finetune}", "--config", "16"), 1, "exceed the generator's own"),
         (("--checkpoint", "{finetune}", "--direction", "BtoA"), 1, "holds a generator for AtoB only"),
         (("--checkpoint", "{search}"), 1, "search.h5: not a ganc-checkpoint file"),
