@@ -39,6 +39,7 @@ class Convolution:
         stride: the same in both directions.
         reflect: rows and columns added by reflection before it.
         padding: rows and columns of zeros added by it, (vertical, horizontal); one number is both.
+        end_padding: further rows and columns of zeros at the bottom and the right.
         depthwise: one filter a channel.
         transposed: upsamples by `stride` (output padding stride - 1).
     """
@@ -50,6 +51,7 @@ class Convolution:
     stride: int = 1
     reflect: int = 0
     padding: Sides = 0
+    end_padding: int = 0
     depthwise: bool = False
     transposed: bool = False
 
@@ -57,8 +59,16 @@ class Convolution:
         for name in ("kernel", "padding"):
             if isinstance(sides := getattr(self, name), int):
                 object.__setattr__(self, name, (sides, sides))
+        if self.transposed and self.end_padding:
+            raise SpecError(f"{self.name}: a transposed convolution has no end padding")
         if self.depthwise and (self.in_channels != self.out_channels or self.transposed):
             raise SpecError(f"{self.name}: a depthwise convolution keeps its channels and does not upsample")
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """Rows and columns of zeros added at the top, bottom, left and right."""
+        vertical, horizontal = self.padding
+        return (vertical, vertical + self.end_padding, horizontal, horizontal + self.end_padding)
 
     @property
     def groups(self) -> int:

@@ -60,7 +60,8 @@ class ElasticConvolution(paddle.nn.Layer):
             return cpu_forms.transposed(x, weight, bias, plan)
         if cpu_forms.prefers_matrix_product(plan, x):
             return cpu_forms.pointwise(x, weight, bias)
-        return functional.conv2d(x, weight, bias, plan.stride, list(plan.padding), groups=plan.groups)
+        padding = list(plan.sides if plan.end_padding else plan.padding)
+        return functional.conv2d(x, weight, bias, plan.stride, padding, groups=plan.groups)
 
 
 def _leading(tensor, sizes: tuple[int, ...]):

@@ -132,7 +132,7 @@ class LayerWriter:
         operands = [self.builder.parameter(weight, f"{plan.name}.weight")]
         if bias is not None:
             operands.append(self.builder.parameter(bias, f"{plan.name}.bias"))
-        sides = {"strides": [plan.stride] * 2, "pads": [*plan.padding, *plan.padding], "group": plan.groups}
+        sides = {"strides": [plan.stride] * 2, "pads": [*plan.sides[::2], *plan.sides[1::2]], "group": plan.groups}
         return self.builder.node(
             operator, x, *operands, name=plan.name, kernel_shape=list(weight.shape[2:]), **(sides | attributes)
         )

