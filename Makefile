@@ -25,7 +25,7 @@ PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.to
 TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
 BENCHMARKS := startup.py generator.py "metric.py features" "metric.py distances" search.py latency.py deployment.py
 COMMA := ,
-EXTRAS := onnx,openvino,report,workflow
+EXTRAS := lite0,onnx,openvino,report,workflow
 QUIET := -qq
 PIP := -m pip install $(QUIET) --disable-pip-version-check
 
@@ -80,7 +80,7 @@ demo: setup
 
 test: setup
 	@test -z "$(TORCH)" || $(BIN)/python $(PIP) -c $(CONSTRAINTS) torch==$(TORCH) || $(NO_TORCH)
-	@test -z "$(TORCH)" || $(BIN)/python $(PIP) --no-deps pytorch-fid==0.3.0 || $(NO_TORCH)
+	@test -z "$(TORCH)" || $(BIN)/python $(PIP) --no-deps pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 || $(NO_TORCH)
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-paddle26: $(READY26)

@@ -27,7 +27,8 @@ from ganc.data import EvaluationSet, PictureList, read_pictures, to_uint8
 from ganc.data.images import load_rgb
 from ganc.engines.compile import stream_graph
 from ganc.metrics import FeatureSet, Measurement, Reference, feature_set, frechet_distance_from_features, statistics_of
-from ganc.metrics.inception.features import InceptionFeatures, engines
+from ganc.metrics.inception.network import inception_network
+from ganc.metrics.pretrained.features import NetworkFeatures, engines
 
 RANDOM = "random-inception"
 DRAWS = 20
@@ -64,7 +65,7 @@ class Domain:
 def show_effects(arguments: argparse.Namespace) -> None:
     """Print one table an effect."""
     size = (arguments.size, arguments.size)
-    chosen = InceptionFeatures(random_weights()) if arguments.feature_set == RANDOM else None
+    chosen = NetworkFeatures(inception_network(random_weights())) if arguments.feature_set == RANDOM else None
     chosen = chosen or feature_set(arguments.feature_set)
     source, test, train = (read_pictures(arguments.data, subset) for subset in ("testA", "testB", "trainB"))
     print(f"{arguments.feature_set}, {len(source)} pictures of testA at {arguments.size}x{arguments.size}\n")
@@ -75,7 +76,7 @@ def show_effects(arguments: argparse.Namespace) -> None:
     print_table("Number of pictures, and which", count_rows(Domain(shown), both))
     print_table("Number of pictures of the very target domain", count_rows(Domain(tests), reference(trains, chosen)))
     print_table("Resize filter of the pictures; the reference's is ganc's", filter_rows(source, size, chosen, both))
-    if isinstance(chosen, InceptionFeatures) and "openvino" in usable_engines(graph_engines()):
+    if isinstance(chosen, NetworkFeatures) and "openvino" in usable_engines(graph_engines()):
         print_table("Precision of the features, OpenVINO", precision_rows(source, size, chosen, shown, both))
 
 
@@ -145,13 +146,13 @@ def filters(size: tuple[int, int]) -> dict[str, Callable[[np.ndarray], np.ndarra
 
 
 def precision_rows(
-    pictures: PictureList, size: tuple[int, int], chosen: InceptionFeatures, exact: np.ndarray, target: Reference
+    pictures: PictureList, size: tuple[int, int], chosen: NetworkFeatures, exact: np.ndarray, target: Reference
 ) -> Iterator[dict]:
-    from ganc.metrics.inception.graph import feature_graph
+    from ganc.metrics.pretrained.graph import feature_graph
 
     batches = [to_uint8(batch) for batch in EvaluationSet(pictures, size).batches(4)]
     for precision in ("f32", "bf16"):
-        run = stream_graph(feature_graph(chosen.weights, size), "openvino", precision)
+        run = stream_graph(feature_graph(chosen.network, size), "openvino", precision)
         features = np.concatenate(run(batches))
         difference = np.linalg.norm(features - exact) / np.linalg.norm(exact - exact.mean(axis=0))
         yield {"precision": precision, "difference / spread": f"{difference:.2g}", **columns(target.measure(features))}
@@ -159,12 +160,12 @@ def precision_rows(
 
 def show_features(arguments: argparse.Namespace) -> None:
     """Time every engine and arrangement in turn, so that a machine that drifts favours none."""
-    from ganc.metrics.inception.graph import feature_graph
+    from ganc.metrics.pretrained.graph import feature_graph
 
-    weights, count = random_weights(), 16
+    network, count = inception_network(random_weights()), 16
     shape = (count, arguments.size, arguments.size, 3)
     pictures = keyed_generator(0, "benchmark/pictures").integers(0, 256, shape).astype(np.uint8)
-    graph = feature_graph(weights, shape[1:3])
+    graph = feature_graph(network, shape[1:3])
     runs: dict[tuple, Callable[[], object]] = {}
     for runtime in usable_engines(graph_engines()):
         for streams, threads in ((1, 2), (2, 1)):
@@ -177,7 +178,7 @@ def show_features(arguments: argparse.Namespace) -> None:
         parts = [pictures[start : start + 4] for start in range(0, count, 4)]
         runs["openvino, bf16", "2 x 1", 4] = lambda: halves(parts)
     for engine in engines():
-        whole = InceptionFeatures(weights, engine)
+        whole = NetworkFeatures(network, engine)
         runs[f"ganc: {engine}", "", count] = lambda whole=whole: whole(pictures)
     rows = [
         {"engine": engine, "streams x threads": setup, "batch": batch, **times}

@@ -12,8 +12,7 @@ from ganc.base.rng import keyed_generator
 from ganc.files.tensors import read_header, write_tensors
 from ganc.metrics import feature_set, frechet_distance, frechet_distance_from_features, read_statistics
 from ganc.metrics.inception.architecture import InceptionSpec
-from ganc.metrics.inception.features import InceptionFeatures, engines
-from ganc.metrics.inception.resize import bilinear, resized
+from ganc.metrics.inception.network import inception_network
 from ganc.metrics.inception.weights import (
     InceptionWeights,
     find_weights,
@@ -21,6 +20,8 @@ from ganc.metrics.inception.weights import (
     weights_from,
     write_weights,
 )
+from ganc.metrics.pretrained.features import NetworkFeatures, engines
+from ganc.metrics.pretrained.resize import bilinear
 from ganc.toolbox.main import main
 
 NAME = "inception-v3-fid"
@@ -61,7 +62,7 @@ def weights():
 @pytest.fixture(scope="module")
 def computed_by(weights):
     """The feature set on an engine; each prepares its form of the network once."""
-    return functools.cache(lambda engine: InceptionFeatures(weights, engine))
+    return functools.cache(lambda engine: NetworkFeatures(inception_network(weights), engine))
 
 
 @pytest.fixture(scope="module")
@@ -128,20 +129,20 @@ def gaussian(features):
 
 
 @pytest.mark.parametrize("side", [1, 17, 128, 256, 299, 600])
-def test_resizing_equals_pytorchs(side):
+def test_resizing_equals_pytorchs(side, weights):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     pictures = random_pictures(2, side, 32 + side)
     planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).double() / 255
     expected = torch.nn.functional.interpolate(planes, size=(299, 299), mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(resized(pictures) / 255, expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(inception_network(weights).planes(pictures) / 255, expected.numpy(), atol=1e-6)
 
 
 def test_resizing_has_a_closed_form():
-    np.testing.assert_allclose(bilinear(256).sum(axis=1), 1, rtol=1e-6)
-    np.testing.assert_array_equal(bilinear(299), np.eye(299, dtype=np.float32))
-    line = bilinear(598) @ np.arange(598)  # every second pixel pair's mean
+    np.testing.assert_allclose(bilinear(256, 299).sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(bilinear(299, 299), np.eye(299, dtype=np.float32))
+    line = bilinear(598, 299) @ np.arange(598)  # every second pixel pair's mean
     np.testing.assert_allclose(line, 2 * np.arange(299) + 0.5, rtol=1e-6)
-    ends = bilinear(2) @ np.array([0.0, 1.0])  # the quarters outside the outer centres repeat the edge
+    ends = bilinear(2, 299) @ np.array([0.0, 1.0])  # the quarters outside the outer centres repeat the edge
     assert ends[:74].max() == 0
     assert ends[225:].min() == 1
 
@@ -150,7 +151,9 @@ def test_resizing_has_a_closed_form():
 def test_all_engines_agree(weights, computed_by):
     pictures = random_pictures(2, 40, 30)
     expected = computed_by("paddle")(pictures)
-    assert InceptionFeatures(weights).engine == engines()[0]  # the first is the fastest; no GPU is selected here
+    assert (
+        NetworkFeatures(inception_network(weights)).engine == engines()[0]
+    )  # the first is the fastest; no GPU is selected here
     for engine in engines():
         features = computed_by(engine)(pictures)
         np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).mean())
@@ -207,7 +210,7 @@ def test_weights_of_another_network_are_refused_by_their_first_tensor(weights, c
         weights_from(tensors, "here")
 
 
-def test_files_that_are_something_else_are_refused(tmp_path):
+def test_files_that_are_something_else_are_refused(tmp_path, weights):
     path = tmp_path / "w.safetensors"
     with pytest.raises(StatisticsError, match=r"w\.safetensors: no such file.*ganc import inception"):
         feature_set(str(path))
@@ -218,7 +221,7 @@ def test_files_that_are_something_else_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match="version 2"):
         find_weights(path)
     with pytest.raises(SpecError, match=r"'cuda'.*paddle"):
-        InceptionFeatures(InceptionWeights({}), "cuda")
+        NetworkFeatures(inception_network(weights), "cuda")
 
 
 def test_the_feature_set_is_found_in_the_cache_and_where_the_environment_says(weights, monkeypatch, tmp_path):

@@ -41,12 +41,23 @@ def _untrained_conv3_v1() -> UntrainedFeatures:
 
 
 def _inception(file: Path | None = None) -> FeatureSet:
-    from ganc.metrics.inception.features import inception_features
+    from ganc.metrics.inception.network import inception_network
+    from ganc.metrics.inception.weights import find_weights
+    from ganc.metrics.pretrained.features import NetworkFeatures
 
-    return inception_features(file)
+    return NetworkFeatures(inception_network(find_weights(file)))
+
+
+@cache
+def _lite0() -> FeatureSet:
+    from ganc.metrics.lite0.network import packaged_network
+    from ganc.metrics.pretrained.features import NetworkFeatures
+
+    return NetworkFeatures(packaged_network())
 
 
 _FEATURE_SETS: dict[str, Callable[[], FeatureSet]] = {
+    "efficientnet-lite0": _lite0,
     "inception-v3-fid": _inception,
     "untrained-conv3-v1": _untrained_conv3_v1,
 }

@@ -1,0 +1,1 @@
+"""Inception-v3 in the variant of the Fréchet inception distance."""

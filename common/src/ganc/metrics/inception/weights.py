@@ -53,21 +53,6 @@ class InceptionWeights:
         return NetworkState(InceptionSpec(), folded)
 
 
-def scaled_to_bytes(weights: InceptionWeights) -> NetworkState:
-    """Return the folded network for planes in 0 … 255: the first convolution, which has no padding, takes 2x/255 - 1.
-
-    It saves two passes over the images.
-    """
-    first = InceptionSpec().convolutions()[0].name
-    tensors = weights.folded.tensors
-    kernel, bias = (tensors[f"{first}.{part}"].astype(np.float64) for part in ("weight", "bias"))
-    scaled = {
-        f"{first}.weight": (kernel * (2 / 255)).astype(np.float32),
-        f"{first}.bias": (bias - kernel.sum(axis=(1, 2, 3))).astype(np.float32),
-    }
-    return NetworkState(InceptionSpec(), {**tensors, **scaled})
-
-
 def weights_from(tensors: Mapping[str, np.ndarray], source: object) -> InceptionWeights:
     """Return the weights that a state of the public PyTorch network holds; its classifier is left out.
 
