@@ -180,7 +180,7 @@ def test_a_file_names_sub_networks(tmp_path):
     ("content", "words"),
     [
         (b"32\n\n32_32\n", ["line 3", "32_32"]),
-        (b"32\n# all\n24_32_32_32_32_32_32_32", ["line 3", "24 at stage 0"]),
+        (b"32\n# all\n24_32_32_32_32_32_32_32", ["line 3", "24 at"]),
         (b"32\n3.2", ["line 2", "3.2"]),
         (b"# nothing\n\n", ["names no sub-network"]),
         (b"", ["names no sub-network"]),

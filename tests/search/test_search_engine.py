@@ -217,7 +217,7 @@ def test_any_object_that_asks_and_is_told_drives_the_evaluation(out):
 
 
 def test_a_strategy_that_leaves_the_space_is_refused(out):
-    with pytest.raises(SpecError, match="9 at stage 0"):
+    with pytest.raises(SpecError, match="9 at"):
         run(out, Listed([SPACE.largest, (9, *SPACE.largest[1:])]))
 
 
