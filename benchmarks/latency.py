@@ -1,8 +1,8 @@
-"""Latency of sub-networks from a table of their stages, beside the measured one: 20 random ones of channels-32.
+"""Latency of sub-networks from a table of their segments, beside the measured one: 20 random ones of channels-32.
 
     python benchmarks/latency.py [--engine openvino] [--subnets 20]
 
-The table is built as `ganc-search --latency table` builds it: every different stage timed once, the sums corrected by
+The table is built as `ganc-search --latency table` builds it: every different segment timed once, the sums corrected by
 some sub-networks timed whole. Those that are compared are others.
 """
 
@@ -17,7 +17,8 @@ from ganc.base.rng import keyed_generator
 from ganc.models.space import NAMED_SPACES
 from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
-from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook
+from ganc_search.latency import LatencyModel
+from ganc_search.settings import LatencyKind
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def _compare(engine: str, size: int, count: int) -> None:
     space = NAMED_SPACES["channels-32"]
     state = random_supernet(size).generator
     table, whole = (
-        LatencyModel(state, space, (size, size), kind, Notebook(None, {}), engine) for kind in (TABLE, MEASURED)
+        LatencyModel(state, space, (size, size), kind, engine) for kind in (LatencyKind.TABLE, LatencyKind.MEASURED)
     )
     table.build_table()
     rows = []

@@ -30,7 +30,6 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=TURNS, help="the usual loop takes a part of them each turn")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
     parser.add_argument("--groups", type=int, default=1, help="with --memory: groups of 27 to evaluate")
-    parser.add_argument("--limit", type=int, help="with --memory: the bound in bytes, a quarter of the machine's")
     parser.add_argument("--bookkeeping", action="store_true", help="measure journal, files and restarts instead")
     parser.add_argument("--rows", type=int, default=1_000_000, help="with --bookkeeping: rows of the large file")
     arguments = parser.parse_args()
@@ -43,7 +42,7 @@ def main() -> None:
         setup = Setup(Path(folder), arguments.size)
         setup.make(arguments.images or (120 if arguments.memory else 32))
         if arguments.memory:
-            print(_memory_text(setup.part("memory", groups=arguments.groups, limit=arguments.limit), arguments.groups))
+            print(_memory_text(setup.part("memory", groups=arguments.groups), arguments.groups))
         else:
             _side_by_side(setup, arguments.space, arguments.turns)
 
@@ -115,9 +114,8 @@ def _profile_rows(profile: dict) -> list[dict]:
 
 
 def _memory_text(found: dict, groups: int) -> str:
-    extent = ", ".join(f"{name} {value}" for name, value in found["extent"].items())
     return (
-        f"channels-32, every stage, then {groups} groups of 27 on all pictures, {found['engine']} ({extent}): "
+        f"channels-32, every segment, then {groups} groups of 27 on all images, {found['engine']}: "
         f"peak {found['peak'] / 2**30:.2f} GiB"
     )
 

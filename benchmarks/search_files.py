@@ -11,15 +11,16 @@ from ganc.metrics import Measurement
 from ganc.models.space import NAMED_SPACES
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
-from ganc.results.hdf5 import merge_results, read_results, write_results
+from ganc.results.hdf5 import read_results, write_results
 from ganc.results.journal import ResultsWriter
-from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.search_results import SearchIdentity, SearchResults, merge_results
 from ganc.results.selection import select
 from ganc.results.table import RowTable
 from ganc.system.processes import Processes
 from ganc_search.evaluate.processes import Team
-from ganc_search.search import Search
-from ganc_search.strategies.candidates import Budget, exhaustive, one_round
+from ganc_search.evaluate.rounds import Rounds
+from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.strategies.lists import Listed, exhaustive
 
 METRIC = "stub"
 
@@ -28,6 +29,9 @@ class Stub:
     """Measures nothing: a number made of the widths."""
 
     images, whole_batch = 120, 8
+
+    def fits(self, group):
+        return True
 
     def measure(self, group, images):
         return [Measurement(60 + sum(widths) / 1000 + widths[0] / 7, None, None, images) for widths in group]
@@ -73,10 +77,10 @@ def large_file(count: int) -> list[dict]:
 def _search(path: Path, most: int | None = None) -> None:
     space = NAMED_SPACES["channels-32"]
     costs_of = SubnetCosts(GeneratorSpec(widths=space.largest), (256, 256))
-    strategy = one_round(exhaustive(space, Budget(), costs_of))
+    strategy = Listed(exhaustive(Allowed(space, Budget(), costs_of)))
     with ResultsWriter(path, _identity(), {}) as writer, Team(Processes(), Stub()) as team:
-        for progress in Search(strategy, team, writer, costs_of, METRIC):
-            if progress.done == most:
+        for done, _ in enumerate(Rounds(team, writer, space, costs_of, METRIC).run(strategy), 1):
+            if done == most:
                 break
 
 

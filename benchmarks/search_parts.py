@@ -88,16 +88,18 @@ def _root_distance(features: np.ndarray, target) -> float:
 
 
 def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", samples: int | None = None) -> dict:
-    """A search by ganc; the time includes compiling the stages and the files, and not loading Inception."""
-    from ganc_search.job import SearchJob
+    """A search by ganc; the time includes compiling the segments and the files, and not loading Inception."""
+    from ganc_search.search import Search
 
-    job = SearchJob(_settings(setup, space, racing=racing, engine=engine, samples=samples, output="search.h5"))
+    search = Search(_settings(setup, space, racing=racing, engine=engine, samples=samples, output="search.h5"))
     clock = _Clock()
-    for _ in job:
-        pass
+    with search:
+        for _ in search.run():
+            pass
+        results = search.results()
     seconds = clock.lap()
-    rows = [{"widths": row.widths, "images": row.images, "value": row.metrics[job.metric]} for row in job.results]
-    return {"seconds": seconds, "rows": rows, "engine": job.engine, "peak": _peak()}
+    rows = [{"widths": row.widths, "images": row.images, "value": row.metrics[search.metric]} for row in results]
+    return {"seconds": seconds, "rows": rows, "engine": search.engine, "peak": _peak()}
 
 
 def profile(setup: Setup, space: str) -> dict:
@@ -106,29 +108,29 @@ def profile(setup: Setup, space: str) -> dict:
     from ganc_search.setup import SearchInputs
 
     inputs = SearchInputs(_settings(setup, space, output="profile.h5"))
-    evaluation = inputs.evaluation()
-    plain, extent = inputs.evaluator(evaluation)
+    evaluation = inputs.evaluation
     evaluation.measure_features(np.random.default_rng(0).normal(size=(8, evaluation.feature_set.dimensions)))
     times: dict[str, float] = defaultdict(float)
     timed = TimedEvaluation(evaluation, times)
-    evaluator = SharedEvaluator(timed, TimedStages(plain.runner, times), extent.batch_size)
+    evaluator = SharedEvaluator(timed, TimedSegments(inputs.evaluator.runner, times))
     clock = _Clock()
     evaluator.measure(subnets(space), evaluator.images)
     total = clock.lap()
-    times["8-bit pictures, loading and the rest"] = total - sum(times.values())
+    times["8-bit images, loading and the rest"] = total - sum(times.values())
     return {"times": times, "total": total, "images": evaluator.images, "subnets": len(subnets(space))}
 
 
-class TimedStages:
-    """A runner that notes what compiling and each stage take."""
+class TimedSegments:
+    """A runner that notes what compiling and each segment take."""
 
     def __init__(self, runner, times: dict[str, float]):
         self._runner, self._times = runner, times
-        self.load, self.pictures = runner.load, runner.pictures
+        self.load, self.images, self.fits = runner.load, runner.images, runner.fits
+        self.images_at_once = runner.images_at_once
         self.prepare = _timed(runner.prepare, times, "compiling")
 
-    def stage(self, number: int, widths):
-        return _timed(self._runner.stage(number, widths), self._times, f"stage {number}")
+    def segment(self, number: int, widths):
+        return _timed(self._runner.segment(number, widths), self._times, f"segment {number}")
 
 
 class TimedEvaluation:
@@ -151,28 +153,28 @@ def _timed(function, times: dict[str, float], name: str):
     return run
 
 
-def memory(setup: Setup, groups: int, limit: int | None) -> dict:
-    """The peak memory of groups of an exhaustive search of channels-32, after every different stage ran once.
+def memory(setup: Setup, groups: int) -> dict:
+    """The peak memory of groups of an exhaustive search of channels-32, after every different segment ran once.
 
-    A whole search takes hours; what it holds at most it holds as soon as its stages are compiled and a group is
-    evaluated on all pictures.
+    A whole search takes hours; what it holds at most it holds as soon as its segments are compiled and a group is
+    evaluated on all images.
     """
     from ganc_search.evaluate.shared_segments import cut_into_groups
     from ganc_search.setup import SearchInputs
 
-    inputs = SearchInputs(_settings(setup, "channels-32", output="memory.h5", memory=limit))
-    evaluator, extent = inputs.evaluator(inputs.evaluation())
+    settings = _settings(setup, "channels-32", output="memory.h5")
+    evaluator = SearchInputs(settings).evaluator
     everything = subnets("channels-32")
-    for group in cut_into_groups(everything[::37], extent.group_size):
+    for group in cut_into_groups(everything[::37], settings.group_size, evaluator.fits):
         evaluator.measure(group, 2)
-    for group in cut_into_groups(everything[: groups * 27], extent.group_size)[:groups]:
+    for group in cut_into_groups(everything[: groups * 27], settings.group_size, evaluator.fits)[:groups]:
         evaluator.measure(group, evaluator.images)
-    return {"peak": _peak(), "extent": vars(extent), "engine": evaluator.runner.name}
+    return {"peak": _peak(), "engine": evaluator.runner.name}
 
 
 def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **values):
     from ganc.models.space import parse_space
-    from ganc_search.job import SearchSettings
+    from ganc_search.settings import SearchSettings
     from ganc_search.strategies.racing import Racing
 
     values = {name: value for name, value in values.items() if value is not None}
@@ -183,7 +185,6 @@ def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **
         output=setup.folder / output,
         statistics=setup.statistics,
         space=parse_space(space),
-        strategy="random" if "samples" in values else "exhaustive",
         racing=Racing() if racing else None,
         device="cpu",
         restart=True,

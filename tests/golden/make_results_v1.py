@@ -6,7 +6,9 @@ python tests/golden/make_results_v1.py tests/golden/results-v1.h5
 import sys
 from pathlib import Path
 
-from ganc.results.hdf5 import SearchIdentity, SearchResults, SearchRow, write_results
+from ganc.results.hdf5 import write_results
+from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.table import SearchRow
 
 IDENTITY = SearchIdentity(
     supernet_digest="5" * 64,

@@ -1,5 +1,7 @@
 """What tests of the search's engine share: a metric in closed form instead of networks, and a search over it."""
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from ganc.metrics import Measurement
@@ -8,8 +10,9 @@ from ganc.models.subnets import SubnetCosts
 from ganc.results.journal import ResultsWriter
 from ganc.system.processes import Processes
 from ganc_search.evaluate.processes import Team
-from ganc_search.search import Search
-from ganc_search.strategies.candidates import Budget, exhaustive, one_round
+from ganc_search.evaluate.rounds import Rounds
+from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.strategies.lists import Listed, exhaustive
 from helpers.search_rows import IDENTITY
 
 METRIC = IDENTITY.feature_set
@@ -32,19 +35,23 @@ class Formula:
     def __init__(self):
         self.asked = []
 
+    def fits(self, group):
+        return True
+
     def measure(self, group, images):
         self.asked.extend((tuple(widths), images) for widths in group)
         return [Measurement(value(widths, images), None, None, images) for widths in group]
 
 
 def everything(space=SPACE):
-    return exhaustive(space, Budget(), COSTS)
+    return exhaustive(Allowed(space, Budget(), COSTS))
 
 
 def run(path, strategy=None, evaluator=None, *, signalled=lambda: 0, facts=None, **options):
     """Search into a file; return its results and the progress."""
     evaluator = evaluator or Formula()
-    with ResultsWriter(path, IDENTITY, facts or {}) as writer, Team(Processes(), evaluator, signalled) as team:
-        search = Search(strategy or one_round(everything()), team, writer, COSTS, METRIC, **options)
-        steps = [*search]
+    team = Team(Processes(), evaluator, lambda: nullcontext(signalled))
+    with ResultsWriter(path, IDENTITY, facts or {}) as writer, team:
+        rounds = Rounds(team, writer, SPACE, COSTS, METRIC, **options)
+        steps = [*rounds.run(strategy or Listed(everything()))]
         return writer.close(), steps

@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 
-from ganc.results.hdf5 import SearchIdentity, SearchResults, SearchRow
+from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.table import SearchRow
 
 IDENTITY = SearchIdentity(
     supernet_digest="supernet",

@@ -10,8 +10,9 @@ from helpers.search_rows import IDENTITY, changed, eight_rows, make_results, mak
 
 from ganc.base.errors import FileFormatError, RunError
 from ganc.report.describe import describe
-from ganc.results.hdf5 import SearchIdentity, read_results, write_results
+from ganc.results.hdf5 import read_results, write_results
 from ganc.results.journal import Journal, ResultsWriter, journal_path
+from ganc.results.search_results import SearchIdentity
 
 
 def test_a_journal_gives_back_its_rows_and_drops_a_half_written_line(tmp_path):
@@ -41,10 +42,10 @@ def test_a_journal_of_something_else_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"space is channels-32 and channels-48.*--restart"):
         Journal(path, changed(space="channels-48"), {})
     path.write_text("a diary\n")
-    with pytest.raises(FileFormatError, match="no journal"):
+    with pytest.raises(FileFormatError, match="ganc-search-journal"):
         Journal(path, IDENTITY, {})
     path.write_text("a diary")
-    with pytest.raises(FileFormatError, match="no journal"):
+    with pytest.raises(FileFormatError, match="ganc-search-journal"):
         Journal(path, IDENTITY, {})
     assert path.read_text() == "a diary"
     path.write_text(json.dumps({"format": "ganc-search-journal", "version": 2}) + "\n")
@@ -113,7 +114,8 @@ def test_a_writer_refuses_a_contradicting_row_and_a_second_process(tmp_path):
 ENDLESS = """
 import itertools, sys
 from ganc.results.journal import ResultsWriter
-from ganc.results.hdf5 import SearchIdentity, SearchRow
+from ganc.results.search_results import SearchIdentity
+from ganc.results.table import SearchRow
 identity = SearchIdentity("s", {}, "space", "m", "f", "t", "d", (8, 8))
 writer = ResultsWriter(sys.argv[1], identity, {}, fold_every=3)
 for width in itertools.count(len(writer) + 1):

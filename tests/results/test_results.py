@@ -12,8 +12,10 @@ import pytest
 from helpers.search_rows import IDENTITY, changed, eight_rows, make_results, make_row
 
 from ganc.base.atomic import WriteError
-from ganc.base.errors import FileFormatError, SpecError
-from ganc.results.hdf5 import RowTable, merge_results, read_results, write_results
+from ganc.base.errors import FileFormatError, RunError, SpecError
+from ganc.results.hdf5 import read_results, write_results
+from ganc.results.search_results import merge_results
+from ganc.results.table import RowTable
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "results-v1.h5"
 
@@ -181,6 +183,19 @@ def test_what_is_no_results_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "empty.h5").touch()
     with pytest.raises(FileFormatError, match="is empty"):
         read_results(tmp_path / "empty.h5")
+
+
+def test_a_file_that_another_program_writes_is_in_use_and_not_damaged(tmp_path):
+    path = tmp_path / "search.h5"
+    write_results(path, make_results(eight_rows()))
+    program = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(RunError, match="in use"):
+            read_results(path)
+        other.stdin.close()
+    assert len(read_results(path)) == 8
 
 
 def test_a_truncated_or_corrupted_file_is_refused_wherever_it_is_cut(tmp_path):

@@ -7,8 +7,9 @@ import pytest
 
 from ganc.base.errors import SelectionError, SpecError
 from ganc.base.text import format_count, parse_budget
-from ganc.results.hdf5 import SearchIdentity, SearchResults, SearchRow
+from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.selection import pareto_front, select
+from ganc.results.table import SearchRow
 
 IDENTITY = SearchIdentity("s", {}, "space", "m", "f", "t", "d", (8, 8))
 

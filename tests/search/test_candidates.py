@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from helpers.stages import macs_by_hand
 
-from ganc.base.errors import SelectionError
-from ganc.models import NAMED_SPACES, GeneratorSpec, parse_space
-from ganc.models.convolutions import Costs
+from ganc.base.errors import FileFormatError, SelectionError
+from ganc.models import NAMED_SPACES, RESNET, GeneratorSpec, listing, parse_space
 from ganc.models.space import Subnets
 from ganc.models.subnets import SubnetCosts
-from ganc_search.strategies import candidates
-from ganc_search.strategies.candidates import Allowed, Budget, drawn, exhaustive, one_round, sample, shard
+from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
 
 UNEVEN = parse_space("12,8,4/9,5/8,6,2/10,4/7,3/8/6,4,2/5,3")
 WIDE = parse_space("/".join([",".join(map(str, range(16, 65)))] * 8))  # 49^8: no list of them can be made
@@ -50,15 +49,15 @@ def test_sub_networks_are_kept_by_their_places_in_the_walk():
 
 
 @pytest.mark.paddle26
-@pytest.mark.parametrize("block_size", [1, 7, 40, candidates.BLOCK])
+@pytest.mark.parametrize("block_size", [1, 7, 40, listing.BLOCK])
 def test_all_within_the_budget_are_found_in_the_walk_s_order(monkeypatch, block_size):
-    monkeypatch.setattr(candidates, "BLOCK", block_size)  # also where the space is cut into parts
+    monkeypatch.setattr(listing, "BLOCK", block_size)  # also where the space is cut into parts
     costs = costs_for(UNEVEN)
     everything = {widths: costs(widths) for widths in UNEVEN}
     macs = sorted(cost.macs for cost in everything.values())
     params = sorted(cost.params for cost in everything.values())
     for max_macs, max_params in itertools.product((None, macs[0], macs[300]), (None, params[0], params[200])):
-        found = exhaustive(UNEVEN, Budget(max_macs=max_macs, max_params=max_params), costs)
+        found = exhaustive(Allowed(UNEVEN, Budget(max_macs=max_macs, max_params=max_params), costs))
         assert list(found) == [
             widths
             for widths, cost in everything.items()
@@ -70,8 +69,8 @@ def test_the_largest_named_space_is_listed_whole():
     """Against the closed count of MACs, which knows nothing of tables."""
     space = NAMED_SPACES["channels-64-pix2pix"]
     costs = SubnetCosts(GeneratorSpec(widths=space.largest), (256, 256))
-    assert len(exhaustive(space, Budget(), costs)) == 7**8
-    within = exhaustive(space, Budget(max_macs=2 * G), costs)
+    assert len(exhaustive(Allowed(space, Budget(), costs))) == 7**8
+    within = exhaustive(Allowed(space, Budget(max_macs=2 * G), costs))
     some = [space.draw(np.random.default_rng(seed)) for seed in range(2000)]
     small = {widths for widths in some if macs_by_hand(widths, 256, n_blocks=9) <= 2 * G} | {space.smallest}
     listed = set(within)
@@ -82,15 +81,15 @@ def test_the_largest_named_space_is_listed_whole():
 def test_a_list_of_too_many_is_refused_and_random_ones_are_drawn():
     costs = costs_for(WIDE, size=(256, 256))
     with pytest.raises(SelectionError, match="has too many sub-networks to evaluate each; lower --max-macs"):
-        exhaustive(WIDE, Budget(), costs)
+        exhaustive(Allowed(WIDE, Budget(), costs))
     smallest = costs(WIDE.smallest).macs
     for budget in (Budget(), Budget(max_macs=smallest * 5 // 4)):
         allowed = Allowed(WIDE, budget, costs)
-        found = drawn(allowed, 10, seed=1)
-        assert found == drawn(allowed, 10, seed=1) != drawn(allowed, 10, seed=2)
+        found = sample(allowed, 10, seed=1)
+        assert found == sample(allowed, 10, seed=1) != sample(allowed, 10, seed=2)
         assert len(found) == len(set(found)) == 10
-        assert all(budget.allows(costs(widths)) and widths in WIDE for widths in found)
-    assert sample(WIDE, Budget(max_macs=smallest), costs, 20, seed=1) == [WIDE.smallest]
+        assert all(widths in allowed and widths in WIDE for widths in found)
+    assert sample(Allowed(WIDE, Budget(max_macs=smallest), costs), 20, seed=1) == [WIDE.smallest]
 
 
 @pytest.mark.paddle26
@@ -98,17 +97,18 @@ def test_a_sample_is_uniform_over_what_the_budget_allows():
     costs = costs_for(UNEVEN)
     limit = sorted(costs(widths).macs for widths in UNEVEN)[11]
     budget = Budget(max_macs=limit)
-    everything = list(exhaustive(UNEVEN, budget, costs))
+    allowed = Allowed(UNEVEN, budget, costs)
+    everything = list(exhaustive(allowed))
     assert len(everything) == 12
     counts = dict.fromkeys(everything, 0)
     for seed in range(600):
-        found = sample(UNEVEN, budget, costs, 3, seed)
+        found = sample(allowed, 3, seed)
         assert found == sorted(set(found), reverse=True)
         for widths in found:
             counts[widths] += 1
     assert sum(counts.values()) == 1800
     assert all(abs(count - 150) < 50 for count in counts.values())  # a standard deviation is 10.6
-    assert sample(UNEVEN, budget, costs, 100, 0) == everything
+    assert sample(allowed, 100, 0) == everything
 
 
 def test_the_budget_has_three_bounds_and_asks_for_latencies_only_within_the_others():
@@ -121,19 +121,19 @@ def test_the_budget_has_three_bounds_and_asks_for_latencies_only_within_the_othe
         return sum(widths) / 10
 
     budget = Budget(max_macs=limit, max_latency=3.4)
-    cheap = list(exhaustive(UNEVEN, replace(budget, max_latency=None), costs, latency_of))
+    cheap = list(exhaustive(Allowed(UNEVEN, replace(budget, max_latency=None), costs, latency_of)))
     assert asked == []
-    found = list(exhaustive(UNEVEN, budget, costs, latency_of))
+    allowed = Allowed(UNEVEN, budget, costs, latency_of)
+    found = list(exhaustive(allowed))
     assert found == [widths for widths in cheap if sum(widths) <= 34]
     assert 0 < len(found) < len(cheap)
     assert set(asked) == set(cheap)
-    assert set(sample(UNEVEN, budget, costs, 2, 0, latency_of)) <= set(found)
-    assert sample(UNEVEN, budget, costs, 5000, 0, latency_of) == found
-    assert budget.allows(Costs(limit, 1, 1), 3.4)
-    assert not budget.allows(Costs(limit, 1, 1), 3.5)
-    assert not budget.allows(Costs(limit + 1, 1, 1), 3.4)
+    assert set(sample(allowed, 2, 0)) <= set(found)
+    assert sample(allowed, 5000, 0) == found
+    assert budget.allows(limit, 1)
+    assert not budget.allows(limit + 1, 1)
     with pytest.raises(ValueError, match=r"max_latency \(=3.4\) needs latency_of"):
-        exhaustive(UNEVEN, budget, costs)
+        Allowed(UNEVEN, budget, costs)
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,12 @@ def test_the_budget_has_three_bounds_and_asks_for_latencies_only_within_the_othe
     [
         (Budget(max_macs=1_000_000), "--max-macs 1.00 M: no sub-network of ", ""),
         (Budget(max_params=12, max_macs=20 * G), "--max-macs 20.00 G --max-params 12: no sub-network of ", ""),
-        (Budget(max_latency=0.5), "--max-latency 0.5: no sub-network of ", " and takes 3.1 ms a picture"),
+        (Budget(max_latency=0.5), "--max-latency 0.5: no sub-network of ", " and takes 3.1 ms an image"),
     ],
 )
 def test_an_impossible_budget_names_the_smallest_sub_network(budget, said, takes):
-    for search in (exhaustive, lambda *arguments: sample(*arguments[:3], 4, 0, arguments[3])):
-        with pytest.raises(SelectionError, match=f"{said}.*; the smallest, 4_5_2_4_3_8_2_3, has .* parameters{takes}$"):
-            search(UNEVEN, budget, costs_for(UNEVEN), lambda widths: sum(widths) / 10)
+    with pytest.raises(SelectionError, match=f"{said}.*; the smallest, 4_5_2_4_3_8_2_3, has .* parameters{takes}$"):
+        Allowed(UNEVEN, budget, costs_for(UNEVEN), lambda widths: sum(widths) / 10)
 
 
 def test_of_what_is_allowed_single_ones_are_drawn_within_all_bounds():
@@ -158,11 +157,44 @@ def test_of_what_is_allowed_single_ones_are_drawn_within_all_bounds():
     assert UNEVEN.largest not in allowed
 
 
-def test_one_round_asks_for_everything_once():
-    strategy = one_round([UNEVEN.largest, UNEVEN.smallest])
-    assert next(strategy) == [UNEVEN.largest, UNEVEN.smallest]
-    with pytest.raises(StopIteration):
-        strategy.send([])
+def test_a_list_is_asked_for_once():
+    strategy = Listed([UNEVEN.largest, UNEVEN.smallest])
+    assert strategy.total == 2
+    assert strategy.ask() == strategy.ask() == [UNEVEN.largest, UNEVEN.smallest]
+    strategy.tell([])
+    assert not strategy.ask()
+
+
+def test_a_file_names_sub_networks(tmp_path):
+    space = parse_space("32,16/32/32,24/32,16/32,16/32,16/32/32")
+    path = tmp_path / "configs"
+    path.write_bytes(
+        b"# mine\r\n\r\n16_32_24_16_16_16_32_32\r\n 32_32_32_16_32_32 # six numbers\n16_32_24_16_32_32\n32"
+    )
+    every = (32,) * 8
+    named = [every, (32, 32, 32, 16, 16, 16, 32, 32), (16, 32, 24, 16, 16, 16, 32, 32)]
+    assert read_configs(path, space, RESNET) == named
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"32\n\n32_32\n", ["line 3", "32_32"]),
+        (b"32\n# all\n24_32_32_32_32_32_32_32", ["line 3", "24 at"]),
+        (b"32\n3.2", ["line 2", "3.2"]),
+        (b"# nothing\n\n", ["names no sub-network"]),
+        (b"", ["names no sub-network"]),
+        (b"\xff\xfe3\x002\x00", ["cannot be read"]),
+        (None, ["cannot be read"]),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_number(tmp_path, content, words):
+    path = tmp_path / "configs"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FileFormatError) as caught:
+        read_configs(path, parse_space("/".join(["32,16"] * 8)), RESNET)
+    assert all(word in str(caught.value) for word in [str(path), *words])
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 16, 100])

@@ -6,18 +6,15 @@ import math
 import numpy as np
 import pytest
 
+from ganc.base.errors import SettingError
 from ganc.base.rng import keyed_generator
 from ganc.models import NAMED_SPACES, GeneratorSpec, parse_space
 from ganc.models.subnets import SubnetCosts
+from ganc.results.ranking import crowding_distances, fittest, nondominated_ranks
 from ganc.results.table import RowTable, SearchRow
-from ganc_search.strategies.candidates import Budget, exhaustive, sample
-from ganc_search.strategies.evolution import (
-    EvolutionSettings,
-    crowding_distances,
-    evolution,
-    fittest,
-    nondominated_ranks,
-)
+from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.strategies.evolution import Evolution, EvolutionSettings
+from ganc_search.strategies.lists import exhaustive, sample
 
 SPACE = NAMED_SPACES["channels-32"]
 COSTS = SubnetCosts(GeneratorSpec(widths=SPACE.largest), (256, 256))
@@ -41,14 +38,14 @@ def row_of(widths, metric=toy_metric, images=8):
 def rounds_of(strategy, row_of=row_of, most=None):
     """Run a strategy to its end, or for so many rounds; return the rows of each round."""
     rounds = []
-    candidates = next(strategy)
-    try:
-        while len(rounds) != most:
-            rounds.append([row_of(widths) for widths in candidates])
-            candidates = strategy.send(rounds[-1])
-    except StopIteration:
-        pass
+    while len(rounds) != most and (candidates := strategy.ask()):
+        rounds.append([row_of(widths) for widths in candidates])
+        strategy.tell(rounds[-1])
     return rounds
+
+
+def evolution(space, budget, seed, settings=None, latency_of=None):
+    return Evolution(Allowed(space, budget, COSTS, latency_of), "toy", seed, settings)
 
 
 def flat(rounds):
@@ -128,23 +125,23 @@ def test_the_defaults_are_the_published_numbers():
     assert (defaults.parent_ratio, defaults.mutation_ratio) == (0.25, 0.5)
     assert 0.2 <= defaults.mutation_probability <= 0.4
     assert defaults.parents == 25
-    with pytest.raises(ValueError, match=r"population \(=0\) must be at least 1"):
+    with pytest.raises(SettingError, match="population"):
         EvolutionSettings(population=0)
-    with pytest.raises(ValueError, match=r"parent_ratio \(=1.5\) must be between 0 and 1"):
+    with pytest.raises(SettingError, match="parent_ratio"):
         EvolutionSettings(parent_ratio=1.5)
 
 
 @pytest.mark.paddle26
 @pytest.mark.parametrize("budget", [Budget(), Budget(max_macs=int(2.7 * G)), Budget(max_params=300_000)])
 def test_all_that_is_asked_satisfies_the_budget_and_nothing_is_asked_twice(budget):
-    asked = [row.widths for row in flat(rounds_of(evolution(SPACE, budget, COSTS, "toy", 0)))]
+    asked = [row.widths for row in flat(rounds_of(evolution(SPACE, budget, 0)))]
     assert len(asked) == len(set(asked)) > 300
-    assert all(widths in SPACE and budget.allows(COSTS(widths)) for widths in asked)
+    assert all(widths in SPACE and budget.allows(COSTS(widths).macs, COSTS(widths).params) for widths in asked)
 
 
 def test_the_latency_bound_holds_for_every_child():
     budget = Budget(max_latency=18.0)
-    strategy = evolution(SPACE, budget, COSTS, "toy", 0, EvolutionSettings(evaluations=300), lambda w: sum(w) / 10)
+    strategy = evolution(SPACE, budget, 0, EvolutionSettings(evaluations=300), lambda w: sum(w) / 10)
     asked = [row.widths for row in flat(rounds_of(strategy))]
     assert len(asked) == 300
     assert max(map(sum, asked)) <= 180
@@ -156,15 +153,15 @@ def test_it_nears_the_true_front_with_few_evaluations_and_beats_random_search(se
     everything = [row_of(widths) for widths in SPACE]
     reference = (max(row.metrics["toy"] for row in everything), 5.0)
     whole = hypervolume(everything, reference)
-    rows = flat(rounds_of(evolution(SPACE, Budget(), COSTS, "toy", seed, EvolutionSettings(evaluations=600))))
-    at_random = [row_of(widths) for widths in sample(SPACE, Budget(), COSTS, 600, seed)]
+    rows = flat(rounds_of(evolution(SPACE, Budget(), seed, EvolutionSettings(evaluations=600))))
+    at_random = [row_of(widths) for widths in sample(Allowed(SPACE, Budget(), COSTS), 600, seed)]
     assert len(rows) == 600
     assert hypervolume(rows, reference) > 0.97 * whole
     assert hypervolume(at_random, reference) < 0.95 * whole
 
 
 def test_left_to_itself_it_ends_with_the_true_front_and_far_from_having_tried_everything():
-    rows = flat(rounds_of(evolution(SPACE, Budget(), COSTS, "toy", 0)))
+    rows = flat(rounds_of(evolution(SPACE, Budget(), 0)))
     assert len(rows) < 2500
     found = true_front_of(rows)
     wanted = true_front_of([row_of(widths) for widths in SPACE])
@@ -174,7 +171,7 @@ def test_left_to_itself_it_ends_with_the_true_front_and_far_from_having_tried_ev
 @pytest.mark.paddle26
 def test_the_same_rows_again_bring_the_same_rounds_and_other_seeds_others():
     def asked(seed, **values):
-        rounds = rounds_of(evolution(SPACE, Budget(), COSTS, "toy", seed, EvolutionSettings(**values)), most=6)
+        rounds = rounds_of(evolution(SPACE, Budget(), seed, EvolutionSettings(**values)), most=6)
         return [[row.widths for row in rows] for rows in rounds]
 
     first = asked(5)
@@ -186,13 +183,12 @@ def test_the_same_rows_again_bring_the_same_rounds_and_other_seeds_others():
 
 def test_rows_read_from_a_file_serve_as_well_as_new_ones():
     """A restart sends rows as a table; what follows is what would have followed."""
-    rounds = rounds_of(evolution(SPACE, Budget(), COSTS, "toy", 5), most=4)
-    again = evolution(SPACE, Budget(), COSTS, "toy", 5)
-    candidates = next(again)
+    rounds = rounds_of(evolution(SPACE, Budget(), 5), most=4)
+    again = evolution(SPACE, Budget(), 5)
     for rows in rounds[:3]:
-        assert list(candidates) == [row.widths for row in rows]
-        candidates = again.send(RowTable.of(rows))
-    assert list(candidates) == [row.widths for row in rounds[3]]
+        assert again.ask() == [row.widths for row in rows]
+        again.tell(RowTable.of(rows))
+    assert again.ask() == [row.widths for row in rounds[3]]
 
 
 def test_rows_that_were_raced_out_have_no_children():
@@ -203,31 +199,31 @@ def test_rows_that_were_raced_out_have_no_children():
         return row_of(widths, metric=(lambda _: 0.0) if wide else toy_metric, images=4 if wide else 8)
 
     settings = EvolutionSettings(mutation_ratio=0.0, generations=1)
-    first, second = rounds_of(evolution(SPACE, Budget(), COSTS, "toy", 0, settings), raced)
+    first, second = rounds_of(evolution(SPACE, Budget(), 0, settings), raced)
     assert any(row.widths[3] == 32 for row in first)
     assert len(second) == 100
     assert sum(row.widths[3] == 32 for row in second) <= 5  # only what a crossover's repeats were drawn for
 
 
 def test_a_search_in_which_nothing_has_a_value_still_ends():
-    rounds = rounds_of(evolution(SPACE, Budget(), COSTS, "toy", 0), lambda w: row_of(w, metric=lambda _: math.nan))
+    rounds = rounds_of(evolution(SPACE, Budget(), 0), lambda w: row_of(w, metric=lambda _: math.nan))
     assert len(rounds) == EvolutionSettings().patience
     assert [len(rows) for rows in rounds] == [100] * len(rounds)
 
 
 def test_a_small_space_is_evaluated_and_then_the_search_ends():
     space = parse_space("32,16/32/32,24,16/32/32,24/32/32/32,16")
-    everything = set(exhaustive(space, Budget(), COSTS))
-    assert {row.widths for row in flat(rounds_of(evolution(space, Budget(), COSTS, "toy", 0)))} == everything
+    everything = set(exhaustive(Allowed(space, Budget(), COSTS)))
+    assert {row.widths for row in flat(rounds_of(evolution(space, Budget(), 0)))} == everything
     few = EvolutionSettings(population=4, patience=50)
-    rows = flat(rounds_of(evolution(space, Budget(), COSTS, "toy", 0, few)))
+    rows = flat(rounds_of(evolution(space, Budget(), 0, few)))
     assert len(rows) == len({row.widths for row in rows}) >= 20
     assert {row.widths for row in rows} <= everything
     only = parse_space("/".join(["32"] * 8))
-    assert len(flat(rounds_of(evolution(only, Budget(), COSTS, "toy", 0)))) == 1
+    assert len(flat(rounds_of(evolution(only, Budget(), 0)))) == 1
 
 
 def test_the_number_of_evaluations_is_kept_exactly():
     for evaluations in (1, 60, 100, 101, 250):
         settings = EvolutionSettings(evaluations=evaluations)
-        assert len(flat(rounds_of(evolution(SPACE, Budget(), COSTS, "toy", 0, settings)))) == evaluations
+        assert len(flat(rounds_of(evolution(SPACE, Budget(), 0, settings)))) == evaluations

@@ -1,6 +1,7 @@
 """Latency in a search: measured or from a table, kept between runs, a bound on what is evaluated."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -8,16 +9,17 @@ from helpers.stages import listing, nothing_changes, refusal, widths_of_space
 from helpers.support import SIZE, generator_spec, random_state, succeed
 
 from ganc.base.engine_table import graph_engines, usable_engines
-from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.base.errors import FileFormatError, RunError
 from ganc.base.rng import keyed_generator
 from ganc.models import parse_space
 from ganc.results.hdf5 import read_results
-from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook, fitted_correction, latency_of
+from ganc_search.latency import LatencyModel, fitted_correction, latency_file
+from ganc_search.settings import LatencyKind
 
 SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")
-ENGINES = usable_engines(graph_engines())
 FEW = "8,4/8/8/8/8/8/8/8,4"
 
+ENGINES = usable_engines(graph_engines())
 needs_runtime = pytest.mark.skipif(not ENGINES, reason="neither OpenVINO nor ONNX Runtime is installed")
 
 
@@ -32,9 +34,8 @@ def arguments(supernet_file, tiny_data, tmp_path):
     return (*common, "-o", tmp_path / "search.h5")
 
 
-def model(state, kind, notebook=None, **values):
-    notebook = notebook or Notebook(None, {})
-    return LatencyModel(state, SPACE, (SIZE, SIZE), kind, notebook, ENGINES[0], **values)
+def table(state, file):
+    return LatencyModel(state, SPACE, (SIZE, SIZE), LatencyKind.TABLE, ENGINES[0], file, turns=1)
 
 
 @needs_runtime
@@ -81,7 +82,7 @@ def test_a_bound_leaves_slower_ones_out_before_they_are_evaluated(arguments, tmp
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", *arguments, "--latency", "measured", "--max-latency", 2, "--samples", 2)
     assert said.startswith("--max-latency 2: no sub-network of 8,4/8/8/8/8/8/8/8,4 satisfies it; the smallest, 4_")
-    assert said.endswith("parameters and takes 56 ms a picture")
+    assert said.endswith("parameters and takes 56 ms an image")
 
 
 def test_a_bound_needs_latencies(arguments):
@@ -101,14 +102,14 @@ def test_latencies_of_another_supernet_are_refused(arguments, tmp_path):
 
 
 @needs_runtime
-def test_a_table_has_each_stage_once_and_sums_it(state, tmp_path):
-    notebook = Notebook(tmp_path / "numbers", {})
-    table = model(state, TABLE, notebook, turns=1, repeats=1)
-    first = {widths: table.of(widths) for widths in SPACE}
+def test_a_table_has_each_segment_once_and_sums_it(state, tmp_path):
+    with closing(latency_file(tmp_path / "numbers", {})) as file:
+        model = table(state, file)
+        first = {widths: model.of(widths) for widths in SPACE}
     numbers = {}
     for line in (tmp_path / "numbers").read_text().splitlines()[1:]:
         numbers |= json.loads(line)
-    # Stages 0-7 as functions of their own width and their input's: 2, 2, 2, 4, 2, 2, 4, 4.
+    # Segments 0-7 as functions of their own width and their input's: 2, 2, 2, 4, 2, 2, 4, 4.
     names = [name for name in numbers if name.startswith("stage ")]
     assert [sum(name.startswith(f"stage {stage} ") for name in names) for stage in range(8)] == [2, 2, 2, 4, 2, 2, 4, 4]
     widths = SPACE.largest
@@ -122,8 +123,9 @@ def test_a_table_has_each_stage_once_and_sums_it(state, tmp_path):
         before * sum(times[:3]) + blocks * sum(times[3:6]) + behind * sum(times[6:]) + offset
     )
 
-    again = model(state, TABLE, Notebook(tmp_path / "numbers", {}), turns=1, repeats=1)
-    assert {widths: again.of(widths) for widths in SPACE} == first  # nothing is timed anew
+    with closing(latency_file(tmp_path / "numbers", {})) as file:
+        model = table(state, file)
+        assert {widths: model.of(widths) for widths in SPACE} == first  # nothing is timed anew
 
 
 def test_the_correction_finds_what_made_the_times():
@@ -144,27 +146,20 @@ def test_the_correction_is_one_factor_where_the_times_do_not_tell_more():
     assert correction == pytest.approx([0.5, 0.5, 0.5, 0.0])
 
 
-def test_a_notebook_survives_a_line_that_was_cut_off(tmp_path):
+def test_the_file_survives_a_line_that_was_cut_off_and_is_refused_for_something_else(tmp_path):
     path = tmp_path / "numbers"
-    Notebook(path, {"engine": "one"}).keep({"a": 1.0, "b": 2.0})
+    with closing(latency_file(path, {"engine": "one"})) as file:
+        file.write({"a": 1.0, "b": 2.0})
     with path.open("a") as file:
         file.write('{"c": 3')
-    notebook = Notebook(path, {"engine": "one"})
-    assert notebook.known(["a", "b"])
-    assert not notebook.known(["c"])
-    assert notebook.number("a", lambda: 7.0) == 1.0
-    assert notebook.number("c", lambda: 7.0) == 7.0
-    assert Notebook(path, {"engine": "one"}).number("c", lambda: 0.0) == 7.0
+    with closing(latency_file(path, {"engine": "one"})) as file:
+        assert file.lines == [{"a": 1.0, "b": 2.0}]
+        with pytest.raises(RunError, match="another process"):
+            latency_file(path, {"engine": "one"})
     with pytest.raises(RunError, match="engine one and two"):
-        Notebook(path, {"engine": "two"})
-    assert not Notebook(path, {"engine": "two"}, restart=True).known(["a"])
+        latency_file(path, {"engine": "two"})
+    with closing(latency_file(path, {"engine": "two"}, restart=True)) as file:
+        assert file.lines == []
     path.write_text("something else\n")
-    with pytest.raises(FileFormatError, match="holds no latencies of ganc-search"):
-        Notebook(path, {})
-
-
-def test_without_an_engine_it_says_what_to_install(state, monkeypatch):
-    if ENGINES:
-        pytest.skip("an engine is installed")
-    with pytest.raises(MissingDependencyError, match=r"install ganc-common\[openvino\] or ganc-common\[onnx\]"):
-        latency_of(state, SPACE, (SIZE, SIZE), MEASURED)
+    with pytest.raises(FileFormatError, match="ganc-latency"):
+        latency_file(path, {})

@@ -1,16 +1,14 @@
 """The search's engine on a metric in closed form: what it asks for, what it writes, what a restart asks again."""
 
-import io
-
 import pytest
 from helpers.search_formula import COSTS, METRIC, SPACE, Formula, everything, run, value
 
-from ganc.base.errors import InterruptedRun
+from ganc.base.errors import InterruptedRun, SpecError
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path
-from ganc_search.progress import ProgressLine
-from ganc_search.strategies.candidates import Budget, one_round
-from ganc_search.strategies.evolution import EvolutionSettings, evolution
+from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.strategies.evolution import Evolution, EvolutionSettings
+from ganc_search.strategies.lists import Listed
 from ganc_search.strategies.racing import Racing, rung_metric
 
 
@@ -21,7 +19,7 @@ def out(tmp_path):
 
 def evolving(seed=1):
     settings = EvolutionSettings(population=12, generations=4, patience=4)
-    return evolution(SPACE, Budget(), COSTS, METRIC, seed, settings)
+    return Evolution(Allowed(SPACE, Budget(), COSTS), METRIC, seed, settings)
 
 
 def test_every_sub_network_is_evaluated_once_and_its_row_says_what(out):
@@ -32,7 +30,7 @@ def test_every_sub_network_is_evaluated_once_and_its_row_says_what(out):
     for row in results:
         assert row.metrics == {METRIC: value(row.widths, 32)}
         assert (row.images, row.macs) == (32, COSTS(row.widths).macs)
-    assert [step.done for step in steps] == [*range(1, 82)]
+    assert not any(step.known for step in steps)
     assert steps[-1].best == min(results, key=lambda row: row.metrics[METRIC])
 
 
@@ -43,9 +41,10 @@ def test_nothing_is_evaluated_again_across_strategies_and_restarts(out):
     again = Formula()
     results, steps = run(out, evolving(), again)
     assert again.asked == []
-    assert len(steps) == steps[-1].known == len(first.asked)
+    assert len(steps) == len(first.asked)
+    assert all(step.known for step in steps)
     other = Formula()
-    run(out, one_round(everything()), other)
+    run(out, Listed(everything()), other)
     assert not set(other.asked) & set(first.asked)
     assert len(other.asked) + len(first.asked) == 81
     assert all(read_results(out).find(row.widths) == row for row in results)
@@ -81,11 +80,11 @@ def test_the_group_s_size_changes_nothing(out, tmp_path, group_size):
 
 def test_racing_evaluates_the_rest_on_more_pictures(out):
     evaluator = Formula()
-    results, steps = run(out, evaluator=evaluator, racing=Racing(1 / 3), total=81)
+    results, steps = run(out, evaluator=evaluator, racing=Racing(1 / 3))
     on = {images: {widths for widths, asked in evaluator.asked if asked == images} for images in (8, 16, 32)}
     assert [len(on[images]) for images in (8, 16, 32)] == [81, 27, 9]
     assert on[32] < on[16] < on[8]
-    assert len(steps) == steps[-1].total == 81 + 27 + 9
+    assert len(steps) == 81 + 27 + 9
     for row in results:
         stood = max(images for images in on if row.widths in on[images])
         assert row.images == stood
@@ -165,7 +164,7 @@ def test_a_race_of_other_steps_goes_on_from_what_there_is(out):
 
 def test_what_is_finished_is_not_raced(out):
     few = [*SPACE][40:60]
-    run(out, one_round(few))
+    run(out, Listed(few))
     evaluator = Formula()
     run(out, evaluator=evaluator, racing=Racing())
     assert not {widths for widths, _ in evaluator.asked} & set(few)
@@ -188,21 +187,38 @@ def test_rungs_are_whole_batches(images, batch, rungs):
     assert Racing().rungs(images, batch) == rungs
 
 
-def test_progress_says_how_far_how_fast_and_the_best(out):
-    run(out, one_round([*SPACE][:21]))
-    now = [0.0]
-    stream = io.StringIO()
-    _, steps = run(out, total=81)
-    with ProgressLine(METRIC, stream, clock=lambda: now[0]) as line:
-        for number, step in enumerate(steps):
-            now[0] += 1.0 if number >= 21 else 0.0  # what is known takes no time
-            line.show(step)
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == 5  # every 15 seconds of 60, and at the end
-    assert lines[0].startswith("36 of 81 sub-networks (21 known), 60 a minute, 0:45 left, best ")
-    best = min(steps[:36], key=lambda step: step.row.metrics[METRIC]).row
-    assert lines[0].endswith(f"({'_'.join(map(str, best.widths))})")
-    assert lines[-1].startswith("81 of 81 sub-networks (21 known), 60 a minute, 0:00 left, best ")
+def test_any_object_that_asks_and_is_told_drives_the_evaluation(out):
+    """Hill climbing: the neighbours of the best so far, until none is better."""
+
+    class Climbing:
+        def __init__(self):
+            self.best, self.told = None, []
+
+        def ask(self):
+            if self.best is None:
+                return [SPACE.smallest]
+            return [w for w in SPACE if sum(a != b for a, b in zip(w, self.best.widths, strict=True)) == 1][
+                : self.room()
+            ]
+
+        def room(self):
+            return None if len(self.told) < 2 or self.told[-1] is not self.told[-2] else 0
+
+        def tell(self, rows):
+            self.best = min([*rows, *([self.best] if self.best else [])], key=lambda row: row.metrics[METRIC])
+            self.told.append(self.best)
+
+    climbing = Climbing()
+    results, steps = run(out, climbing)
+    best = value(climbing.best.widths, 32)
+    assert steps[-1].best == climbing.best == results.find(climbing.best.widths)
+    assert all(best <= row.metrics[METRIC] for row in results)
+    assert 1 < len(results) < 81
+
+
+def test_a_strategy_that_leaves_the_space_is_refused(out):
+    with pytest.raises(SpecError, match="9 at"):
+        run(out, Listed([SPACE.largest, (9, *SPACE.largest[1:])]))
 
 
 def test_a_row_is_in_the_journal_as_soon_as_its_group_is_done(out):

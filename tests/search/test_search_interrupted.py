@@ -79,7 +79,7 @@ def test_a_second_search_into_one_file_is_refused(supernet_file, tiny_data, tmp_
     process.send_signal(signal.SIGSTOP)
     try:
         said = refusal("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
-        assert "another process writes this search; wait for it" in said
+        assert f"{journal_path(out)}: another process" in said
     finally:
         process.send_signal(signal.SIGCONT)
         process.kill()

@@ -31,10 +31,10 @@ warnings.simplefilter("ignore")
 from ganc.base.rng import keyed_generator
 from ganc.results.journal import ResultsWriter
 from ganc.system.processes import Processes
-from ganc_search.strategies.candidates import one_round
-from ganc_search.search import Search
+from ganc_search.strategies.lists import Listed
+from ganc_search.evaluate.rounds import Rounds
 from ganc_search.evaluate.processes import Team
-from helpers.search_formula import COSTS, METRIC, Formula, everything
+from helpers.search_formula import COSTS, METRIC, SPACE, Formula, everything
 from helpers.search_rows import IDENTITY
 
 
@@ -49,8 +49,13 @@ class Slow(Formula):
 def search():
     path = folder / "run" / "search.h5"
     with ResultsWriter(path, IDENTITY, {{}}, fold_every=10) as writer, Team(Processes(), Slow()) as team:
-        for _ in Search(one_round(everything()), team, writer, COSTS, METRIC, group_size={GROUP}):
+        for _ in Rounds(team, writer, SPACE, COSTS, METRIC, group_size={GROUP}).run(Listed(everything())):
             pass
+
+
+def begun():
+    path = folder / "run" / "begun"
+    return path.read_text().count(chr(10)) if path.exists() else 0
 
 
 for kill in range({KILLS}):
@@ -59,9 +64,16 @@ for kill in range({KILLS}):
     if not child:
         search()
         os._exit(0)
-    time.sleep(keyed_generator(5, "kill", kill).uniform(0, 0.4))
-    os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
+    # After so many groups and a moment more: how fast the machine is does not matter.
+    draws = keyed_generator(5, "kill", kill)
+    wanted = begun() + draws.integers(0, 14)
+    ended = 0
+    while begun() < wanted and not ended:
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        time.sleep(draws.uniform(0, 0.008))
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
     shutil.copytree(folder / "run", folder / f"killed-{{kill}}")
     if status != signal.SIGKILL:
         shutil.rmtree(folder / "run")  # it had finished: start another one

@@ -15,15 +15,14 @@ from typing import BinaryIO
 import numpy as np
 
 from ganc.base.atomic import replacing
-from ganc.base.errors import FileFormatError, GancError
-from ganc.results.search_results import SearchIdentity, SearchResults, merge_results
-from ganc.results.table import COST_COLUMNS, RowTable, SearchRow
-
-__all__ = ["RowTable", "SearchIdentity", "SearchResults", "SearchRow", "merge_results", "read_results", "write_results"]
+from ganc.base.errors import FileFormatError, GancError, RunError
+from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.table import COST_COLUMNS, RowTable
 
 FORMAT = "ganc-search-results"
 VERSION = 1
 _INTEGERS = (*COST_COLUMNS, "images")
+_OPTIONAL = ("latency_ms", "latency_setup", "seconds")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -51,33 +50,61 @@ def read_results(source: Path | str | BinaryIO) -> SearchResults:
     Raises:
         FileFormatError: no such file, empty, not HDF5, of another kind or version, truncated, or a column is missing
             or of a wrong shape.
+        RunError: another program has the file open for writing.
     """
+    with _opened(source) as (file, name):
+        _check_kind(file.attrs, name)
+        identity = SearchIdentity.from_json(_identity_values(file.attrs), name)
+        facts = json.loads(file.attrs.get("facts", "{}"))
+        return SearchResults(identity, facts, _read_rows(file.get("subnets"), name), source=name)
+
+
+@contextlib.contextmanager
+def _opened(source: Path | str | BinaryIO) -> Iterator[tuple]:
+    """Yield the open HDF5 file and its name for messages; say in one line what is wrong with it."""
+    import h5py
+
     if isinstance(source, str | os.PathLike) and str(source) != "-":
         name, content = str(source), Path(source)
-        start = _first_bytes(content)
+        start = first_bytes(content)
     else:
         stream = sys.stdin.buffer if isinstance(source, str | os.PathLike) else source
-        name = "standard input" if stream is sys.stdin.buffer else getattr(stream, "name", "standard input")
+        name = "standard input" if stream is sys.stdin.buffer else str(getattr(stream, "name", "standard input"))
         data = stream.read()
-        if not data:
-            raise FileFormatError(f"{name} was empty: the command before the pipe wrote no results; see its messages")
         content, start = io.BytesIO(data), data[: len(HDF5_SIGNATURE)]
+    if not start and isinstance(content, Path):
+        raise FileFormatError(f"{name}: is empty; expected search results, run ganc-search again")
+    if not start:
+        raise FileFormatError(f"{name} was empty: the command before the pipe wrote no results; see its messages")
     if start != HDF5_SIGNATURE:
         raise FileFormatError(f"{name}: is not an HDF5 file; expected search results as ganc-search writes them")
-    return _read_file(content, str(name))
+    try:
+        with h5py.File(content, "r") as file:
+            yield file, name
+    except GancError:
+        raise
+    except BlockingIOError as error:  # HDF5 locks what it writes
+        raise RunError(f"{name}: is in use: another program has it open for writing; close it there first") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        detail = " ".join(str(error).split())
+        raise FileFormatError(
+            f"{name}: is truncated or damaged ({detail}); expected search results, copy the file again"
+        ) from error
 
 
-def _first_bytes(path: Path) -> bytes:
+def first_bytes(path: Path) -> bytes:
+    """Return the start of a file: HDF5_SIGNATURE if it may hold results, b"" if it is empty.
+
+    Raises:
+        FileFormatError: there is no such file, or it cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            start = file.read(len(HDF5_SIGNATURE))
+            return file.read(len(HDF5_SIGNATURE))
     except FileNotFoundError as error:
         raise FileFormatError(f"{path}: no such file; expected search results as ganc-search writes them") from error
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read ({error.strerror or error}); expected a file") from error
-    if not start:
-        raise FileFormatError(f"{path}: is empty; expected search results, run ganc-search again")
-    return start
 
 
 def _file_bytes(results: SearchResults) -> memoryview:
@@ -94,44 +121,13 @@ def _file_bytes(results: SearchResults) -> memoryview:
         group = file.create_group("subnets", track_order=False)
         group.attrs["metrics"] = json.dumps([*rows.metrics])
         group.attrs["latency_setups"] = json.dumps(rows.setups)
-        columns = {name: getattr(rows, name) for name in ("widths", *_INTEGERS, *_optional_columns())}
+        columns = {name: getattr(rows, name) for name in ("widths", *_INTEGERS, *_OPTIONAL)}
         columns |= rows.metrics | {f"{name}_error": column for name, column in rows.errors.items()}
         # Compressed columns are chunked, and each chunk then carries a checksum; an empty column cannot be chunked.
         storage = {"compression": 1, "shuffle": True, "fletcher32": True} if len(rows) else {}
         for name in sorted(columns):
             group.create_dataset(name, data=columns[name], track_times=False, **storage)
     return content.getbuffer()
-
-
-def _optional_columns() -> tuple[str, ...]:
-    return "latency_ms", "latency_setup", "seconds"
-
-
-@contextlib.contextmanager
-def _damage_named(name: str) -> Iterator[None]:
-    """Turn what h5py raises on damaged content into one line about the file."""
-    try:
-        yield
-    except GancError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-        detail = " ".join(str(error).split())
-        raise FileFormatError(
-            f"{name}: is truncated or damaged ({detail}); expected search results, copy the file again"
-        ) from error
-
-
-def _read_file(content: Path | io.BytesIO, name: str) -> SearchResults:
-    import h5py
-
-    with _damage_named(name), h5py.File(content, "r") as file:
-        _check_kind(file.attrs, name)
-        identity = SearchIdentity.from_json(_identity_values(file.attrs), name)
-        facts = json.loads(file.attrs.get("facts", "{}"))
-        group = file.get("subnets")
-        if not isinstance(group, h5py.Group):
-            raise FileFormatError(f"{name}: has no group 'subnets'; expected the rows of a search there")
-        return SearchResults(identity, facts, _read_rows(group, name), source=name)
 
 
 def _check_kind(attributes, name: str) -> None:
@@ -154,6 +150,11 @@ def _identity_values(attributes) -> dict:
 
 
 def _read_rows(group, name: str) -> RowTable:
+    import h5py
+
+    if not isinstance(group, h5py.Group):
+        raise FileFormatError(f"{name}: has no group 'subnets'; expected the rows of a search there")
+
     def column(label: str, kinds: str, dtype: type, default: object = None) -> np.ndarray:
         if label not in group:
             if default is not None:

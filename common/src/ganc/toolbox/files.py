@@ -117,7 +117,8 @@ def merge(results: tuple[Path, ...], output: str):
     \b
     ganc merge shard1.h5 shard2.h5 shard3.h5 -o search.h5
     """
-    from ganc.results.hdf5 import merge_results, read_results, write_results
+    from ganc.results.hdf5 import read_results, write_results
+    from ganc.results.search_results import merge_results
 
     merged = merge_results([read_results(path) for path in results])
     write_results(output, merged)

@@ -1,125 +1,79 @@
 """Command line of stage 4."""
 
 import contextlib
+import math
 import os
 import sys
-from pathlib import Path
 
 import click
 
 from ganc.base.engine_table import REFERENCE, graph_engines
+from ganc.base.settings import settings_of
 from ganc.cli.command import command
 from ganc.cli.engines import EngineChoice
 from ganc.cli.options import (
-    FILE,
-    FOLDER,
-    NOT_NEGATIVE,
     POSITIVE,
     device_option,
     feature_set_option,
     grouped,
     measured_budget_options,
+    setting_option,
+    setting_options,
 )
 from ganc.cli.tables import settings_line, show, size_text
-from ganc.cli.types import BUDGET, SHARD, SIZE, SPACE
-
-PART = click.FloatRange(0, 1)
-
-
-def _evolution(**values):
-    from ganc_search.strategies.evolution import EvolutionSettings
-
-    return EvolutionSettings(**values)
+from ganc.cli.types import SHARD, SPACE
+from ganc.training.settings import RunSettings
+from ganc_search.settings import PIPE, SearchSettings, StrategyName
+from ganc_search.strategies.allowed import Budget
+from ganc_search.strategies.evolution import EvolutionSettings
+from ganc_search.strategies.racing import Racing
 
 
-evolution_options = grouped(
-    "evolution",
-    _evolution,
-    click.option("--population", type=POSITIVE, default=100, help="Evolution: sub-networks a generation."),
-    click.option("--generations", type=NOT_NEGATIVE, default=500, help="Evolution: generations of children at most."),
-    click.option("--parent-ratio", type=PART, default=0.25, help="Evolution: parents, as a part of the population."),
-    click.option("--mutation-ratio", type=PART, default=0.5, help="Evolution: children made by mutation, as a part."),
-    click.option(
-        "--mutation",
-        "mutation_probability",
-        type=PART,
-        default=0.3,
-        help="Evolution: probability that a mutation draws a width anew.",
-    ),
-    click.option(
-        "--patience", type=POSITIVE, default=10, help="Evolution: end after so many generations without a better front."
-    ),
-    click.option(
-        "--evaluations", type=POSITIVE, show_default="no bound", help="Evolution: end after so many sub-networks."
-    ),
+def _settings(racing: bool, keep: float, **values) -> SearchSettings:
+    budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
+    evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
+    raced = Racing(keep)  # made in any case, so that a wrong number is refused
+    return SearchSettings(budget=budget, evolution=evolution, racing=raced if racing else None, **values)
+
+
+def _engine_option(name: str, words: str, *further: str):
+    choice = EngineChoice(["auto", *graph_engines(), *further])
+    return click.option(name, type=choice, default="auto", help=words)
+
+
+search_options = grouped(
+    "settings",
+    _settings,
+    *setting_options(SearchSettings),
+    _engine_option("--engine", "What runs the generator; auto is the fastest installed.", REFERENCE),
+    _engine_option("--latency-engine", "What latencies are measured in; auto is the fastest installed."),
+    setting_option(RunSettings, "statistics"),
+    feature_set_option,
+    device_option,
+    click.option("--space", type=SPACE, show_default="the supernet's", help="A named space or lists, 32,24/32,16/…."),
+    measured_budget_options,
+    click.option("--shard", type=SHARD, default="1/1", help="Evaluate part K of N; ganc merge joins them."),
+    click.option("--racing", is_flag=True, help="First on a part of the images; drop the worst, the rest on more."),
+    *setting_options(Racing),
+    *setting_options(EvolutionSettings),
 )
+
+
+def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        click.echo("--memory has no effect any more: --group-size bounds what is held in memory", err=True)
 
 
 @command("ganc-search")
-@click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
-@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with searchA.txt or testA, and trainB.")
-@click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way to translate.")
-@click.option("-o", "--output", help="The results file (HDF5); - writes it to standard output.")
-@click.option("--run-dir", type=FOLDER, help="With -o -: where finished rows are kept, to go on from.")
-@click.option("--space", type=SPACE, show_default="the supernet's", help="A named space or lists, 32,24/32,16/….")
-@measured_budget_options
+@search_options
 @click.option(
-    "--strategy",
-    type=click.Choice(["exhaustive", "random", "evolution"]),
-    show_default="random with --samples, else exhaustive",
-    help="Which sub-networks to look at.",
+    "--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N on two halves of the images."
 )
-@click.option("--samples", type=POSITIVE, help="So many random sub-networks.")
-@evolution_options
-@click.option("--racing", is_flag=True, help="First on a part of the pictures; drop the worst, the rest on more.")
+@click.option("--top", type=POSITIVE, default=5, help="Rows to print; of an evolution its whole Pareto front is.")
 @click.option(
-    "--racing-keep",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=1 / 3,
-    show_default="1/3",
-    help="The part of a round that goes on, each time.",
+    "--memory", expose_value=False, callback=_say_that_memory_is_gone, help="Has no effect any more; see --group-size."
 )
-@click.option(
-    "--latency",
-    type=click.Choice(["measured", "table"]),
-    help="Add milliseconds a picture: each sub-network timed, or summed up from its stages.",
-)
-@click.option(
-    "--latency-engine",
-    type=EngineChoice(["auto", *graph_engines()]),
-    default="auto",
-    help="What latencies are measured in; auto is the fastest installed.",
-)
-@click.option("--shard", type=SHARD, default="1/1", help="Evaluate part K of N; ganc merge joins them.")
-@click.option(
-    "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
-)
-@feature_set_option
-@click.option("--size", "image_size", type=SIZE, show_default="the supernet's", help="Picture size, N or WxH.")
-@click.option(
-    "--engine",
-    type=EngineChoice(["auto", *graph_engines(), REFERENCE]),
-    default="auto",
-    help="What runs the generator; auto is the fastest installed.",
-)
-@click.option("--batch-size", type=POSITIVE, default=8, help="Pictures whose features are computed at once.")
-@click.option("--memory", type=BUDGET, show_default="a quarter of the machine's", help="Bytes to use, such as 4G.")
-@click.option("--group-size", type=POSITIVE, default=32, help="Sub-networks evaluated together, at most.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of random sub-networks.")
-@click.option(
-    "--rank-check",
-    type=click.IntRange(min=3),
-    help="Only compare the ranks of N random ones on two halves of the pictures.",
-)
-@click.option(
-    "--top",
-    type=POSITIVE,
-    default=5,
-    help="Rows of the table that is printed; of an evolution all of its Pareto front are.",
-)
-@click.option("--restart", is_flag=True, help="Throw earlier results away instead of going on.")
-@device_option
-def main(output, top, shard, max_macs, max_params, max_latency, rank_check, racing, racing_keep, **settings):
+def main(settings: SearchSettings, rank_check: int | None, top: int):
     """Stage 4: evaluate a supernet's sub-networks.
 
     Writes what each costs and how good it is. The same command run again goes on where it was stopped.
@@ -129,61 +83,38 @@ def main(output, top, shard, max_macs, max_params, max_latency, rank_check, raci
                 --max-macs 2.7G -o search.h5
     ganc-search … --strategy evolution --racing -o search.h5
     ganc-search … --samples 500 --shard 3/16 -o shard3.h5
+    my-own-strategy | ganc-search … --configs - -o search.h5
     ganc-search … -o - | ganc-finetune … --results - -o finetune.safetensors
     ganc-search … --rank-check 50
     """
-    _check_usage(output, shard, max_latency, rank_check, racing, **settings)
-    from ganc_search.job import SearchJob, SearchSettings
-    from ganc_search.strategies.candidates import Budget
-    from ganc_search.strategies.racing import Racing
-
-    settings["strategy"] = settings["strategy"] or ("random" if settings["samples"] else "exhaustive")
-    with _results_to_stdout(output == "-") as stdout:
-        prepared = SearchSettings(
-            output=None if output in (None, "-") else Path(output),
-            part=shard[0],
-            parts=shard[1],
-            budget=Budget(max_macs=max_macs, max_params=max_params, max_latency=max_latency),
-            racing=Racing(racing_keep) if racing else None,
-            **settings,
-        )
-        if rank_check:
-            _show_rank_check(prepared, rank_check)
-            return
-        if settings["latency"]:
-            click.echo("measuring latencies first", err=True)
-        job = SearchJob(prepared)
-        _run(job)
-        if not job.ranks.writes:
-            return
-        _show(job, output, top)
-        if stdout is not None:
-            from ganc.results.hdf5 import write_results
-
-            write_results(stdout, job.results)
-
-
-def _check_usage(output, shard, max_latency, rank_check, racing, *, run_dir, strategy, samples, latency, **_) -> None:
-    """Refuse options that do not go together."""
-    if rank_check is not None:
-        given = {"-o": output, "--max-latency": max_latency, "--latency": latency, "--racing": racing}
-        given |= {"--samples": samples, "--strategy": strategy, "--shard": None if shard == (1, 1) else shard}
-        if superfluous := [name for name, value in given.items() if value]:
-            raise click.UsageError(
-                f"--rank-check compares random sub-networks and writes nothing: leave out {superfluous[0]}"
-            )
-    elif output is None:
+    if rank_check:
+        _refuse_beside_rank_check(settings)
+        _show_rank_check(settings, rank_check)
+        return
+    if settings.output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    if run_dir and output != "-":
-        raise click.UsageError("--run-dir is for -o -: a results file is its own place to go on from")
-    if strategy == "random" and samples is None:
-        raise click.UsageError("--strategy random needs --samples, how many")
-    if strategy not in (None, "random") and samples is not None:
-        raise click.UsageError(f"--samples draws at random; --strategy {strategy} does not")
-    if strategy == "evolution" and shard != (1, 1):
-        raise click.UsageError("--strategy evolution has no shards: a generation needs all rows of the one before")
-    if max_latency is not None and latency is None:
-        raise click.UsageError("--max-latency needs --latency measured or --latency table")
+    with _results_to_stdout(settings.output == PIPE) as stdout:
+        from ganc.results.hdf5 import write_results
+        from ganc_search.search import Search
+
+        if settings.latency:
+            click.echo("measuring latencies first", err=True)
+        with Search(settings) as search:
+            _run(search)
+            if not search.processes.writes:
+                return
+            results = search.results()
+        _show(results, settings, top)
+        if stdout is not None:
+            write_results(stdout, results)
+
+
+def _refuse_beside_rank_check(settings: SearchSettings) -> None:
+    given = {"-o": settings.output, "--max-latency": settings.budget.max_latency, "--latency": settings.latency}
+    given |= {"--racing": settings.racing, "--shard": settings.shard != (1, 1)}
+    given |= {"--samples, --configs or --strategy": settings.strategy != StrategyName.EXHAUSTIVE}
+    if superfluous := [name for name, value in given.items() if value]:
+        raise click.UsageError(f"--rank-check compares random ones and writes nothing: leave out {superfluous[0]}")
 
 
 @contextlib.contextmanager
@@ -207,59 +138,60 @@ def _results_to_stdout(piped: bool):
             os.dup2(stdout.fileno(), 1)
 
 
-def _run(job) -> None:
-    from ganc_search.progress import ProgressLine
+def _run(search) -> None:
+    """Run a search behind a line of its settings and a progress bar; one that helps another process says nothing."""
+    if search.processes.writes:
+        _say_what_is_searched(search)
+    from tqdm import tqdm
 
-    if not job.ranks.writes:
-        for _ in job:
-            pass
-        return
-    settings = job.settings
-    evolving = settings.strategy == "evolution"
+    from ganc.models.spec import format_widths
+
+    quiet, silent = not sys.stderr.isatty(), not search.processes.writes
+    shown = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet, "smoothing": 0, "disable": silent}
+    with tqdm(total=search.total, unit=f" {search.unit}", **shown) as bar:
+        for progress in search.run():
+            best = progress.best
+            value = best.metrics.get(search.metric, math.nan)
+            bar.set_postfix_str(f"best {value:.4f} {format_widths(best.widths)}", refresh=False)
+            bar.initial += progress.known  # what earlier runs finished is left out of the speed
+            bar.update()
+
+
+def _say_what_is_searched(search) -> None:
+    settings, evaluation = search.settings, search.inputs.evaluation
     settings_line(
         "ganc-search",
-        space=job.space.text,
-        candidates=f"at most {job.total}" if evolving else job.total,
-        shard=f"{settings.part}/{settings.parts}",
-        pictures=f"{len(job.evaluation.pictures)} of {job.evaluation.subset} at {size_text(job.image_size)}",
-        metric=job.metric,
-        engine=job.engine,
+        space=search.inputs.space.text,
+        candidates=search.at_most(search.strategy.total),
+        shard="/".join(map(str, settings.shard)),
+        images=f"{len(evaluation.pictures)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
+        metric=search.metric,
+        engine=search.engine,
     )
-    if job.fell_back:
+    if evaluation.subset.startswith("test"):
         click.echo(
-            f"warning: {settings.folder} has no search{settings.direction[0]}.txt, so the search looks at the test "
-            "pictures; 'ganc data split' sets pictures aside for it",
+            f"warning: {settings.folder} has no search{settings.direction.source}.txt, so the search looks at the test "
+            "images; 'ganc data split' sets images aside for it",
             err=True,
         )
-    with ProgressLine(job.metric, sys.stderr, unit=job.unit, at_most=evolving) as line:
-        for progress in job:
-            line.show(progress)
 
 
-def _show(job, output: str, top: int) -> None:
+def _show(results, settings: SearchSettings, top: int) -> None:
     from ganc.cli.results import results_rows
     from ganc.results.selection import select
 
-    evolved = job.settings.strategy == "evolution"  # it ends with a front, not with one point
-    best = select(job.results, pareto=evolved, top=None if evolved else top)
-    show(results_rows(best, job.metric), err=output == "-")
-    written = "standard output" if output == "-" else f"{output} ({Path(output).stat().st_size:,} bytes)"
-    click.echo(f"{len(job.results)} sub-networks in {written}", err=output == "-")
+    evolved = settings.strategy == StrategyName.EVOLUTION  # it ends with a front, not with one point
+    best = select(results, pareto=evolved, top=None if evolved else top)
+    piped = settings.output == PIPE
+    show(results_rows(best, results.metric_name), err=piped)
+    written = "standard output" if piped else f"{settings.output} ({settings.output.stat().st_size:,} bytes)"
+    click.echo(f"{len(results)} sub-networks in {written}", err=piped)
 
 
-def _show_rank_check(settings, count: int) -> None:
+def _show_rank_check(settings: SearchSettings, count: int) -> None:
     from ganc_search.rank_check import check_ranks
 
     result = check_ranks(settings, count)
-    show(
-        [
-            {
-                "metric": result.metric,
-                "sub-networks": result.subnets,
-                "pictures": f"{result.images[0]} and {result.images[1]}",
-                "Spearman": f"{result.spearman:.3f}",
-                "Kendall": f"{result.kendall:.3f}",
-            }
-        ]
-    )
+    row = {"metric": result.metric, "sub-networks": result.subnets, "images": "{} and {}".format(*result.images)}
+    show([row | {"Spearman": f"{result.spearman:.3f}", "Kendall": f"{result.kendall:.3f}"}])
     click.echo(result.meaning)

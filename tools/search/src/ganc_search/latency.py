@@ -1,33 +1,32 @@
-"""How long sub-networks take on the engine that they will be deployed on: each timed, or summed up from its stages.
+"""How long sub-networks take on the engine that they will be deployed on: each timed, or summed up from its segments.
 
-What was measured is kept in a file beside the results, so that a search that goes on decides as it did before.
+What was measured is kept in a file beside the results, so that a search that is started again decides as before.
 """
 
-import contextlib
-import json
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from ganc.base.atomic import replacing, write_error
-from ganc.base.engine_table import fastest_engine, graph_engines
-from ganc.base.errors import FileFormatError, RunError
+from ganc.base.differences import differences
+from ganc.base.errors import RunError
+from ganc.base.journal_file import JournalFile
 from ganc.base.rng import keyed_generator
-from ganc.engines.adapter import CompiledGraph
 from ganc.engines.compile import compile_graph
-from ganc.models.convolutions import NetworkState, Reduction
+from ganc.engines.timing import random_images, timed_by_turns
+from ganc.models.convolutions import NetworkState
+from ganc.models.family import Widths
 from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
-from ganc.models.spec import Widths, format_widths
+from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
-from ganc_search.search import Latency
-from ganc_search.strategies.candidates import LatencyOf
+from ganc_search.evaluate.segment_runners import segment_key
+from ganc_search.settings import LatencyKind
 
-MEASURED, TABLE = "measured", "table"
 FORMAT, VERSION = "ganc-latency", 1
+PRECISION = "f32"
 # Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
 CORRECTING = 22
 # How far a factor may leave the common one for a better fit: weak enough for a real difference, and what keeps it
@@ -35,81 +34,34 @@ CORRECTING = 22
 RIDGE = 1e-4
 
 
-class Notebook:
-    """Named numbers in a file of JSON lines, to which each new one is appended; a last line cut off is dropped.
-
-    Args:
-        path: the file; None keeps the numbers in memory alone.
-        header: what the numbers belong to.
-        restart: throw away what stands there.
+def latency_file(path: Path, header: dict, *, restart: bool = False) -> JournalFile:
+    """Open the file that keeps latencies: named numbers that belong to what `header` says.
 
     Raises:
-        RunError: the file belongs to something else.
-        FileFormatError: it is no such file.
-        WriteError: it cannot be written.
+        RunError: the file belongs to something else, or another process holds it.
+        FileFormatError, WriteError: as of JournalFile.
     """
 
-    def __init__(self, path: Path | None, header: dict, *, restart: bool = False):
-        self.path, self._values = path, {}
-        if path is None:
-            return
-        header = {"format": FORMAT, "version": VERSION, **header}
-        lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() and not restart else []
-        if lines:
-            self._check(_object(lines[0]), header)
-            for line in lines[1:]:
-                self._values.update(_object(line) or {})
-        self._rewrite(header)
-
-    def number(self, name: str, measure: Callable[[], float]) -> float:
-        """Return the number of this name, measured and kept if it is not known."""
-        if name not in self._values:
-            self.keep({name: measure()})
-        return self._values[name]
-
-    def known(self, names: Sequence[str]) -> bool:
-        """Whether all these numbers are there."""
-        return all(name in self._values for name in names)
-
-    def keep(self, values: dict[str, float]) -> None:
-        """Keep some numbers."""
-        self._values.update(values)
-        if self.path is not None:
-            self._append(values)
-
-    def _rewrite(self, header: dict) -> None:
-        with replacing(self.path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in (header, self._values) if line))
-
-    def _append(self, values: dict[str, float]) -> None:
-        try:
-            with self.path.open("a") as file:
-                file.write(json.dumps(values) + "\n")
-        except OSError as error:
-            raise write_error(self.path, error) from error
-
-    def _check(self, found: dict | None, wanted: dict) -> None:
-        if not found or found.get("format") != FORMAT or found.get("version") != VERSION:
-            raise FileFormatError(f"{self.path}: holds no latencies of ganc-search; move it away, or use --restart")
-        different = [f"{key} {found.get(key)} and {wanted[key]}" for key in wanted if found.get(key) != wanted[key]]
-        if different:
+    def check(found: dict) -> None:
+        found = {key: found[key] for key in header if key in found}
+        if different := differences(found, header, "{name} {one} and {other}"):
             raise RunError(
-                f"{self.path}: latencies of something else: {'; '.join(different)} (there and now); "
+                f"{path}: latencies of something else: {'; '.join(different)} (there and now); "
                 "write to another file, or use --restart"
             )
 
+    return JournalFile(path, {"format": FORMAT, "version": VERSION, **header}, check, restart=restart)
+
 
 class LatencyModel:
-    """Milliseconds a picture of a supernet's sub-networks, through one engine, at batch 1.
+    """Milliseconds an image of a supernet's sub-networks, through one engine on the CPU, at batch 1.
 
     Args:
-        state: the supernet's generator.
-        space: the sub-networks in question.
-        image_size: (width, height).
-        kind: MEASURED compiles and times each sub-network; TABLE times each different stage once, and sums.
-        notebook: where numbers are kept.
-        engine, precision: as for `ganc.engines.compile.compile_graph`.
-        turns, repeats: how often a network has its turn, and how many runs of one count; the median does.
+        space: the sub-networks in question. image_size: (width, height).
+        kind: MEASURED compiles and times each sub-network; TABLE times each different segment once, and sums.
+        engine: as for `ganc.engines.compile.compile_graph`.
+        file: has what was measured before, and takes what is measured now; None keeps it in memory alone.
+        turns: how often a network has its turn, as of `timed_by_turns`.
 
     Raises:
         MissingDependencyError: the engine is not installed.
@@ -120,127 +72,106 @@ class LatencyModel:
         state: NetworkState,
         space: SearchSpace,
         image_size: tuple[int, int],
-        kind: str,
-        notebook: Notebook,
+        kind: LatencyKind,
         engine: str,
-        precision: str = "f32",
-        *,
+        file: JournalFile | None = None,
         turns: int = 5,
-        repeats: int = 3,
     ):
-        self._state, self._space, self._size, self._notebook = state, space, image_size, notebook
-        self._engine, self._precision = engine, precision
-        self._turns, self._repeats = turns, repeats
-        self._names: dict[tuple[int, ...], str] = {}
-        self.of: LatencyOf = self.measured if kind == MEASURED else self.predicted
+        self._state, self._space, self._size = state, space, image_size
+        self._engine, self._file, self._turns = engine, file, turns
+        self._numbers: dict[str, float] = {
+            name: ms for line in (file.lines if file else ()) for name, ms in line.items()
+        }
+        # A factor of each group of segments, and an offset.
+        self._correction = (*(f"correction {group}" for group in state.spec.shape.groups), "correction offset")
+        self._name = lru_cache(maxsize=None)(self._named)
+        self.of = self.measured if kind == LatencyKind.MEASURED else self.predicted
+
+    def columns(self, widths: Widths) -> dict:
+        """Return what a row says of the latency."""
+        setup = {"latency_engine": self._engine, "latency_precision": PRECISION, "latency_device": device_text()}
+        return {"latency_ms": self.of(widths), **setup}
 
     def measured(self, widths: Widths) -> float:
         """Return the median time of the whole generator of these widths, each timed once and then remembered."""
-        return self._notebook.number(f"subnet {format_widths(widths)}", lambda: self._timed([self._whole(widths)])[0])
+        name = f"subnet {format_widths(widths)}"
+        if name not in self._numbers:
+            self._keep([name], self._timed([self._run(widths)]))
+        return self._numbers[name]
 
     def predicted(self, widths: Widths) -> float:
-        """Return the corrected sum of the stages' times.
+        """Return the corrected sum of the segments' times.
 
-        A whole graph saves what stages in a row spend on handing over, and finds its data in the cache, more in the
+        A whole graph saves what segments in a row spend on handing over, and finds its data in the cache, more in the
         blocks than elsewhere; the correction is fitted to some sub-networks that are timed whole.
         """
         self.build_table()
-        correction = [self._notebook.number(name, _absent) for name in self._correction]
+        correction = [self._numbers[name] for name in self._correction]
         return float(np.dot(correction, [*self._sums(widths), 1.0]))
 
     def build_table(self) -> None:
-        """Time every stage of the space and fit the correction, unless that is done."""
-        if self._notebook.known(self._correction):
+        """Time every segment of the space and fit the correction, unless that is done."""
+        if self._numbers.keys() >= {*self._correction}:
             return
-        names = {}
-        for widths in self._covering():
-            for stage in range(len(widths)):
-                names.setdefault(self._name(stage, widths), (stage, widths))
-        missing = {name: place for name, place in names.items() if not self._notebook.known([name])}
-        for name, milliseconds in zip(missing, self._timed_stages([*missing.values()]), strict=True):
-            self._notebook.keep({name: milliseconds})
-        few = self._correcting()
-        whole = self._timed([self._whole(widths) for widths in few])
-        correction = fitted_correction([self._sums(widths) for widths in few], whole)
-        self._notebook.keep(dict(zip(self._correction, correction, strict=True)))
+        for segment in range(len(self._space.choices)):
+            named = {self._name(*key): widths for key, widths in self._different(segment).items()}
+            missing = {name: widths for name, widths in named.items() if name not in self._numbers}
+            # Those of one place take turns, so that a slow moment hits all of them.
+            times = self._timed([self._run(widths, segment) for widths in missing.values()])
+            self._keep(missing, times)
+        drawn = [self._space.draw(keyed_generator(0, "search/latency", index)) for index in range(CORRECTING)]
+        few = [*dict.fromkeys([self._space.largest, self._space.smallest, *drawn])]
+        whole = self._timed([self._run(widths) for widths in few])
+        self._keep(self._correction, fitted_correction([self._sums(widths) for widths in few], whole))
 
-    @property
-    def _correction(self) -> tuple[str, ...]:
-        """Names in the notebook: a factor of each group of segments, and an offset."""
-        return (*(f"correction {group}" for group in self._state.spec.shape.groups), "correction offset")
+    def _keep(self, names: Iterable[str], numbers: Sequence[float]) -> None:
+        new = dict(zip(names, numbers, strict=True))
+        self._numbers.update(new)
+        if self._file is not None and new:
+            self._file.write(new)
 
     def _sums(self, widths: Widths) -> list[float]:
         """Return the sums of the segments' times in each group of the family."""
-        times = [self._notebook.number(self._name(stage, widths), _absent) for stage in range(len(widths))]
-        return [sum(times[stage] for stage in group) for group in self._state.spec.shape.groups.values()]
+        family = self._state.spec.shape
+        keys = [segment_key(family, segment, widths) for segment in range(len(widths))]
+        times = [self._numbers[self._name(*key)] for key in keys]
+        return [sum(times[segment] for segment in group) for group in family.groups.values()]
 
-    def _name(self, stage: int, widths: Widths) -> str:
-        """Return the name of a stage's number: two sub-networks of equal convolutions there share it."""
-        key = (stage, widths[self._state.spec.shape.input_segment(stage)], widths[stage])
-        if key not in self._names:
-            plans = convolutions(self._state.spec.narrowed(widths).segments[stage])
-            outs = "-".join(str(plan.out_channels) for plan in plans)
-            self._names[key] = f"stage {stage} {outs} of {plans[0].in_channels}"
-        return self._names[key]
+    def _different(self, segment: int) -> dict[tuple[int, int, int], Widths]:
+        """Return a sub-network for each different segment at a place of the space."""
+        family, choices = self._state.spec.shape, self._space.choices
+        pairs = product(choices[family.input_segment(segment)], choices[segment])
+        return {segment_key(family, segment, w): w for w in (self._widths(segment, *pair) for pair in pairs)}
 
-    def _covering(self) -> list[Widths]:
-        """Return sub-networks that have every pair of widths of two stages, and so every different stage."""
-        found = {}
-        smallest = self._space.smallest
-        for first, second in ((a, b) for b in range(len(smallest)) for a in range(b)):
-            for one in self._space.choices[first]:
-                for other in self._space.choices[second]:
-                    widths = list(smallest)
-                    widths[first], widths[second] = one, other
-                    found[tuple(widths)] = None
-        return [*found]
+    def _widths(self, segment: int, before: int, own: int) -> Widths:
+        widths = list(self._space.smallest)
+        widths[self._state.spec.shape.input_segment(segment)] = before
+        widths[segment] = own
+        return tuple(widths)
 
-    def _correcting(self) -> list[Widths]:
-        drawn = [self._space.draw(keyed_generator(0, "search/latency", index)) for index in range(CORRECTING)]
-        return [*dict.fromkeys([self._space.largest, self._space.smallest, *drawn])]
+    def _named(self, segment: int, before: int, own: int) -> str:
+        """Return the name of a segment's number: two sub-networks of equal convolutions there share it."""
+        plans = convolutions(self._state.spec.narrowed(self._widths(segment, before, own)).segments[segment])
+        outs = "-".join(str(plan.out_channels) for plan in plans)
+        return f"stage {segment} {outs} of {plans[0].in_channels}"  # as files of earlier versions say
 
-    def _timed_stages(self, places: Sequence[tuple[int, Widths]]) -> list[float]:
-        """Return the stages' times; those of one stage take turns, so that a slow moment hits all of them."""
-        times = {}
-        for stage in sorted({stage for stage, _ in places}):
-            mine = [widths for at, widths in places if at == stage]
-            runs = [self._stage(stage, widths) for widths in mine]
-            times.update(zip(((stage, widths) for widths in mine), self._timed(runs), strict=True))
-        return [times[place] for place in places]
-
-    def _whole(self, widths: Widths) -> Callable[[], object]:
-        from ganc.onnx_graphs.generator import generator_graph
+    def _run(self, widths: Widths, segment: int | None = None) -> Callable[[], object]:
+        """Return a call of the whole generator of these widths, or of one segment of it."""
+        from ganc.onnx_graphs import generator as graphs
 
         state = self._state.leading(self._state.spec.narrowed(widths))
-        return self._run(self._compiled(generator_graph(state)), state.spec.in_channels, 1)
-
-    def _stage(self, stage: int, widths: Widths) -> Callable[[], object]:
-        from ganc.onnx_graphs.generator import segment_graph
-
-        state = self._state.leading(self._state.spec.narrowed(widths))
-        channels, reduction = state.spec.segment_channels(stage - 1), state.spec.segment_reduction(stage)
-        return self._run(self._compiled(segment_graph(state, stage)), channels, reduction)
-
-    def _compiled(self, graph: bytes) -> CompiledGraph:
-        return compile_graph(graph, self._engine, self._precision)
-
-    def _run(self, graph: CompiledGraph, channels: int, reduction: Reduction) -> Callable[[], object]:
-        width, height = self._size
-        shape = (1, channels, height // reduction, width // reduction)
-        picture = keyed_generator(0, "search/latency/picture").uniform(-1, 1, shape).astype(np.float32)
-        return lambda: graph(picture)
+        if segment is None:
+            graph, channels, reduction = graphs.generator_graph(state), state.spec.in_channels, 1
+        else:
+            graph = graphs.segment_graph(state, segment)
+            channels, reduction = state.spec.segment_channels(segment - 1), state.spec.segment_reduction(segment)
+        compiled = compile_graph(graph, self._engine, PRECISION)
+        image = random_images(1, channels, (self._size[0] // reduction, self._size[1] // reduction))
+        return lambda: compiled(image)
 
     def _timed(self, runs: Sequence[Callable[[], object]]) -> list[float]:
-        """Return each run's median milliseconds. They take turns; the first run of a turn only warms up."""
-        seconds: list[list[float]] = [[] for _ in runs]
-        for _ in range(self._turns):
-            for run, own in zip(runs, seconds, strict=True):
-                run()
-                for _ in range(self._repeats):
-                    start = time.perf_counter()
-                    run()
-                    own.append(time.perf_counter() - start)
-        return [1000 * statistics.median(own) for own in seconds]
+        """Return each run's median milliseconds."""
+        return [timing.median for timing in timed_by_turns(runs, self._turns, warm_up=1)]
 
 
 def fitted_correction(sums: Sequence[Sequence[float]], whole: Sequence[float]) -> list[float]:
@@ -259,45 +190,6 @@ def fitted_correction(sums: Sequence[Sequence[float]], whole: Sequence[float]) -
     return (common + change).tolist()
 
 
-def latency_of(
-    state: NetworkState,
-    space: SearchSpace,
-    image_size: tuple[int, int],
-    kind: str,
-    *,
-    engine: str = "auto",
-    path: Path | None = None,
-    digest: str = "",
-    restart: bool = False,
-) -> Latency:
-    """Return the latency of a search's sub-networks on the CPU, in f32.
-
-    Args:
-        kind: MEASURED or TABLE.
-        engine: auto is the fastest that is installed.
-        path: where numbers are kept between runs.
-        digest: the supernet's; numbers of another are refused.
-
-    Raises:
-        MissingDependencyError: no engine is installed, or not this one.
-        RunError: what is kept at `path` belongs to something else.
-    """
-    if engine == "auto":
-        engine = fastest_engine(graph_engines())
-    device = f"cpu, {engine_threads()} threads"
-    header = {"supernet": digest, "engine": engine, "precision": "f32", "device": device, "size": [*image_size]}
-    header |= {"space": space.text}
-    notebook = Notebook(path, header, restart=restart)
-    model = LatencyModel(state, space, image_size, kind, notebook, engine)
-    return Latency(model.of, engine, "f32", device)
-
-
-def _object(line: bytes) -> dict | None:
-    with contextlib.suppress(ValueError):
-        value = json.loads(line)
-        return value if isinstance(value, dict) else None
-    return None
-
-
-def _absent() -> float:
-    raise RunError("a stage is missing in the table of latencies; use --restart")
+def device_text() -> str:
+    """Return what the engine runs on, as rows say it."""
+    return f"cpu, {engine_threads()} threads"

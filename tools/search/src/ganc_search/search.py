@@ -1,213 +1,158 @@
-"""The search itself: a strategy's rounds, evaluated group by group, each finished row written at once."""
+"""Stage 4: evaluate sub-networks of a supernet; finished rows survive anything that happens to the run."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from pathlib import Path
 
-from ganc.base.errors import InterruptedRun
-from ganc.models.convolutions import Costs
-from ganc.models.spec import Widths
+from ganc.base.engine_table import fastest_engine, graph_engines
+from ganc.base.errors import InterruptedRun, RunError, SelectionError
+from ganc.models.family import Widths
 from ganc.results.journal import ResultsWriter
-from ganc.results.table import SearchRow
-from ganc_search.evaluate.memory import LARGEST_GROUP
-from ganc_search.evaluate.processes import Measured, Team
-from ganc_search.evaluate.shared_segments import Fits, cut_into_groups
-from ganc_search.strategies.candidates import Strategy
-from ganc_search.strategies.racing import Racing, both_steps, rung_metric
-
-# Candidates that are looked up and cut into groups at once, where a round is long.
-_BLOCK = 1 << 15
-
-
-@dataclass(frozen=True)
-class Latency:
-    """How long sub-networks take, and on what: milliseconds a picture, and the engine, its precision, the device."""
-
-    of: Callable[[Widths], float]
-    engine: str
-    precision: str
-    device: str
-
-
-@dataclass(frozen=True)
-class SearchProgress:
-    """One more finished sub-network, or under racing one more that was evaluated on some of the pictures.
-
-    Attributes:
-        best: the row with the lowest metric among those on the most pictures.
-        done: how many there are so far. known: how many of them earlier runs had finished.
-        total: how many there will be, at most; None where the strategy does not say.
-    """
-
-    row: SearchRow
-    best: SearchRow
-    done: int
-    known: int
-    total: int | None
+from ganc.results.search_results import SearchResults
+from ganc.system.processes import join_processes
+from ganc_search.evaluate.processes import Team
+from ganc_search.evaluate.rounds import Rounds, SearchProgress
+from ganc_search.evaluate.segment_runners import AUTO
+from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
+from ganc_search.settings import PIPE, SearchSettings, StrategyName
+from ganc_search.setup import SearchInputs
+from ganc_search.strategies import Strategy
+from ganc_search.strategies.allowed import Allowed
+from ganc_search.strategies.evolution import Evolution
+from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
 
 
 class Search:
-    """An iterable: each item is one more finished sub-network, whose row is already written.
+    """A context manager that holds the search's files; `run` evaluates.
 
-    Args:
-        strategy: asks for rounds of sub-networks and is sent their rows.
-        team: evaluates them.
-        writer: has the rows of earlier runs, and takes the new ones.
-        costs_of: maps widths to costs.
-        metric: the feature set's name, which the Fréchet distance has as its own.
-        group_size: sub-networks that are evaluated together, at most; a kill loses one such group a rank.
-        group_fits: whether some sub-networks may be a group; None for all that are few enough.
-        racing: drop the worst of each round early; None evaluates all on all pictures.
-        latency: measured for each row; None leaves it out.
-        total: how many sub-networks the strategy asks for at most.
+    Under Paddle's launcher every process makes the search; the first one yields and writes, the others help it.
+
+    Attributes:
+        strategy: the one that the settings name, and total: how many evaluations it takes; None in what helps.
+        metric: the metric's name. engine: what runs the generator. unit: what the progress counts.
+
+    Raises:
+        GancError: a file, the images or the settings are wrong; the message says which.
     """
 
-    def __init__(
-        self,
-        strategy: Strategy,
-        team: Team,
-        writer: ResultsWriter,
-        costs_of: Callable[[Widths], Costs],
-        metric: str,
-        *,
-        group_size: int = LARGEST_GROUP,
-        group_fits: Fits | None = None,
-        racing: Racing | None = None,
-        latency: Latency | None = None,
-        total: int | None = None,
-    ):
-        self._strategy, self._team, self._writer, self._costs_of = strategy, team, writer, costs_of
-        self._metric, self._racing, self._latency = metric, racing, latency
-        self._group_size, self._group_fits = group_size, group_fits
-        images, batch = team.evaluator.images, team.evaluator.whole_batch
-        self._rungs = racing.rungs(images, batch) if racing else [images]
-        self._total = total
-        self._done = self._known = 0
-        self._best: SearchRow | None = None
+    def __init__(self, settings: SearchSettings):
+        self.settings, self.inputs = settings, SearchInputs(settings)
+        self.processes = join_processes()
+        if self.processes.count > 1 and settings.output == PIPE:
+            raise RunError("a search of several processes writes a file: name it with -o")
+        self.metric = self.inputs.evaluation.feature_set.name
+        self.engine = self.inputs.evaluator.runner.name
+        self.unit = "evaluations" if settings.racing else "sub-networks"
+        self.strategy: Strategy | None = None
+        self.total: int | None = None
+        self._team = Team(self.processes, self.inputs.evaluator)
+        self._yielded: dict[Widths, None] = {}
 
-    def __iter__(self) -> Iterator[SearchProgress]:
-        """Evaluate what earlier runs have not, and yield after each sub-network.
+    def __enter__(self) -> "Search":
+        if self.processes.writes:
+            with ExitStack() as files:
+                folder = files.enter_context(tempfile.TemporaryDirectory(prefix="ganc-search-"))
+                self._open(self.settings.kept or Path(folder) / "search.h5", files)
+                self._files = files.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.processes.writes:
+            self._files.close()
+
+    def _open(self, path: Path, files: ExitStack) -> None:
+        settings, inputs = self.settings, self.inputs
+        latency = self._latency(path, files) if settings.latency else None
+        self.strategy = self._named_strategy(latency)
+        self._writer = ResultsWriter(path, inputs.identity, self._facts(), restart=settings.restart)
+        files.enter_context(self._writer)
+        how = {"group_size": settings.group_size, "racing": settings.racing, "latency": latency}
+        self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, self.metric, **how)
+        self.total = self._rounds.planned(self.strategy.total)
+
+    def run(self, strategy: Strategy | None = None) -> Iterator[SearchProgress]:
+        """Evaluate what a strategy asks for and earlier runs have not, and yield after each sub-network.
+
+        Args:
+            strategy: any object that asks and is told; None takes the one that the settings name.
 
         Raises:
-            InterruptedRun: a signal was noticed; every finished row is written.
+            InterruptedRun: Ctrl-C or SIGTERM; finished rows are kept.
+            SpecError: the strategy asks for a sub-network that is not in the space.
         """
-        candidates = next(self._strategy, None)
-        while candidates is not None:
-            yield from self._round(candidates)
-            try:
-                candidates = self._strategy.send(_Finished(candidates, self._writer))
-            except StopIteration:
-                candidates = None
+        with self._team:
+            if self.processes.writes:
+                yield from self._led(strategy or self.strategy)
+            elif signal := self._team.serve():
+                raise InterruptedRun("stopped with the first process", signal)
 
-    @property
-    def done(self) -> int:
-        """How many sub-networks are finished."""
-        return self._done
+    def results(self) -> SearchResults:
+        """Return the rows so far: all that the file has, or for a pipe what was asked for this time."""
+        found = self._writer.results()
+        if self.settings.output != PIPE:
+            return found
+        return SearchResults(found.identity, found.facts, [found.find(widths) for widths in self._yielded])
 
-    def _round(self, candidates: Sequence[Widths]) -> Iterator[SearchProgress]:
-        for images in self._rungs:
-            raced = []
-            for start in range(0, len(candidates), _BLOCK):
-                for row in self._rung(candidates[start : start + _BLOCK], images):
-                    if self._racing and self._metric_on(row, images) in row.metrics:
-                        raced.append(self._standing_on(row, images))
-                    yield self._progress(row)
-            if images < self._rungs[-1]:
-                stay = self._racing.survivors(raced, self._metric)
-                candidates = [widths for widths in candidates if widths in stay]
+    def _led(self, strategy: Strategy) -> Iterator[SearchProgress]:
+        done = 0
+        try:
+            for progress in self._rounds.run(strategy):
+                done += 1
+                if self.settings.output == PIPE:
+                    self._yielded[progress.row.widths] = None
+                yield progress
+        except InterruptedRun as stop:
+            kept = "the same command goes on from there"
+            if not self.settings.kept:
+                kept = "nothing kept: a piped search needs --run-dir"
+            of = f" of {self.at_most(self.total)}" if strategy is self.strategy else ""
+            raise InterruptedRun(f"stopped after {done}{of} {self.unit}; {kept}", stop.signal_number) from None
+        finally:
+            self._writer.fold()
 
-    def _rung(self, candidates: Sequence[Widths], images: int) -> Iterator[SearchRow]:
-        """Yield the rows of the candidates on so many pictures, or more."""
-        todo = []
-        for widths in candidates:
-            row = self._writer.done(widths)
-            if row is None or not self._has(row, images):
-                todo.append(widths)
-            else:
-                self._known += 1
-                yield self._with_latency(row)
-        ranks = self._team.ranks.count
-        groups = cut_into_groups(todo, max(1, min(self._group_size, -(-len(todo) // ranks))), self._group_fits)
-        for first in range(0, len(groups), ranks):
-            self._stop_if_signalled()
-            measured = self._team.measure(groups[first : first + ranks], images)
-            yield from [self._written(one) for one in measured]  # all of them before anything else is done
+    def at_most(self, total: int | None) -> str:
+        """Return a number of sub-networks for people: an evolution may end before."""
+        return f"at most {total}" if self.settings.strategy == StrategyName.EVOLUTION else str(total)
 
-    def _has(self, row: SearchRow, images: int) -> bool:
-        """Whether a row has the metric on these pictures; a finished one needs no race."""
-        whole = row.images >= self._rungs[-1] and self._metric in row.metrics
-        return whole or (row.images >= images and self._metric_on(row, images) in row.metrics)
+    def _latency(self, results: Path, files: ExitStack) -> LatencyModel:
+        """Return what tells latencies; its numbers are kept beside the results."""
+        settings, inputs = self.settings, self.inputs
+        engine = settings.latency_engine
+        engine = fastest_engine(graph_engines()) if engine == AUTO else engine
+        header = {"supernet": inputs.supernet.digest, "engine": engine, "precision": PRECISION}
+        header |= {"device": device_text(), "size": [*inputs.image_size], "space": inputs.space.text}
+        file = latency_file(results.with_name(f"{results.name}.latency"), header, restart=settings.restart)
+        files.enter_context(closing(file))
+        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, settings.latency, engine, file)
 
-    def _metric_on(self, row: SearchRow, images: int) -> str:
-        return self._metric if row.images == images else rung_metric(self._metric, images)
+    def _named_strategy(self, latency: LatencyModel | None) -> Strategy:
+        """Return the strategy that the settings name; of a fixed list it asks for this shard's part."""
+        settings, inputs = self.settings, self.inputs
+        allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency and latency.of)
+        if settings.strategy == StrategyName.EVOLUTION:
+            return Evolution(allowed, self.metric, settings.seed, settings.evolution)
+        if settings.strategy == StrategyName.RANDOM:
+            found = sample(allowed, settings.samples, settings.seed)
+        elif settings.strategy == StrategyName.CONFIGS:
+            named = read_configs(settings.configs, inputs.space, inputs.generator.spec.shape)
+            found = [widths for widths in named if widths in allowed]
+        else:
+            found = exhaustive(allowed)
+        if not len(found):
+            raise SelectionError(f"{settings.budget.text}: no sub-network of those asked for satisfies it")
+        part = found if settings.shard == (1, 1) else shard(found, *settings.shard)
+        if not len(part):
+            raise RunError("--shard {}/{}: only {} sub-networks, use fewer shards".format(*settings.shard, len(found)))
+        return Listed(part)
 
-    def _standing_on(self, row: SearchRow, images: int) -> SearchRow:
-        """Return the row as it was on these pictures, to compare it with the others of the rung."""
-        value = row.metrics[self._metric_on(row, images)]
-        return replace(row, images=images, metrics={self._metric: value}, errors={})
-
-    def _written(self, measured: Measured) -> SearchRow:
-        widths, measurement = measured.widths, measured.measurement
-        row = SearchRow(
-            widths=widths,
-            **asdict(self._costs_of(widths)),
-            images=measurement.images,
-            metrics=measurement.values(self._metric),
-            errors=measurement.errors(self._metric),
-            seconds=measured.seconds,
-            **self._latency_values(widths),
-        )
-        earlier = self._writer.done(widths)
-        if earlier is not None and earlier.images != row.images:
-            row = both_steps(earlier, row, self._metric)
-        self._writer.append(row)
-        return self._writer.done(widths)
-
-    def _with_latency(self, row: SearchRow) -> SearchRow:
-        if self._latency is None or row.latency_ms is not None:
-            return row
-        self._writer.append(replace(row, **self._latency_values(row.widths)))
-        return self._writer.done(row.widths)
-
-    def _latency_values(self, widths: Widths) -> dict:
-        if self._latency is None:
-            return {}
-        latency = self._latency
-        values = {"engine": latency.engine, "precision": latency.precision, "device": latency.device}
-        return {"latency_ms": latency.of(widths), **{f"latency_{name}": value for name, value in values.items()}}
-
-    def _progress(self, row: SearchRow) -> SearchProgress:
-        self._done += 1
-        if self._best is None or _better(row, self._best, self._metric):
-            self._best = row
-        return SearchProgress(row, self._best, self._done, self._known, self._planned())
-
-    def _planned(self) -> int | None:
-        if self._total is None or not self._racing:
-            return self._total
-        counts = [self._total]
-        for _ in self._rungs[1:]:
-            counts.append(self._racing.count(counts[-1]))
-        return sum(counts)
-
-    def _stop_if_signalled(self) -> None:
-        if signal := self._team.signal():
-            raise InterruptedRun("stopped before all sub-networks were evaluated", signal)
-
-
-class _Finished(Sequence):
-    """The rows of a round, looked up when they are asked for: a round may have millions."""
-
-    def __init__(self, candidates: Sequence[Widths], writer: ResultsWriter):
-        self._candidates, self._writer = candidates, writer
-
-    def __len__(self) -> int:
-        return len(self._candidates)
-
-    def __getitem__(self, index: int) -> SearchRow:
-        return self._writer.done(self._candidates[index])
-
-
-def _better(row: SearchRow, best: SearchRow, metric: str) -> bool:
-    if row.images != best.images:
-        return row.images > best.images
-    return not best.metrics[metric] <= row.metrics[metric]
+    def _facts(self) -> dict:
+        settings, evaluation = self.settings, self.inputs.evaluation
+        facts = {name: getattr(settings, name) for name in ("strategy", "seed", "latency")}
+        facts |= {name: evaluation.facts()[name] for name in ("subset", "resize")}
+        facts |= {"statistics_verified": evaluation.statistics.verified, "engine": self.engine}
+        facts |= {"budget": asdict(settings.budget), "racing": settings.racing and asdict(settings.racing)}
+        if settings.strategy == StrategyName.EVOLUTION:
+            facts["evolution"] = asdict(settings.evolution)
+        return {name: value for name, value in facts.items() if value is not None}

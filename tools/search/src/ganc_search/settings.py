@@ -1,64 +1,109 @@
-"""What a user sets of a search."""
+"""What a user sets of a search: frozen objects of which the options are made. None of them needs Paddle or Click."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
+from ganc.base.direction import Direction
+from ganc.base.errors import SettingError
+from ganc.base.settings import check_limits, setting
 from ganc.models.space import SearchSpace
-from ganc_search.evaluate.memory import LARGEST_GROUP
-from ganc_search.evaluate.segment_runners import AUTO
-from ganc_search.strategies.candidates import Budget
+from ganc_search.strategies.allowed import Budget
 from ganc_search.strategies.evolution import EvolutionSettings
 from ganc_search.strategies.racing import Racing
 
-EXHAUSTIVE, RANDOM, EVOLUTION = STRATEGIES = ("exhaustive", "random", "evolution")
+PIPE = Path("-")
+
+
+class StrategyName(StrEnum):
+    """Which sub-networks are looked at."""
+
+    EXHAUSTIVE = "exhaustive"
+    RANDOM = "random"
+    EVOLUTION = "evolution"
+    CONFIGS = "configs"
+
+
+class LatencyKind(StrEnum):
+    """How latencies are found: each sub-network timed, or the times of its segments added up."""
+
+    MEASURED = "measured"
+    TABLE = "table"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """What is searched, how, on which pictures, and where the rows go.
+    """What is searched, how, on which images, and where the rows go.
 
     Attributes:
-        image_size: (width, height) of the pictures; None takes the supernet's.
-        strategy: one of STRATEGIES. samples: how many random sub-networks, for RANDOM.
-        evolution: its numbers, for EVOLUTION.
-        racing: None evaluates every sub-network on all pictures.
-        latency: `ganc_search.latency.MEASURED` or TABLE; None measures none.
-        part, parts: this process' share of the candidates.
-        engine: what runs the generator. batch_size: pictures whose features are computed at once.
-        memory: bytes; None takes a quarter of the machine's. group_size: sub-networks evaluated together, at most.
-        output: the results file; None keeps the rows in `run_dir`, or nowhere, until they are piped on.
+        output: the results file, PIPE for standard output.
+        space, image_size (width, height): None takes the supernet's.
+        statistics, feature_set, device: as of `ganc.training.settings.RunSettings`.
+        strategy: None takes the one that `samples` or `configs` stand for, else EXHAUSTIVE.
+        racing: None evaluates every sub-network on all images.
+        shard: which part, from 1, of how many.
+        group_size: twice as many compiled segments are kept. A group of more than 32 shares little more (three widths
+            a segment: in a group of 27 each segment before the last three runs once), and a kill loses a group.
+
+    Raises:
+        SettingError: a value is outside its limits, or settings do not go together.
+        SpecError: there is no such direction.
     """
 
-    supernet: Path
-    folder: Path
-    direction: str
-    output: Path | None
-    run_dir: Path | None = None
+    supernet: Path = setting("The supernet's checkpoint, from ganc-supernet.")
+    folder: Path = setting("Folder with searchA.txt or testA, and trainB.", names=("--data",), folder=True)
+    direction: Direction = setting("Which way to translate.", Direction.A_TO_B)
+    output: Path | None = setting(
+        "The results file (HDF5); - writes it to standard output.", None, names=("-o", "--output")
+    )
+    run_dir: Path | None = setting("With -o -: where finished rows are kept, to go on from.", None, folder=True)
     space: SearchSpace | None = None
-    image_size: tuple[int, int] | None = None
-    statistics: Path | None = None
-    feature_set: str | None = None
-    strategy: str = EXHAUSTIVE
     budget: Budget = field(default_factory=Budget)
-    samples: int | None = None
+    strategy: StrategyName | None = setting(
+        "Which sub-networks to look at.",
+        None,
+        default_text="random with --samples, configs with --configs, else exhaustive",
+    )
+    samples: int | None = setting("So many random sub-networks.", None, least=1)
+    configs: Path | None = setting("The sub-networks that a file names, a width string a line; - is stdin.", None)
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     racing: Racing | None = None
-    latency: str | None = None
-    latency_engine: str = AUTO
-    part: int = 1
-    parts: int = 1
-    seed: int = 0
-    engine: str = AUTO
-    batch_size: int = 8
-    memory: int | None = None
-    group_size: int = LARGEST_GROUP
+    latency: LatencyKind | None = setting(
+        "Add milliseconds an image: each sub-network timed, or summed up from its segments.", None
+    )
+    latency_engine: str = "auto"
+    shard: tuple[int, int] = (1, 1)
+    statistics: Path | None = None
+    feature_set: str | None = None
+    image_size: tuple[int, int] | None = setting(
+        "Image size, N or WxH.", None, names=("--size",), default_text="the supernet's"
+    )
+    engine: str = "auto"
+    batch_size: int = setting("Images whose features are computed at once.", 8, least=1)
+    group_size: int = setting("Sub-networks evaluated together, at most; fewer take less memory.", 32, least=1)
+    seed: int = setting("Seed of random sub-networks.", 0, least=0, most=2**32 - 1)
     device: str = "auto"
-    restart: bool = False
+    restart: bool = setting("Throw earlier results away instead of going on.", default=False)
 
     def __post_init__(self):
-        if (self.strategy == RANDOM) != (self.samples is not None):
-            raise ValueError(f"samples (={self.samples}) are for the strategy {RANDOM} (={self.strategy})")
-        if self.strategy == EVOLUTION and self.parts > 1:
-            raise ValueError(f"parts (={self.parts}): the strategy {EVOLUTION} needs all rows, it has no shards")
+        check_limits(self)
+        object.__setattr__(self, "direction", Direction(self.direction))
+        meant = {"random": self.samples is not None, "configs": self.configs is not None, "exhaustive": True}
+        strategy = self.strategy or next(name for name, given in meant.items() if given)
+        object.__setattr__(self, "strategy", StrategyName(strategy))
+        for name, option in (("random", "--samples"), ("configs", "--configs")):
+            if (strategy == name) != meant[name]:
+                raise SettingError(f"{option} and --strategy {name} go together, here is one without the other")
+        if self.strategy == StrategyName.EVOLUTION and self.shard[1] > 1:
+            raise SettingError("--strategy evolution has no shards: a generation needs all rows of the one before")
         if self.budget.max_latency is not None and self.latency is None:
-            raise ValueError(f"max_latency (={self.budget.max_latency}) needs latency")
+            raise SettingError("--max-latency needs --latency measured or --latency table")
+        if self.run_dir and self.output != PIPE:
+            raise SettingError("--run-dir is for -o -: a results file is its own place to go on from")
+
+    @property
+    def kept(self) -> Path | None:
+        """Where finished rows stay; None for a pipe without a folder to keep them in."""
+        if self.output not in (None, PIPE):
+            return self.output
+        return self.run_dir and self.run_dir / "search.h5"

@@ -1,38 +1,24 @@
-"""Who evaluates: this process alone, or all ranks under Paddle's launcher with rank 0 leading.
+"""Who evaluates: this process alone, or all processes under Paddle's launcher with the first one leading.
 
-The leader runs the strategy, keeps the files and says what to evaluate; the others wait, evaluate their part and hand
-back values. What travels is JSON as bytes.
+The leader runs the strategy, keeps the files and says what to evaluate; the others wait, evaluate their part and return
+values. What travels is JSON as bytes.
 """
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from dataclasses import asdict
+from typing import NamedTuple
 
 from ganc.base.errors import GancError, RunError
 from ganc.metrics import Measurement
-from ganc.models.spec import Widths
+from ganc.models.family import Widths
 from ganc.system.processes import Processes
+from ganc.system.signals import noticed_signals
+from ganc_search.evaluate.shared_segments import SharedEvaluator
 
 
-class Evaluator(Protocol):
-    """What measures sub-networks.
-
-    Attributes:
-        images: how many pictures there are.
-        whole_batch: how many pictures it takes at once.
-    """
-
-    images: int
-    whole_batch: int
-
-    def measure(self, group: Sequence[Widths], images: int) -> list[Measurement]:
-        """Return what each sub-network's translations of the first `images` pictures measure."""
-
-
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """One evaluated sub-network. `seconds` is its share of the time that its group took."""
 
     widths: Widths
@@ -41,62 +27,67 @@ class Measured:
 
 
 class Team:
-    """Evaluates groups of sub-networks, one a rank at a time.
+    """Evaluates groups of sub-networks, one a process at a time; while it is entered, signals are only noted.
 
     Args:
-        ranks: the processes.
+        processes: which one this is, of how many.
         evaluator: this process' own.
-        signalled: returns the number of a signal that this process has noticed, else 0.
+        noticing: a context that yields what returns the number of a signal that this process has noticed, else 0.
     """
 
-    def __init__(self, ranks: Processes, evaluator: Evaluator, signalled: Callable[[], int] = lambda: 0):
-        self.ranks, self.evaluator, self._signalled = ranks, evaluator, signalled
-        self._others_signal = 0
-        self._served = self.ranks.writes and self.ranks.count > 1  # whether others wait for what this one says
+    def __init__(self, processes: Processes, evaluator: SharedEvaluator, noticing: Callable = noticed_signals):
+        self.processes, self.evaluator, self._noticing = processes, evaluator, noticing
 
     def __enter__(self) -> "Team":
+        self._others_signal = 0
+        self._served = self.processes.writes and self.processes.count > 1  # whether others wait for what this one says
+        self._noticed = self._noticing()
+        self._signalled = self._noticed.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Let the other ranks end, however the leader ends."""
-        if self._served:
-            self.ranks.share_bytes(_packed({"dismissed": self.signal()}))
+    def __exit__(self, *error: object) -> None:
+        """Let the other processes end, however the leader ends."""
+        try:
+            if self._served:
+                self.processes.share_bytes(_packed({"dismissed": self.signal()}))
+        finally:
+            self._noticed.__exit__(None, None, None)
 
     def signal(self) -> int:
-        """Return the number of a signal that any rank has noticed, as far as this one knows; else 0."""
+        """Return the number of a signal that any process has noticed, as far as this one knows; else 0."""
         return self._signalled() or self._others_signal
 
     def measure(self, groups: Sequence[Sequence[Widths]], images: int) -> list[Measured]:
-        """Return what the groups, at most one a rank, measure; called by the leader.
+        """Return what the groups, at most one a process, measure; called by the leader.
 
         Raises:
-            RunError: another rank failed; the message says with what.
+            RunError: another process failed; the message says with what.
         """
-        self.ranks.share_bytes(_packed({"groups": groups, "images": images}))
+        self.processes.share_bytes(_packed({"groups": groups, "images": images}))
         return self._together(groups, images)
 
     def serve(self) -> int:
         """Evaluate what the leader hands out until it lets go; return the signal that ended the search, else 0."""
         while True:
-            task = json.loads(self.ranks.share_bytes(b""))
+            task = json.loads(self.processes.share_bytes(b""))
             if "dismissed" in task:
                 return task["dismissed"]
             self._together([[tuple(widths) for widths in group] for group in task["groups"]], task["images"])
 
     def _together(self, groups: Sequence[Sequence[Widths]], images: int) -> list[Measured]:
-        mine = groups[self.ranks.index] if self.ranks.index < len(groups) else ()
-        if self.ranks.count == 1:
+        mine = groups[self.processes.index] if self.processes.index < len(groups) else ()
+        if self.processes.count == 1:
             return self._measured(mine, images)
         error, values = "", []
         try:
             values = [[asdict(one.measurement), one.seconds] for one in self._measured(mine, images)]
-        except GancError as failure:  # said by every rank, so that none waits for the one that failed
+        except GancError as failure:  # said by every process, so that none waits for the one that failed
             error = str(failure)
         except BaseException:  # the others wait where this one does not come any more: no farewell reaches them
             self._served = False
             raise
         own = _packed({"values": values, "signal": self._signalled(), "error": error})
-        answers = [json.loads(answer) for answer in self.ranks.gather_bytes(own)]
+        answers = [json.loads(answer) for answer in self.processes.gather_bytes(own)]
         if failed := [answer["error"] for answer in answers if answer["error"]]:
             self._served = False
             raise RunError(failed[0])

@@ -1,13 +1,13 @@
-"""Evaluating many sub-networks at once: stages with the same leading widths run once for all that share them.
+"""Evaluating many sub-networks at once: segments with the same leading widths run once for all that share them.
 
-Sub-networks in lexicographic order are the leaves of a tree whose level k branches by the width of stage k. Walking it
-depth first, one activation a level is enough, and each node's stage runs once for a batch of pictures.
+Sub-networks in lexicographic order are the leaves of a tree whose level k branches by the width of segment k. Walking
+it depth first, one activation a level is enough, and each node's segment runs once for a batch of images.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,27 +15,26 @@ from ganc.base.rng import keyed_generator
 from ganc.data import to_uint8
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
-from ganc.models.family import Family, Widths
-from ganc_search.evaluate.segment_runners import Stage, StageRunner
+from ganc.models.family import Widths
+from ganc_search.evaluate.segment_runners import Segment, SegmentRunner
+
+# For the features of sub-networks that a race may measure on more images: those of 250 on 120 images, or of a
+# generation of 100 on half of 600 (16 KiB an image in Inception's 2,048 dimensions).
+KEPT_BYTES = 1 << 29
 
 
-@dataclass(frozen=True)
-class Step:
-    """One node of the tree: run a stage on the activation of the level above.
-
-    Attributes:
-        leaf: which of the group's sub-networks ends here; None before the last stage.
-    """
+class Step(NamedTuple):
+    """One node of the tree: a segment of a sub-network; `leaf` is which of the group ends there, else None."""
 
     level: int
-    run: Stage
+    widths: Widths
     leaf: int | None
 
 
 Fits = Callable[[Sequence[Widths]], bool]
 
 
-def cut_into_groups(candidates: Sequence[Widths], largest: int, fits: Fits | None = None) -> list[list[Widths]]:
+def cut_into_groups(candidates: Sequence[Widths], largest: int, fits: Fits = lambda group: True) -> list[list[Widths]]:
     """Return the candidates in groups of at most `largest`, cut where they share the fewest leading widths.
 
     A group is a whole branch of the tree, or neighbouring branches of one parent.
@@ -43,17 +42,7 @@ def cut_into_groups(candidates: Sequence[Widths], largest: int, fits: Fits | Non
     Args:
         fits: whether a group of some sub-networks may be; one alone always may.
     """
-
-    def may_be(group: Sequence[Widths]) -> bool:
-        return len(group) <= largest and (fits is None or fits(group))
-
-    return _cut(sorted(candidates, reverse=True), may_be, 0)
-
-
-def different_stages(group: Sequence[Widths], family: Family) -> int:
-    """Return how many different stages the sub-networks have together."""
-    inputs = [family.input_segment(segment) for segment in range(family.segments)]
-    return len({(stage, widths[before], widths[stage]) for widths in group for stage, before in enumerate(inputs)})
+    return _cut(sorted(candidates, reverse=True), lambda group: len(group) <= largest and fits(group), 0)
 
 
 def _cut(candidates: list[Widths], fits: Fits, level: int) -> list[list[Widths]]:
@@ -69,101 +58,81 @@ def _cut(candidates: list[Widths], fits: Fits, level: int) -> list[list[Widths]]
     return groups
 
 
-def tree_steps(group: Sequence[Widths], stage_of: Callable[[int, Widths], Stage]) -> list[Step]:
+def tree_steps(group: Sequence[Widths]) -> list[Step]:
     """Return the walk through the tree of a group in lexicographic order, depth first."""
-    steps = []
-    before: Widths = ()
+    steps, before = [], ()
     for leaf, widths in enumerate(group):
         shared = next((level for level, (a, b) in enumerate(zip(before, widths, strict=False)) if a != b), len(before))
-        for level in range(shared, len(widths)):
-            steps.append(Step(level, stage_of(level, widths), leaf if level == len(widths) - 1 else None))
+        steps.extend(Step(level, widths, None) for level in range(shared, len(widths) - 1))
+        steps.append(Step(len(widths) - 1, widths, leaf))
         before = widths
     return steps
 
 
-def picture_order(count: int) -> np.ndarray:
-    """Return the order in which pictures are looked at, the same in every search: its beginning is a fair sample."""
+def image_order(count: int) -> np.ndarray:
+    """Return the order in which images are looked at, the same in every search: its beginning is a fair sample."""
     return keyed_generator(0, "search/pictures").permutation(count)
 
 
 class SharedEvaluator:
-    """Measures groups of sub-networks on the first so many pictures of `picture_order`.
+    """Measures groups of sub-networks on the first so many images of `image_order`.
 
     A sub-network's value does not depend on the group it is measured in: its features are always computed from the
-    same pictures at once, `evaluation.batch_size` of them.
+    same images at once, `evaluation.batch_size` of them.
 
     Args:
-        evaluation: pictures, feature set and statistics.
-        runner: the supernet's stages.
-        batch_size: pictures that a stage gets at once, at most the evaluation's.
-        kept_bytes: memory for the features of sub-networks that are measured on more pictures later.
+        kept_bytes: memory for the features of sub-networks that are measured on more images later.
+
+    Attributes:
+        images: how many images there are. whole_batch: how many of them have their features computed at once.
+        fits: whether some sub-networks may be a group.
     """
 
-    def __init__(self, evaluation: Evaluation, runner: StageRunner, batch_size: int, kept_bytes: int = 0):
-        self.evaluation, self.runner, self.batch_size, self.kept_bytes = evaluation, runner, batch_size, kept_bytes
-        self._order = picture_order(self.images)
+    def __init__(self, evaluation: Evaluation, runner: SegmentRunner, kept_bytes: int = KEPT_BYTES):
+        self.evaluation, self.runner, self.kept_bytes = evaluation, runner, kept_bytes
+        self.images, self.whole_batch, self.fits = len(evaluation.pictures), evaluation.batch_size, runner.fits
+        self._order = image_order(self.images)
         self._kept: dict[Widths, np.ndarray] = {}
 
-    @property
-    def images(self) -> int:
-        """How many pictures there are."""
-        return len(self.evaluation.pictures)
-
-    @property
-    def whole_batch(self) -> int:
-        """How many pictures' features are computed at once."""
-        return self.evaluation.batch_size
-
     def measure(self, group: Sequence[Widths], images: int) -> list[Measurement]:
-        """Return what each sub-network's translations of the first `images` pictures measure."""
+        """Return what each sub-network's translations of the first `images` images measure."""
         return [self.evaluation.measure_features(features) for features in self.features(group, images)]
 
     def features(self, group: Sequence[Widths], images: int) -> list[np.ndarray]:
-        """Return the features (images, d) of each sub-network's translations of the first `images` pictures."""
-        earlier = [self._kept.pop(widths, None) for widths in group]
-        known = [0 if features is None or len(features) > images else len(features) for features in earlier]
-        found: list[np.ndarray | None] = [None] * len(group)
-        for start in sorted(set(known)):
-            places = [place for place, count in enumerate(known) if count == start]
-            if start == images:
-                rest = [np.empty((0, self.evaluation.feature_set.dimensions))] * len(places)
-            else:
-                rest = self._computed([group[place] for place in places], start, images)
-            for place, features in zip(places, rest, strict=True):
-                found[place] = np.concatenate([earlier[place], features]) if start else features
-        self._keep(group, found, images)
-        return found
-
-    def _keep(self, group: Sequence[Widths], found: Sequence[np.ndarray], images: int) -> None:
-        if images == self.images:
-            return
-        self._kept.update(zip(group, found, strict=True))
-        held = sum(features.nbytes for features in self._kept.values())
-        while held > self.kept_bytes:  # the oldest are those that a race dropped long ago
-            held -= self._kept.pop(next(iter(self._kept))).nbytes
+        """Return the features (images, d) of each sub-network's translations of the first `images` images."""
+        found = {widths: self._kept.pop(widths, ())[:images] for widths in group}
+        for start in sorted({*map(len, found.values())} - {images}):
+            rest = sorted((widths for widths in group if len(found[widths]) == start), reverse=True)
+            for widths, features in zip(rest, self._computed(rest, start, images), strict=True):
+                found[widths] = np.concatenate([found[widths], features]) if start else features
+        if images < self.images:
+            self._kept.update(found)
+            held = sum(features.nbytes for features in self._kept.values())
+            while held > self.kept_bytes:  # the oldest are those that a race dropped long ago
+                held -= self._kept.pop(next(iter(self._kept))).nbytes
+        return [found[widths] for widths in group]
 
     def _computed(self, group: Sequence[Widths], first: int, end: int) -> list[np.ndarray]:
-        """Return the features of pictures `first` to `end`."""
-        order = sorted(range(len(group)), key=group.__getitem__, reverse=True)
-        leaves = [group[place] for place in order]
-        self.runner.prepare(step.run for step in tree_steps(leaves, lambda *place: place))
-        steps = tree_steps(leaves, self.runner.stage)
+        """Return the features of images `first` to `end` of a group in lexicographic order."""
+        steps = tree_steps(group)
+        self.runner.prepare((step.level, step.widths) for step in steps)
+        runs = [self.runner.segment(step.level, step.widths) for step in steps]
         parts: list[list[np.ndarray]] = [[] for _ in group]
         for start in range(first, end, self.whole_batch):
             indices = self._order[start : min(start + self.whole_batch, end)]
-            for leaf, pictures in enumerate(self._translations(steps, len(group), indices)):
-                parts[order[leaf]].append(self.evaluation.feature_set(pictures))
+            for images, features in zip(self._translations(steps, runs, indices), parts, strict=True):
+                features.append(self.evaluation.feature_set(images))
         return [np.concatenate(features) for features in parts]
 
-    def _translations(self, steps: Sequence[Step], leaves: int, indices: np.ndarray) -> list[np.ndarray]:
-        """Return what each leaf makes of some pictures, as uint8 (n, h, w, 3)."""
-        made: list[list[np.ndarray]] = [[] for _ in range(leaves)]
-        # Parts of nearly equal size: a last batch of one picture would waste what a batch saves.
-        for part in np.array_split(indices, -(-len(indices) // self.batch_size)):
+    def _translations(self, steps: Sequence[Step], runs: Sequence[Segment], indices: np.ndarray) -> list[np.ndarray]:
+        """Return what each leaf makes of some images, as uint8 (n, h, w, 3)."""
+        made: list[list[np.ndarray]] = [[] for step in steps if step.leaf is not None]
+        # Parts of nearly equal size: a last batch of one image would waste what a batch saves.
+        for part in np.array_split(indices, -(-len(indices) // self.runner.images_at_once)):
             images = np.stack([self.evaluation.pictures[int(index)] for index in part])
             activations = [self.runner.load(images), *[None] * (steps[-1].level + 1)]
-            for step in steps:
-                activations[step.level + 1] = step.run(activations[step.level])
+            for step, run in zip(steps, runs, strict=True):
+                activations[step.level + 1] = run(activations[step.level])
                 if step.leaf is not None:
-                    made[step.leaf].append(to_uint8(self.runner.pictures(activations[-1])))
-        return [np.concatenate(pictures) for pictures in made]
+                    made[step.leaf].append(to_uint8(self.runner.images(activations[-1])))
+        return [np.concatenate(images) for images in made]

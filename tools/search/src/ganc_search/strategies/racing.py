@@ -1,20 +1,21 @@
-"""Racing: all sub-networks of a round on a part of the pictures, the worst dropped, the rest on more.
+"""Racing: all sub-networks of a round on a part of the images, the worst dropped, the rest on more.
 
 Successive halving (Jamieson and Talwalkar, arXiv 1502.07943; the inner loop of Hyperband, arXiv 1603.06560) with the
-number of pictures as its budget. A search has two objectives, and the metric alone would drop every small sub-network;
-so what stays is chosen as NSGA-II chooses survivors, by non-dominated fronts in metric and MACs and within the last of
-them by crowding distance (as multi-objective successive halving does, arXiv 2106.12639).
+number of images as its budget. The metric alone would drop every small sub-network, so what stays is chosen by metric
+and MACs as NSGA-II chooses survivors (as multi-objective successive halving does, arXiv 2106.12639).
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ganc.models.spec import Widths
+from ganc.base.errors import SettingError
+from ganc.base.settings import check_limits, setting
+from ganc.models.family import Widths
+from ganc.results.ranking import fittest
 from ganc.results.table import SearchRow
-from ganc_search.strategies.evolution import fittest
 
-# On fewer pictures a metric says little.
+# On fewer images a metric says little.
 FEWEST_IMAGES = 8
 PARTS = (1 / 4, 1 / 2, 1)
 _STEP = ".first-"
@@ -22,20 +23,19 @@ _STEP = ".first-"
 
 @dataclass(frozen=True)
 class Racing:
-    """How a round is raced.
+    """How a round is raced. Raises SettingError: a value is outside its limits."""
 
-    Attributes:
-        keep: the part of a round's sub-networks that goes on to more pictures, each time.
-    """
-
-    keep: float = 1 / 3
+    keep: float = setting(
+        "The part of a round that goes on, each time.", 1 / 3, names=("--racing-keep",), above=0, default_text="1/3"
+    )
 
     def __post_init__(self):
-        if not 0 < self.keep < 1:
-            raise ValueError(f"keep (={self.keep}) must be between 0 and 1")
+        check_limits(self)
+        if self.keep >= 1:
+            raise SettingError(f"--racing-keep {self.keep:g}: expected less than 1")
 
     def rungs(self, images: int, whole_batch: int) -> list[int]:
-        """Return on how many pictures a round is evaluated, one after another: a quarter, half, all.
+        """Return on how many images a round is evaluated, one after another: a quarter, half, all.
 
         They are whole batches, so that a survivor's features come from the same batches as without racing.
         """
@@ -43,7 +43,7 @@ class Racing:
         return [*sorted(count for count in parts if FEWEST_IMAGES <= count < images), images]
 
     def survivors(self, rows: Sequence[SearchRow], metric: str) -> set[Widths]:
-        """Return which of a rung's rows, all on equally many pictures, go on."""
+        """Return which of a rung's rows, all on equally many images, go on."""
         return {row.widths for row in fittest(rows, metric, self.count(len(rows)))}
 
     def count(self, candidates: int) -> int:
@@ -52,23 +52,18 @@ class Racing:
 
 
 def rung_metric(metric: str, images: int) -> str:
-    """Return the column that keeps a metric's value on the first `images` pictures once it stands on more."""
+    """Return the column that keeps a metric's value on the first `images` images once the row has more."""
     return f"{metric}{_STEP}{images}"
 
 
 def both_steps(first: SearchRow, other: SearchRow, metric: str) -> SearchRow:
-    """Return which of two rows of a sub-network stands on more pictures, with the metric of the other's step beside it.
+    """Return which of two rows of a sub-network has more images, with the metric of the other's step beside it.
 
     The columns of all steps stay, so that a race that is repeated with other steps finds those it has.
     """
     fewer, more = sorted((first, other), key=lambda row: row.images)
-    steps = {
-        name: value
-        for row in (fewer, more)
-        for name, value in row.metrics.items()
-        if name.startswith(f"{metric}{_STEP}")
-    }
+    steps = {name: value for name, value in fewer.metrics.items() if name.startswith(f"{metric}{_STEP}")}
+    steps |= more.metrics
     if metric in fewer.metrics:
         steps[rung_metric(metric, fewer.images)] = fewer.metrics[metric]
-    seconds = (first.seconds or 0.0) + (other.seconds or 0.0)
-    return replace(more, metrics={**more.metrics, **steps}, seconds=seconds)
+    return replace(more, metrics=steps, seconds=(first.seconds or 0.0) + (other.seconds or 0.0))

@@ -1,0 +1,169 @@
+"""An append-only file of JSON lines below a header: each line survives whatever ends the process that wrote it."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganc.base.atomic import write_error
+from ganc.base.errors import FileFormatError
+from ganc.base.lock import lock
+
+Read = Callable[[dict], Any]
+
+
+class JournalFile:
+    """A header line that says what the file belongs to, then one JSON object a line.
+
+    Opening an existing file recovers its lines; a last line that was cut off is dropped. One process at a time holds
+    the file.
+
+    Args:
+        path: the file; missing folders are made.
+        header: of a new file. An existing one must have the same `format` and `version`.
+        check: is given the header of an existing file, and raises an error if the file belongs to something else.
+        read: returns what `lines` has of a line's object; a ValueError, TypeError or AttributeError of it means that
+            the line is damaged.
+        sync_seconds: a line is handed to the system at once, and forced onto the disk at most this often.
+        restart: throw away what the file holds.
+
+    Attributes:
+        lines: what was recovered.
+
+    Raises:
+        RunError: another process holds the file.
+        FileFormatError: the file is of another format or version, or damaged before its last line.
+        WriteError: it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: Mapping,
+        check: Callable[[dict], None],
+        read: Read = dict,
+        *,
+        sync_seconds: float = 1.0,
+        restart: bool = False,
+    ):
+        self.path, self.lines = Path(path), []
+        self._header, self._sync_seconds, self._synced = dict(header), sync_seconds, time.monotonic()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab+")
+        except OSError as error:
+            raise write_error(path, error) from error
+        try:
+            lock(self._file, self.path, "wait for it, or name another results file")
+            if restart:
+                self._file.truncate(0)
+            self._recover(check, read)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._file.closed
+
+    def write(self, values: Mapping) -> None:
+        """Write one line; when this returns, the line survives the end of the process."""
+        try:
+            self._file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        if time.monotonic() - self._synced >= self._sync_seconds:
+            self._sync()
+
+    def clear(self) -> None:
+        """Drop all lines but the header."""
+        self.lines = []
+        self._file.truncate(0)
+        self.write(self._header)
+        self._sync()
+
+    def close(self, *, remove: bool = False) -> None:
+        """Close the file; with `remove`, delete it too."""
+        if self.closed:
+            return
+        if remove:
+            self.path.unlink(missing_ok=True)
+        else:
+            self._sync()
+        self._file.close()
+
+    def _recover(self, check: Callable[[dict], None], read: Read) -> None:
+        self._file.seek(0)
+        complete, rest = _split(self._file.read())
+        if not complete:  # new, or the process ended while it wrote the header
+            if rest and not rest.startswith(b'{"format"'[: len(rest)]):
+                raise _no_journal(self.path, self._header["format"])
+            self.clear()
+            return
+        check(_checked_header(complete[0], self.path, self._header["format"], self._header["version"]))
+        self.lines = _read_lines(complete, self.path, read)
+        self._file.truncate(sum(len(line) + 1 for line in complete[: len(self.lines) + 1]))
+
+    def _sync(self) -> None:
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+
+def read_journal_file(path: Path, form: str, version: int, read: Read = dict) -> tuple[dict, list]:
+    """Return a journal file's header and lines without writing or locking it; a last line cut off is left out.
+
+    Args:
+        form, version: what the header must have as `format` and `version`.
+
+    Raises:
+        FileFormatError: there is no such file, or it is of another format or version, or damaged.
+    """
+    try:
+        complete, _ = _split(Path(path).read_bytes())
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    header = _checked_header(complete[0] if complete else b"", path, form, version)
+    return header, _read_lines(complete, path, read)
+
+
+def _split(content: bytes) -> tuple[list[bytes], bytes]:
+    *complete, rest = content.split(b"\n")
+    return complete, rest
+
+
+def _checked_header(line: bytes, path: Path, form: str, version: int) -> dict:
+    header = _object(line, dict)
+    if header is None or header.get("format") != form:
+        raise _no_journal(path, form)
+    if header.get("version") != version:
+        raise FileFormatError(
+            f"{path}: is version {header.get('version')}, this ganc reads version {version}; use --restart"
+        )
+    return header
+
+
+def _no_journal(path: Path, form: str) -> FileFormatError:
+    return FileFormatError(f"{path}: is no file of format '{form}'; move it away, or name another results file")
+
+
+def _read_lines(complete: list[bytes], path: Path, read: Read) -> list:
+    """Return what the lines below the header hold; the last one may be damaged, and is then left out."""
+    lines = []
+    for number, line in enumerate(complete[1:], 2):
+        values = _object(line, read)
+        if values is None and number < len(complete):
+            raise FileFormatError(f"{path}: line {number} is damaged; remove that line, or run with --restart")
+        if values is not None:
+            lines.append(values)
+    return lines
+
+
+def _object(line: bytes, read: Read) -> Any:
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        return read(json.loads(line))
+    return None

@@ -1,0 +1,86 @@
+"""ganc-search --configs: another program says which sub-networks are evaluated."""
+
+import pytest
+from helpers.stages import SPACE, nothing_changes, refusal, widths_of_space
+from helpers.support import invoke, succeed
+
+from ganc.base.rng import keyed_generator
+from ganc.metrics.evaluation import Evaluation
+from ganc.models import format_widths
+from ganc.results.hdf5 import read_results
+
+EVERYTHING = sorted(widths_of_space(SPACE))
+
+
+@pytest.fixture
+def arguments(chain):
+    return ("ganc-search", "--supernet", chain.supernet, "--data", chain.data, "--device", "cpu")
+
+
+def listed(subnets, path):
+    path.write_text("# a list\n\n" + "".join(f"{format_widths(widths)}\n" for widths in subnets))
+    return path
+
+
+def test_a_list_in_any_order_has_the_rows_of_an_exhaustive_search(arguments, chain, tmp_path):
+    shuffled = [EVERYTHING[place] for place in keyed_generator(1, "configs").permutation(len(EVERYTHING))]
+    path = listed([*shuffled, *shuffled[:5]], tmp_path / "configs")
+    said = succeed(*arguments, "--configs", path, "-o", tmp_path / "search.h5")
+    results = read_results(tmp_path / "search.h5")
+    assert results.digest == read_results(chain.search).digest
+    assert results.facts["strategy"] == "configs"
+    assert f"candidates {len(EVERYTHING)}," in said.stderr
+
+
+def test_a_longer_list_evaluates_only_what_is_new(arguments, tmp_path, monkeypatch):
+    out = tmp_path / "search.h5"
+    succeed(*arguments, "--configs", listed(EVERYTHING[:3], tmp_path / "configs"), "-o", out)
+    before = {row.widths: row for row in read_results(out)}
+    assert sorted(before) == EVERYTHING[:3]
+    evaluated = []
+    measure = Evaluation.measure_features
+    monkeypatch.setattr(Evaluation, "measure_features", lambda *both: evaluated.append(both) or measure(*both))
+    succeed(*arguments, "--configs", listed(EVERYTHING[1:6], tmp_path / "configs"), "-o", out)
+    after = {row.widths: row for row in read_results(out)}
+    assert sorted(after) == EVERYTHING[:6]
+    assert len(evaluated) == 3
+    assert before.items() <= after.items()
+
+
+def test_standard_input_is_a_list_too(arguments, tmp_path):
+    text = "\n".join(map(format_widths, EVERYTHING[4:6]))
+    done = invoke(*arguments, "--configs", "-", "-o", tmp_path / "search.h5", stdin=text.encode())
+    assert done.exit_code == 0, done.output
+    assert sorted(row.widths for row in read_results(tmp_path / "search.h5")) == EVERYTHING[4:6]
+
+
+def test_shards_of_a_list_and_a_race_over_it(arguments, chain, tmp_path):
+    path = listed(EVERYTHING, tmp_path / "configs")
+    for part in (1, 2):
+        succeed(*arguments, "--configs", path, "--shard", f"{part}/2", "-o", tmp_path / f"{part}.h5")
+    succeed("ganc", "merge", tmp_path / "1.h5", tmp_path / "2.h5", "-o", tmp_path / "merged.h5")
+    assert read_results(tmp_path / "merged.h5").digest == read_results(chain.search).digest
+    succeed(*arguments, "--configs", path, "--racing", "-o", tmp_path / "raced.h5")
+    assert len(read_results(tmp_path / "raced.h5")) == len(EVERYTHING)
+
+
+def test_the_budget_holds_for_a_list(arguments, chain, tmp_path):
+    limit = sorted(row.macs for row in read_results(chain.search))[9]
+    path = listed(EVERYTHING, tmp_path / "configs")
+    succeed(*arguments, "--configs", path, "--max-macs", limit, "-o", tmp_path / "search.h5")
+    results = read_results(tmp_path / "search.h5")
+    assert len(results) >= 10
+    assert max(row.macs for row in results) == limit
+    one = listed([EVERYTHING[-1]], tmp_path / "one")
+    with nothing_changes(tmp_path):
+        said = refusal(*arguments, "--configs", one, "--max-macs", limit, "-o", tmp_path / "other.h5")
+    assert "--max-macs" in said
+
+
+@pytest.mark.parametrize("line", ["8_8", "8_8_8_8_8_8_8_9", "", "8 8"])
+def test_a_wrong_line_is_named_and_nothing_is_evaluated(arguments, tmp_path, line):
+    path = listed(EVERYTHING[:2], tmp_path / "configs")
+    path.write_text(path.read_text() + line + "\n" if line else "# nothing\n")
+    with nothing_changes(tmp_path):
+        said = refusal(*arguments, "--configs", path, "-o", tmp_path / "search.h5")
+    assert said.startswith(f"{path}: line 5: " if line else f"{path}: names no sub-network")

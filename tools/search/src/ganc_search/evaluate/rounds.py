@@ -1,0 +1,155 @@
+"""Rounds of sub-networks, evaluated group by group; each finished row is written at once."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import accumulate
+from typing import NamedTuple
+
+from ganc.base.errors import InterruptedRun
+from ganc.models.convolutions import Costs
+from ganc.models.family import Widths
+from ganc.models.space import SearchSpace
+from ganc.results.journal import ResultsWriter
+from ganc.results.table import SearchRow
+from ganc_search.evaluate.processes import Measured, Team
+from ganc_search.evaluate.shared_segments import cut_into_groups
+from ganc_search.latency import LatencyModel
+from ganc_search.strategies import Strategy
+from ganc_search.strategies.racing import Racing, both_steps, rung_metric
+
+# Candidates that are looked up and cut into groups at once, where a round is long.
+_BLOCK = 1 << 15
+
+
+class SearchProgress(NamedTuple):
+    """One more finished sub-network, or under racing one more that was evaluated on some of the images.
+
+    `best` is the row with the lowest metric among those on the most images; `known` ones were finished by earlier runs.
+    """
+
+    row: SearchRow
+    best: SearchRow
+    known: bool
+
+
+class Rounds:
+    """Evaluates what strategies ask for, unless the results have it already.
+
+    Args:
+        writer: has the rows of earlier runs, and takes the new ones.
+        space: in which the sub-networks have to be.
+        metric: the feature set's name, which the Fréchet distance has as its own.
+        group_size: sub-networks that are evaluated together, at most; a kill loses one such group a process.
+        racing: None evaluates all on all images. latency: None leaves it out.
+    """
+
+    def __init__(
+        self,
+        team: Team,
+        writer: ResultsWriter,
+        space: SearchSpace,
+        costs_of: Callable[[Widths], Costs],
+        metric: str,
+        *,
+        group_size: int = 32,
+        racing: Racing | None = None,
+        latency: LatencyModel | None = None,
+    ):
+        self._team, self._writer, self._metric = team, writer, metric
+        self._space, self._costs_of = space, costs_of
+        self._group_size, self._racing, self._latency = group_size, racing, latency
+        evaluator = team.evaluator
+        self._rungs = racing.rungs(evaluator.images, evaluator.whole_batch) if racing else [evaluator.images]
+        self._best: SearchRow | None = None
+
+    def run(self, strategy: Strategy) -> Iterator[SearchProgress]:
+        """Evaluate what a strategy asks for, until it asks for nothing, and yield after each sub-network.
+
+        Raises:
+            InterruptedRun: a signal was noticed; every finished row is written.
+            SpecError: the strategy asks for a sub-network that is not in the space.
+        """
+        while len(candidates := strategy.ask()):
+            yield from self._round(candidates)
+            strategy.tell(self._writer.done(widths) for widths in candidates)
+
+    def planned(self, candidates: int | None) -> int | None:
+        """Return how many evaluations a round of so many takes: under racing some are evaluated on several parts."""
+        if candidates is None or not self._racing:
+            return candidates
+        return sum(accumulate(self._rungs[1:], lambda left, _: self._racing.count(left), initial=candidates))
+
+    def _round(self, candidates: Sequence[Widths]) -> Iterator[SearchProgress]:
+        for images in self._rungs:
+            raced = []
+            for start in range(0, len(candidates), _BLOCK):
+                for row, known in self._rung(candidates[start : start + _BLOCK], images):
+                    if self._racing and self._metric_on(row, images) in row.metrics:
+                        raced.append(self._measured_on(row, images))
+                    yield self._progress(row, known)
+            if images < self._rungs[-1]:
+                stay = self._racing.survivors(raced, self._metric)
+                candidates = [widths for widths in candidates if widths in stay]
+
+    def _rung(self, candidates: Sequence[Widths], images: int) -> Iterator[tuple[SearchRow, bool]]:
+        """Yield the rows of the candidates on so many images, or more, and whether they were known."""
+        todo = []
+        for widths in candidates:
+            row = self._writer.done(widths)
+            if row is None or not self._has(row, images):
+                self._space.require(widths)
+                todo.append(tuple(widths))
+            else:
+                yield self._with_latency(row), True
+        processes = self._team.processes.count
+        largest = max(1, min(self._group_size, -(-len(todo) // processes)))
+        groups = cut_into_groups(todo, largest, self._team.evaluator.fits)
+        for first in range(0, len(groups), processes):
+            if signal := self._team.signal():
+                raise InterruptedRun("stopped before all sub-networks were evaluated", signal)
+            measured = self._team.measure(groups[first : first + processes], images)
+            yield from [(self._written(one), False) for one in measured]  # all of them before anything else is done
+
+    def _has(self, row: SearchRow, images: int) -> bool:
+        """Whether a row has the metric on these images; a finished one needs no race."""
+        whole = row.images >= self._rungs[-1] and self._metric in row.metrics
+        return whole or (row.images >= images and self._metric_on(row, images) in row.metrics)
+
+    def _metric_on(self, row: SearchRow, images: int) -> str:
+        return self._metric if row.images == images else rung_metric(self._metric, images)
+
+    def _measured_on(self, row: SearchRow, images: int) -> SearchRow:
+        """Return the row as it was on these images, to compare it with the others of the rung."""
+        value = row.metrics[self._metric_on(row, images)]
+        return replace(row, images=images, metrics={self._metric: value}, errors={})
+
+    def _written(self, measured: Measured) -> SearchRow:
+        widths, measurement = measured.widths, measured.measurement
+        row = SearchRow(
+            widths=widths,
+            **asdict(self._costs_of(widths)),
+            images=measurement.images,
+            metrics=measurement.values(self._metric),
+            errors=measurement.errors(self._metric),
+            seconds=measured.seconds,
+            **(self._latency.columns(widths) if self._latency else {}),
+        )
+        earlier = self._writer.done(widths)
+        if earlier is not None and earlier.images != row.images:
+            row = both_steps(earlier, row, self._metric)
+        self._writer.append(row)
+        return self._writer.done(widths)
+
+    def _with_latency(self, row: SearchRow) -> SearchRow:
+        if self._latency is None or row.latency_ms is not None:
+            return row
+        self._writer.append(replace(row, **self._latency.columns(row.widths)))
+        return self._writer.done(row.widths)
+
+    def _progress(self, row: SearchRow, known: bool) -> SearchProgress:
+        def order(one: SearchRow) -> tuple[int, float]:
+            return -one.images, one.metrics.get(self._metric, math.inf)
+
+        self._best = row if self._best is None else min(self._best, row, key=order)
+        return SearchProgress(row, self._best, known)
