@@ -1,6 +1,5 @@
 """Safetensors files with one JSON metadata entry: the container of checkpoints and of a run's saved state."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from safetensors import numpy as safetensors_numpy
 from ganc.base.atomic import replacing
 from ganc.base.digests import canonical_json
 from ganc.base.errors import FileFormatError
+from ganc.base.json_text import JsonObject, parse_json
+from ganc.base.reading import one_line, require_file
 from ganc.files.kinds import looks_like
 
 METADATA_KEY = "ganc"
@@ -33,39 +34,40 @@ def read_tensors(path: Path, file_format: str, version: int) -> tuple[dict, dict
         FileFormatError: no such file, not of this format and version, or truncated.
     """
     header = read_header(path, file_format, version)
-    try:
-        return header, safetensors_numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError, KeyError) as error:
-        raise FileFormatError(f"{path}: cannot be read ({_one_line(error)})") from error
+    return header, read_arrays(path)
 
 
 def read_header(path: Path, file_format: str, version: int) -> dict:
     """Return the header alone, after checking format and version; raises as `read_tensors` does."""
-    if not Path(path).is_file():
-        raise FileFormatError(f"{path}: no such file, expected a {file_format} file")
+    header = read_any_header(path, file_format)
+    JsonObject.of(header, path).require_format(file_format, (version,))
+    return header
+
+
+def read_any_header(path: Path, expected: str) -> dict:
+    """Return the header of a file that `write_tensors` wrote, of whatever format.
+
+    Raises:
+        FileFormatError: no such file, no such header, or truncated; `expected` is what the message says was expected.
+    """
+    require_file(path, f"a {expected} file")
     try:
         with safetensors.safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         if recognised := looks_like(Path(path)):
-            raise FileFormatError(f"{path}: not a {file_format} file; {recognised}") from error
+            raise FileFormatError(f"{path}: not a {expected} file; {recognised}") from error
         raise FileFormatError(
-            f"{path}: not a {file_format} file, or truncated ({_one_line(error)}); make or copy it again"
+            f"{path}: not a {expected} file, or truncated ({one_line(error)}); make or copy it again"
         ) from error
+    if METADATA_KEY not in metadata:
+        raise FileFormatError(f"{path}: a safetensors file without '{METADATA_KEY}' metadata, expected {expected}")
+    return JsonObject.of(parse_json(metadata[METADATA_KEY], f"{path}: its '{METADATA_KEY}' metadata"), path).members
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a safetensors file whose header was read. Raises FileFormatError."""
     try:
-        header = json.loads(metadata.get(METADATA_KEY, "null"))
-    except json.JSONDecodeError as error:
-        raise FileFormatError(f"{path}: its '{METADATA_KEY}' metadata is no JSON ({error})") from error
-    if not isinstance(header, dict) or "format" not in header:
-        raise FileFormatError(f"{path}: a safetensors file without '{METADATA_KEY}' metadata, expected {file_format}")
-    if header["format"] != file_format:
-        raise FileFormatError(f"{path}: is a {header['format']} file, expected {file_format}")
-    if header.get("version") != version:
-        raise FileFormatError(
-            f"{path}: {file_format} version {header.get('version')}, this ganc reads version {version}; update ganc"
-        )
-    return header
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        return safetensors_numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
+        raise FileFormatError(f"{path}: cannot be read ({one_line(error)}); make or copy it again") from error

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ganc.base.errors import FileFormatError
+from ganc.base.reading import read_bytes
 from ganc.files import kinds
 from ganc.importers import paddle_file, torch_file
 from ganc.importers.safe_pickle import RefusedError, load_pickle, printable
 
-EXPECTED = "expected a .pth file of PyTorch or a .pdparams file of Paddle"
+EXPECTED = "a .pth file of PyTorch or a .pdparams file of Paddle"
 MAX_ENTRIES = 100_000
 MAX_GROWTH = 4  # tensors may share numbers, and bfloat16 becomes float32, but a small file must not fill the memory
 
@@ -29,11 +30,7 @@ def read_networks(path: Path) -> dict[str, Tensors]:
         FileFormatError: no such file, another kind of file, damaged, or one that needs more than tensors and plain
             containers, which is named. Nothing of the file is executed in any case.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror}), {EXPECTED}") from error
+    data = read_bytes(path, EXPECTED, pipe=True)
     try:
         networks = dict(_networks(_read(data), MAX_GROWTH * len(data)))
     except RefusedError as error:
@@ -42,7 +39,7 @@ def read_networks(path: Path) -> dict[str, Tensors]:
         reason = printable(str(error)[:200]) or type(error).__name__
         raise FileFormatError(f"{path}: is truncated or damaged ({reason}); copy it again") from error
     if not networks:
-        raise FileFormatError(f"{path}: holds no tensors; {EXPECTED} with a state dict")
+        raise FileFormatError(f"{path}: holds no tensors; expected {EXPECTED} with a state dict")
     return networks
 
 
@@ -58,15 +55,15 @@ def read_tensors(path: Path) -> Tensors:
 def _read(data: bytes) -> Any:
     kind = kinds.kind_of(data)
     if not data:
-        raise RefusedError(f"is empty, {EXPECTED}")
+        raise RefusedError(f"is empty, expected {EXPECTED}")
     if kind in _REFUSED:
-        raise RefusedError(f"is {kind}{_REFUSED[kind]}, {EXPECTED}")
+        raise RefusedError(f"is {kind}{_REFUSED[kind]}, expected {EXPECTED}")
     if kind == kinds.ZIP:
         return torch_file.read_zip(data)
     if torch_file.is_legacy(data):
         return torch_file.read_legacy(data)
     if kind != kinds.PICKLE and data[:1] not in (b"(", b"}", b"c"):  # with these begin the oldest pickles of a dict
-        raise RefusedError(f"is of no kind that ganc knows, {EXPECTED}")
+        raise RefusedError(f"is of no kind that ganc knows, expected {EXPECTED}")
     return load_pickle(io.BytesIO(data), torch_file.NAMES)
 
 
