@@ -197,12 +197,12 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
     source = picture(tmp_path)
     for name, damage, message in (
         ("no card", lambda folder: (folder / "model.json").unlink(), "no model.json in it"),
-        ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json: is damaged"),
-        ("other card", lambda folder: (folder / "model.json").write_text("[]"), "is no model card of ganc"),
-        ("newer", lambda folder: _change_card(folder, version=3), "model card version 3, this ganc reads version 2"),
-        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "its list of variants is damaged"),
-        ("no input", lambda folder: _change_card(folder, input=None), "does not say what goes in"),
-        ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "is missing; export the model again"),
+        ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json: its JSON is damaged"),
+        ("other card", lambda folder: (folder / "model.json").write_text("[]"), "is a list, expected an object"),
+        ("newer", lambda folder: _change_card(folder, version=3), "ganc-model version 3, this ganc reads"),
+        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "lacks 'forms.0.format'"),
+        ("no input", lambda folder: _change_card(folder, input=None), "its 'input' is null, expected an object"),
+        ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "export the model again"),
         ("cut", lambda folder: (folder / "paddle" / "generator.pdiparams").write_bytes(b"cut"), "export it again"),
     ):
         folder = tmp_path / name

@@ -304,7 +304,7 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
     onnx.write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x032.0:\x10")
     before = files_under(tmp_path)
     out = tmp_path / "out.safetensors"
-    for file, word in ((truncated, "truncated"), (onnx, "ONNX"), (tmp_path / "absent", "No such file")):
+    for file, word in ((truncated, "truncated"), (onnx, "ONNX"), (tmp_path / "absent", "no such file")):
         assert word in fail("ganc", "import", file, "-o", out)
     for file, word in ((good, "turn it into a checkpoint with ganc import"), (onnx, "looks like an ONNX")):
         assert word in fail("ganc-export", "--checkpoint", file, "-o", tmp_path / "dist")

@@ -411,7 +411,7 @@ def test_other_kinds_of_files_are_named(tmp_path):
         (b"PK\x03\x04", "damaged"),
     ):
         assert word in refusal(data, tmp_path)
-    for path, word in ((tmp_path / "absent", "No such file"), (tmp_path, "directory")):
+    for path, word in ((tmp_path / "absent", "no such file"), (tmp_path, "is a folder")):
         with pytest.raises(FileFormatError, match=word):
             read_networks(path)
 

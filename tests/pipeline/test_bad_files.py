@@ -25,7 +25,7 @@ def empty(path, folder):
 
 
 def absent(path, folder):
-    return folder / "absent", "no such file, expected a ganc-checkpoint file"
+    return folder / "absent", "no such file; expected a ganc-checkpoint file"
 
 
 def newer(path, folder):

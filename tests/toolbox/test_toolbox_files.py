@@ -132,7 +132,7 @@ def test_inspect_foreign_statistics(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read (No such file or directory)"),
+        (None, "no such file"),
         (b"", "not a ganc-checkpoint file, or truncated"),
         (b"a letter", "not a ganc-checkpoint file, or truncated"),
         (b"\x89HDF\r\n\x1a\n and no more", "is truncated or damaged"),

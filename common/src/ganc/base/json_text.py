@@ -26,28 +26,28 @@ _KINDS = {
 }
 
 
-def parse_json(text: str | bytes, source: object) -> Any:
+def parse_json(text: str | bytes, source: object, what: str = "its JSON") -> Any:
     """Return the value of a JSON text in UTF-8.
 
     NaN and infinities, which JSON lacks but Python's reader takes, are refused.
 
     Args:
-        source: the file, and where the text stands in it; named in the error.
+        source: the file that the text comes from, for messages.
+        what: the text's part of the file where it is not all of it, such as "its metadata".
 
     Raises:
         FileFormatError: the text is no JSON, too long, or nested more deeply than MAX_DEPTH.
     """
+    place = f"{source}: {what}"
     if len(text) > MAX_BYTES:
-        raise FileFormatError(f"{source}: has {len(text):,} bytes of JSON, expected at most {MAX_BYTES:,}")
+        raise FileFormatError(f"{place} has {len(text):,} bytes, expected at most {MAX_BYTES:,}")
     try:
         value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError as error:
-        raise FileFormatError(
-            f"{source}: its JSON is nested too deeply, expected {MAX_DEPTH} levels at most"
-        ) from error
+        raise _too_deep(place) from error
     except ValueError as error:
-        raise FileFormatError(f"{source}: is no JSON or damaged ({one_line(error)[:200]})") from error
-    _require_depth(value, source)
+        raise FileFormatError(f"{place} is damaged or no JSON ({one_line(error)[:200]})") from error
+    _require_depth(value, place)
     return value
 
 
@@ -150,15 +150,15 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _require_depth(value: Any, source: object) -> None:
+def _require_depth(value: Any, place: str) -> None:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         inside = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
         level = [one for group in inside for one in group]
         if not level:
             return
-    raise _too_deep(source)
+    raise _too_deep(place)
 
 
-def _too_deep(source: object) -> FileFormatError:
-    return FileFormatError(f"{source}: its JSON is nested too deeply, expected {MAX_DEPTH} levels at most")
+def _too_deep(place: str) -> FileFormatError:
+    return FileFormatError(f"{place} is nested too deeply, expected {MAX_DEPTH} levels at most")

@@ -62,7 +62,7 @@ def read_any_header(path: Path, expected: str) -> dict:
         ) from error
     if METADATA_KEY not in metadata:
         raise FileFormatError(f"{path}: a safetensors file without '{METADATA_KEY}' metadata, expected {expected}")
-    return JsonObject.of(parse_json(metadata[METADATA_KEY], f"{path}: its '{METADATA_KEY}' metadata"), path).members
+    return JsonObject.of(parse_json(metadata[METADATA_KEY], path, f"its '{METADATA_KEY}' metadata"), path).members
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

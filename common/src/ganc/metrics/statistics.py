@@ -231,7 +231,7 @@ def _checked_features(path: Path, features: np.ndarray | None, dimensions: int) 
 def _checked_facts(path: Path, header: np.ndarray) -> dict:
     if header.dtype.kind != "U" or header.shape != ():
         raise FileFormatError(f"{path}: its array 'ganc' holds no text; make the statistics again")
-    facts = JsonObject.of(parse_json(str(header), f"{path}: its array 'ganc'"), path)
+    facts = JsonObject.of(parse_json(str(header), path, "its array 'ganc'"), path)
     facts.require_format(FORMAT, (VERSION,), "make the statistics again with ganc stats")
     if missing := [name for name in _FACTS if name not in facts.members]:
         raise FileFormatError(f"{path}: its metadata lack {', '.join(missing)}; make the statistics again")
