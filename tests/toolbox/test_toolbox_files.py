@@ -244,7 +244,7 @@ def test_select_refuses_what_are_no_results(tmp_path):
     assert "is not an HDF5 file" in refusal("ganc", "select", tmp_path / "checkpoint")
     assert "no such file" in refusal("ganc", "select", tmp_path / "absent")
     assert "is a directory" in refusal("ganc", "select", tmp_path, status=2)
-    assert "not a valid float" in refusal("ganc", "select", tmp_path / "x", "--max-metric", "low", status=2)
+    assert "'--max-metric'" in refusal("ganc", "select", tmp_path / "x", "--max-metric", "low", status=2)
 
 
 @pytest.fixture

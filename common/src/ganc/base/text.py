@@ -1,6 +1,5 @@
 """Numbers as people type and read them: whole numbers, numbers, counts with units. The one place that reads them."""
 
-import math
 import re
 from decimal import Decimal
 
@@ -8,6 +7,7 @@ from ganc.base.errors import SpecError
 
 LARGEST_COUNT = 10**9  # of whatever an option counts: steps, images, widths, pixels of a side
 LARGEST_BUDGET = 10**18
+LARGEST_NUMBER = 1e15
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")  # int() would take 4_4 for 44, and digits of other scripts
 _REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
@@ -34,12 +34,12 @@ def parse_real(text: str) -> float:
     """Return the finite number that a decimal text such as 0.5, 2e-4 or 3 means.
 
     Raises:
-        SpecError: the text is none (nan and inf are none), or too large.
+        SpecError: the text is none (nan and inf are none), or above LARGEST_NUMBER.
     """
     if not _REAL.fullmatch(text.strip()):
         raise SpecError(f"'{_shortened(text)}' is not a number")
-    if not math.isfinite(value := float(text)):
-        raise SpecError(f"{_shortened(text)} is too large a number")
+    if abs(value := float(text)) > LARGEST_NUMBER:
+        raise SpecError(f"{_shortened(text)} is too large a number, expected at most {LARGEST_NUMBER:g}")
     return value
 
 
