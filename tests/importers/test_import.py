@@ -214,9 +214,10 @@ def test_what_is_missing_or_superfluous_is_named(tmp_path):
     five = tensors(generator_chain((2,) * 8, "resnet", 5, False, inner=[8] * 5))
     assert "has 5 residual blocks" in refusal(tmp_path, five)
     assert "expected model.1.weight" in refusal(tmp_path, {"conv1.weight": np.zeros(1, np.float32)})
-    assert "U-Net" in refusal(tmp_path, {"model.model.0.weight": np.zeros((1, 1, 4, 4), np.float32)})
+    levels = {f"model.model.{place}": np.zeros((1, 1, 4, 4), np.float32) for place in ("0.weight", "1.model.1.weight")}
+    assert "U-Net" in refusal(tmp_path, levels)
     assert "holds a discriminator, expected a generator" in refusal(tmp_path, tensors(JUDGE))
-    assert "none of which is named as a generator" in refusal(tmp_path, {"a": tensors(SMALL), "b": tensors(SMALL)})
+    assert "'a', 'b'; choose one with --key" in refusal(tmp_path, {"a": tensors(SMALL), "b": tensors(SMALL)})
 
 
 def test_norms_that_ganc_has_not_are_refused_by_name(tmp_path):
