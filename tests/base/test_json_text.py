@@ -48,7 +48,7 @@ def test_what_is_no_json_is_refused(text):
     assert "its metadata is damaged or no JSON" in refusal(lambda: parse_json(text, "FILE", "its metadata"))
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 900, 100_000, 5_000_000])
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 900, 100_000, 2_000_000])
 @pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
 def test_json_that_is_nested_too_deeply_is_refused(depth, opened, closed):
     assert "nested too deeply" in refusal(lambda: parse_json(opened * depth + "1" + closed * depth, "FILE"))

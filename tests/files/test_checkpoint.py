@@ -399,3 +399,54 @@ def test_a_narrower_state_is_cut_from_the_leading_channels():
     )
     with pytest.raises(SpecError, match="exceed"):
         state.spec.narrowed((9,) * 8)
+
+
+@pytest.mark.parametrize(
+    ("network", "values", "name"),
+    [
+        ("generator", {"n_blocks": 300_000_000}, "n_blocks"),
+        ("generator", {"n_blocks": 3 * 10**20}, "n_blocks"),
+        ("generator", {"widths": [10**9] * 8}, "widths"),
+        ("generator", {"in_channels": 10**12}, "channels"),
+        ("discriminator", {"n_layers": 10**9}, "n_layers"),
+        ("discriminator", {"width": 10**9}, "width"),
+        ("adaptors", {"in_channels": [1] * 100_000, "out_channels": [1] * 100_000}, "adaptors"),
+    ],
+)
+def test_a_spec_that_declares_a_huge_network_is_refused_at_once(tmp_path, network, values, name):
+    path = tmp_path / "c"
+    write_checkpoint(path, make_checkpoint("distill", 4))
+    networks = metadata_of(path)["networks"]
+    rewritten(path, metadata={"networks": networks | {network: networks[network] | values}})
+    message = refused(path)
+    assert f"{name} (=" in message
+    assert "must be at most" in message
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"stage": 3}, "its 'stage' is 3, expected a text"),
+        ({"direction": ["AtoB"]}, "its 'direction' is a list"),
+        ({"task": []}, "its 'task' is a list, expected an object"),
+        ({"networks": {"generator": []}}, "its 'networks.generator' is a list"),
+        ({"training": {"image_size": 32}}, "its 'training.image_size' is 32, expected a list"),
+        ({"training": {"image_size": [32, "32"]}}, "training.image_size"),
+        ({"training": {"image_size": [32, 10**9]}}, "training.image_size"),
+        ({"training": {"metric": 3}}, "its 'training.metric' is 3, expected an object"),
+        ({"training": {"metric": {"name": "x"}}}, "lacks 'training.metric.value'"),
+        ({"training": {"metric": {"name": "x", "value": "low"}}}, "its 'training.metric.value'"),
+        ({"training": {"space": [1]}}, "its 'training.space' is a list, expected a text"),
+        ({"sources": {"teacher": 3}}, "its 'sources.teacher' is 3, expected a text"),
+    ],
+)
+def test_a_member_of_a_wrong_type_is_named(path, metadata, words):
+    rewritten(path, metadata=metadata)
+    assert words in refused(path)
+
+
+def test_metadata_nested_too_deeply_are_refused(path):
+    for depth in (100, 20_000):
+        nested = "[" * depth + "]" * depth
+        safetensors_numpy.save_file({"x": np.zeros(1)}, path, metadata={"ganc": f'{{"training": {nested}}}'})
+        assert "its 'ganc' metadata is nested too deeply" in refused(path)

@@ -10,7 +10,7 @@ from typing import Any
 from ganc.base.errors import FileFormatError
 from ganc.base.reading import one_line, read_bytes
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20
 MAX_DEPTH = 40  # Python's own limit is near 1,000, but whoever walks or writes such a value recurses too
 MAX_DIGITS = 40
 

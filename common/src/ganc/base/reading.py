@@ -1,10 +1,13 @@
 """Opening a file for reading, and saying in one line what is wrong with it."""
 
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
 from ganc.base.errors import FileFormatError, GancError
+
+_PART = 16 << 20  # bytes read at once
 
 
 def require_file(path: Path, expected: str, error: type[GancError] = FileFormatError) -> None:
@@ -50,12 +53,24 @@ def read_bytes(
     """Return the bytes of a file; raises as `open_file` does, and for one of more than `limit` bytes."""
     with open_file(path, expected, error, pipe=pipe) as file:
         try:
-            content = file.read() if limit is None else file.read(limit + 1)
+            size = os.fstat(file.fileno()).st_size  # 0 for a pipe
+            content = b"" if limit is not None and size > limit else _read(file, limit)
         except OSError as failed:
             raise error(f"{path}: cannot be read ({failed.strerror or failed}); expected {expected}") from failed
-    if limit is not None and len(content) > limit:
+    if limit is not None and max(size, len(content)) > limit:
         raise error(f"{path}: has more than {limit:,} bytes; expected {expected}")
     return content
+
+
+def _read(file: BinaryIO, limit: int | None) -> bytes:
+    """Return the rest of a file, or what of it shows that it has more than `limit` bytes."""
+    if limit is None:
+        return file.read()
+    parts, total = [], 0  # read(limit) would take so much memory at once
+    while total <= limit and (part := file.read(_PART)):
+        parts.append(part)
+        total += len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def one_line(error: object) -> str:

@@ -6,7 +6,6 @@ from ganc.base.errors import SpecError
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
 
 LARGEST_SIDE = 65_535  # of an image, in pixels
-LARGEST_BLOCK_COUNT = 300
 
 
 class _Strict:
@@ -89,8 +88,12 @@ class Parsed(click.ParamType):
 
 def _widths(text: str):
     from ganc.models.families import numbers_of_any_family
+    from ganc.models.spec import LARGEST_WIDTH
 
-    return numbers_of_any_family(text)
+    widths = numbers_of_any_family(text)
+    if max(widths) > LARGEST_WIDTH:
+        raise SpecError(f"a width of {str(max(widths))[:20]} is more than the {LARGEST_WIDTH} that are possible")
+    return widths
 
 
 def _family(text: str) -> str:
@@ -107,6 +110,7 @@ def _space(text: str):
 
 def _block_count(text: str) -> int:
     from ganc.models.families import DEFAULT, FAMILIES
+    from ganc.models.spec import LARGEST_BLOCK_COUNT
 
     multiples = [family.block_multiple for family in FAMILIES.values()]
     try:

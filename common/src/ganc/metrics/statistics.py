@@ -8,6 +8,7 @@ holds the features themselves, which the kernel distance needs.
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ from ganc.metrics.frechet import checked_features
 
 FORMAT = "ganc-statistics"
 VERSION = 1
+
+# Features that are kept: enough for a kernel distance, and with 2048 dimensions 16 MiB.
+KEPT_FEATURES = 2048
+
 _FACTS = {  # with their types, and what null means
     "feature_set": (str,),
     "feature_digest": (str,),
@@ -35,10 +40,17 @@ _FACTS = {  # with their types, and what null means
     "data_fingerprint": (str,),
     "verified": (bool,),
 }
+# Bounds of what a file may declare, before memory is taken for it; the features known have 2048 dimensions at most.
+MOST_DIMENSIONS = 4096
+_HEADER = 1 << 14  # bytes before an array's numbers
+_BOUNDS = {
+    "mu": 8 * MOST_DIMENSIONS + _HEADER,
+    "sigma": 8 * MOST_DIMENSIONS**2 + _HEADER,
+    "ganc": 1 << 20,
+    "features": 8 * KEPT_FEATURES * MOST_DIMENSIONS + _HEADER,
+}
+_MOST_BYTES = 2 * sum(_BOUNDS.values())
 _EXPECTED = "statistics as ganc stats writes them"
-
-# Features that are kept: enough for a kernel distance, and with 2048 dimensions 16 MiB.
-KEPT_FEATURES = 2048
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,16 +201,36 @@ def _require_dimensions(source: object, dimensions: int, feature_set: FeatureSet
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    content = read_bytes(path, _EXPECTED, pipe=True)
+    content = read_bytes(path, _EXPECTED, limit=_MOST_BYTES, pipe=True)
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise FileFormatError(f"{path}: is no .npz file or is truncated; expected {_EXPECTED}")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in ("mu", "sigma", "ganc", "features") if name in archive.files}
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            held = {name: archive.NameToInfo[f"{name}.npy"] for name in _BOUNDS if f"{name}.npy" in archive.NameToInfo}
+            for name, member in held.items():
+                if member.file_size > _BOUNDS[name]:
+                    raise FileFormatError(
+                        f"{path}: its {name} says that it has {member.file_size:,} bytes, expected at most "
+                        f"{_BOUNDS[name]:,}: statistics of at most {MOST_DIMENSIONS} dimensions"
+                    )
+            return {name: _array(archive.read(member)) for name, member in held.items()}
+    except FileFormatError:
+        raise
     except Exception as error:  # the bytes may be anybody's, and zipfile and numpy raise nearly anything on them
         raise FileFormatError(
             f"{path}: is damaged or pickled ({one_line(error)[:200]}); make the statistics again with ganc stats"
         ) from error
+
+
+def _array(member: bytes) -> np.ndarray:
+    """Return a member's array; numpy takes memory for the declared shape before it looks whether it is there."""
+    stream = io.BytesIO(member)
+    version = np.lib.format.read_magic(stream)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, _, dtype = read_header(stream)
+    if math.prod(shape) * dtype.itemsize > len(member) and not dtype.hasobject:
+        raise ValueError(f"an array of shape {str(shape)[:50]} in {len(member):,} bytes")
+    return np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
 
 
 def _checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
