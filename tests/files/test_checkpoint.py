@@ -450,3 +450,11 @@ def test_metadata_nested_too_deeply_are_refused(path):
         nested = "[" * depth + "]" * depth
         safetensors_numpy.save_file({"x": np.zeros(1)}, path, metadata={"ganc": f'{{"training": {nested}}}'})
         assert "its 'ganc' metadata is nested too deeply" in refused(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(path, value):
+    bias = np.zeros(8, np.float32)
+    bias[3] = value
+    rewritten(path, tensors={"generator.stages.1.conv.bias": bias})
+    assert "tensor generator.stages.1.conv.bias holds numbers that are not finite" in refused(path)

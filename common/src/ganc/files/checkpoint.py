@@ -127,7 +127,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint and check every tensor against the specs. Members that it does not know are passed over.
 
     Raises:
-        FileFormatError: no such file, another kind or version, truncated, a missing tensor or a wrong shape (named).
+        FileFormatError: no such file, another kind or version, truncated, a missing tensor, a wrong shape, or
+            numbers that are not finite; the member is named.
     """
     header, tensors = read_tensors(path, FORMAT, VERSION)
     content = JsonObject.of(header, path)
@@ -196,5 +197,10 @@ def _sources(sources: JsonObject) -> dict[str, str]:
 
 
 def _belonging(tensors: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
+    """Return the tensors of a network, all of whose numbers must be finite."""
     prefix = network + "."
-    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    own = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    for name, array in own.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise SpecError(f"tensor {prefix}{name} holds numbers that are not finite: its training failed")
+    return own
