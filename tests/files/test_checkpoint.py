@@ -28,7 +28,7 @@ from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
 from ganc.system.runtime import paddle
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "checkpoint-v1.safetensors"
+GOLDEN, GOLDEN_1 = (Path(__file__).parents[1] / "golden" / f"checkpoint-v{version}.safetensors" for version in (2, 1))
 GOLDEN_DIGEST = "08a77f532278b3b3dcb2c8af4abf5ae7fde085a1634b765edd4b68d372545627"
 
 
@@ -46,7 +46,7 @@ def metadata_of(path):
 def rewritten(path, *, metadata=None, tensors=None, drop=()):
     """Write the file's content again with other metadata or tensors, as another program might."""
     content = metadata_of(path) | (metadata or {})
-    for name in drop:
+    for name in ("checksum", *drop):
         del content[name]
     write_tensors(path, content, safetensors_numpy.load_file(path) | (tensors or {}))
 
@@ -133,9 +133,9 @@ def test_the_metadata_is_one_key_of_sorted_json_without_place_and_time(path):
     text = header["__metadata__"]["ganc"]
     content = json.loads(text)
     assert text == json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    assert (content["format"], content["version"]) == ("ganc-checkpoint", 1)
+    assert (content["format"], content["version"]) == ("ganc-checkpoint", 2)
     assert sorted(content) == [
-        *("direction", "format", "networks", "sources", "stage", "task", "training", "version"),
+        *("checksum", "direction", "format", "networks", "sources", "stage", "task", "training", "version"),
     ]
     assert str(path.parent) not in text
 
@@ -171,8 +171,9 @@ def test_the_digest_covers_tensors_and_specs_and_nothing_else():
 
 
 @pytest.mark.paddle26
-def test_the_golden_file_of_version_1_stays_readable():
-    checkpoint = read_checkpoint(GOLDEN)
+@pytest.mark.parametrize("golden", [GOLDEN_1, GOLDEN])
+def test_the_golden_files_stay_readable(golden):
+    checkpoint = read_checkpoint(golden)
     assert checkpoint.digest == GOLDEN_DIGEST
     assert (checkpoint.stage, checkpoint.direction, checkpoint.task) == ("replace", "BtoA", CYCLEGAN)
     assert checkpoint.generator.spec == GeneratorSpec(widths=(1, 1, 1, 2, 1, 1, 1, 2), n_blocks=3)
@@ -187,9 +188,18 @@ def test_the_golden_file_of_version_1_stays_readable():
 
 
 @pytest.mark.paddle26
-def test_version_1_is_still_written_byte_for_byte(tmp_path):
-    write_checkpoint(tmp_path / "again", read_checkpoint(GOLDEN))
-    assert (tmp_path / "again").read_bytes() == GOLDEN.read_bytes()
+def test_version_2_is_still_written_byte_for_byte_whatever_version_was_read(tmp_path):
+    for golden in (GOLDEN_1, GOLDEN):
+        write_checkpoint(tmp_path / "again", read_checkpoint(golden))
+        assert (tmp_path / "again").read_bytes() == GOLDEN.read_bytes()
+
+
+def test_the_files_of_both_versions_differ_in_version_and_checksum_alone():
+    (first, first_data), (second, second_data) = parts_of(GOLDEN_1), parts_of(GOLDEN)
+    assert first_data == second_data
+    assert metadata_of(GOLDEN_1) | {"version": 2, "checksum": metadata_of(GOLDEN)["checksum"]} == metadata_of(GOLDEN)
+    del first["__metadata__"], second["__metadata__"]
+    assert first == second
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path):
@@ -205,9 +215,9 @@ def test_a_file_that_must_not_be_read_is_refused(path):
 
 @pytest.mark.paddle26
 def test_another_version_is_refused_with_both_numbers(path):
-    for version in (2, 0, None, "1.5"):
+    for version in (3, 0, None, "1.5"):
         rewritten(path, metadata={"version": version})
-        assert f"ganc-checkpoint version {version}, this ganc reads version 1; " in refused(path)
+        assert f"ganc-checkpoint version {version}, this ganc reads version 1 and 2; " in refused(path)
         assert not is_checkpoint(path)
 
 
@@ -458,3 +468,41 @@ def test_numbers_that_are_not_finite_are_refused_by_name(path, value):
     bias[3] = value
     rewritten(path, tensors={"generator.stages.1.conv.bias": bias})
     assert "tensor generator.stages.1.conv.bias holds numbers that are not finite" in refused(path)
+
+
+def content_of(path):
+    checkpoint = read_checkpoint(path)
+    return checkpoint.digest, checkpoint.stage, checkpoint.task, checkpoint.training, checkpoint.sources
+
+
+def test_content_that_is_not_what_was_written_is_refused(path):
+    """Single bytes change anywhere: the file is refused by name, or what comes back is what was written."""
+    whole, expected = path.read_bytes(), content_of(path)
+    draws = keyed_generator(0, "test/content")
+    refusals = 0
+    for number in range(600):
+        damaged = bytearray(whole)
+        place = int(draws.integers(len(whole) if number % 2 else whole.index(b"generator.stages") + 2000))
+        damaged[place] ^= int(draws.integers(1, 256))
+        path.write_bytes(damaged)
+        if is_readable(path):
+            assert content_of(path) == expected, place
+        else:
+            refused(path)
+            refusals += 1
+    assert refusals > 550
+
+
+def test_a_changed_number_or_fact_is_told_by_the_checksum(path):
+    whole = path.read_bytes()
+    for before, after in ((b'\\"steps\\":0', b'\\"steps\\":7'), (whole[-4:], b"\x00\x00\x80\x3f")):
+        assert whole.count(before) == 1
+        path.write_bytes(whole.replace(before, after))
+        assert "its checksum differs" in refused(path)
+    path.write_bytes(whole.replace(b'\\"version\\":2', b'\\"version\\":1').replace(before, after))
+    assert "its checksum differs" in refused(path)
+
+
+def test_a_file_of_version_2_needs_its_checksum(path):
+    path.write_bytes(path.read_bytes().replace(b"checksum", b"chequsum"))
+    assert "lacks 'checksum'" in refused(path)

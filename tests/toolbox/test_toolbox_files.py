@@ -152,8 +152,10 @@ def test_inspect_refuses_other_files(tmp_path, content, message):
 def test_inspect_refuses_other_formats_and_versions(tmp_path):
     write_tensors(tmp_path / "other", {"format": "something", "version": 1}, {})
     assert "is a something file, expected ganc-checkpoint" in refusal("ganc", "inspect", tmp_path / "other")
-    write_tensors(tmp_path / "newer", {"format": "ganc-checkpoint", "version": 2}, {})
-    assert "ganc-checkpoint version 2, this ganc reads version 1" in refusal("ganc", "inspect", tmp_path / "newer")
+    write_tensors(tmp_path / "newer", {"format": "ganc-checkpoint", "version": 3}, {})
+    assert "ganc-checkpoint version 3, this ganc reads version 1 and 2" in refusal(
+        "ganc", "inspect", tmp_path / "newer"
+    )
     assert "no model.json in it" in refusal("ganc", "inspect", tmp_path)
 
 

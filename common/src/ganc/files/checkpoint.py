@@ -17,7 +17,7 @@ from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, spe
 from ganc.models.task import Task
 
 FORMAT = "ganc-checkpoint"
-VERSION = 1
+VERSION, WITHOUT_CHECKSUM = 2, (1,)
 
 # Network names of the format, with the class of their specs. `_b` is the reverse direction.
 GENERATOR, DISCRIMINATOR, ADAPTORS = "generator", "discriminator", "adaptors"
@@ -130,7 +130,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         FileFormatError: no such file, another kind or version, truncated, a missing tensor, a wrong shape, or
             numbers that are not finite; the member is named.
     """
-    header, tensors = read_tensors(path, FORMAT, VERSION)
+    header, tensors = read_tensors(path, FORMAT, VERSION, WITHOUT_CHECKSUM)
     content = JsonObject.of(header, path)
     try:
         networks = {
@@ -153,7 +153,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def is_checkpoint(path: Path) -> bool:
     """Whether the file is a checkpoint of a version that can be read."""
     try:
-        read_header(path, FORMAT, VERSION)
+        read_header(path, FORMAT, VERSION, WITHOUT_CHECKSUM)
     except FileFormatError:
         return False
     return True

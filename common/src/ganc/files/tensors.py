@@ -1,5 +1,6 @@
 """Safetensors files with one JSON metadata entry: the container of checkpoints and of a run's saved state."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import safetensors
 from safetensors import numpy as safetensors_numpy
 
 from ganc.base.atomic import replacing
-from ganc.base.digests import canonical_json
+from ganc.base.digests import canonical_json, tensors_digest
 from ganc.base.errors import FileFormatError
 from ganc.base.json_text import JsonObject, parse_json
 from ganc.base.reading import one_line, require_file
@@ -17,31 +18,53 @@ from ganc.files.kinds import looks_like
 METADATA_KEY = "ganc"
 
 
+CHECKSUM = "checksum"  # the header's member with the digest of everything else in the file
+
+
 def write_tensors(path: Path, header: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write arrays and a JSON header as one file; equal content gives equal bytes.
+    """Write arrays, a JSON header and their checksum as one file; equal content gives equal bytes.
 
     Safetensors writes several metadata entries in random order, so the header is one entry.
     """
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    header = _unsigned(json.loads(canonical_json(header)))  # as a reader will find it
+    whole = {**header, CHECKSUM: tensors_digest(header, arrays)}
     with replacing(path) as temporary:
-        temporary.write_bytes(safetensors_numpy.save(arrays, metadata={METADATA_KEY: canonical_json(header)}))
+        temporary.write_bytes(safetensors_numpy.save(arrays, metadata={METADATA_KEY: canonical_json(whole)}))
 
 
-def read_tensors(path: Path, file_format: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return the header and the arrays of a file that `write_tensors` wrote.
+def read_tensors(
+    path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the header, without its checksum, and the arrays of a file that `write_tensors` wrote.
+
+    Args:
+        without_checksum: older versions that are read too, whose files have none.
 
     Raises:
-        FileFormatError: no such file, not of this format and version, or truncated.
+        FileFormatError: no such file, not of this format and version, truncated, or of other content than was written.
     """
-    header = read_header(path, file_format, version)
-    return header, read_arrays(path)
-
-
-def read_header(path: Path, file_format: str, version: int) -> dict:
-    """Return the header alone, after checking format and version; raises as `read_tensors` does."""
     header = read_any_header(path, file_format)
-    JsonObject.of(header, path).require_format(file_format, (version,))
-    return header
+    content = JsonObject.of(header, path)
+    found = content.require_format(file_format, (*without_checksum, version))
+    arrays = read_arrays(path)
+    checksum = content.take(CHECKSUM, str, None) if found in without_checksum else content.take(CHECKSUM, str)
+    header = _unsigned(header)
+    if checksum is not None and checksum != tensors_digest(header, arrays):
+        raise FileFormatError(f"{path}: its content is not what was written (its checksum differs); copy it again")
+    return header, arrays
+
+
+def read_header(path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()) -> dict:
+    """Return the header alone, unchecked but for format and version; raises as `read_tensors` does."""
+    header = read_any_header(path, file_format)
+    JsonObject.of(header, path).require_format(file_format, (*without_checksum, version))
+    return _unsigned(header)
+
+
+def _unsigned(header: Mapping) -> dict:
+    """Return a header without its checksum."""
+    return {name: value for name, value in header.items() if name != CHECKSUM}
 
 
 def read_any_header(path: Path, expected: str) -> dict:

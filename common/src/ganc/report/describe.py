@@ -45,15 +45,16 @@ def describe(path: Path) -> dict:
 
 
 def _tensors(path: Path) -> dict:
-    from ganc.files.run_directory import STATE_FORMAT, STATE_VERSION
+    from ganc.files import run_directory
     from ganc.metrics.inception import weights
 
     file_format = read_any_header(path, "ganc-checkpoint").get("format")
-    if file_format == STATE_FORMAT:
-        header, tensors = read_tensors(path, STATE_FORMAT, STATE_VERSION)
+    if file_format == run_directory.STATE_FORMAT:
+        versions = (run_directory.STATE_VERSION, run_directory.WITHOUT_CHECKSUM)
+        header, tensors = read_tensors(path, file_format, *versions)
         return {**header, "tensors": len(tensors)}
     if file_format == weights.FORMAT:
-        header = read_header(path, weights.FORMAT, weights.VERSION)
+        header = read_header(path, weights.FORMAT, weights.VERSION, weights.WITHOUT_CHECKSUM)
         return {**header, "digest": weights.read_weights(path).digest}
     return _checkpoint(path)
 
