@@ -227,7 +227,7 @@ def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, fo
     (out / "openvino/generator.bin").unlink()
     for engine, message in (
         ("onnxruntime", "generator.onnx: is not the file that was exported (its digest differs); export it again"),
-        ("openvino", "generator.bin: is missing; export the model again"),
+        ("openvino", "generator.bin: no such file"),
         ("paddle-inference", "has no variant for paddle-inference, it has onnx f32, openvino f32"),
         ("paddle", "generator.safetensors"),
     ):

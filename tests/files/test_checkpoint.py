@@ -28,7 +28,7 @@ from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
 from ganc.system.runtime import paddle
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "checkpoint-v1.safetensors"
+GOLDEN, GOLDEN_1 = (Path(__file__).parents[1] / "golden" / f"checkpoint-v{version}.safetensors" for version in (2, 1))
 GOLDEN_DIGEST = "08a77f532278b3b3dcb2c8af4abf5ae7fde085a1634b765edd4b68d372545627"
 
 
@@ -46,7 +46,7 @@ def metadata_of(path):
 def rewritten(path, *, metadata=None, tensors=None, drop=()):
     """Write the file's content again with other metadata or tensors, as another program might."""
     content = metadata_of(path) | (metadata or {})
-    for name in drop:
+    for name in ("checksum", *drop):
         del content[name]
     write_tensors(path, content, safetensors_numpy.load_file(path) | (tensors or {}))
 
@@ -93,7 +93,9 @@ def test_a_checkpoint_saved_and_loaded_gives_bit_equal_output(tmp_path, block):
 @pytest.mark.paddle26
 def test_everything_comes_back(tmp_path):
     written = dataclasses.replace(
-        make_checkpoint("replace", training={"note": "Größe 馬", "metric": {"value": 0.1 + 0.2}}, direction="BtoA"),
+        make_checkpoint(
+            "replace", training={"note": "馬", "metric": {"name": "m", "value": 0.1 + 0.2}}, direction="BtoA"
+        ),
         task=dataclasses.replace(CYCLEGAN, cycle_weight=0.1),
         sources={"teacher": "a" * 64},
     )
@@ -131,9 +133,9 @@ def test_the_metadata_is_one_key_of_sorted_json_without_place_and_time(path):
     text = header["__metadata__"]["ganc"]
     content = json.loads(text)
     assert text == json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    assert (content["format"], content["version"]) == ("ganc-checkpoint", 1)
+    assert (content["format"], content["version"]) == ("ganc-checkpoint", 2)
     assert sorted(content) == [
-        *("direction", "format", "networks", "sources", "stage", "task", "training", "version"),
+        *("checksum", "direction", "format", "networks", "sources", "stage", "task", "training", "version"),
     ]
     assert str(path.parent) not in text
 
@@ -169,8 +171,9 @@ def test_the_digest_covers_tensors_and_specs_and_nothing_else():
 
 
 @pytest.mark.paddle26
-def test_the_golden_file_of_version_1_stays_readable():
-    checkpoint = read_checkpoint(GOLDEN)
+@pytest.mark.parametrize("golden", [GOLDEN_1, GOLDEN])
+def test_the_golden_files_stay_readable(golden):
+    checkpoint = read_checkpoint(golden)
     assert checkpoint.digest == GOLDEN_DIGEST
     assert (checkpoint.stage, checkpoint.direction, checkpoint.task) == ("replace", "BtoA", CYCLEGAN)
     assert checkpoint.generator.spec == GeneratorSpec(widths=(1, 1, 1, 2, 1, 1, 1, 2), n_blocks=3)
@@ -185,14 +188,23 @@ def test_the_golden_file_of_version_1_stays_readable():
 
 
 @pytest.mark.paddle26
-def test_version_1_is_still_written_byte_for_byte(tmp_path):
-    write_checkpoint(tmp_path / "again", read_checkpoint(GOLDEN))
-    assert (tmp_path / "again").read_bytes() == GOLDEN.read_bytes()
+def test_version_2_is_still_written_byte_for_byte_whatever_version_was_read(tmp_path):
+    for golden in (GOLDEN_1, GOLDEN):
+        write_checkpoint(tmp_path / "again", read_checkpoint(golden))
+        assert (tmp_path / "again").read_bytes() == GOLDEN.read_bytes()
+
+
+def test_the_files_of_both_versions_differ_in_version_and_checksum_alone():
+    (first, first_data), (second, second_data) = parts_of(GOLDEN_1), parts_of(GOLDEN)
+    assert first_data == second_data
+    assert metadata_of(GOLDEN_1) | {"version": 2, "checksum": metadata_of(GOLDEN)["checksum"]} == metadata_of(GOLDEN)
+    del first["__metadata__"], second["__metadata__"]
+    assert first == second
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path):
-    assert "no such file, expected a ganc-checkpoint file" in refused(tmp_path / "absent")
-    assert "no such file" in refused(tmp_path)
+    assert "no such file; expected a ganc-checkpoint file" in refused(tmp_path / "absent")
+    assert "is a folder" in refused(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
@@ -203,9 +215,9 @@ def test_a_file_that_must_not_be_read_is_refused(path):
 
 @pytest.mark.paddle26
 def test_another_version_is_refused_with_both_numbers(path):
-    for version in (2, 0, None, "1.5"):
+    for version in (3, 0, None, "1.5"):
         rewritten(path, metadata={"version": version})
-        assert f"ganc-checkpoint version {version}, this ganc reads version 1; update ganc" in refused(path)
+        assert f"ganc-checkpoint version {version}, this ganc reads version 1 and 2; " in refused(path)
         assert not is_checkpoint(path)
 
 
@@ -217,7 +229,7 @@ def test_files_of_other_kinds_are_refused_by_name(path, tmp_path):
     foreign.write_bytes(safetensors_numpy.save({"x": np.zeros(3, np.float32)}))
     assert "a safetensors file without 'ganc' metadata, expected ganc-checkpoint" in refused(foreign)
     foreign.write_bytes(safetensors_numpy.save({"x": np.zeros(3)}, metadata={"ganc": "{no json"}))
-    assert "its 'ganc' metadata is no JSON" in refused(foreign)
+    assert "its 'ganc' metadata is damaged or no JSON" in refused(foreign)
     for content in (b"", b"a letter to mother\n" * 9, b"\x89HDF\r\n\x1a\n" + bytes(600), b"\x00" * 64, b"\xff" * 64):
         foreign.write_bytes(content)
         assert "not a ganc-checkpoint file, or truncated" in refused(foreign)
@@ -259,7 +271,7 @@ def test_damaged_metadata_is_refused_or_read_but_never_breaks_the_reader(path):
 @pytest.mark.parametrize("name", ["stage", "task", "direction", "networks"])
 def test_metadata_that_lacks_something_is_refused_by_its_name(path, name):
     rewritten(path, drop=[name])
-    assert f"its metadata lacks '{name}'" in refused(path)
+    assert f"lacks '{name}'" in refused(path)
 
 
 @pytest.mark.parametrize(
@@ -397,3 +409,100 @@ def test_a_narrower_state_is_cut_from_the_leading_channels():
     )
     with pytest.raises(SpecError, match="exceed"):
         state.spec.narrowed((9,) * 8)
+
+
+@pytest.mark.parametrize(
+    ("network", "values", "name"),
+    [
+        ("generator", {"n_blocks": 300_000_000}, "n_blocks"),
+        ("generator", {"n_blocks": 3 * 10**20}, "n_blocks"),
+        ("generator", {"widths": [10**9] * 8}, "widths"),
+        ("generator", {"in_channels": 10**12}, "channels"),
+        ("discriminator", {"n_layers": 10**9}, "n_layers"),
+        ("discriminator", {"width": 10**9}, "width"),
+        ("adaptors", {"in_channels": [1] * 100_000, "out_channels": [1] * 100_000}, "adaptors"),
+    ],
+)
+def test_a_spec_that_declares_a_huge_network_is_refused_at_once(tmp_path, network, values, name):
+    path = tmp_path / "c"
+    write_checkpoint(path, make_checkpoint("distill", 4))
+    networks = metadata_of(path)["networks"]
+    rewritten(path, metadata={"networks": networks | {network: networks[network] | values}})
+    message = refused(path)
+    assert f"{name} (=" in message
+    assert "must be at most" in message
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"stage": 3}, "its 'stage' is 3, expected a text"),
+        ({"direction": ["AtoB"]}, "its 'direction' is a list"),
+        ({"task": []}, "its 'task' is a list, expected an object"),
+        ({"networks": {"generator": []}}, "its 'networks.generator' is a list"),
+        ({"training": {"image_size": 32}}, "its 'training.image_size' is 32, expected a list"),
+        ({"training": {"image_size": [32, "32"]}}, "training.image_size"),
+        ({"training": {"image_size": [32, 10**9]}}, "training.image_size"),
+        ({"training": {"metric": 3}}, "its 'training.metric' is 3, expected an object"),
+        ({"training": {"metric": {"name": "x"}}}, "lacks 'training.metric.value'"),
+        ({"training": {"metric": {"name": "x", "value": "low"}}}, "its 'training.metric.value'"),
+        ({"training": {"space": [1]}}, "its 'training.space' is a list, expected a text"),
+        ({"sources": {"teacher": 3}}, "its 'sources.teacher' is 3, expected a text"),
+    ],
+)
+def test_a_member_of_a_wrong_type_is_named(path, metadata, words):
+    rewritten(path, metadata=metadata)
+    assert words in refused(path)
+
+
+def test_metadata_nested_too_deeply_are_refused(path):
+    for depth in (100, 20_000):
+        nested = "[" * depth + "]" * depth
+        safetensors_numpy.save_file({"x": np.zeros(1)}, path, metadata={"ganc": f'{{"training": {nested}}}'})
+        assert "its 'ganc' metadata is nested too deeply" in refused(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(path, value):
+    bias = np.zeros(8, np.float32)
+    bias[3] = value
+    rewritten(path, tensors={"generator.stages.1.conv.bias": bias})
+    assert "tensor generator.stages.1.conv.bias holds numbers that are not finite" in refused(path)
+
+
+def content_of(path):
+    checkpoint = read_checkpoint(path)
+    return checkpoint.digest, checkpoint.stage, checkpoint.task, checkpoint.training, checkpoint.sources
+
+
+def test_content_that_is_not_what_was_written_is_refused(path):
+    """Single bytes change anywhere: the file is refused by name, or what comes back is what was written."""
+    whole, expected = path.read_bytes(), content_of(path)
+    draws = keyed_generator(0, "test/content")
+    refusals = 0
+    for number in range(600):
+        damaged = bytearray(whole)
+        place = int(draws.integers(len(whole) if number % 2 else whole.index(b"generator.stages") + 2000))
+        damaged[place] ^= int(draws.integers(1, 256))
+        path.write_bytes(damaged)
+        if is_readable(path):
+            assert content_of(path) == expected, place
+        else:
+            refused(path)
+            refusals += 1
+    assert refusals > 550
+
+
+def test_a_changed_number_or_fact_is_told_by_the_checksum(path):
+    whole = path.read_bytes()
+    for before, after in ((b'\\"steps\\":0', b'\\"steps\\":7'), (whole[-4:], b"\x00\x00\x80\x3f")):
+        assert whole.count(before) == 1
+        path.write_bytes(whole.replace(before, after))
+        assert "its checksum differs" in refused(path)
+    path.write_bytes(whole.replace(b'\\"version\\":2', b'\\"version\\":1').replace(before, after))
+    assert "its checksum differs" in refused(path)
+
+
+def test_a_file_of_version_2_needs_its_checksum(path):
+    path.write_bytes(path.read_bytes().replace(b"checksum", b"chequsum"))
+    assert "lacks 'checksum'" in refused(path)

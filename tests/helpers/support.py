@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -60,6 +60,22 @@ importlib.import_module(module).main()
 def module_of(program: str) -> str:
     """Return the module whose `main` is the command: ganc_replace.cli for ganc-replace, ganc.toolbox.main for ganc."""
     return "ganc.toolbox.main" if program == "ganc" else f"{program.replace('-', '_')}.cli"
+
+
+PROGRAMS = ("ganc", *(f"ganc-{stage}" for stage in ("replace", "distill", "supernet", "search", "finetune", "export")))
+
+
+def walk_commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield the names and the command of every console script and of all commands below it."""
+    for program in PROGRAMS:
+        yield from _walk(importlib.import_module(module_of(program)).main, program)
+
+
+def _walk(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield names, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from _walk(below, *names, name)
 
 
 def command_line(program: str, *arguments: object, absent: Sequence[str] = ()) -> list[str]:

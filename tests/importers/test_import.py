@@ -214,9 +214,10 @@ def test_what_is_missing_or_superfluous_is_named(tmp_path):
     five = tensors(generator_chain((2,) * 8, "resnet", 5, False, inner=[8] * 5))
     assert "has 5 residual blocks" in refusal(tmp_path, five)
     assert "expected model.1.weight" in refusal(tmp_path, {"conv1.weight": np.zeros(1, np.float32)})
-    assert "U-Net" in refusal(tmp_path, {"model.model.0.weight": np.zeros((1, 1, 4, 4), np.float32)})
+    levels = {f"model.model.{place}": np.zeros((1, 1, 4, 4), np.float32) for place in ("0.weight", "1.model.1.weight")}
+    assert "U-Net" in refusal(tmp_path, levels)
     assert "holds a discriminator, expected a generator" in refusal(tmp_path, tensors(JUDGE))
-    assert "none of which is named as a generator" in refusal(tmp_path, {"a": tensors(SMALL), "b": tensors(SMALL)})
+    assert "'a', 'b'; choose one with --key" in refusal(tmp_path, {"a": tensors(SMALL), "b": tensors(SMALL)})
 
 
 def test_norms_that_ganc_has_not_are_refused_by_name(tmp_path):
@@ -304,7 +305,7 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
     onnx.write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x032.0:\x10")
     before = files_under(tmp_path)
     out = tmp_path / "out.safetensors"
-    for file, word in ((truncated, "truncated"), (onnx, "ONNX"), (tmp_path / "absent", "No such file")):
+    for file, word in ((truncated, "truncated"), (onnx, "ONNX"), (tmp_path / "absent", "no such file")):
         assert word in fail("ganc", "import", file, "-o", out)
     for file, word in ((good, "turn it into a checkpoint with ganc import"), (onnx, "looks like an ONNX")):
         assert word in fail("ganc-export", "--checkpoint", file, "-o", tmp_path / "dist")

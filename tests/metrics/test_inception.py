@@ -175,8 +175,8 @@ def test_the_file_holds_the_networks_tensors_and_gives_equal_bytes(weights, impo
         np.testing.assert_array_equal(again.tensors[name], array)
     write_weights(tmp_path / "w.safetensors", weights)
     assert (tmp_path / "w.safetensors").read_bytes() == imported.read_bytes()
-    header = read_header(imported, "ganc-inception", 1)
-    assert header == {"format": "ganc-inception", "version": 1, "feature_set": NAME}
+    header = read_header(imported, "ganc-inception", 2)
+    assert header == {"format": "ganc-inception", "version": 2, "feature_set": NAME}
 
 
 def test_the_digest_covers_the_weights(weights):
@@ -217,8 +217,8 @@ def test_files_that_are_something_else_are_refused(tmp_path, weights):
     path.write_bytes(b"PK")
     with pytest.raises(FileFormatError, match="not a ganc-inception file"):
         feature_set(str(path))
-    write_tensors(path, {"format": "ganc-inception", "version": 2}, {})
-    with pytest.raises(FileFormatError, match="version 2"):
+    write_tensors(path, {"format": "ganc-inception", "version": 3}, {})
+    with pytest.raises(FileFormatError, match="version 3"):
         find_weights(path)
     with pytest.raises(SpecError, match=r"'cuda'.*paddle"):
         NetworkFeatures(inception_network(weights), "cuda")

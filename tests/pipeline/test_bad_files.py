@@ -25,17 +25,17 @@ def empty(path, folder):
 
 
 def absent(path, folder):
-    return folder / "absent", "no such file, expected a ganc-checkpoint file"
+    return folder / "absent", "no such file; expected a ganc-checkpoint file"
 
 
 def newer(path, folder):
-    header, tensors = read_tensors(path, "ganc-checkpoint", 1)
-    write_tensors(folder / "newer", {**header, "version": 2}, tensors)
-    return folder / "newer", "ganc-checkpoint version 2, this ganc reads version 1; update ganc"
+    header, tensors = read_tensors(path, "ganc-checkpoint", 2)
+    write_tensors(folder / "newer", {**header, "version": 3}, tensors)
+    return folder / "newer", "ganc-checkpoint version 3, this ganc reads version 1 and 2; update ganc"
 
 
 def without_a_tensor(path, folder):
-    header, tensors = read_tensors(path, "ganc-checkpoint", 1)
+    header, tensors = read_tensors(path, "ganc-checkpoint", 2)
     write_tensors(
         folder / "lacking", header, {n: t for n, t in tensors.items() if n != "generator.stages.1.conv.weight"}
     )
@@ -43,7 +43,7 @@ def without_a_tensor(path, folder):
 
 
 def with_a_wrong_shape(path, folder):
-    header, tensors = read_tensors(path, "ganc-checkpoint", 1)
+    header, tensors = read_tensors(path, "ganc-checkpoint", 2)
     write_tensors(folder / "shape", header, tensors | {"generator.stages.0.conv.bias": np.zeros(7, np.float32)})
     return folder / "shape", "tensor stages.0.conv.bias has shape [7], expected [8]"
 

@@ -124,10 +124,10 @@ def test_a_traceback_is_shown_only_when_asked_for(tmp_path):
         run_command("ganc", "inspect", "absent", *options, cwd=tmp_path) for options in ((), ("--debug",))
     )
     assert (plain.returncode, plain.stdout) == (1, b"")
-    assert plain.stderr == b"Error: absent: cannot be read (No such file or directory)\n"
+    assert plain.stderr == b"Error: absent: no such file; expected a file of ganc\n"
     assert (debugging.returncode, debugging.stdout) == (1, b"")
     assert debugging.stderr.startswith(b"Traceback")
-    assert b"FileFormatError: absent: cannot be read" in debugging.stderr
+    assert b"FileFormatError: absent: no such file" in debugging.stderr
 
 
 def test_a_reader_that_stops_reading_ends_a_command_quietly(chain, tmp_path):

@@ -1,13 +1,46 @@
-"""Numbers with units, as people type and read them."""
+"""Numbers as people type and read them: whole numbers, numbers, counts with units. The one place that reads them."""
 
 import re
 from decimal import Decimal
 
 from ganc.base.errors import SpecError
 
+LARGEST_COUNT = 10**9  # of whatever an option counts: steps, images, widths, pixels of a side
+LARGEST_BUDGET = 10**18
+LARGEST_NUMBER = 1e15
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")  # int() would take 4_4 for 44, and digits of other scripts
+_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 3, "m": 6, "g": 9, "t": 12}
-_BUDGET = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[0-9]{1,2})?\s*([kmgt]?)", re.IGNORECASE)
-_LARGEST_BUDGET = 10**18
+_BUDGET = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[0-9]{1,2})?\s*([kmgt]?)", re.IGNORECASE | re.ASCII)
+
+
+def parse_whole(text: str, smallest: int | None = None, largest: int = LARGEST_COUNT) -> int:
+    """Return the whole number that decimal digits mean.
+
+    Raises:
+        SpecError: the text is none, or the number is not between `smallest` and `largest`.
+    """
+    if not _WHOLE.fullmatch(text.strip()):
+        raise SpecError(f"'{_shortened(text)}' is not a whole number")
+    value = int(text)
+    if value > largest or (smallest is not None and value < smallest):
+        least = -largest if smallest is None else smallest
+        raise SpecError(f"{_shortened(text)} is not a whole number from {least} to {largest}")
+    return value
+
+
+def parse_real(text: str) -> float:
+    """Return the finite number that a decimal text such as 0.5, 2e-4 or 3 means.
+
+    Raises:
+        SpecError: the text is none (nan and inf are none), or above LARGEST_NUMBER.
+    """
+    if not _REAL.fullmatch(text.strip()):
+        raise SpecError(f"'{_shortened(text)}' is not a number")
+    if abs(value := float(text)) > LARGEST_NUMBER:
+        raise SpecError(f"{_shortened(text)} is too large a number, expected at most {LARGEST_NUMBER:g}")
+    return value
 
 
 def parse_budget(text: str) -> int:
@@ -17,12 +50,15 @@ def parse_budget(text: str) -> int:
         SpecError: the text is none of these, or the number is not between 1 and 10^18.
     """
     match = _BUDGET.fullmatch(text.strip())
-    if match:
-        number, exponent, unit = match.groups()
-        value = Decimal(number + (exponent or "")).scaleb(_UNITS[unit.lower()])
-        if 1 <= value <= _LARGEST_BUDGET:
-            return int(value)
-    raise SpecError(f"budget (={text!r}) is not a positive number; write it as 2.7G, 350M or 2700000000")
+    if not match:
+        raise SpecError(
+            f"budget (={_shortened(text)!r}) is not a positive number; write it as 2.7G, 350M or 2700000000"
+        )
+    number, exponent, unit = match.groups()
+    value = Decimal(number + (exponent or "")).scaleb(_UNITS[unit.lower()])
+    if not 1 <= value <= LARGEST_BUDGET:
+        raise SpecError(f"budget (={_shortened(text)!r}) is not between 1 and 10^18; write it as 2.7G or 350M")
+    return int(value)
 
 
 def format_count(count: float) -> str:
@@ -31,3 +67,7 @@ def format_count(count: float) -> str:
         if round(count / size, 2) >= 1:
             return f"{count / size:.2f} {unit}"
     return f"{count:.0f}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:60] + "…"

@@ -1,18 +1,38 @@
 """The commands' class: errors become one line and an exit status, tracebacks stay hidden unless asked for."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 
 from ganc.base.errors import GancError, InterruptedRun
+from ganc.cli.streams import drop_output, flush_output, is_of_output, open_closed_streams, say
+from ganc.cli.types import strict
 from ganc.system.signals import leaving_on_termination
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-class Command(click.Command):
+class Program:
+    """What a console script runs: a Click command or group that says if its output could not be written."""
+
+    def main(self, *args, **kwargs):
+        open_closed_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of --help and other output that no command makes; all else is caught in `invoke`
+            if not is_of_output(error):
+                raise
+            raise SystemExit(_end_of_output(error)) from None
+        finally:
+            if failed := flush_output():
+                raise SystemExit(_end_of_output(failed)) from None
+
+
+class Group(Program, click.Group):
+    """A group of commands that is a console script."""
+
+
+class Command(Program, click.Command):
     """A Click command that exits with 1 if a file or run failed, 2 on wrong usage, 130 or 143 when interrupted.
 
     Args:
@@ -22,6 +42,8 @@ class Command(click.Command):
     def __init__(self, *args, renamed: Mapping[str, str] | None = None, **kwargs):
         super().__init__(*args, **kwargs)
         self.renamed = renamed or {}
+        for parameter in self.params:
+            parameter.type = strict(parameter.type)
         self.params.append(
             click.Option(
                 ["--debug"], is_flag=True, expose_value=False, is_eager=True, callback=_note_debug, help=_DEBUG
@@ -44,19 +66,26 @@ class Command(click.Command):
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise
-        except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more when it exits
-            ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            say("interrupted")
             ctx.exit(130)
         except Exception as error:
+            if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and is_of_output(error)):
+                ctx.exit(_end_of_output(error))
             if ctx.meta.get("ganc.debug"):
                 raise
             if isinstance(error, InterruptedRun):
-                click.echo(str(error), err=True)
+                say(str(error))
                 ctx.exit(128 + error.signal_number)
             raise click.ClickException(_one_line(error)) from error
+
+
+def _end_of_output(error: OSError) -> int:
+    """Say why standard output cannot be written, but not of a reader that has read enough; return the exit status."""
+    drop_output()
+    if not isinstance(error, BrokenPipeError):
+        say(f"Error: standard output cannot be written ({error.strerror or error})")
+    return 1
 
 
 _DEBUG = "Show the traceback of an error."

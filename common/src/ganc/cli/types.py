@@ -3,10 +3,57 @@
 import click
 
 from ganc.base.errors import SpecError
+from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
+
+LARGEST_SIDE = 65_535  # of an image, in pixels
+
+
+class _Strict:
+    """Lets a number type of Click's take plain decimal numbers only: not 4_4, nan, inf, nor 10^20."""
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, str):
+            try:
+                self.parse(value)
+            except SpecError as error:
+                self.fail(f"{error}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+    def parse(self, text: str) -> None:
+        """Raise SpecError unless the text is such a number."""
+        parse_real(text)
+
+
+class _Real(_Strict, click.types.FloatParamType):
+    pass
+
+
+class _RealRange(_Strict, click.FloatRange):
+    pass
+
+
+class _Whole(_Strict, click.types.IntParamType):
+    def parse(self, text: str) -> None:
+        parse_whole(text)
+
+
+class _WholeRange(_Strict, click.IntRange):
+    def parse(self, text: str) -> None:
+        parse_whole(text, largest=max(LARGEST_COUNT, self.max or 0))
+
+
+def strict(kind: click.ParamType) -> click.ParamType:
+    """Return a number type of Click's that takes plain decimal numbers only, and any other type as it is."""
+    for clicks, ours in ((click.IntRange, _WholeRange), (click.FloatRange, _RealRange)):
+        if type(kind) is clicks:
+            return ours(kind.min, kind.max, kind.min_open, kind.max_open, kind.clamp)
+    if type(kind) is click.types.IntParamType:
+        return _Whole()
+    return _Real() if type(kind) is click.types.FloatParamType else kind
 
 
 class Size(click.ParamType):
-    """A picture size: one number, or WIDTHxHEIGHT; gives (width, height)."""
+    """An image size: one number, or WIDTHxHEIGHT; gives (width, height)."""
 
     name = "size"
 
@@ -14,10 +61,13 @@ class Size(click.ParamType):
         if isinstance(value, tuple):
             return value
         parts = value.lower().split("x")
-        if len(parts) in (1, 2) and all(part.isdigit() and int(part) > 0 for part in parts):
-            return int(parts[0]), int(parts[-1])
-        self.fail(f"'{value}': expected a number of pixels or WIDTHxHEIGHT, such as 256 or 512x256", param, ctx)
-        return None
+        try:
+            sides = [parse_whole(part, 1, LARGEST_SIDE) for part in parts]
+        except SpecError:
+            sides = []
+        if len(sides) not in (1, 2):
+            self.fail(f"'{value}': expected a number of pixels or WIDTHxHEIGHT, such as 256 or 512x256", param, ctx)
+        return sides[0], sides[-1]
 
 
 class Parsed(click.ParamType):
@@ -36,16 +86,14 @@ class Parsed(click.ParamType):
         return None
 
 
-def _budget(text: str) -> int:
-    from ganc.base.text import parse_budget
-
-    return parse_budget(text)
-
-
 def _widths(text: str):
     from ganc.models.families import numbers_of_any_family
+    from ganc.models.spec import LARGEST_WIDTH
 
-    return numbers_of_any_family(text)
+    widths = numbers_of_any_family(text)
+    if max(widths) > LARGEST_WIDTH:
+        raise SpecError(f"a width of {str(max(widths))[:20]} is more than the {LARGEST_WIDTH} that are possible")
+    return widths
 
 
 def _family(text: str) -> str:
@@ -62,11 +110,19 @@ def _space(text: str):
 
 def _block_count(text: str) -> int:
     from ganc.models.families import DEFAULT, FAMILIES
+    from ganc.models.spec import LARGEST_BLOCK_COUNT
 
     multiples = [family.block_multiple for family in FAMILIES.values()]
-    if not text.isdigit() or int(text) == 0 or all(int(text) % multiple for multiple in multiples):
-        raise SpecError(f"'{text}': expected a positive multiple of {DEFAULT.block_multiple}, such as 9 or 6")
-    return int(text)
+    try:
+        blocks = parse_whole(text, 1, LARGEST_BLOCK_COUNT)
+    except SpecError:
+        blocks = 0
+    if not blocks or all(blocks % multiple for multiple in multiples):
+        raise SpecError(
+            f"'{text}': expected a positive multiple of {DEFAULT.block_multiple}, such as 9 or 6, up to "
+            f"{LARGEST_BLOCK_COUNT}"
+        )
+    return blocks
 
 
 class Shard(click.ParamType):
@@ -78,14 +134,15 @@ class Shard(click.ParamType):
         if isinstance(value, tuple):
             return value
         first, _, last = value.partition("/")
-        if first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last):
-            return int(first), int(last)
-        self.fail(f"'{value}': expected K/N with 1 <= K <= N, such as 3/16", param, ctx)
-        return None
+        try:
+            count = parse_whole(last, 1)
+            return parse_whole(first, 1, count), count
+        except SpecError:
+            self.fail(f"'{value}': expected K/N with 1 <= K <= N, such as 3/16", param, ctx)
 
 
 SIZE = Size()
-BUDGET = Parsed("count", _budget)
+BUDGET = Parsed("count", parse_budget)
 WIDTHS = Parsed("widths", _widths)
 FAMILY = Parsed("family", _family)
 SPACE = Parsed("space", _space)

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganc.base.engine_table import FORMATS
-from ganc.base.errors import FileFormatError
+from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.json_text import JsonObject, read_json
+from ganc.base.reading import open_file
+from ganc.models.spec import GeneratorSpec, spec_from_json
 
 CARD = "model.json"
 CHECKPOINT = "generator.safetensors"  # the generator alone, beside the card
 FORMAT = "ganc-model"
 VERSION = 2
+DTYPES, LAYOUTS = ("float32", "uint8"), ("NCHW", "NHWC")  # of the input
 READABLE = (1, 2)  # version 1 had one variant and did not list it: a Paddle inference model in f32
 
 
@@ -41,8 +45,8 @@ class Variant:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 (hexadecimal) of a file."""
-    with path.open("rb") as file:
+    """Return the SHA-256 (hexadecimal) of a file. Raises FileFormatError if it cannot be read."""
+    with open_file(path, "a file of an exported folder; export the model again") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -56,48 +60,63 @@ def read_card(folder: Path) -> dict:
     """Read the card of an exported folder.
 
     Raises:
-        FileFormatError: there is none, or it is of another kind or version.
+        FileFormatError: there is none, or it is of another kind or version, or lacks a member or has one of a wrong
+            type, which is named.
     """
     path = Path(folder) / CARD
+    if not path.exists():
+        raise FileFormatError(f"{folder}: no {CARD} in it, expected a folder that ganc-export wrote")
+    content = JsonObject.of(read_json(path, "the model card of an exported folder"), path)
+    version = content.require_format(FORMAT, READABLE)
+    content.take("direction", str)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileFormatError(f"{folder}: no {CARD} in it, expected a folder that ganc-export wrote") from error
-    except ValueError as error:
-        raise FileFormatError(f"{path}: is damaged; export the model again") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise FileFormatError(f"{path}: is no model card of ganc; expected a folder that ganc-export wrote")
-    if card.get("version") not in READABLE:
-        raise FileFormatError(
-            f"{path}: model card version {card.get('version')}, this ganc reads version {VERSION}; update ganc"
-        )
-    needed = {"direction", "generator", "image_size"} | ({"forms", "input"} if card["version"] > 1 else set())
-    if missing := sorted(needed - card.keys()):
-        raise FileFormatError(f"{path}: lacks {', '.join(missing)}; export the model again")
-    return card
+        spec_from_json(GeneratorSpec, content.within("generator").members)
+    except (SpecError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path}: its 'generator' is none that ganc knows ({error}); export it again") from error
+    size = content.take("image_size", list)
+    if len(size) != 2 or any(type(side) is not int or side < 1 for side in size):
+        raise FileFormatError(f"{path}: its 'image_size' is {str(size)[:40]}, expected two sizes in pixels")
+    if version > 1:
+        given = content.within("input")
+        for name, possible in (("dtype", DTYPES), ("layout", LAYOUTS)):
+            if given.take(name, str) not in possible:
+                raise FileFormatError(f"{path}: its 'input.{name}' is none of {', '.join(possible)}; export it again")
+        card_variants(folder, content.members)
+    return dict(content.members)
 
 
 def card_variants(folder: Path, card: Mapping) -> tuple[Variant, ...]:
     """Return the variants that a card lists, in its member `forms`.
 
     Raises:
-        FileFormatError: the list is damaged.
+        FileFormatError: the list is damaged; the member that is missing or of a wrong type is named.
     """
     if card["version"] == 1:
         return (Variant("paddle", "f32"),)
-    try:
-        return tuple(Variant(one["format"], one["precision"], dict(one["files"])) for one in card["forms"])
-    except (KeyError, TypeError, ValueError) as error:
+    path = Path(folder) / CARD
+    listed = JsonObject(path, card).take("forms", list)
+    return tuple(_variant(JsonObject.of(one, path, f"forms.{place}")) for place, one in enumerate(listed))
+
+
+def _variant(content: JsonObject) -> Variant:
+    model_format, precision = content.take("format", str), content.take("precision", str)
+    if model_format not in FORMATS:
         raise FileFormatError(
-            f"{Path(folder) / CARD}: its list of variants is damaged; export the model again"
-        ) from error
+            f"{content.source}: its '{content.place}.format' is none of {', '.join(FORMATS)}; export the model again"
+        )
+    files = content.within("files")
+    if not files.members:
+        raise FileFormatError(f"{content.source}: its '{files.place}' has no digests of files; export the model again")
+    for name in files.members:
+        files.take(name, str)
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise FileFormatError(f"{content.source}: its '{files.place}' names {name}, which lies outside the folder")
+    return Variant(model_format, precision, dict(files.members))
 
 
 def check_files(folder: Path, variant: Variant) -> None:
     """Raise FileFormatError, naming the file, unless a variant's files are those that were exported."""
     for name, digest in variant.files.items():
         path = Path(folder) / name
-        if not path.is_file():
-            raise FileFormatError(f"{path}: is missing; export the model again")
         if file_digest(path) != digest:
             raise FileFormatError(f"{path}: is not the file that was exported (its digest differs); export it again")

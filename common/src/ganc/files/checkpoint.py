@@ -1,6 +1,6 @@
 """Checkpoints: what a stage hands to the next, in one safetensors file. `docs/formats.md` specifies it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +10,14 @@ import numpy as np
 from ganc.base.digests import tensors_digest
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.json_text import JsonObject
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 from ganc.models.convolutions import NetworkSpec, NetworkState
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, spec_from_json
 from ganc.models.task import Task
 
 FORMAT = "ganc-checkpoint"
-VERSION = 1
+VERSION, WITHOUT_CHECKSUM = 2, (1,)
 
 # Network names of the format, with the class of their specs. `_b` is the reverse direction.
 GENERATOR, DISCRIMINATOR, ADAPTORS = "generator", "discriminator", "adaptors"
@@ -29,8 +30,8 @@ SPECS: dict[str, type] = {
     ADAPTORS: AdaptorsSpec,
 }
 
-
 DEFAULT_IMAGE_SIZE = (256, 256)  # of the published networks
+LARGEST_SIDE = 65_535  # of an image, in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,33 +127,33 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint and check every tensor against the specs. Members that it does not know are passed over.
 
     Raises:
-        FileFormatError: no such file, another kind or version, truncated, a missing tensor or a wrong shape (named).
+        FileFormatError: no such file, another kind or version, truncated, a missing tensor, a wrong shape, or
+            numbers that are not finite; the member is named.
     """
-    header, tensors = read_tensors(path, FORMAT, VERSION)
+    header, tensors = read_tensors(path, FORMAT, VERSION, WITHOUT_CHECKSUM)
+    content = JsonObject.of(header, path)
     try:
         networks = {
-            name: NetworkState(spec, _belonging(tensors, name)) for name, spec in _specs(header["networks"]).items()
+            name: NetworkState(spec, _belonging(tensors, name)) for name, spec in _specs(content.within("networks"))
         }
         if GENERATOR not in networks:
             raise SpecError("no generator in it")
         return Checkpoint(
-            stage=str(header["stage"]),
-            task=Task.from_json(header["task"]),
-            direction=header["direction"],
+            stage=content.take("stage", str),
+            task=Task.from_json(content.within("task").members),
+            direction=Direction(content.take("direction", str)),
             networks=networks,
-            training=dict(header.get("training", {})),
-            sources=dict(header.get("sources", {})),
+            training=_training(content.within("training", {})),
+            sources=_sources(content.within("sources", {})),
         )
-    except KeyError as error:
-        raise FileFormatError(f"{path}: its metadata lacks {error}; make or copy it again") from error
-    except (SpecError, TypeError, AttributeError, ValueError) as error:
+    except SpecError as error:
         raise FileFormatError(f"{path}: {error}") from error
 
 
 def is_checkpoint(path: Path) -> bool:
     """Whether the file is a checkpoint of a version that can be read."""
     try:
-        read_header(path, FORMAT, VERSION)
+        read_header(path, FORMAT, VERSION, WITHOUT_CHECKSUM)
     except FileFormatError:
         return False
     return True
@@ -168,10 +169,38 @@ def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], r
         )
 
 
-def _specs(stored: Mapping) -> dict[str, NetworkSpec]:
-    return {name: spec_from_json(SPECS[name], spec) for name, spec in stored.items() if name in SPECS}
+def _specs(stored: JsonObject) -> Iterator[tuple[str, NetworkSpec]]:
+    """Yield the specs of the networks that this version knows, by name."""
+    for name in stored.members:
+        if name in SPECS:
+            try:
+                yield name, spec_from_json(SPECS[name], stored.within(name).members)
+            except (TypeError, ValueError) as error:
+                raise SpecError(f"its '{stored.place}.{name}' has a value of a wrong type ({error})") from error
+
+
+def _training(facts: JsonObject) -> dict:
+    """Return the training facts, after checking those that ganc itself reads."""
+    size = facts.take("image_size", list, [1, 1])
+    if len(size) != 2 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in size):
+        raise SpecError(f"its 'training.image_size' is {str(size)[:40]}, expected two sizes in pixels")
+    facts.take("space", str, "")
+    if facts.members.get("metric") is not None:
+        metric = facts.within("metric")
+        metric.take("name", str)
+        metric.take("value", float)
+    return dict(facts.members)
+
+
+def _sources(sources: JsonObject) -> dict[str, str]:
+    return {role: sources.take(role, str) for role in sources.members}
 
 
 def _belonging(tensors: Mapping[str, np.ndarray], network: str) -> dict[str, np.ndarray]:
+    """Return the tensors of a network, all of whose numbers must be finite."""
     prefix = network + "."
-    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    own = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    for name, array in own.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise SpecError(f"tensor {prefix}{name} holds numbers that are not finite: its training failed")
+    return own

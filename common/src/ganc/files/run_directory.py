@@ -16,7 +16,7 @@ from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
 STATE_FILE = "state.safetensors"
-STATE_VERSION = 2  # 1 had one number for each metric
+STATE_VERSION, WITHOUT_CHECKSUM = 3, (2,)  # 1 had one number for each metric
 
 
 class RunDirectory:
@@ -86,7 +86,7 @@ class RunDirectory:
         if not self._state_file.is_file():
             return None
         try:
-            return read_tensors(self._state_file, STATE_FORMAT, STATE_VERSION)
+            return read_tensors(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM)
         except FileFormatError as error:
             raise RunError(f"{error}; use --restart to start over") from error
 
@@ -94,7 +94,7 @@ class RunDirectory:
         """Return the digest of the checkpoint if this run, with these settings, ended after `steps`, else None."""
         try:
             before = json.loads(self._settings_file.read_text())
-            facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION)
+            facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM)
         except (OSError, ValueError, FileFormatError):
             return None
         return facts["finished"] if before == self.settings and facts["step"] == steps else None

@@ -9,63 +9,88 @@ import safetensors
 from safetensors import numpy as safetensors_numpy
 
 from ganc.base.atomic import replacing
-from ganc.base.digests import canonical_json
+from ganc.base.digests import canonical_json, tensors_digest
 from ganc.base.errors import FileFormatError
+from ganc.base.json_text import JsonObject, parse_json
+from ganc.base.reading import one_line, require_file
 from ganc.files.kinds import looks_like
 
 METADATA_KEY = "ganc"
 
 
+CHECKSUM = "checksum"  # the header's member with the digest of everything else in the file
+
+
 def write_tensors(path: Path, header: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write arrays and a JSON header as one file; equal content gives equal bytes.
+    """Write arrays, a JSON header and their checksum as one file; equal content gives equal bytes.
 
     Safetensors writes several metadata entries in random order, so the header is one entry.
     """
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    header = _unsigned(json.loads(canonical_json(header)))  # as a reader will find it
+    whole = {**header, CHECKSUM: tensors_digest(header, arrays)}
     with replacing(path) as temporary:
-        temporary.write_bytes(safetensors_numpy.save(arrays, metadata={METADATA_KEY: canonical_json(header)}))
+        temporary.write_bytes(safetensors_numpy.save(arrays, metadata={METADATA_KEY: canonical_json(whole)}))
 
 
-def read_tensors(path: Path, file_format: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return the header and the arrays of a file that `write_tensors` wrote.
+def read_tensors(
+    path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the header, without its checksum, and the arrays of a file that `write_tensors` wrote.
+
+    Args:
+        without_checksum: older versions that are read too, whose files have none.
 
     Raises:
-        FileFormatError: no such file, not of this format and version, or truncated.
+        FileFormatError: no such file, not of this format and version, truncated, or of other content than was written.
     """
-    header = read_header(path, file_format, version)
-    try:
-        return header, safetensors_numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError, KeyError) as error:
-        raise FileFormatError(f"{path}: cannot be read ({_one_line(error)})") from error
+    header = read_any_header(path, file_format)
+    content = JsonObject.of(header, path)
+    found = content.require_format(file_format, (*without_checksum, version))
+    arrays = read_arrays(path)
+    checksum = content.take(CHECKSUM, str, None) if found in without_checksum else content.take(CHECKSUM, str)
+    header = _unsigned(header)
+    if checksum is not None and checksum != tensors_digest(header, arrays):
+        raise FileFormatError(f"{path}: its content is not what was written (its checksum differs); copy it again")
+    return header, arrays
 
 
-def read_header(path: Path, file_format: str, version: int) -> dict:
-    """Return the header alone, after checking format and version; raises as `read_tensors` does."""
-    if not Path(path).is_file():
-        raise FileFormatError(f"{path}: no such file, expected a {file_format} file")
+def read_header(path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()) -> dict:
+    """Return the header alone, unchecked but for format and version; raises as `read_tensors` does."""
+    header = read_any_header(path, file_format)
+    JsonObject.of(header, path).require_format(file_format, (*without_checksum, version))
+    return _unsigned(header)
+
+
+def _unsigned(header: Mapping) -> dict:
+    """Return a header without its checksum."""
+    return {name: value for name, value in header.items() if name != CHECKSUM}
+
+
+def read_any_header(path: Path, expected: str) -> dict:
+    """Return the header of a file that `write_tensors` wrote, of whatever format.
+
+    Raises:
+        FileFormatError: no such file, no such header, or truncated; `expected` is what the message says was expected.
+    """
+    require_file(path, f"a {expected} file")
     try:
         with safetensors.safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         if recognised := looks_like(Path(path)):
-            raise FileFormatError(f"{path}: not a {file_format} file; {recognised}") from error
+            raise FileFormatError(f"{path}: not a {expected} file; {recognised}") from error
         raise FileFormatError(
-            f"{path}: not a {file_format} file, or truncated ({_one_line(error)}); make or copy it again"
+            f"{path}: not a {expected} file, or truncated ({one_line(error)}); make or copy it again"
         ) from error
+    if METADATA_KEY not in metadata:
+        raise FileFormatError(f"{path}: a safetensors file without '{METADATA_KEY}' metadata, expected {expected}")
+    return JsonObject.of(parse_json(metadata[METADATA_KEY], path, f"its '{METADATA_KEY}' metadata"), path).members
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a safetensors file whose header was read. Raises FileFormatError."""
     try:
-        header = json.loads(metadata.get(METADATA_KEY, "null"))
-    except json.JSONDecodeError as error:
-        raise FileFormatError(f"{path}: its '{METADATA_KEY}' metadata is no JSON ({error})") from error
-    if not isinstance(header, dict) or "format" not in header:
-        raise FileFormatError(f"{path}: a safetensors file without '{METADATA_KEY}' metadata, expected {file_format}")
-    if header["format"] != file_format:
-        raise FileFormatError(f"{path}: is a {header['format']} file, expected {file_format}")
-    if header.get("version") != version:
-        raise FileFormatError(
-            f"{path}: {file_format} version {header.get('version')}, this ganc reads version {version}; update ganc"
-        )
-    return header
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        return safetensors_numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
+        raise FileFormatError(f"{path}: cannot be read ({one_line(error)}); make or copy it again") from error

@@ -1,13 +1,13 @@
 """Making a checkpoint of networks that another program trained."""
 
 import hashlib
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
 from ganc.importers.files import read_networks
+from ganc.importers.networks import Tensors, is_generator, named_networks, roles
 from ganc.importers.resnet import network_state
 from ganc.importers.safe_pickle import RefusedError, printable
 from ganc.models.convolutions import NetworkState
@@ -18,9 +18,6 @@ from ganc.models.task import CYCLEGAN, PIX2PIX, Task
 STAGE, SUPERNET_STAGE = "import", "supernet"
 SPECS = {GENERATOR: GeneratorSpec, DISCRIMINATOR: DiscriminatorSpec}
 
-# netG, netG_A, G_B, netD_A …: in all these programs G_A translates A to B, and D_A judges what G_A makes.
-_NAME = re.compile(r"(?:net)?(?P<kind>[GD])(?:_(?P<domain>[AB]))?")
-
 
 def import_checkpoint(
     files: Mapping[str, Path],
@@ -29,14 +26,19 @@ def import_checkpoint(
     image_size: tuple[int, int] = (256, 256),
     dropout: float | None = None,
     space: SearchSpace | None = None,
+    key: str | None = None,
+    note: Callable[[str], object] = lambda text: None,
 ) -> Checkpoint:
-    """Return the checkpoint of networks in `.pth` or `.pdparams` files.
+    """Return the checkpoint of networks in `.pth`, `.pdparams` or `.safetensors` files.
 
     Args:
         files: a file for each network, by the names of the checkpoint; that of the generator may hold others too.
         direction: which way the generator translates.
         image_size: (width, height) of the pictures that it was trained on, which no such file tells.
         dropout: of generators whose blocks number one; None takes that of the program that made the file.
+        key: which of several networks in the generator's file it is, by its place there, such as "state_dict.g_A2B";
+            None takes what the names tell.
+        note: is called with a line about each network that lies beside the generator in its file and cannot be used.
         space: the search space of a supernet, which has the tensors of a plain generator; None: it is none.
 
     Raises:
@@ -45,7 +47,9 @@ def import_checkpoint(
     """
     networks: dict[str, NetworkState] = {}
     for role, path in files.items():
-        networks |= _networks(path, role, dropout)
+        found = named_networks(read_networks(path))
+        places = _places(path, found, role, direction, key if role == GENERATOR else None)
+        networks |= _states(path, found, role, places, dropout, note)
     spec: GeneratorSpec = networks[GENERATOR].spec
     spec.require_size(*image_size)
     training = {"image_size": list(image_size)}
@@ -62,26 +66,24 @@ def import_checkpoint(
     )
 
 
-def _networks(path: Path, role: str, dropout: float | None) -> dict[str, NetworkState]:
-    """Return the networks that a file brings, by the names of the checkpoint: `role`, and what the generator's adds.
-
-    The optimizers' values that lie beside networks are passed over.
-    """
-    found = read_networks(path)
-    groups = {_role(name): name for name in found if _role(name)}
-    if len(found) == 1:
-        groups = {role: next(iter(found))}
-    elif role not in groups:
-        names = ", ".join(repr(name[:50]) for name in sorted(found)[:6])
-        raise FileFormatError(f"{path}: holds {names}, none of which is named as a {role} (netG_A, netD_A, …)")
-    elif role != GENERATOR:
-        groups = {role: groups[role]}
+def _states(
+    path: Path,
+    found: Mapping[str, Tensors],
+    role: str,
+    places: Mapping[str, str],
+    dropout: float | None,
+    note: Callable[[str], object],
+) -> dict[str, NetworkState]:
+    """Return the networks at `places`, by the names of the checkpoint; that of `role` must be one that ganc has."""
     states = {}
-    for name, group in groups.items():
+    for name, place in places.items():
         try:
-            states[name] = network_state(found[group], dropout)
+            states[name] = network_state(found[place], dropout)
         except RefusedError as error:
-            inside = f" ({printable(group[:50])})" if group else ""
+            inside = f" ({printable(place[:50])})" if place else ""
+            if name != role:  # it lies beside what was asked for
+                note(f"{path}{inside}: is left out: it {error}")
+                continue
             raise FileFormatError(f"{path}{inside}: {error}") from error
         if not isinstance(states[name].spec, SPECS[name.removesuffix(REVERSE)]):
             kinds = [kind for kind in SPECS if isinstance(states[name].spec, SPECS[kind])]
@@ -89,12 +91,30 @@ def _networks(path: Path, role: str, dropout: float | None) -> dict[str, Network
     return states
 
 
-def _role(name: str) -> str | None:
-    matched = _NAME.fullmatch(name)
-    if not matched:
-        return None
-    kind = GENERATOR if matched["kind"] == "G" else DISCRIMINATOR
-    return kind + REVERSE if matched["domain"] == "B" else kind
+def _places(path: Path, found: Mapping[str, Tensors], role: str, direction: str, key: str | None) -> dict[str, str]:
+    """Return where in the file the networks are that it brings, by the names of the checkpoint.
+
+    That is the one of `key`, the file's only one, what the names tell, or the only one of the kind.
+    """
+    if key is not None:
+        if key not in found:
+            raise FileFormatError(f"{path}: holds no network '{printable(key[:50])}', it has {_listed(found)}")
+        return {role: key}
+    if len(found) == 1:
+        return {role: next(iter(found))}
+    named = roles(list(found), direction)
+    if len(named.get(role, ())) == 1:
+        return {name: places[0] for name, places in named.items() if len(places) == 1 and role in (name, GENERATOR)}
+    alike = [place for place, tensors in found.items() if is_generator(tensors) == role.startswith(GENERATOR)]
+    if len(alike) == 1:
+        return {role: alike[0]}
+    choose = "; choose one with --key" if role == GENERATOR else f"; save the {role} in a file of its own"
+    raise FileFormatError(f"{path}: holds several networks, {_listed(found)}{choose}")
+
+
+def _listed(found: Mapping[str, Tensors]) -> str:
+    names = [f"'{printable(place[:50])}'" for place in sorted(found)]
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def _task(networks: Mapping[str, NetworkState]) -> Task:

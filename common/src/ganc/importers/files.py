@@ -8,32 +8,31 @@ from typing import Any
 import numpy as np
 
 from ganc.base.errors import FileFormatError
+from ganc.base.reading import read_bytes
 from ganc.files import kinds
-from ganc.importers import paddle_file, torch_file
-from ganc.importers.safe_pickle import RefusedError, load_pickle, printable
+from ganc.importers import paddle_file, safetensors_file, torch_file
+from ganc.importers.safe_pickle import Inert, RefusedError, load_pickle, printable
 
-EXPECTED = "expected a .pth file of PyTorch or a .pdparams file of Paddle"
+EXPECTED = "a .pth file of PyTorch, a .pdparams file of Paddle or a .safetensors file"
 MAX_ENTRIES = 100_000
+MAX_DEPTH = 4  # of dicts in dicts in which networks are looked for
 MAX_GROWTH = 4  # tensors may share numbers, and bfloat16 becomes float32, but a small file must not fill the memory
 
 Tensors = dict[str, np.ndarray]
 
 
 def read_networks(path: Path) -> dict[str, Tensors]:
-    """Return the tensors of a `.pth` or `.pdparams` file by network and name; a single network is named "".
+    """Return the tensors of a `.pth`, `.pdparams` or `.safetensors` file by state dict and name.
 
-    Files with several networks hold a dict of state dicts. What is no tensor (counters, learning rates) is passed over.
+    A state dict has the name of its place in the file, such as "state_dict" or "models.G"; the outermost is named "".
+    What is no tensor (counters, learning rates) is passed over.
     The arrays are views of the file's bytes: read them, or copy them first.
 
     Raises:
         FileFormatError: no such file, another kind of file, damaged, or one that needs more than tensors and plain
             containers, which is named. Nothing of the file is executed in any case.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror}), {EXPECTED}") from error
+    data = read_bytes(path, EXPECTED, pipe=True)
     try:
         networks = dict(_networks(_read(data), MAX_GROWTH * len(data)))
     except RefusedError as error:
@@ -42,7 +41,7 @@ def read_networks(path: Path) -> dict[str, Tensors]:
         reason = printable(str(error)[:200]) or type(error).__name__
         raise FileFormatError(f"{path}: is truncated or damaged ({reason}); copy it again") from error
     if not networks:
-        raise FileFormatError(f"{path}: holds no tensors; {EXPECTED} with a state dict")
+        raise FileFormatError(f"{path}: holds no tensors; expected {EXPECTED} with a state dict")
     return networks
 
 
@@ -58,21 +57,22 @@ def read_tensors(path: Path) -> Tensors:
 def _read(data: bytes) -> Any:
     kind = kinds.kind_of(data)
     if not data:
-        raise RefusedError(f"is empty, {EXPECTED}")
+        raise RefusedError(f"is empty, expected {EXPECTED}")
+    if kind == kinds.SAFETENSORS:
+        return safetensors_file.read(data)
     if kind in _REFUSED:
-        raise RefusedError(f"is {kind}{_REFUSED[kind]}, {EXPECTED}")
+        raise RefusedError(f"is {kind}{_REFUSED[kind]}, expected {EXPECTED}")
     if kind == kinds.ZIP:
         return torch_file.read_zip(data)
     if torch_file.is_legacy(data):
         return torch_file.read_legacy(data)
     if kind != kinds.PICKLE and data[:1] not in (b"(", b"}", b"c"):  # with these begin the oldest pickles of a dict
-        raise RefusedError(f"is of no kind that ganc knows, {EXPECTED}")
+        raise RefusedError(f"is of no kind that ganc knows, expected {EXPECTED}")
     return load_pickle(io.BytesIO(data), torch_file.NAMES)
 
 
 # Kinds that are no networks of another program, with what to say of them.
 _REFUSED = {
-    kinds.SAFETENSORS: " (a checkpoint of ganc needs no import)",
     kinds.HDF5: "",
     kinds.ONNX: ", from which ganc takes no network",
     kinds.TAR: ", the format of PyTorch before 0.1.10: load it there and save it again",
@@ -83,23 +83,28 @@ _REFUSED = {
 def _networks(tree: Any, bytes_left: int) -> Iterator[tuple[str, Tensors]]:
     """Yield the state dicts in what a file holds, whose tensors may take so many bytes together."""
     if not isinstance(tree, dict):
-        raise RefusedError(f"holds a {type(tree).__name__}, expected a dict of tensors by name")
-    entries_left = MAX_ENTRIES
-    for name, group in [("", tree), *tree.items()]:
-        if not isinstance(group, dict):
-            continue
+        kind = "another object" if isinstance(tree, Inert) else f"a {type(tree).__name__}"
+        raise RefusedError(f"holds {kind}, expected a dict of tensors by name")
+    entries_left, seen = MAX_ENTRIES, set()
+    groups = [("", tree, 0)]
+    while groups:
+        name, group, depth = groups.pop(0)
         entries_left -= len(group)
         tensors = dict(_tensors(group)) if entries_left >= 0 else {}
         bytes_left -= sum(array.nbytes for array in tensors.values())
         if min(entries_left, bytes_left) < 0:
             raise RefusedError("has the same values under many names, which no network needs")
         if tensors:
-            yield str(name), tensors
+            yield name, tensors
+        if depth < MAX_DEPTH and id(group) not in seen:  # a dict may hold itself
+            inside = [(str(key), one) for key, one in group.items() if isinstance(one, dict)]
+            groups += [(f"{name}.{key}" if name else key, one, depth + 1) for key, one in inside]
+        seen.add(id(group))
 
 
 def _tensors(group: dict) -> Iterator[tuple[str, np.ndarray]]:
     for name, value in group.items():
         if isinstance(value, tuple) and len(value) == 2:  # of paddle.save: the name that Paddle uses inside, the array
             value = value[1]
-        if isinstance(value, torch_file.TensorView | paddle_file.Array):
+        if isinstance(value, torch_file.TensorView | paddle_file.Array | safetensors_file.Values):
             yield str(name), value.array()

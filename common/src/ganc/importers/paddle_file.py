@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ganc.importers.safe_pickle import KEY_TYPES, Named, RefusedError, Stateful
+from ganc.importers.safe_pickle import KEY_TYPES, Inert, Named, RefusedError, Stateful
 
 # Names of types as pickles have them. Anything else (texts, records, Python objects) is refused.
+MAX_DIMENSIONS, MAX_SIDE = 32, 1 << 48
 DTYPES = {code: np.dtype(code) for code in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")}
 
 
@@ -42,7 +43,7 @@ class Array(Stateful):
         _, shape, dtype, fortran, raw = state
         if not isinstance(dtype, DType) or not isinstance(raw, bytes | bytearray):
             raise RefusedError("holds an array whose values are not plain numbers")
-        if not all(type(side) is int and side >= 0 for side in shape):
+        if len(shape) > MAX_DIMENSIONS or not all(type(side) is int and 0 <= side < MAX_SIDE for side in shape):
             raise RefusedError("holds an array of an impossible shape")
         if math.prod(shape) * dtype.dtype.itemsize != len(raw):
             raise RefusedError(f"holds {len(raw)} bytes for an array of shape {list(shape)[:8]}: it is damaged")
@@ -78,14 +79,9 @@ def _ordered_dict(pairs: list | tuple = ()) -> dict:
         raise TypeError("an ordered dict is made of pairs")
     made = {}
     for key, value in pairs:
-        if type(key) not in KEY_TYPES:
-            raise RefusedError(f"it has a dict with a {type(key).__name__} as key")
-        made[key] = value
+        if type(key) in KEY_TYPES:
+            made[key] = value
     return made
-
-
-def _scalar(dtype: DType, raw: bytes) -> None:
-    """A single number of an optimizer's state: ganc needs none."""
 
 
 def _reconstruct(kind: Named, shape: tuple, code: bytes) -> Array:
@@ -97,12 +93,27 @@ NAMES = {
     "collections.OrderedDict": _ordered_dict,
     "numpy.dtype": DType,
     "numpy.ndarray": None,
+    # What people keep beside tensors. None of it is made; its place is taken by something that does nothing.
+    "argparse.Namespace": Inert,
+    "types.SimpleNamespace": Inert,
+    **{f"collections.{kind}": Inert for kind in ("Counter", "defaultdict", "deque")},
+    **{f"datetime.{kind}": Inert for kind in ("date", "datetime", "time", "timedelta", "timezone")},
+    **{
+        f"{module}.{pure}{system}Path": Inert
+        for module in ("pathlib", "pathlib._local")
+        for pure in ("", "Pure")
+        for system in ("", "Posix", "Windows")
+    },
 }
 for _builtins in ("builtins", "__builtin__"):
     NAMES |= {f"{_builtins}.tuple": _tuple, f"{_builtins}.bytes": _no_bytes}
+    NAMES |= {f"{_builtins}.{kind}": Inert for kind in ("bytearray", "complex", "frozenset", "range", "set", "slice")}
+    NAMES |= {f"{_builtins}.{kind}": None for kind in ("bool", "dict", "float", "int", "list", "object", "str")}
+for _copyreg in ("copyreg", "copy_reg"):
+    NAMES |= {f"{_copyreg}._reconstructor": Inert}  # of an object in the oldest protocols
 for _core in ("numpy.core", "numpy._core"):
     NAMES |= {
         f"{_core}.multiarray._reconstruct": _reconstruct,
-        f"{_core}.multiarray.scalar": _scalar,
+        f"{_core}.multiarray.scalar": Inert,
         f"{_core}.numeric._frombuffer": Array.of_buffer,
     }

@@ -6,6 +6,7 @@ upsampling convolutions and the output; a discriminator's are `model.0`, `model.
 between them has no learned values. All of them store weights as (out, in, height, width), transposed as (in, out, …).
 """
 
+import re
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -19,7 +20,6 @@ from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 
 Tensors = Mapping[str, np.ndarray]
 
-WRAPPER, MAX_WRAPPERS = "module.", 2  # of a network that was saved from inside torch.nn.DataParallel
 FIRST_BLOCK = 10
 AFTER_FIRST = {False: 5, True: 6}  # the second convolution's number in a block, without and with dropout between
 DROPOUT = {
@@ -27,6 +27,7 @@ DROPOUT = {
     MOBILE: 0.0,
 }  # of the CycleGAN code where it has any; GAN Compression's modules have rate 0
 
+_NESTED = re.compile(r"model\.(\d+\.)?model\.")  # a U-Net's levels, one inside the other
 SCALES, STATISTICS = ("weight", "scale"), ("running_mean", "running_var", "_mean", "_variance", "num_batches_tracked")
 
 
@@ -34,16 +35,13 @@ def network_state(tensors: Tensors, dropout: float | None = None) -> NetworkStat
     """Return a generator or a discriminator as ganc's, with everything read off the tensors.
 
     Args:
-        tensors: arrays by the names of their file.
+        tensors: arrays by their names, which begin with `model.`.
         dropout: the probability where a generator's blocks number one (the file does not hold it); None takes that of
             the program which made such files.
 
     Raises:
         RefusedError: it is another network; the first tensor that does not fit is named.
     """
-    for _ in range(MAX_WRAPPERS):
-        if all(name.startswith(WRAPPER) for name in tensors):
-            tensors = {name.removeprefix(WRAPPER): array for name, array in tensors.items()}
     _refuse_others(tensors)
     if "model.1.weight" in tensors:
         return _generator(tensors, dropout)
@@ -52,7 +50,7 @@ def network_state(tensors: Tensors, dropout: float | None = None) -> NetworkStat
 
 def _refuse_others(tensors: Tensors) -> None:
     first = next(iter(tensors))
-    if any(name.startswith("model.model.") for name in tensors):
+    if any(_NESTED.match(name) for name in tensors):
         raise RefusedError(f"is a U-Net generator (it has {first}); ganc's generators are ResNets")
     for name in tensors:
         module, _, kind = name.rpartition(".")

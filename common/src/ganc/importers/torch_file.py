@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ganc.importers.paddle_file import NAMES as ARRAY_NAMES
-from ganc.importers.safe_pickle import Named, RefusedError, load_pickle
+from ganc.importers.safe_pickle import Inert, Named, RefusedError, load_pickle
 
 # The number and the version with which the format of before 1.6 begins.
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
@@ -32,8 +32,11 @@ STORAGE_TYPES = {
     "Char": "i1",
     "Byte": "u1",
     "Bool": "?",
+    "ComplexFloat": "<c8",
+    "ComplexDouble": "<c16",
+    "Untyped": "u1",
 }
-MAX_DIMENSIONS = 16
+MAX_DIMENSIONS, MAX_NUMBER = 16, 1 << 48  # of sizes, strides and offsets
 
 
 class Storage:
@@ -53,7 +56,12 @@ class Storage:
     def numbers(self) -> np.ndarray:
         """The numbers as one row, bfloat16 (the upper half of a float32) as float32."""
         numbers = np.frombuffer(self.raw, self.dtype, self.numel)
-        return (numbers.astype(np.uint32) << 16).view(np.float32) if self.kind == BFLOAT16 else numbers
+        return widened(numbers) if self.kind == BFLOAT16 else numbers
+
+
+def widened(numbers: np.ndarray) -> np.ndarray:
+    """Return bfloat16 numbers, given as uint16, as float32: they are its upper halves."""
+    return (numbers.astype(np.uint32) << 16).view(np.float32)
 
 
 class Storages:
@@ -107,7 +115,7 @@ class TensorView:
 
 
 def _counts(*numbers: Any) -> bool:
-    return all(type(number) is int and number >= 0 for number in numbers)
+    return all(type(number) is int and 0 <= number < MAX_NUMBER for number in numbers)
 
 
 def _part(storage: Storage, first: Any, length: Any) -> StoragePart:
@@ -136,11 +144,43 @@ def _rebuild_parameter(tensor: TensorView, *_) -> TensorView:
     return tensor
 
 
-NAMES = {
-    **ARRAY_NAMES,
+def _rebuild_from_type(function: Named, kind: Named, arguments: tuple, state: Any) -> Any:
+    """A tensor with attributes of its own, which are passed over."""
+    if not isinstance(function, Named) or function.name not in _REBUILD or not isinstance(arguments, tuple):
+        raise RefusedError("has a tensor that is made in an unknown way")
+    return _REBUILD[function.name](*arguments)
+
+
+_REBUILD = {
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
+}
+# Tensors of kinds that no generator's are, which may lie beside it, and what PyTorch's own classes say of themselves.
+_OTHER_TENSORS = (
+    *("_rebuild_tensor_v3", "_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor", "_rebuild_qtensor"),
+    *("_rebuild_meta_tensor_no_storage", "_rebuild_device_tensor_from_numpy", "_rebuild_nested_tensor"),
+    "_rebuild_device_tensor_from_cpu_tensor",
+)
+_WORDS = (
+    *("float16", "float32", "float64", "bfloat16", "complex32", "complex64", "complex128"),
+    *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
+    *("bool", "float8_e4m3fn", "float8_e5m2", "Tensor", "strided", "contiguous_format", "channels_last"),
+    *("preserve_format", "per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"),
+    *(f"{kind}Tensor" for kind in STORAGE_TYPES),
+)
+NAMES = {
+    **ARRAY_NAMES,
+    **_REBUILD,
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    **{f"torch._utils.{name}": Inert for name in _OTHER_TENSORS},
+    **{f"torch.{word}": None for word in _WORDS},
+    "torch.device": Inert,
+    "torch.Size": Inert,
+    "torch.serialization._get_layout": Inert,
+    "torch.nn.parameter.Parameter": _rebuild_parameter,
+    "torch.storage.UntypedStorage": None,
     **{f"{module}.{kind}Storage": None for module in ("torch", "torch.cuda") for kind in STORAGE_TYPES},
 }
 

@@ -8,8 +8,8 @@ holds the features themselves, which the kernel distance needs.
 import hashlib
 import io
 import json
+import math
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,8 @@ import numpy as np
 
 from ganc.base.atomic import replacing
 from ganc.base.errors import FileFormatError, StatisticsError
+from ganc.base.json_text import JsonObject, parse_json
+from ganc.base.reading import one_line, read_bytes
 from ganc.base.rng import keyed_generator
 from ganc.data.images import RESIZE_FILTER
 from ganc.metrics.feature_set import FeatureSet
@@ -26,10 +28,29 @@ from ganc.metrics.frechet import checked_features
 
 FORMAT = "ganc-statistics"
 VERSION = 1
-_FACTS = ("feature_set", "feature_digest", "images", "image_size", "data_fingerprint", "verified")
 
 # Features that are kept: enough for a kernel distance, and with 2048 dimensions 16 MiB.
 KEPT_FEATURES = 2048
+
+_FACTS = {  # with their types, and what null means
+    "feature_set": (str,),
+    "feature_digest": (str,),
+    "images": (int, None),
+    "image_size": (list, None),
+    "data_fingerprint": (str,),
+    "verified": (bool,),
+}
+# Bounds of what a file may declare, before memory is taken for it; the features known have 2048 dimensions at most.
+MOST_DIMENSIONS = 4096
+_HEADER = 1 << 14  # bytes before an array's numbers
+_BOUNDS = {
+    "mu": 8 * MOST_DIMENSIONS + _HEADER,
+    "sigma": 8 * MOST_DIMENSIONS**2 + _HEADER,
+    "ganc": 1 << 20,
+    "features": 8 * KEPT_FEATURES * MOST_DIMENSIONS + _HEADER,
+}
+_MOST_BYTES = 2 * sum(_BOUNDS.values())
+_EXPECTED = "statistics as ganc stats writes them"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,8 +154,8 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
             result is not verified.
 
     Raises:
-        FileFormatError: no such file, no `.npz`, truncated, pickled, of an unknown version, or `mu` and `sigma` missing
-            or of shapes that do not fit.
+        FileFormatError: the file cannot be read, is no `.npz`, truncated, pickled, of an unknown version, or `mu` and
+            `sigma` are missing or of shapes that do not fit.
         StatisticsError: of another feature set, or a foreign file whose feature set was not named.
     """
     path = Path(path)
@@ -180,33 +201,41 @@ def _require_dimensions(source: object, dimensions: int, feature_set: FeatureSet
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path}: no such file; expected statistics as ganc stats writes them") from error
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error}); expected a file") from error
+    content = read_bytes(path, _EXPECTED, limit=_MOST_BYTES, pipe=True)
     if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise FileFormatError(f"{path}: is no .npz file or is truncated; expected statistics as ganc stats writes them")
+        raise FileFormatError(f"{path}: is no .npz file or is truncated; expected {_EXPECTED}")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in ("mu", "sigma", "ganc", "features") if name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
-        raise _unreadable(path, error) from error
-    except (zipfile.BadZipFile, zlib.error, MemoryError, SyntaxError, TypeError) as error:
-        raise _unreadable(path, error) from error
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            held = {name: archive.NameToInfo[f"{name}.npy"] for name in _BOUNDS if f"{name}.npy" in archive.NameToInfo}
+            for name, member in held.items():
+                if member.file_size > _BOUNDS[name]:
+                    raise FileFormatError(
+                        f"{path}: its {name} says that it has {member.file_size:,} bytes, expected at most "
+                        f"{_BOUNDS[name]:,}: statistics of at most {MOST_DIMENSIONS} dimensions"
+                    )
+            return {name: _array(archive.read(member)) for name, member in held.items()}
+    except FileFormatError:
+        raise
+    except Exception as error:  # the bytes may be anybody's, and zipfile and numpy raise nearly anything on them
+        raise FileFormatError(
+            f"{path}: is damaged or pickled ({one_line(error)[:200]}); make the statistics again with ganc stats"
+        ) from error
 
 
-def _unreadable(path: Path, error: Exception) -> FileFormatError:
-    detail = " ".join(str(error).split())
-    return FileFormatError(f"{path}: is damaged or pickled ({detail}); make the statistics again with ganc stats")
+def _array(member: bytes) -> np.ndarray:
+    """Return a member's array; numpy takes memory for the declared shape before it looks whether it is there."""
+    stream = io.BytesIO(member)
+    version = np.lib.format.read_magic(stream)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, _, dtype = read_header(stream)
+    if math.prod(shape) * dtype.itemsize > len(member) and not dtype.hasobject:
+        raise ValueError(f"an array of shape {str(shape)[:50]} in {len(member):,} bytes")
+    return np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
 
 
 def _checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     if missing := [name for name in ("mu", "sigma") if name not in arrays]:
-        raise FileFormatError(
-            f"{path}: has no {' and no '.join(missing)}; expected statistics as ganc stats writes them"
-        )
+        raise FileFormatError(f"{path}: has no {' and no '.join(missing)}; expected {_EXPECTED}")
     mu, sigma = arrays["mu"], arrays["sigma"]
     if mu.dtype.kind != "f" or sigma.dtype.kind != "f" or mu.ndim != 1 or not mu.size or sigma.shape != mu.shape * 2:
         raise FileFormatError(
@@ -232,15 +261,15 @@ def _checked_features(path: Path, features: np.ndarray | None, dimensions: int) 
 
 
 def _checked_facts(path: Path, header: np.ndarray) -> dict:
-    try:
-        facts = json.loads(str(header[()]))
-    except (ValueError, IndexError):
-        facts = None
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise FileFormatError(f"{path}: its array 'ganc' is not of ganc stats; make the statistics again")
-    if facts.get("version") != VERSION:
-        raise FileFormatError(f"{path}: is version {facts.get('version')}, this ganc reads version {VERSION}")
-    if missing := [name for name in _FACTS if name not in facts]:
+    if header.dtype.kind != "U" or header.shape != ():
+        raise FileFormatError(f"{path}: its array 'ganc' holds no text; make the statistics again")
+    facts = JsonObject.of(parse_json(str(header), path, "its array 'ganc'"), path)
+    facts.require_format(FORMAT, (VERSION,), "make the statistics again with ganc stats")
+    if missing := [name for name in _FACTS if name not in facts.members]:
         raise FileFormatError(f"{path}: its metadata lack {', '.join(missing)}; make the statistics again")
-    size = None if facts["image_size"] is None else tuple(facts["image_size"])
-    return {name: facts[name] for name in _FACTS} | {"image_size": size, "resize": facts.get("resize")}
+    taken = {name: facts.take(name, kind, *default) for name, (kind, *default) in _FACTS.items()}
+    if (size := taken["image_size"]) is not None:
+        if len(size) != 2 or any(type(side) is not int or side < 1 for side in size):
+            raise FileFormatError(f"{path}: its 'image_size' is {str(size)[:40]}, expected two sizes in pixels")
+        taken["image_size"] = tuple(size)
+    return taken | {"resize": facts.take("resize", str, None)}

@@ -64,6 +64,8 @@ class GeneratorSpec:
             )
         if not 0 <= self.dropout < 1:
             raise SpecError(f"dropout (={self.dropout}) must be at least 0 and less than 1")
+        _require_bounds(n_blocks=(self.n_blocks, LARGEST_BLOCK_COUNT), widths=(max(self.widths), LARGEST_WIDTH))
+        _require_bounds(channels=(max(self.in_channels, self.out_channels), LARGEST_WIDTH))
 
     @property
     def shape(self) -> Family:
@@ -166,6 +168,8 @@ class DiscriminatorSpec:
     def __post_init__(self):
         if not (_positive(self.width) and _positive(self.n_layers) and _positive(self.in_channels)):
             raise SpecError(f"discriminator {asdict(self)}: all values must be positive")
+        _require_bounds(n_layers=(self.n_layers, LARGEST_LAYER_COUNT), width=(self.width, LARGEST_WIDTH))
+        _require_bounds(in_channels=(self.in_channels, LARGEST_WIDTH))
 
     @property
     def layers(self) -> Layers:
@@ -214,6 +218,8 @@ class AdaptorsSpec:
             raise SpecError(f"adaptors: {len(self.in_channels)} inputs for {len(self.out_channels)} outputs")
         if any(not _positive(channels) for channels in self.in_channels + self.out_channels):
             raise SpecError(f"adaptors {asdict(self)}: all values must be positive")
+        _require_bounds(adaptors=(len(self.in_channels), LARGEST_LAYER_COUNT))
+        _require_bounds(channels=(max(self.in_channels + self.out_channels, default=1), 8 * LARGEST_WIDTH))
 
     def convolutions(self) -> tuple[Convolution, ...]:
         """Return one 1x1 convolution a tap."""
@@ -236,6 +242,17 @@ def spec_from_json(kind: type, stored: Mapping) -> GeneratorSpec | Discriminator
         return kind(**stored)
     except TypeError as error:
         raise SpecError(f"{kind.__name__}: {error}") from error
+
+
+# What a spec may say, so that a file of a few bytes cannot ask for a network that fills the memory.
+LARGEST_WIDTH, LARGEST_BLOCK_COUNT, LARGEST_LAYER_COUNT = 8192, 300, 16
+
+
+def _require_bounds(**bounded: tuple[int, int]) -> None:
+    """Raise SpecError for the first value that exceeds its bound."""
+    for name, (value, largest) in bounded.items():
+        if value > largest:
+            raise SpecError(f"{name} (={value}) must be at most {largest}")
 
 
 def _positive(value) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError
+from ganc.base.reading import open_file
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.kinds import looks_like
-from ganc.files.tensors import read_header, read_tensors
+from ganc.files.tensors import read_any_header, read_header, read_tensors
 from ganc.models.convolutions import NetworkState
 from ganc.models.spec import GeneratorSpec, format_widths
 from ganc.results.hdf5 import HDF5_SIGNATURE, read_results
@@ -30,11 +31,8 @@ def describe(path: Path) -> dict:
         path = path / STATE_FILE
     if path.is_dir():
         return read_card(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_file(path, "a file of ganc") as file:
+        start = file.read(64)
     if start.startswith(HDF5_SIGNATURE):
         return _results(read_results(path))
     if start.startswith(b"{") and JOURNAL_FORMAT.encode() in start:
@@ -47,23 +45,18 @@ def describe(path: Path) -> dict:
 
 
 def _tensors(path: Path) -> dict:
-    from ganc.files.run_directory import STATE_FORMAT, STATE_VERSION
-
-    try:
-        header, tensors = read_tensors(path, STATE_FORMAT, STATE_VERSION)
-    except FileFormatError:
-        return _inception(path) or _checkpoint(path)
-    return {**header, "tensors": len(tensors)}
-
-
-def _inception(path: Path) -> dict | None:
+    from ganc.files import run_directory
     from ganc.metrics.inception import weights
 
-    try:
-        header = read_header(path, weights.FORMAT, weights.VERSION)
-    except FileFormatError:
-        return None
-    return {**header, "digest": weights.read_weights(path).digest}
+    file_format = read_any_header(path, "ganc-checkpoint").get("format")
+    if file_format == run_directory.STATE_FORMAT:
+        versions = (run_directory.STATE_VERSION, run_directory.WITHOUT_CHECKSUM)
+        header, tensors = read_tensors(path, file_format, *versions)
+        return {**header, "tensors": len(tensors)}
+    if file_format == weights.FORMAT:
+        header = read_header(path, weights.FORMAT, weights.VERSION, weights.WITHOUT_CHECKSUM)
+        return {**header, "digest": weights.read_weights(path).digest}
+    return _checkpoint(path)
 
 
 def _checkpoint(path: Path) -> dict:

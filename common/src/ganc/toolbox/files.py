@@ -12,15 +12,24 @@ from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 
 @command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.argument("others", nargs=-1, type=click.Path(path_type=Path), metavar="[ANCESTOR]...")
+@click.option("--verify", is_flag=True, help="Check all of FILE's content, and that it was made from the ANCESTORs.")
 @json_option
-def inspect(file: Path, as_json: bool):
-    """Say what a file of ganc is and what is in it.
+def inspect(file: Path, others: tuple[Path, ...], verify: bool, as_json: bool):
+    """Say what a file of ganc is and what is in it, or check it.
 
-    FILE is a checkpoint, search results, statistics, a run's directory, or an exported folder.
+    FILE is a checkpoint, search results, statistics, a run's directory, or an exported folder. With --verify, further
+    files may follow; each must be one that FILE was made from, directly or by way of others that are named too.
 
     \b
     ganc inspect supernet.safetensors
+    ganc inspect --verify finetune.safetensors supernet.safetensors replace.safetensors
     """
+    if verify:
+        _verify(file, others, as_json)
+        return
+    if others:
+        raise click.UsageError("further files are for --verify; without it, name one")
     from ganc.report.describe import describe
 
     described = describe(file)
@@ -29,6 +38,30 @@ def inspect(file: Path, as_json: bool):
         return
     for name, value in _flat(described):
         click.echo(f"{name:<36} {value}")
+
+
+def _verify(file: Path, others: tuple[Path, ...], as_json: bool) -> None:
+    from ganc.report.verify import check_files_together, trace
+
+    first, *rest = check_files_together(file, others)
+    links = trace(first, rest)
+    if as_json:
+        show_json(
+            {
+                "files": [{"file": str(one.path), "format": one.kind, "digest": one.digest} for one in (first, *rest)],
+                "ancestors": [{**vars(link), "of": str(link.of), "ancestor": _text(link.ancestor)} for link in links],
+            }
+        )
+        return
+    show([{"file": str(one.path), "is sound": one.kind, "digest": one.digest[:16]} for one in (first, *rest)])
+    for link in links:
+        click.echo(
+            f"{link.of}: its {link.role} {link.digest[:16]} is {_text(link.ancestor) or 'not among these files'}"
+        )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _flat(value, prefix: str = ""):

@@ -51,18 +51,22 @@ def import_():
     show_default="0.5 in 3x3 blocks, 0 in mobile ones",
     help="Rate of dropout layers; no file tells it.",
 )
+@click.option("--key", help="Which network of FILE, where it holds several, such as ema or state_dict.g_A2B.")
 @click.option("--space", type=SPACE, help="The search space, if FILE is a supernet; no file tells it.")
-def network(file: Path, output: Path, direction: str, size, dropout: float | None, space, **others: Path | None):
+def network(file: Path, output: Path, size, **options):
     """Make a checkpoint of networks that another program trained.
 
     FILE holds a ResNet generator with instance norm: a .pth of the CycleGAN/pix2pix or GAN Compression code (full,
-    mobile, supernet or compressed), or a .pdparams of PaddleGAN. Its architecture and widths are read off the tensors;
-    other networks that the same file holds come with it. No code that a file holds is ever run.
+    mobile, supernet or compressed), a .pdparams of PaddleGAN, or a .safetensors with tensors of these names. Its
+    architecture and widths are read off the tensors; other networks that the same file holds under the usual names come
+    with it. No code that a file holds is ever run.
 
     \b
     ganc import latest_net_G_A.pth --discriminator latest_net_D_A.pth -o teacher.safetensors
     ganc import epoch_200_weight.pdparams -o teacher.safetensors
+    ganc import last.ckpt --key state_dict.g_B2A --direction BtoA -o teacher.safetensors
     """
+    others = {role: options.pop(role) for role in ("discriminator", "generator_b", "discriminator_b")}
     files = {"generator": file} | {role: path for role, path in others.items() if path is not None}
     for path in files.values():
         if output.exists() and path.exists() and output.samefile(path):
@@ -70,7 +74,7 @@ def network(file: Path, output: Path, direction: str, size, dropout: float | Non
     from ganc.files.checkpoint import write_checkpoint
     from ganc.importers import import_checkpoint
 
-    checkpoint = import_checkpoint(files, direction=direction, image_size=size, dropout=dropout, space=space)
+    checkpoint = import_checkpoint(files, image_size=size, note=lambda text: click.echo(text, err=True), **options)
     write_checkpoint(output, checkpoint)
     row = checkpoint_row(output, checkpoint)
     show([row | {"networks": ", ".join(checkpoint.networks)}])

@@ -3,6 +3,7 @@
 import click
 
 from ganc import __version__
+from ganc.cli.command import Group
 from ganc.toolbox.bench import bench
 from ganc.toolbox.data import data
 from ganc.toolbox.files import inspect, merge, profile, select
@@ -11,7 +12,7 @@ from ganc.toolbox.models import evaluate, stats, translate
 from ganc.toolbox.plot import plot
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ganc")
 def main():
     """Tools around the six stages that make an image-translation GAN small and fast.

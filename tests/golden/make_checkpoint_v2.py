@@ -1,6 +1,8 @@
-"""Writes the golden checkpoint of version 1. Run it once for a version; the file must then be readable for ever.
+"""Writes the golden checkpoint of version 2. Run it once for a version; the file must then be readable for ever.
 
-python tests/golden/make_checkpoint_v1.py tests/golden/checkpoint-v1.safetensors
+That of version 1 has the same content.
+
+python tests/golden/make_checkpoint_v2.py tests/golden/checkpoint-v2.safetensors
 """
 
 import sys

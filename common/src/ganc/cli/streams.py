@@ -1,0 +1,58 @@
+"""Standard input, output and error as a program finds them: closed, full, or read by nobody any more."""
+
+import contextlib
+import os
+import sys
+
+import click
+
+
+def open_closed_streams() -> None:
+    """Give the streams that the caller closed a place of their own, so that no file that is opened later becomes one.
+
+    Standard input is then empty, what goes to standard error is dropped, and writing to standard output fails.
+    """
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether an error was raised by printing something."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is click.echo.__code__:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def flush_output() -> OSError | None:
+    """Write out what standard output still holds; return why it cannot be written, if so."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def drop_output() -> None:
+    """Let nothing more be written to standard output, which failed before: Python flushes it when it exits."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+def say(message: str) -> None:
+    """Print a line on standard error, if that can still be written."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(message, err=True)

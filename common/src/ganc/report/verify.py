@@ -1,0 +1,137 @@
+"""Checking that a file holds what was written, and that given files are those it was made from."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ganc.base.errors import FileFormatError, StatisticsError
+from ganc.base.json_text import JsonObject
+from ganc.base.reading import open_file
+from ganc.files.card import CARD, CHECKPOINT, card_forms, check_files, file_digest, read_card
+from ganc.files.checkpoint import read_checkpoint
+from ganc.files.run_directory import STATE_FILE
+from ganc.report.describe import describe
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file that was read whole and is sound.
+
+    Attributes:
+        kind: what it is, such as "ganc-checkpoint".
+        digest: its content digest; that of its bytes for a file of another program.
+        sources: digests of what it was made from, by role.
+        further: digests of what it was measured with, by role: such files may be computed again and are often not kept.
+    """
+
+    path: Path
+    kind: str
+    digest: str
+    sources: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Link:
+    """What one file was made from: another of the given ones, or none of them."""
+
+    of: Path
+    role: str
+    digest: str
+    ancestor: Path | None
+
+
+def check_file(path: Path) -> Checked:
+    """Read all of a file or exported folder and check it.
+
+    Raises:
+        FileFormatError: it is damaged or none of ganc's; what is wrong is named.
+        StatisticsError: its numbers are not finite.
+    """
+    path = Path(path)
+    if path.is_dir() and (path / CARD).exists():
+        return _exported(path)
+    try:
+        described = describe(path)
+    except StatisticsError as error:
+        raise FileFormatError(str(error)) from error
+    kind = described.get("format", "ganc-statistics")
+    if kind == "ganc-checkpoint":
+        metric = described["training"].get("metric") or {}
+        further = {"statistics": metric["statistics"]} if "statistics" in metric else {}
+        return Checked(path, kind, described["digest"], described["sources"], further)
+    if "supernet_digest" in described:
+        further = {"statistics": described["statistics_digest"]}
+        return Checked(path, kind, described["digest"], {"supernet": described["supernet_digest"]}, further)
+    return Checked(path, kind, described.get("digest") or _bytes_digest(path))
+
+
+def _exported(folder: Path) -> Checked:
+    card = JsonObject(folder / CARD, read_card(folder))
+    for form in card_forms(folder, card.members):
+        check_files(folder, form)
+    checkpoint = folder / CHECKPOINT
+    files = card.within("files", {})
+    if file_digest(checkpoint) != files.take(CHECKPOINT, str, file_digest(checkpoint)):
+        raise FileFormatError(f"{checkpoint}: is not the file that was exported (its digest differs); export it again")
+    digest = read_checkpoint(checkpoint).digest
+    if card.take("digest", str, digest) != digest:
+        raise FileFormatError(f"{card.source}: its 'digest' is not that of {CHECKPOINT}; export the model again")
+    sources = card.within("sources", {})
+    return Checked(folder, "ganc-model", digest, {role: sources.take(role, str) for role in sources.members})
+
+
+def _bytes_digest(path: Path) -> str:
+    with open_file(path / STATE_FILE if path.is_dir() else path, "a file") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_files_together(path: Path, others: Sequence[Path]) -> list[Checked]:
+    """Check a file, and others that it was made from; those may be another program's, which `ganc import` read.
+
+    Raises:
+        FileFormatError: as `check_file`, of the first file that is not sound.
+    """
+    checked, refused = [check_file(path)], {}
+    for other in others:
+        try:
+            checked.append(check_file(other))
+        except FileFormatError as error:
+            refused[Path(other)] = error
+    named = {digest for one in checked for digest in one.sources.values()}
+    for other, error in refused.items():
+        if other.is_dir() or (digest := _bytes_digest(other)) not in named:
+            raise error
+        checked.append(Checked(other, "a file of another program", digest))
+    return checked
+
+
+def trace(file: Checked, others: Sequence[Checked]) -> list[Link]:
+    """Return what a file was made from, and what that was made from, as far as the other files tell.
+
+    Raises:
+        FileFormatError: one of the others is no ancestor of the file; it is named.
+    """
+    links = list(dict.fromkeys(_links(file, {other.digest: other for other in others}, set())))
+    reached = {link.ancestor for link in links}
+    for other in others:
+        if other.path not in reached and other.digest != file.digest:
+            raise FileFormatError(
+                f"{other.path}: {file.path} was not made from it (its digest {other.digest[:16]} is named nowhere)"
+            )
+    return links
+
+
+def _links(file: Checked, others: Mapping[str, Checked], seen: set[str]) -> Iterator[Link]:
+    if file.digest in seen:
+        return
+    seen.add(file.digest)
+    for role, digest in file.sources.items():
+        found = others.get(digest)
+        yield Link(file.path, role, digest, found and found.path)
+        if found:
+            yield from _links(found, others, seen)
+    for role, digest in file.further.items():
+        if digest in others:
+            yield Link(file.path, role, digest, others[digest].path)
