@@ -37,8 +37,7 @@ def _settings(racing: bool, keep: float, **values) -> SearchSettings:
 
 
 def _engine_option(name: str, words: str, *further: str):
-    choice = EngineChoice(["auto", *graph_engines(), *further])
-    return click.option(name, type=choice, default="auto", help=words)
+    return click.option(name, type=EngineChoice(["auto", *graph_engines(), *further]), default="auto", help=words)
 
 
 search_options = grouped(

@@ -119,8 +119,7 @@ class Search:
     def _latency(self, results: Path, files: ExitStack) -> LatencyModel:
         """Return what tells latencies; its numbers are kept beside the results."""
         settings, inputs = self.settings, self.inputs
-        engine = settings.latency_engine
-        engine = fastest_engine(graph_engines()) if engine == AUTO else engine
+        engine = fastest_engine(graph_engines()) if settings.latency_engine == AUTO else settings.latency_engine
         header = {"supernet": inputs.supernet.digest, "engine": engine, "precision": PRECISION}
         header |= {"device": device_text(), "size": [*inputs.image_size], "space": inputs.space.text}
         file = latency_file(results.with_name(f"{results.name}.latency"), header, restart=settings.restart)

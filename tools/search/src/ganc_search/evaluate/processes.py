@@ -49,7 +49,7 @@ class Team:
         """Let the other processes end, however the leader ends."""
         try:
             if self._served:
-                self.processes.share_bytes(_packed({"dismissed": self.signal()}))
+                self.processes.share_bytes(json.dumps({"dismissed": self.signal()}).encode())
         finally:
             self._noticed.__exit__(None, None, None)
 
@@ -63,7 +63,7 @@ class Team:
         Raises:
             RunError: another process failed; the message says with what.
         """
-        self.processes.share_bytes(_packed({"groups": groups, "images": images}))
+        self.processes.share_bytes(json.dumps({"groups": groups, "images": images}).encode())
         return self._together(groups, images)
 
     def serve(self) -> int:
@@ -86,7 +86,7 @@ class Team:
         except BaseException:  # the others wait where this one does not come any more: no farewell reaches them
             self._served = False
             raise
-        own = _packed({"values": values, "signal": self._signalled(), "error": error})
+        own = json.dumps({"values": values, "signal": self._signalled(), "error": error}).encode()
         answers = [json.loads(answer) for answer in self.processes.gather_bytes(own)]
         if failed := [answer["error"] for answer in answers if answer["error"]]:
             self._served = False
@@ -105,7 +105,3 @@ class Team:
         measurements = self.evaluator.measure(group, images)
         seconds = (time.perf_counter() - start) / len(group)
         return [Measured(widths, value, seconds) for widths, value in zip(group, measurements, strict=True)]
-
-
-def _packed(message: dict) -> bytes:
-    return json.dumps(message).encode()
