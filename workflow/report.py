@@ -15,7 +15,7 @@ from tabulate import tabulate
 from ganc.base.atomic import replacing
 from ganc.base.errors import GancError
 from ganc.base.text import format_count
-from ganc.data import EvaluationSet, save_picture, strip, to_uint8
+from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
 from ganc.metrics.evaluation import evaluation_pictures
 from ganc.report.comparison import Comparison, compare
@@ -84,7 +84,7 @@ def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     teacher, student, _, exported = (model.engine(inputs) for model in models)
     samples = list(zip(*(to_uint8(images) for images in (inputs, teacher, student, exported)), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
-    save_picture(arguments.strip, strip(rows, ["input", "mobile", "student", "exported"] * 2))
+    save_image(arguments.strip, strip(rows, ["input", "mobile", "student", "exported"] * 2))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from ganc.data import (
     Problem,
     SearchSplit,
     check_folder,
-    count_pictures,
+    count_images,
     load_rgb,
-    read_pictures,
-    search_pictures,
+    read_images,
+    search_images,
     split_search,
 )
 from ganc.demo.dataset import write_demo_set
@@ -46,7 +46,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_a_sound_folder_has_no_problems(root):
     assert check_folder(root, (16, 12)) == []
-    assert count_pictures(root) == {"trainA": 8, "trainB": 8, "testA": 2, "testB": 2}
+    assert count_images(root) == {"trainA": 8, "trainB": 8, "testA": 2, "testB": 2}
 
 
 def test_everything_wrong_is_reported_at_once(root):
@@ -77,7 +77,7 @@ def test_everything_wrong_is_reported_at_once(root):
     assert whats[5] == "has neither a folder testA nor a list testA.txt"
     assert whats[6].startswith("the list is empty")
     assert whats[7] == "line 1: no such file: trainA/gone.png"
-    assert count_pictures(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
+    assert count_images(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
 
 
 def test_a_test_picture_that_is_also_trained_on_is_a_problem(root):
@@ -104,7 +104,7 @@ def test_a_split_moves_pictures_from_training_to_search(root, form):
     if form != "folder":
         (root / "trainA.txt").write_text("".join(f"{prefix}{name}\r\n" for name in names), encoding="utf-8")
     assert split_search(root, 3, seed=1) == SearchSplit(search=3, train=5, already_done=False)
-    train, (search, fell_back) = read_pictures(root, "trainA"), search_pictures(root, "A")
+    train, (search, fell_back) = read_images(root, "trainA"), search_images(root, "A")
     assert not fell_back
     assert len(search) == 3
     assert sorted(train.names + search.names) == [f"trainA/{name}" for name in names]
@@ -112,15 +112,15 @@ def test_a_split_moves_pictures_from_training_to_search(root, form):
     kept = (root / "trainA.txt").read_text(encoding="utf-8").splitlines()
     assert kept == [f"{prefix}{name.removeprefix('trainA/')}" for name in train.names]
     assert check_folder(root) == []
-    assert count_pictures(root)["trainA"] == 5
-    assert count_pictures(root)["searchA"] == 3
+    assert count_images(root)["trainA"] == 5
+    assert count_images(root)["searchA"] == 3
 
 
 def test_the_seed_decides_what_is_set_aside(root, tmp_path):
     def chosen(seed, letter="A"):
         copy = shutil.copytree(root, tmp_path / "copy")
         split_search(copy, 3, seed, letter)
-        names = read_pictures(copy, f"search{letter}").names
+        names = read_images(copy, f"search{letter}").names
         shutil.rmtree(copy)
         return names
 
@@ -133,7 +133,7 @@ def test_an_interrupted_split_loses_nothing_and_is_finished_by_the_next(root, tm
     whole = shutil.copytree(root, tmp_path / "whole")
     split_search(whole, 3)
     shutil.copy(whole / "searchA.txt", root / "searchA.txt")  # as if killed before trainA.txt was written
-    assert read_pictures(root, "trainA").names == read_pictures(whole, "trainA").names
+    assert read_images(root, "trainA").names == read_images(whole, "trainA").names
     assert check_folder(root) == []
     assert split_search(root, 3, seed=5) == SearchSplit(search=3, train=5, already_done=True)
     assert content(root) == content(whole)
@@ -164,7 +164,7 @@ def test_a_name_that_no_list_can_hold_is_refused(root, name):
             (root / "trainA" / f"{number}.png").rename(root / "trainA" / os.fsdecode(name % number))
         except OSError:
             pytest.skip("this file system takes no such name")
-    assert len(read_pictures(root, "trainA").fingerprint) == 64
+    assert len(read_images(root, "trainA").fingerprint) == 64
     with pytest.raises(DataError, match="rename that picture"):
         split_search(root, 3)
     assert not (root / "searchA.txt").exists()
@@ -172,8 +172,8 @@ def test_a_name_that_no_list_can_hold_is_refused(root, name):
 
 def test_a_demo_set_is_a_complete_data_folder(tmp_path):
     made = write_demo_set(tmp_path / "demo", train=3, test=2, size=(40, 32), seed=1)
-    assert {subset: len(pictures) for subset, pictures in made.items()} == count_pictures(tmp_path / "demo")
-    assert count_pictures(tmp_path / "demo") == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
+    assert {subset: len(pictures) for subset, pictures in made.items()} == count_images(tmp_path / "demo")
+    assert count_images(tmp_path / "demo") == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
     assert check_folder(tmp_path / "demo", (40, 32)) == []
     assert load_rgb(made["trainB"].paths[0]).shape == (32, 40, 3)
     for subset, pictures in made.items():
@@ -210,7 +210,7 @@ def test_the_domains_differ_in_the_coat(tmp_path):
 def test_a_demo_set_replaces_a_demo_set_and_nothing_else(tmp_path, root):
     write_demo_set(tmp_path / "demo", train=2, test=1, size=16)
     write_demo_set(tmp_path / "demo", train=1, test=1, size=16, seed=2)
-    assert count_pictures(tmp_path / "demo")["trainA"] == 1
+    assert count_images(tmp_path / "demo")["trainA"] == 1
     before = content(root)
     with pytest.raises(WriteError, match="was not made by ganc"):
         write_demo_set(root, train=1, test=1, size=16)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ganc.base.atomic import WriteError
 from ganc.base.errors import DataError, StatisticsError
-from ganc.data import load_rgb, resize, save_picture, strip, to_float, to_uint8
+from ganc.data import load_rgb, resize, save_image, strip, to_float, to_uint8
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 21
 COLOURS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], axis=-1)
@@ -230,16 +230,16 @@ def test_to_uint8_refuses_what_is_not_a_number():
 
 
 def test_saving_follows_the_suffix_and_leaves_nothing_behind(tmp_path):
-    save_picture(tmp_path / "new" / "a.PNG", COLOURS)
+    save_image(tmp_path / "new" / "a.PNG", COLOURS)
     assert np.array_equal(load_rgb(tmp_path / "new" / "a.PNG"), COLOURS)
-    save_picture(tmp_path / "a.jpg", np.full((8, 8, 3), 90, dtype=np.uint8))
+    save_image(tmp_path / "a.jpg", np.full((8, 8, 3), 90, dtype=np.uint8))
     assert np.abs(load_rgb(tmp_path / "a.jpg").astype(int) - 90).max() <= 3
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.format == "JPEG"
     with pytest.raises(DataError, match=r"a\.bmp: pictures are written as"):
-        save_picture(tmp_path / "a.bmp", COLOURS)
+        save_image(tmp_path / "a.bmp", COLOURS)
     with pytest.raises(WriteError, match=r"a\.png"):
-        save_picture(tmp_path / "a.jpg" / "a.png", COLOURS)
+        save_image(tmp_path / "a.jpg" / "a.png", COLOURS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "new"]
 
 

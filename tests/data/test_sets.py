@@ -12,12 +12,12 @@ from PIL import Image
 from ganc.base.errors import DataError
 from ganc.data import (
     EvaluationSet,
-    PictureList,
+    ImageList,
     TrainingSet,
     UnpairedSet,
     batches,
     load_rgb,
-    read_pictures,
+    read_images,
     resize,
     steps_per_epoch,
     to_float,
@@ -54,7 +54,7 @@ def detailed(tmp_path):
 
 def unpaired(root: Path, **changes) -> UnpairedSet:
     options = {"load_size": (20, 16), "crop_size": (16, 12), "seed": 3, "cache_bytes": LARGE} | changes
-    return UnpairedSet(read_pictures(root, "trainA"), read_pictures(root, "trainB"), **options)
+    return UnpairedSet(read_images(root, "trainA"), read_images(root, "trainB"), **options)
 
 
 def which(sample: np.ndarray) -> int:
@@ -100,7 +100,7 @@ def test_targets_are_drawn_at_random_from_all_of_b(root):
 
 
 def test_the_epoch_is_as_long_as_the_larger_domain(root):
-    a, b = read_pictures(root, "trainA"), read_pictures(root, "trainB")
+    a, b = read_images(root, "trainA"), read_images(root, "trainB")
     dataset = UnpairedSet(b, a, load_size=(16, 16), crop_size=(16, 16), seed=0, cache_bytes=0)
     assert len(dataset) == 5
     visits = [which(dataset.sample(0, index)[0]) for index in range(5)]
@@ -134,8 +134,8 @@ def test_samples_are_crops_of_the_resized_picture_mirrored_or_not(detailed):
 
 
 def test_source_and_target_are_augmented_independently(detailed):
-    pictures = read_pictures(detailed, "trainA")
-    only = PictureList(detailed, pictures.names[:1])
+    pictures = read_images(detailed, "trainA")
+    only = ImageList(detailed, pictures.names[:1])
     dataset = UnpairedSet(only, only, load_size=(20, 16), crop_size=(16, 12), seed=0, cache_bytes=0)
     same = sum(np.array_equal(*dataset.sample(epoch, 0)) for epoch in range(50))
     assert same < 10
@@ -186,7 +186,7 @@ def test_threads_share_a_set(root):
 
 
 def test_the_fingerprint_is_of_the_content_and_the_direction(root):
-    a, b = read_pictures(root, "trainA"), read_pictures(root, "trainB")
+    a, b = read_images(root, "trainA"), read_images(root, "trainB")
     same = unpaired(root, seed=9, load_size=(32, 32))
     swapped = UnpairedSet(b, a, load_size=(16, 16), crop_size=(16, 16), seed=0, cache_bytes=0)
     assert unpaired(root).fingerprint == same.fingerprint != swapped.fingerprint
@@ -211,8 +211,8 @@ def test_sizes_that_do_not_fit_are_refused(root, sizes, message):
 def test_an_empty_domain_is_refused(root):
     with pytest.raises(DataError, match="both domains, got 5 and 0"):
         UnpairedSet(
-            read_pictures(root, "trainA"),
-            PictureList(root, ()),
+            read_images(root, "trainA"),
+            ImageList(root, ()),
             load_size=(16, 16),
             crop_size=(16, 16),
             seed=0,
@@ -222,7 +222,7 @@ def test_an_empty_domain_is_refused(root):
 
 @pytest.mark.parametrize("cache_bytes", [0, LARGE])
 def test_an_evaluation_set_resizes_straight_and_keeps_the_order(detailed, cache_bytes):
-    pictures = read_pictures(detailed, "trainA") + read_pictures(detailed, "trainB")
+    pictures = read_images(detailed, "trainA") + read_images(detailed, "trainB")
     dataset = EvaluationSet(pictures, (10, 8), cache_bytes)
     assert dataset.cached == bool(cache_bytes)
     expected = [to_float(resize(load_rgb(path), (10, 8))) for path in pictures.paths]
@@ -328,10 +328,10 @@ def test_the_package_needs_numpy_and_pillow_only():
 
 @real_pictures
 def test_real_pictures(tmp_path):
-    a, b = read_pictures(REAL, "trainA"), read_pictures(REAL, "trainB")
+    a, b = read_images(REAL, "trainA"), read_images(REAL, "trainB")
     assert (len(a), len(b)) == (150, 150)
-    assert read_pictures(REAL, "testA").names[0].startswith("testA/")
-    few = [PictureList(REAL, pictures.names[:6]) for pictures in (a, b)]
+    assert read_images(REAL, "testA").names[0].startswith("testA/")
+    few = [ImageList(REAL, pictures.names[:6]) for pictures in (a, b)]
     dataset = UnpairedSet(*few, load_size=(72, 72), crop_size=(64, 64), seed=0, cache_bytes=LARGE)
     assert_equal_batches(everything(dataset, 4, 0, 4, 0), everything(dataset, 4, 0, 4, 2))
     pictures = [load_rgb(path) for path in b.paths]

@@ -7,7 +7,7 @@ from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import fail, invoke, succeed
 from PIL import Image
 
-from ganc.data import load_rgb, read_pictures
+from ganc.data import load_rgb, read_images
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_demo_draws_the_same_pictures_for_the_same_seed(tmp_path):
 def test_demo_replaces_its_own_folder_and_no_other(tmp_path):
     succeed("ganc", "data", "demo", tmp_path / "set", "--train", 3, "--test", 1, "--size", 16)
     succeed("ganc", "data", "demo", tmp_path / "set", "--train", 1, "--test", 1, "--size", 16)
-    assert len(read_pictures(tmp_path / "set", "trainA")) == 1
+    assert len(read_images(tmp_path / "set", "trainA")) == 1
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with nothing_changes(tmp_path):
@@ -80,10 +80,10 @@ def test_check_refuses_what_is_no_folder(tmp_path, teacher_file):
 
 
 def test_split_sets_pictures_aside_once(own):
-    before = read_pictures(own, "trainA").names
+    before = read_images(own, "trainA").names
     said = succeed("ganc", "data", "split", own, "--search", 2)
     assert said.stdout == f"{own}: 2 pictures set aside in searchA.txt, 4 left to train\n"
-    search, train = read_pictures(own, "searchA").names, read_pictures(own, "trainA").names
+    search, train = read_images(own, "searchA").names, read_images(own, "trainA").names
     assert len(search) == 2
     assert sorted(search + train) == sorted(before)
     assert set((own / "trainA.txt").read_text().split()) == set(train)
@@ -99,7 +99,7 @@ def test_split_by_seed_and_domain(tiny_data, tmp_path):
     for name, options in {"a": (), "b": ("--seed", 1), "c": ("--seed", 2), "d": ()}.items():
         folder = shutil.copytree(tiny_data, tmp_path / name)
         succeed("ganc", "data", "split", folder, "--search", 3, "--domain", "B", *options)
-        chosen[name] = read_pictures(folder, "searchB").names
+        chosen[name] = read_images(folder, "searchB").names
         assert not (folder / "searchA.txt").exists()
     assert chosen["a"] == chosen["d"]
     assert len(set(chosen.values())) > 1

@@ -9,7 +9,7 @@ from helpers.support import SIZE, invoke, make_checkpoint, succeed
 from PIL import Image
 
 from ganc.base.rng import keyed_generator
-from ganc.data import load_rgb, read_pictures, resize, to_float, to_uint8
+from ganc.data import load_rgb, read_images, resize, to_float, to_uint8
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics import feature_set, frechet_distance, kernel_distance, read_statistics, statistics_of
 from ganc.models.generator import Generator
@@ -37,7 +37,7 @@ def translated_by_hand(generator_file, picture):
 def test_stats_are_those_of_the_domain_s_train_and_test_pictures(tiny_data, tmp_path):
     said = succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
     statistics = read_statistics(tmp_path / "real.npz", None)
-    paths = [*read_pictures(tiny_data, "trainB").paths, *read_pictures(tiny_data, "testB").paths]
+    paths = [*read_images(tiny_data, "trainB").paths, *read_images(tiny_data, "testB").paths]
     features = feature_set()(np.stack([load_rgb(path) for path in paths]))
     expected = statistics_of(features, feature_set(), image_size=(SIZE, SIZE), data_fingerprint="")
     np.testing.assert_allclose(statistics.mu, expected.mu, rtol=1e-9)
@@ -73,9 +73,9 @@ def test_stats_refuse_what_does_not_serve(tiny_data, tmp_path):
 @pytest.mark.paddle26
 def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
     (row,) = json_of("ganc", "evaluate", chain.finetune, "--data", chain.data)
-    made = [translated_by_hand(chain.finetune, load_rgb(path)) for path in read_pictures(chain.data, "testA").paths]
+    made = [translated_by_hand(chain.finetune, load_rgb(path)) for path in read_images(chain.data, "testA").paths]
     features = feature_set()(np.stack(made))
-    pictures = [*read_pictures(chain.data, "trainB").paths, *read_pictures(chain.data, "testB").paths]
+    pictures = [*read_images(chain.data, "trainB").paths, *read_images(chain.data, "testB").paths]
     real = feature_set()(np.stack([load_rgb(path) for path in pictures]))
     distance = frechet_distance(
         features.mean(axis=0), np.cov(features, rowvar=False), real.mean(axis=0), np.cov(real, rowvar=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganc.base.errors import DataError
 from ganc.data.images import Size, load_rgb
-from ganc.data.lists import LETTERS, has_subset, list_path, read_pictures, scan_subset
+from ganc.data.lists import LETTERS, has_subset, list_path, read_images, scan_subset
 
 SUBSETS = tuple(f"{kind}{letter}" for kind in ("train", "test") for letter in LETTERS)
 _SEARCH = tuple(f"search{letter}" for letter in LETTERS)
@@ -49,7 +49,7 @@ def check_folder(root: Path, minimum: Size = (1, 1)) -> list[Problem]:
     return _Checker(root, minimum).run()
 
 
-def count_pictures(root: Path) -> dict[str, int | None]:
+def count_images(root: Path) -> dict[str, int | None]:
     """Return how many pictures each subset has for training, testing and search; None where it cannot be read.
 
     Search pictures are not counted as training pictures. Search subsets stand in the answer only where there are any.
@@ -57,7 +57,7 @@ def count_pictures(root: Path) -> dict[str, int | None]:
     counts = {}
     for subset in _present(root):
         try:
-            counts[subset] = len(read_pictures(root, subset))
+            counts[subset] = len(read_images(root, subset))
         except DataError:
             counts[subset] = None
     return counts

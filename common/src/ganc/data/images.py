@@ -106,7 +106,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(pictures, -3, -1))
 
 
-def save_picture(path: Path, picture: np.ndarray) -> None:
+def save_image(path: Path, picture: np.ndarray) -> None:
     """Write a uint8 (h, w, 3) picture as PNG or JPEG (quality 95), by the suffix of `path`, in one step.
 
     Raises:

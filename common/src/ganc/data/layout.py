@@ -9,7 +9,7 @@ from ganc.data.images import to_float, to_uint8
 
 
 @dataclass(frozen=True)
-class PictureFormat:
+class ImageFormat:
     """The type and the order of a model's input and output.
 
     Attributes:
@@ -51,15 +51,15 @@ class PictureFormat:
         return {"layout": self.layout, "dtype": self.dtype, "range": [0, 255] if self.bytes else [-1, 1]}
 
 
-FLOATS = PictureFormat("float32", "NCHW")
-PICTURE_FORMATS = {
+FLOATS = ImageFormat("float32", "NCHW")
+IMAGE_FORMATS = {
     "float32": FLOATS,
-    "uint8": PictureFormat("uint8", "NHWC"),
-    "uint8-nhwc": PictureFormat("uint8", "NHWC"),
-    "uint8-nchw": PictureFormat("uint8", "NCHW"),
+    "uint8": ImageFormat("uint8", "NHWC"),
+    "uint8-nhwc": ImageFormat("uint8", "NHWC"),
+    "uint8-nchw": ImageFormat("uint8", "NCHW"),
 }
 
 
-def picture_format(described: Mapping) -> PictureFormat:
+def image_format(described: Mapping) -> ImageFormat:
     """Return the format that a model card describes. Raises KeyError for a member that is missing."""
-    return PictureFormat(described["dtype"], described["layout"])
+    return ImageFormat(described["dtype"], described["layout"])

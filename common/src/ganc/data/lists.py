@@ -23,7 +23,7 @@ LETTERS = ("A", "B")
 
 
 @dataclass(frozen=True)
-class PictureList:
+class ImageList:
     """Pictures below one folder, in order.
 
     Attributes:
@@ -37,13 +37,13 @@ class PictureList:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __add__(self, other: "PictureList") -> "PictureList":
+    def __add__(self, other: "ImageList") -> "ImageList":
         """Return the pictures of both lists, in order. Raises DataError when their folders differ."""
-        if not isinstance(other, PictureList):
+        if not isinstance(other, ImageList):
             return NotImplemented
         if self.root != other.root:
             raise DataError(f"pictures of {self.root} and of {other.root} cannot be joined; put them under one folder")
-        return PictureList(self.root, self.names + other.names)
+        return ImageList(self.root, self.names + other.names)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -111,7 +111,7 @@ def scan_subset(root: Path, subset: str) -> list[ListEntry]:
     raise DataError(f"{root}: has neither a folder {subset} nor a list {subset}.txt")
 
 
-def read_pictures(root: Path, subset: str) -> PictureList:
+def read_images(root: Path, subset: str) -> ImageList:
     """Return the pictures of a subset such as "trainA", in the order of its list, or by name where there is none.
 
     Training pictures that the search list of their domain names are left out.
@@ -128,10 +128,10 @@ def read_pictures(root: Path, subset: str) -> PictureList:
         names = [name for name in names if name not in reserved]
         if not names:
             raise DataError(f"{reserved_list}: names every picture of {subset}; none is left to train on")
-    return PictureList(root, tuple(names))
+    return ImageList(root, tuple(names))
 
 
-def search_pictures(root: Path, letter: str) -> tuple[PictureList, bool]:
+def search_images(root: Path, letter: str) -> tuple[ImageList, bool]:
     """Return the pictures that a search evaluates on, and whether they are test pictures for want of a search list.
 
     Args:
@@ -139,11 +139,11 @@ def search_pictures(root: Path, letter: str) -> tuple[PictureList, bool]:
         letter: the source domain, "A" or "B".
 
     Raises:
-        DataError: as `read_pictures`.
+        DataError: as `read_images`.
     """
     if has_subset(root, f"search{letter}"):
-        return read_pictures(root, f"search{letter}"), False
-    return read_pictures(root, f"test{letter}"), True
+        return read_images(root, f"search{letter}"), False
+    return read_images(root, f"test{letter}"), True
 
 
 def _names_or_error(root: Path, subset: str) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size, load_rgb, resize, to_float
-from ganc.data.lists import PictureList
+from ganc.data.lists import ImageList
 
 
 class TrainingSet(Protocol):
@@ -34,13 +34,13 @@ class TrainingSet(Protocol):
         ...
 
 
-class ResizedPictures:
+class ResizedImages:
     """Pictures resized to one size; with `cached` each is decoded once and kept as uint8.
 
     Threads may share it: two that load the same picture at once store the same bytes.
     """
 
-    def __init__(self, pictures: PictureList, size: Size, *, cached: bool):
+    def __init__(self, pictures: ImageList, size: Size, *, cached: bool):
         self._paths = pictures.paths
         self._size = size
         width, height = size
@@ -72,8 +72,8 @@ class UnpairedSet:
 
     def __init__(
         self,
-        source: PictureList,
-        target: PictureList,
+        source: ImageList,
+        target: ImageList,
         *,
         load_size: Size,
         crop_size: Size,
@@ -108,8 +108,8 @@ class UnpairedSet:
         self.shuffle = shuffle
         self.flip = flip
         self.cached = _bytes_needed(len(source) + len(target), load_size) <= cache_bytes
-        self._sources = ResizedPictures(source, load_size, cached=self.cached)
-        self._targets = ResizedPictures(target, load_size, cached=self.cached)
+        self._sources = ResizedImages(source, load_size, cached=self.cached)
+        self._targets = ResizedImages(target, load_size, cached=self.cached)
         self._order = (-1, np.empty(0, dtype=np.int64))
 
     @property
@@ -158,7 +158,7 @@ class UnpairedSet:
 class EvaluationSet:
     """Pictures resized straight to one size, without crop or flip, in order."""
 
-    def __init__(self, pictures: PictureList, size: Size, cache_bytes: int = 0):
+    def __init__(self, pictures: ImageList, size: Size, cache_bytes: int = 0):
         """Make the set; pictures are read when they are first needed.
 
         Args:
@@ -174,7 +174,7 @@ class EvaluationSet:
         self.pictures = pictures
         self.size = size
         self.cached = _bytes_needed(len(pictures), size) <= cache_bytes
-        self._resized = ResizedPictures(pictures, size, cached=self.cached)
+        self._resized = ResizedImages(pictures, size, cached=self.cached)
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ganc.base.atomic import replacing
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
-from ganc.data.lists import ListEntry, list_path, read_pictures, scan_subset
+from ganc.data.lists import ListEntry, list_path, read_images, scan_subset
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class SearchSplit:
 def split_search(root: Path, count: int, seed: int = 0, letter: str = "A") -> SearchSplit:
     """Set `count` training pictures aside: write searchA.txt, and trainA.txt without them (also when there was none).
 
-    searchA.txt is written first, and a reader of trainA leaves out what it names (`read_pictures`): a split that was
+    searchA.txt is written first, and a reader of trainA leaves out what it names (`read_images`): a split that was
     killed between the two files is complete for ganc, no picture is in neither list, and running it again finishes
     trainA.txt for other programs.
 
@@ -47,14 +47,14 @@ def split_search(root: Path, count: int, seed: int = 0, letter: str = "A") -> Se
     train, search = f"train{letter}", f"search{letter}"
     already_done = list_path(root, search).is_file()
     if already_done:
-        chosen = set(read_pictures(root, search).names)
+        chosen = set(read_images(root, search).names)
         if len(chosen) != count:
             raise DataError(
                 f"{list_path(root, search)}: already sets {len(chosen)} pictures aside, not {count}; to split anew, put"
                 f" its lines back into {train}.txt and delete it"
             )
     else:
-        names = read_pictures(root, train).names
+        names = read_images(root, train).names
         if not 1 <= count < len(names):
             raise DataError(
                 f"{root}: count (={count}) must be in 1 … {len(names) - 1}: {train} has {len(names)} pictures"
@@ -66,7 +66,7 @@ def split_search(root: Path, count: int, seed: int = 0, letter: str = "A") -> Se
     kept = [entry for entry in entries if entry.name not in chosen]
     if len(kept) < len(entries):
         _write_list(list_path(root, train), map(_line, kept))
-    return SearchSplit(search=count, train=len(read_pictures(root, train)), already_done=already_done)
+    return SearchSplit(search=count, train=len(read_images(root, train)), already_done=already_done)
 
 
 def _line(entry: ListEntry) -> str:

@@ -7,7 +7,7 @@ from ganc.base.atomic import replacing_folder
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size
-from ganc.data.lists import LETTERS, PictureList, list_path, read_pictures
+from ganc.data.lists import LETTERS, ImageList, list_path, read_images
 from ganc.demo.scene import draw_scene
 
 MARKER = "demo.json"
@@ -16,7 +16,7 @@ SMALLEST = 16
 
 def write_demo_set(
     root: Path, train: int = 200, test: int = 60, size: int | Size = 64, seed: int = 0
-) -> dict[str, PictureList]:
+) -> dict[str, ImageList]:
     """Write the demo set: folders trainA, trainB, testA, testB of PNG files, a list of each, and `demo.json`.
 
     The domains differ in the animals' coats only, and no animal stands in both. Equal arguments give byte-equal files
@@ -47,7 +47,7 @@ def write_demo_set(
             _write_subset(folder, subset, count, size, seed)
         settings = {"format": "ganc-demo-set", "version": 1, "train": train, "test": test, "size": size, "seed": seed}
         (folder / MARKER).write_text(json.dumps(settings, sort_keys=True) + "\n", encoding="utf-8")
-    return {subset: read_pictures(root, subset) for subset, _ in subsets}
+    return {subset: read_images(root, subset) for subset, _ in subsets}
 
 
 def _write_subset(folder: Path, subset: str, count: int, size: Size, seed: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError, MissingDependencyError, SpecError
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.engines import Engine
 from ganc.engines.compile import CompiledGraph, compile_graph
 from ganc.files.card import Form, check_files, form_path
@@ -42,7 +42,7 @@ READERS: Mapping[str, Reader] = {
 class GraphEngine:
     """A whole generator that a graph runtime compiled; pictures go in and out in the graph's own format."""
 
-    def __init__(self, graph: CompiledGraph, pictures: PictureFormat, size_multiple: int):
+    def __init__(self, graph: CompiledGraph, pictures: ImageFormat, size_multiple: int):
         self.name, self.size_multiple = graph.runtime, size_multiple
         self._graph, self._pictures = graph, pictures
 
@@ -51,7 +51,7 @@ class GraphEngine:
         return self._pictures.images(self._graph(self._pictures.feed(images)))
 
 
-def open_form(folder: Path, form: Form, engine: str, pictures: PictureFormat, size_multiple: int) -> Engine:
+def open_form(folder: Path, form: Form, engine: str, pictures: ImageFormat, size_multiple: int) -> Engine:
     """Return a form that is ready to run in an engine.
 
     Raises:

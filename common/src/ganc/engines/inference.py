@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.system.runtime import engine_threads, load_paddle
 
 PARAMETERS = "generator.pdiparams"
@@ -21,7 +21,7 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 4, pictures: PictureFormat = FLOATS):
+    def __init__(self, folder: Path, size_multiple: int = 4, pictures: ImageFormat = FLOATS):
         self.size_multiple = size_multiple
         self._pictures = pictures
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, SpecError
-from ganc.data.layout import FLOATS, picture_format
+from ganc.data.layout import FLOATS, image_format
 from ganc.engines import Engine
 from ganc.engines.exported import READERS, GraphEngine, choose_form, form_of_file, open_form
 from ganc.files.card import CARD, Form, card_forms, read_card
@@ -158,7 +158,7 @@ def _pictures(folder: Path, card: Mapping):
     if "input" not in card:
         return FLOATS
     try:
-        return picture_format(card["input"])
+        return image_format(card["input"])
     except (KeyError, TypeError) as error:
         raise FileFormatError(f"{folder / CARD}: does not say what goes in; export the model again") from error
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import DataError
-from ganc.data import load_rgb, resize, save_picture, to_float, to_uint8
+from ganc.data import load_rgb, resize, save_image, to_float, to_uint8
 from ganc.data.lists import IMAGE_SUFFIXES
 from ganc.engines import Engine
 
 
-def translate_picture(engine: Engine, picture: np.ndarray) -> np.ndarray:
+def translate_image(engine: Engine, picture: np.ndarray) -> np.ndarray:
     """Translate one uint8 picture (h, w, 3) of any size and return one of the same size.
 
     Where the engine needs multiples of some number, the picture is continued by reflection and cut back afterwards; so
@@ -68,4 +68,4 @@ def _translate_folder(engine: Engine, folder: Path, output: Path, size: tuple[in
 
 def _translate_file(engine: Engine, source: Path, output: Path, size: tuple[int, int] | None) -> None:
     picture = load_rgb(source)
-    save_picture(output, translate_picture(engine, resize(picture, size) if size else picture))
+    save_image(output, translate_image(engine, resize(picture, size) if size else picture))

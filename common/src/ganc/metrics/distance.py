@@ -40,7 +40,7 @@ def target_statistics(
     """Return the statistics of a list of pictures, computed once and then read from the cache.
 
     Args:
-        pictures: a ganc.data.PictureList.
+        pictures: a ganc.data.ImageList.
         size: (width, height) to which the pictures are resized.
         cache_dir: a folder, `default_cache()` if None. One that cannot be written only costs the time to compute.
 

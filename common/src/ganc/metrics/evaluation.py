@@ -9,9 +9,9 @@ import numpy as np
 
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError, StatisticsError
-from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
+from ganc.data import EvaluationSet, has_subset, read_images, to_uint8
 from ganc.data.images import RESIZE_FILTER
-from ganc.data.lists import PictureList
+from ganc.data.lists import ImageList
 from ganc.engines import Engine
 from ganc.metrics.distance import picture_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
@@ -117,9 +117,9 @@ def domain_statistics(folder: Path, letter: str, size: tuple[int, int], features
     Raises:
         DataError: the domain has no images, or one cannot be read.
     """
-    pictures = read_pictures(folder, f"train{letter}")
+    pictures = read_images(folder, f"train{letter}")
     if has_subset(folder, f"test{letter}"):
-        pictures = pictures + read_pictures(folder, f"test{letter}")
+        pictures = pictures + read_images(folder, f"test{letter}")
     return target_statistics(pictures, size, features)
 
 
@@ -148,7 +148,7 @@ def chosen_statistics(
     return statistics, features
 
 
-def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) -> tuple[PictureList, str]:
+def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) -> tuple[ImageList, str]:
     """Return a domain's images of `subset` and the subset's name.
 
     Without a subset these are its test images, or its training images where there are none.
@@ -158,7 +158,7 @@ def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) ->
     """
     if subset is None:
         subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
-    pictures = read_pictures(folder, subset)
+    pictures = read_images(folder, subset)
     if len(pictures) < 2:
         raise DataError(f"{folder}: {subset} has 1 image, a metric needs at least 2")
     return pictures, subset

@@ -50,14 +50,14 @@ def check(folder: Path, minimum):
     ganc data check horse2zebra --minimum 256
     """
     from ganc.base.errors import DataError
-    from ganc.data.check import check_folder, count_pictures
+    from ganc.data.check import check_folder, count_images
 
     problems = check_folder(folder, minimum)
     for problem in problems:
         click.echo(str(problem))
     if problems:
         raise DataError(f"{folder}: {len(problems)} problem{'s' if len(problems) > 1 else ''}, listed above")
-    _show_counts(folder, count_pictures(folder))
+    _show_counts(folder, count_images(folder))
 
 
 @command("split")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ganc.base.errors import SpecError
-from ganc.data import TrainingSet, UnpairedSet, read_pictures, steps_per_epoch
+from ganc.data import TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -92,8 +92,8 @@ def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
 
 def _unpaired_set(data: DataSettings, seed: int) -> TrainingSet:
     return UnpairedSet(
-        read_pictures(data.folder, f"train{data.direction.source}"),
-        read_pictures(data.folder, f"train{data.direction.target}"),
+        read_images(data.folder, f"train{data.direction.source}"),
+        read_images(data.folder, f"train{data.direction.target}"),
         load_size=data.load_size,
         crop_size=data.crop_size,
         seed=seed,

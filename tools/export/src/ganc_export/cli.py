@@ -78,7 +78,7 @@ def main(checkpoint, supernet, selection, output: Path, formats, precisions, pic
     if supernet is not None and selection is None:
         raise click.UsageError("--supernet needs --config or --results, which say the sub-network")
     from ganc.base.errors import SpecError
-    from ganc.data.layout import PICTURE_FORMATS
+    from ganc.data.layout import IMAGE_FORMATS
     from ganc.models.spec import format_widths
     from ganc.system.runtime import select_device
     from ganc_export.forms import wanted_forms
@@ -97,7 +97,7 @@ def main(checkpoint, supernet, selection, output: Path, formats, precisions, pic
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=checkpoint or supernet, widths=chosen, device=used)
-    show(_rows(export(alone, output, data, forms, PICTURE_FORMATS[pictures]), output))
+    show(_rows(export(alone, output, data, forms, IMAGE_FORMATS[pictures]), output))
 
 
 def _rows(exported, output: Path) -> list[dict]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import ExportError, MissingDependencyError, SpecError
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.files.card import Form, file_digest, form_path
 from ganc.models.convolutions import NetworkState
 
@@ -38,7 +38,7 @@ class Material:
     """
 
     state: NetworkState
-    pictures: PictureFormat
+    pictures: ImageFormat
     calibration: Sequence[np.ndarray] = ()
     exact_norms: bool = False
 

@@ -9,8 +9,8 @@ import numpy as np
 from ganc.base.atomic import replacing_folder
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
-from ganc.data import EvaluationSet, has_subset, read_pictures
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data import EvaluationSet, has_subset, read_images
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
 from ganc.engines.exported import open_form
@@ -91,7 +91,7 @@ def export(
     output: Path,
     data: Path | None = None,
     forms: Sequence[Form] = PADDLE,
-    pictures: PictureFormat = FLOATS,
+    pictures: ImageFormat = FLOATS,
 ) -> Exported:
     """Write checkpoint, forms and card into the folder `output`, all or nothing.
 
@@ -178,7 +178,7 @@ def _calibration(
         raise SpecError("int8 is calibrated on pictures: name their folder with --data")
     source = checkpoint.direction[0]
     if has_subset(data, f"train{source}"):
-        pictures, subset = read_pictures(data, f"train{source}"), f"train{source}"
+        pictures, subset = read_images(data, f"train{source}"), f"train{source}"
     else:
         pictures, subset = evaluation_pictures(data, source)
     order = keyed_generator(0, "export/calibration").permutation(len(pictures))[:CALIBRATION_PICTURES]
@@ -199,7 +199,7 @@ def _image_size(checkpoint: Checkpoint) -> tuple[int, int]:
     return tuple(checkpoint.training.get("image_size", (256, 256)))
 
 
-def _card(exported: Exported, pictures: PictureFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
+def _card(exported: Exported, pictures: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
     checkpoint = exported.checkpoint
     size = _image_size(checkpoint)
     spec = checkpoint.generator.spec

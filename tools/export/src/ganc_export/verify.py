@@ -9,7 +9,7 @@ import numpy as np
 from ganc.base.errors import ExportError
 from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, to_float, to_uint8
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics.evaluation import evaluation_pictures
@@ -49,7 +49,7 @@ def difference(reference: Engine, form: Engine, pictures: Sequence[np.ndarray], 
     return Difference(float(apart.max()), float(apart.mean(dtype=np.float64)), float(np.concatenate(changed).mean()))
 
 
-def is_close(found: Difference, precision: str, pictures: PictureFormat) -> bool:
+def is_close(found: Difference, precision: str, pictures: ImageFormat) -> bool:
     """Whether a form is near enough to the checkpoint.
 
     f32 has to be equal but for rounding: 1e-4 in any value, or, where bytes come out, one level in 1 % of the values.
@@ -62,7 +62,7 @@ def is_close(found: Difference, precision: str, pictures: PictureFormat) -> bool
     return found.largest < LARGEST_DIFFERENCE
 
 
-def require_close(found: Difference, precision: str, pictures: PictureFormat, name: str) -> None:
+def require_close(found: Difference, precision: str, pictures: ImageFormat, name: str) -> None:
     """Raise ExportError unless `is_close`; `name` is the form's, for the message."""
     if is_close(found, precision, pictures):
         return

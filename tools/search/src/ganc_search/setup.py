@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from ganc.base.errors import RunError, SpecError
-from ganc.data import EvaluationSet, search_pictures
+from ganc.data import EvaluationSet, search_images
 from ganc.files.checkpoint import read_checkpoint, require_stage
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics
 from ganc.models.space import parse_space
@@ -60,7 +60,7 @@ class SearchInputs:
         """Return the pictures and what their translations are compared with."""
         settings = self.settings
         source, target = settings.direction[0], settings.direction[-1]
-        pictures, fell_back = search_pictures(settings.folder, source)
+        pictures, fell_back = search_images(settings.folder, source)
         statistics, features = chosen_statistics(
             settings.folder, target, self.image_size, settings.statistics, settings.feature_set
         )
