@@ -1,4 +1,4 @@
-"""Whole data folders: checking one, setting search pictures aside, and the synthetic demo set."""
+"""Whole data folders: checking one, setting search images aside, and the synthetic demo set."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from PIL import Image
 from ganc.base.atomic import WriteError
 from ganc.base.errors import DataError
 from ganc.data import (
-    Problem,
+    Finding,
     SearchSplit,
     check_folder,
     count_images,
@@ -24,12 +24,12 @@ from ganc.data import (
 from ganc.demo.dataset import write_demo_set
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "horse2zebra"
-real_pictures = pytest.mark.skipif(not REAL.is_dir(), reason="needs the pictures of ../shared/data/horse2zebra")
+real_images = pytest.mark.skipif(not REAL.is_dir(), reason="needs the images of ../shared/data/horse2zebra")
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A sound data folder: 8 training and 2 test pictures a domain, no lists."""
+    """A sound data folder: 8 training and 2 test images a domain, no lists."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "set"
     for subset, count in (("trainA", 8), ("trainB", 8), ("testA", 2), ("testB", 2)):
@@ -50,40 +50,44 @@ def test_a_sound_folder_has_no_problems(root):
 
 
 def test_everything_wrong_is_reported_at_once(root):
-    (root / "trainA" / "1.png").write_bytes(b"no picture")
+    (root / "trainA" / "1.png").write_bytes(b"no image")
     Image.new("RGB", (16, 11)).save(root / "trainA" / "2.png")
     (root / "trainB.txt").write_text("trainB/0.png\nnone.png\n../set/trainB/1.png\n0.png\n", encoding="utf-8")
     shutil.rmtree(root / "testA")
     (root / "testB.txt").write_text("\n", encoding="utf-8")
     (root / "searchA.txt").write_text("trainA/gone.png\ntrainA/3.png\n", encoding="utf-8")
-    found = [(problem.subset, problem.file, problem.what) for problem in check_folder(root, (16, 12))]
+    findings = check_folder(root, (16, 12))
+    notes = {finding.subset: finding.what for finding in findings if not finding.problem}
+    assert "of one colour" in notes["trainA"]
+    assert "leaves out 7" in notes["trainB"]
+    assert "training works without" in notes["testA"]
+    assert "leaves out 2" in notes["testB"]
+    found = [(finding.subset, finding.file, finding.what) for finding in findings if finding.problem]
     assert [(subset, file.relative_to(root).as_posix()) for subset, file, _ in found] == [
         ("trainA", "trainA/1.png"),
         ("trainA", "trainA/2.png"),
         ("trainB", "trainB.txt"),
         ("trainB", "trainB.txt"),
         ("trainB", "trainB.txt"),
-        ("testA", "."),
         ("testB", "testB.txt"),
         ("searchA", "searchA.txt"),
     ]
     whats = [what for _, _, what in found]
-    assert whats[0].startswith("is corrupt or not a picture")
+    assert whats[0].startswith("is corrupt or not an image")
     assert whats[1] == "is 16x11, smaller than 16x12"
     assert whats[2] == "line 2: no such file: none.png"
     assert "line 3" in whats[3]
     assert "lies outside" in whats[3]
     assert whats[4] == "line 4: names trainB/0.png again (first in line 1)"
-    assert whats[5] == "has neither a folder testA nor a list testA.txt"
-    assert whats[6].startswith("the list is empty")
-    assert whats[7] == "line 1: no such file: trainA/gone.png"
+    assert whats[5].startswith("the list is empty")
+    assert whats[6] == "line 1: no such file: trainA/gone.png"
     assert count_images(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
 
 
-def test_a_test_picture_that_is_also_trained_on_is_a_problem(root):
+def test_a_test_image_that_is_also_trained_on_is_a_problem(root):
     shutil.copy(root / "trainA" / "5.png", root / "testA" / "other name.png")
     (problem,) = check_folder(root)
-    assert problem == Problem("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
+    assert problem == Finding("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
     assert str(problem).startswith("testA: ")
 
 
@@ -92,13 +96,13 @@ def test_checking_what_is_no_folder(tmp_path):
         check_folder(tmp_path / "nowhere")
 
 
-@real_pictures
-def test_the_real_pictures_are_sound():
+@real_images
+def test_the_real_images_are_sound():
     assert check_folder(REAL, (256, 256)) == []
 
 
 @pytest.mark.parametrize("form", ["folder", "from the root", "bare"])
-def test_a_split_moves_pictures_from_training_to_search(root, form):
+def test_a_split_moves_images_from_training_to_search(root, form):
     names = [f"{number}.png" for number in range(8)]
     prefix = "" if form == "bare" else "trainA/"
     if form != "folder":
@@ -144,7 +148,7 @@ def test_an_interrupted_split_loses_nothing_and_is_finished_by_the_next(root, tm
 @pytest.mark.parametrize("count", [0, -1, 8, 9])
 def test_a_split_leaves_something_on_both_sides(root, count):
     before = content(root)
-    with pytest.raises(DataError, match=rf"count \(={count}\) must be in 1 … 7: trainA has 8 pictures"):
+    with pytest.raises(DataError, match=rf"count \(={count}\) must be in 1 … 7: trainA has 8 images"):
         split_search(root, count)
     assert content(root) == before
 
@@ -152,7 +156,7 @@ def test_a_split_leaves_something_on_both_sides(root, count):
 def test_another_count_is_refused_and_says_how_to_start_over(root):
     split_search(root, 3)
     before = content(root)
-    with pytest.raises(DataError, match=r"searchA\.txt: already sets 3 pictures aside, not 4; .*delete it"):
+    with pytest.raises(DataError, match=r"searchA\.txt: already sets 3 images aside, not 4; .*delete it"):
         split_search(root, 4)
     assert content(root) == before
 
@@ -165,20 +169,20 @@ def test_a_name_that_no_list_can_hold_is_refused(root, name):
         except OSError:
             pytest.skip("this file system takes no such name")
     assert len(read_images(root, "trainA").fingerprint) == 64
-    with pytest.raises(DataError, match="rename that picture"):
+    with pytest.raises(DataError, match="rename that image"):
         split_search(root, 3)
     assert not (root / "searchA.txt").exists()
 
 
 def test_a_demo_set_is_a_complete_data_folder(tmp_path):
     made = write_demo_set(tmp_path / "demo", train=3, test=2, size=(40, 32), seed=1)
-    assert {subset: len(pictures) for subset, pictures in made.items()} == count_images(tmp_path / "demo")
+    assert {subset: len(images) for subset, images in made.items()} == count_images(tmp_path / "demo")
     assert count_images(tmp_path / "demo") == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
     assert check_folder(tmp_path / "demo", (40, 32)) == []
     assert load_rgb(made["trainB"].paths[0]).shape == (32, 40, 3)
-    for subset, pictures in made.items():
+    for subset, images in made.items():
         lines = (tmp_path / "demo" / f"{subset}.txt").read_text(encoding="utf-8").splitlines()
-        assert tuple(lines) == pictures.names
+        assert tuple(lines) == images.names
     settings = json.loads((tmp_path / "demo" / "demo.json").read_text(encoding="utf-8"))
     assert settings == {"format": "ganc-demo-set", "version": 1, "train": 3, "test": 2, "size": [40, 32], "seed": 1}
 
@@ -189,10 +193,10 @@ def test_the_demo_set_is_decided_by_its_seed(tmp_path):
     one = content(tmp_path / "one")
     assert one == content(tmp_path / "two")
     other, longer = content(tmp_path / "other"), content(tmp_path / "longer")
-    pictures = [name for name in one if name.endswith(".png")]
-    assert all(one[name] != other[name] for name in pictures)
-    assert all(one[name] == longer[name] for name in pictures)
-    assert len({one[name] for name in pictures}) == len(pictures)
+    images = [name for name in one if name.endswith(".png")]
+    assert all(one[name] != other[name] for name in images)
+    assert all(one[name] == longer[name] for name in images)
+    assert len({one[name] for name in images}) == len(images)
 
 
 def test_the_domains_differ_in_the_coat(tmp_path):
@@ -231,6 +235,6 @@ def test_a_demo_set_of_nothing_is_refused(tmp_path, arguments, message):
 
 
 @pytest.mark.parametrize("size", [(16, 16), (200, 40), (40, 200), (130, 130)])
-def test_demo_pictures_of_any_shape(tmp_path, size):
+def test_demo_images_of_any_shape(tmp_path, size):
     made = write_demo_set(tmp_path / "demo", train=4, test=4, size=size)
-    assert all(load_rgb(path).shape == (size[1], size[0], 3) for pictures in made.values() for path in pictures.paths)
+    assert all(load_rgb(path).shape == (size[1], size[0], 3) for images in made.values() for path in images.paths)

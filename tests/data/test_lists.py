@@ -1,4 +1,4 @@
-"""Which pictures a data folder holds: list files in every form, folders, search lists, fingerprints."""
+"""Which images a data folder holds: list files in every form, folders, search lists, fingerprints."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ NAMES = ("b c.png", "a.png", "馬 ひとつ.png")
 
 @pytest.fixture
 def root(tmp_path):
-    """A data folder with three different pictures in trainA and no list."""
+    """A data folder with three different images in trainA and no list."""
     folder = tmp_path / "set"
     (folder / "trainA").mkdir(parents=True)
     for level, name in enumerate(NAMES):
@@ -39,14 +39,14 @@ def write_list(root: Path, text: str | bytes, name: str = "trainA.txt") -> None:
     ],
     ids=["from the root", "bare", "byte order mark, CRLF", "blank lines, outer spaces", "dots", "backslashes"],
 )
-def test_every_form_of_a_list_gives_the_same_pictures(root, text):
+def test_every_form_of_a_list_gives_the_same_images(root, text):
     plain = ImageList(root, tuple(f"trainA/{name}" for name in NAMES))
     write_list(root, text)
-    pictures = read_images(root, "trainA")
-    assert pictures == plain
-    assert pictures.paths == tuple(root / "trainA" / name for name in NAMES)
-    assert len(pictures) == 3
-    assert pictures.fingerprint == plain.fingerprint
+    images = read_images(root, "trainA")
+    assert images == plain
+    assert images.paths == tuple(root / "trainA" / name for name in NAMES)
+    assert len(images) == 3
+    assert images.fingerprint == plain.fingerprint
 
 
 def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
@@ -58,7 +58,7 @@ def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
     assert names == sorted([*NAMES, "Z.JPG"])
 
 
-def test_a_list_may_name_a_picture_in_another_folder(root):
+def test_a_list_may_name_a_image_in_another_folder(root):
     write_list(root, "trainA/a.png\n", "searchA.txt")
     assert read_images(root, "searchA").names == ("trainA/a.png",)
 
@@ -76,15 +76,15 @@ def test_what_the_search_list_names_is_not_trained_on(root):
     write_list(root, "trainA/a.png\n", "searchA.txt")
     assert set(everything) - set(read_images(root, "trainA").names) == {"trainA/a.png"}
     write_list(root, "".join(f"trainA/{name}\n" for name in NAMES), "searchA.txt")
-    with pytest.raises(DataError, match=r"searchA\.txt: names every picture of trainA"):
+    with pytest.raises(DataError, match=r"searchA\.txt: names every image of trainA"):
         read_images(root, "trainA")
 
 
-def test_search_pictures_fall_back_to_the_test_pictures_and_say_so(root):
+def test_search_images_fall_back_to_the_test_images_and_say_so(root):
     shutil.copytree(root / "trainA", root / "testA")
-    pictures, fell_back = search_images(root, "A")
+    images, fell_back = search_images(root, "A")
     assert fell_back
-    assert pictures == read_images(root, "testA")
+    assert images == read_images(root, "testA")
     write_list(root, "trainA/a.png\n", "searchA.txt")
     assert search_images(root, "A") == (ImageList(root, ("trainA/a.png",)), False)
 
@@ -104,17 +104,17 @@ def test_lists_join_in_order_below_one_folder_only(root, tmp_path):
 
 
 def test_the_fingerprint_follows_content_order_and_names_not_the_place(root, tmp_path):
-    pictures = read_images(root, "trainA")
-    moved = ImageList(shutil.copytree(root, tmp_path / "elsewhere"), pictures.names)
-    assert moved.fingerprint == pictures.fingerprint
-    assert len(pictures.fingerprint) == 64
-    assert ImageList(root, pictures.names[::-1]).fingerprint != pictures.fingerprint
+    images = read_images(root, "trainA")
+    moved = ImageList(shutil.copytree(root, tmp_path / "elsewhere"), images.names)
+    assert moved.fingerprint == images.fingerprint
+    assert len(images.fingerprint) == 64
+    assert ImageList(root, images.names[::-1]).fingerprint != images.fingerprint
     (root / "trainA" / "a.png").rename(root / "trainA" / "other.png")
-    renamed = tuple(name.replace("a.png", "other.png") for name in pictures.names)
-    assert ImageList(root, renamed).fingerprint != pictures.fingerprint
+    renamed = tuple(name.replace("a.png", "other.png") for name in images.names)
+    assert ImageList(root, renamed).fingerprint != images.fingerprint
     with (moved.root / "trainA" / "a.png").open("ab") as file:
         file.write(b"!")
-    assert ImageList(moved.root, moved.names).fingerprint != pictures.fingerprint
+    assert ImageList(moved.root, moved.names).fingerprint != images.fingerprint
 
 
 def test_a_missing_file_is_named_by_the_fingerprint(root):
@@ -160,5 +160,5 @@ def test_missing_folders_are_named(root, tmp_path):
     with pytest.raises(DataError, match=r"neither a folder trainB nor a list trainB\.txt"):
         read_images(root, "trainB")
     (root / "trainB").mkdir()
-    with pytest.raises(DataError, match="trainB: holds no pictures"):
+    with pytest.raises(DataError, match="trainB: holds no images"):
         read_images(root, "trainB")

@@ -2,7 +2,7 @@
 
 import click
 
-from ganc.base.errors import SpecError
+from ganc.base.errors import DataError, SpecError
 
 
 class Size(click.ParamType):
@@ -31,7 +31,7 @@ class Parsed(click.ParamType):
             return value
         try:
             return self._parse(value)
-        except SpecError as error:
+        except (DataError, SpecError) as error:
             self.fail(str(error), param, ctx)
         return None
 
@@ -40,6 +40,12 @@ def _budget(text: str) -> int:
     from ganc.base.text import parse_budget
 
     return parse_budget(text)
+
+
+def _levels(text: str):
+    from ganc.data.levels import parse_levels
+
+    return parse_levels(text)
 
 
 def _widths(text: str):
@@ -80,6 +86,7 @@ class Shard(click.ParamType):
 
 SIZE = Size()
 BUDGET = Parsed("count", _budget)
+LEVELS = Parsed("levels", _levels)
 WIDTHS = Parsed("widths", _widths)
 SPACE = Parsed("space", _space)
 BLOCK_COUNT = Parsed("count", _block_count)

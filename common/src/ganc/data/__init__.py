@@ -1,16 +1,20 @@
-"""Pictures: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
+"""Images: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
 
-from ganc.data.check import Problem, check_folder, count_images
-from ganc.data.images import load_rgb, resize, save_image, strip, to_float, to_uint8
+from ganc.data.check import Finding, check_folder, count_images
+from ganc.data.images import load_rgb, resize, save_image, to_float, to_rgb, to_uint8
 from ganc.data.lists import ImageList, has_subset, read_images, search_images
 from ganc.data.loader import batches, steps_per_epoch
+from ganc.data.reading import Reading, Readings
 from ganc.data.sets import EvaluationSet, TrainingSet, UnpairedSet
 from ganc.data.split import SearchSplit, split_search
+from ganc.data.strips import strip
 
 __all__ = [
     "EvaluationSet",
+    "Finding",
     "ImageList",
-    "Problem",
+    "Reading",
+    "Readings",
     "SearchSplit",
     "TrainingSet",
     "UnpairedSet",
@@ -27,5 +31,6 @@ __all__ = [
     "steps_per_epoch",
     "strip",
     "to_float",
+    "to_rgb",
     "to_uint8",
 ]

@@ -1,4 +1,4 @@
-"""How an exported model takes and gives pictures: floats in [-1, 1], or bytes with the conversions inside the model."""
+"""How an exported model takes and gives images: floats in [-1, 1], or bytes with the conversions inside the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ class ImageFormat:
         return ["n", "height", "width", channels] if self.channels_last else ["n", channels, "height", "width"]
 
     def feed(self, images: np.ndarray) -> np.ndarray:
-        """Return float32 pictures (n, c, h, w) in [-1, 1] as the model takes them."""
+        """Return float32 images (n, c, h, w) in [-1, 1] as the model takes them."""
         if not self.bytes:
             return images
-        pictures = to_uint8(images)
-        return pictures if self.channels_last else np.ascontiguousarray(np.moveaxis(pictures, -1, 1))
+        images = to_uint8(images)
+        return images if self.channels_last else np.ascontiguousarray(np.moveaxis(images, -1, 1))
 
     def images(self, result: np.ndarray) -> np.ndarray:
-        """Return what the model gave as float32 pictures (n, c, h, w) in [-1, 1]."""
+        """Return what the model gave as float32 images (n, c, h, w) in [-1, 1]."""
         if not self.bytes:
             return result
-        pictures = result if self.channels_last else np.moveaxis(result, 1, -1)
-        return np.stack([to_float(picture) for picture in pictures])
+        images = result if self.channels_last else np.moveaxis(result, 1, -1)
+        return np.stack([to_float(image) for image in images])
 
     def describe(self) -> dict:
         """Return what a model card says of the input; the output is alike."""

@@ -24,13 +24,13 @@ def write_demo_set(
 
     Args:
         root: the folder to make.
-        train: training pictures of each domain.
-        test: test pictures of each domain.
+        train: training images of each domain.
+        test: test images of each domain.
         size: width and height in pixels, or one number for both.
-        seed: what the pictures are drawn from.
+        seed: what the images are drawn from.
 
     Returns:
-        The pictures of each subset.
+        The images of each subset.
 
     Raises:
         DataError: a count below 1, or a size below 16.
@@ -54,6 +54,6 @@ def _write_subset(folder: Path, subset: str, count: int, size: Size, seed: int) 
     (folder / subset).mkdir()
     names = [f"{subset}/{index:05d}.png" for index in range(count)]
     for index, name in enumerate(names):
-        picture = draw_scene(keyed_generator(seed, f"demo.{subset}", index), size, striped=subset.endswith("B"))
-        picture.save(folder / name)
+        image = draw_scene(keyed_generator(seed, f"demo.{subset}", index), size, striped=subset.endswith("B"))
+        image.save(folder / name)
     list_path(folder, subset).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
