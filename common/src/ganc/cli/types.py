@@ -20,6 +20,15 @@ class Size(click.ParamType):
         return None
 
 
+class TargetSize(Size):
+    """A size to resize to: one number is the shorter side; gives (width, height, whether the aspect is kept)."""
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        return (*super().convert(value, param, ctx), "x" not in value.lower())
+
+
 class Parsed(click.ParamType):
     """A text that one of the library's parsers reads; what it refuses is wrong usage."""
 
@@ -85,6 +94,7 @@ class Shard(click.ParamType):
 
 
 SIZE = Size()
+TARGET_SIZE = TargetSize()
 BUDGET = Parsed("count", _budget)
 LEVELS = Parsed("levels", _levels)
 WIDTHS = Parsed("widths", _widths)

@@ -1,10 +1,11 @@
 """Images: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
 
 from ganc.data.check import Finding, check_folder, count_images
-from ganc.data.images import load_rgb, resize, save_image, to_float, to_rgb, to_uint8
+from ganc.data.images import load_rgb, resize, to_float, to_rgb, to_uint8
 from ganc.data.lists import ImageList, has_subset, read_images, search_images
 from ganc.data.loader import batches, steps_per_epoch
 from ganc.data.reading import Reading, Readings
+from ganc.data.saving import save_image
 from ganc.data.sets import EvaluationSet, TrainingSet, UnpairedSet
 from ganc.data.split import SearchSplit, split_search
 from ganc.data.strips import strip

@@ -1,4 +1,4 @@
-"""Images in and out: any common file to upright 8 bits, to floats in [-1, 1], and back to 8 bits."""
+"""Images in: any common file to upright 8 bits, to floats in [-1, 1], and back to 8 bits."""
 
 import contextlib
 import warnings
@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, features
 
-from ganc.base.atomic import replacing
 from ganc.base.errors import DataError, StatisticsError
 from ganc.data.levels import Levels
 
@@ -71,6 +70,23 @@ def load_image(
         image.load()
         upright = _upright(_converted(path, image, channels, levels), image)
         return np.asarray(upright).reshape(upright.height, upright.width, channels)
+
+
+def load_with_opacity(
+    path: Path, channels: int, levels: Levels | None = None, most_pixels: int = MOST_PIXELS
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return an image's colours, uint8 (h, w, channels), and its opacity, uint8 (h, w); None where all of it is opaque.
+
+    The colours are as stored, not laid on white; what cannot be seen at all is white. Raises DataError as `load_image`.
+    """
+    image = load_image(path, 4, levels, most_pixels)
+    colours, opacity = image[..., :3], image[..., 3]
+    if (opacity == 255).all():
+        return load_image(path, channels, levels, most_pixels), None
+    seen = np.where(opacity[..., None] == 0, np.uint8(255), colours)
+    if channels == 1:
+        seen = np.asarray(Image.fromarray(seen).convert("L"))[..., None]
+    return seen, np.ascontiguousarray(opacity)
 
 
 def read_size(path: Path) -> Size:
@@ -135,8 +151,13 @@ def resize(image: np.ndarray, size: Size) -> np.ndarray:
     """Return a uint8 (h, w, channels) image resized (bicubic, with antialiasing) to `size` = (width, height)."""
     if (image.shape[1], image.shape[0]) == tuple(size):
         return image
-    resized = np.asarray(_to_pillow(image).resize(size, Image.Resampling.BICUBIC))
+    resized = np.asarray(to_pillow(image).resize(size, Image.Resampling.BICUBIC))
     return resized.reshape(*resized.shape[:2], image.shape[2])
+
+
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """Return a uint8 (h, w, 1, 3 or 4) array as an image of Pillow."""
+    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
@@ -177,44 +198,6 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
             " train it again with a lower learning rate or from an earlier checkpoint"
         )
     return np.ascontiguousarray(np.moveaxis(_scale(values).astype(np.uint8), -3, -1))
-
-
-# The formats that are written, by suffix.
-WRITTEN = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-QUALITY = 95
-
-
-def save_image(path: Path, image: np.ndarray, quality: int = QUALITY) -> None:
-    """Write a uint8 (h, w, 1, 3 or 4) image as PNG, JPEG or WebP, by the suffix of `path`, in one step.
-
-    Args:
-        quality: of JPEG and WebP, 1 to 100. JPEG holds no opacity: what is transparent is laid on white.
-
-    Raises:
-        DataError: another suffix, or an image too large for the format.
-        WriteError: the file cannot be written.
-    """
-    kind = written_format(path)
-    most = LARGEST_SIDE.get(kind, 2**31 - 1)
-    if max(image.shape[:2]) > most:
-        raise DataError(
-            f"{path}: {image.shape[1]}x{image.shape[0]} is more than the {most} pixels a side that {kind} can hold;"
-            " write .png"
-        )
-    options = {"JPEG": {"quality": quality, "subsampling": 0}, "WEBP": {"quality": quality}}.get(kind, {})
-    if kind == "JPEG" and image.shape[2] == 4:
-        image = to_rgb(image)
-    with replacing(Path(path)) as temporary:
-        _to_pillow(image).save(temporary, format=kind, **options)
-
-
-def written_format(path: Path) -> str:
-    """Return the format that `save_image` writes for a path's suffix. Raises DataError where there is none."""
-    kind = WRITTEN.get(Path(path).suffix.lower())
-    if kind is None:
-        raise DataError(f"{path}: images are written as {', '.join(WRITTEN)}; choose one of these suffixes")
-    return kind
 
 
 def _scale(values: np.ndarray) -> np.ndarray:
@@ -319,10 +302,6 @@ def _levelled(image: Image.Image, levels: Levels | None) -> Image.Image:
         return image
     table = levels.to_bytes(np.arange(256, dtype=np.uint8)).tolist()
     return image.point(table * 3 + (list(range(256)) if image.mode == "RGBA" else []))
-
-
-def _to_pillow(image: np.ndarray) -> Image.Image:
-    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
 
 
 def _upright(image: Image.Image, original: Image.Image) -> Image.Image:

@@ -23,14 +23,26 @@ def domain_levels(choice: LevelsChoice, folder: Path) -> dict[str, Levels]:
     return {letter: measured_levels(read_images(folder, f"train{letter}").paths) for letter in there}
 
 
-def measured_levels(paths: Iterable[Path]) -> Levels:
+def measured_levels(paths: Iterable[Path], *, skip_unreadable: bool = False) -> Levels:
     """Return the smallest and the largest value that any of the images holds.
 
+    Args:
+        paths: the images.
+        skip_unreadable: leave out what cannot be read, which is for somebody else to report.
+
     Raises:
-        DataError: an image cannot be read, or all values are equal.
+        DataError: an image cannot be read, none can, or all values are equal.
     """
-    values = [(path, stored_values(path)) for path in paths]
-    low, high = min(value.low for _, value in values), max(value.high for _, value in values)
+    found = []
+    for path in paths:
+        try:
+            found.append(stored_values(path))
+        except DataError:
+            if not skip_unreadable:
+                raise
+    if not found:
+        raise DataError("no image can be read, so that no levels can be measured; name them with --levels MIN:MAX")
+    low, high = min(value.low for value in found), max(value.high for value in found)
     if low == high:
-        raise DataError(f"{values[0][0].parent}: every value of its images is {low:g}; name a range with --levels")
+        raise DataError(f"every value of the images is {low:g}; name the levels with --levels MIN:MAX")
     return Levels(low, high)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.errors import DataError, FileFormatError, SpecError
 from ganc.data.layout import FLOATS, image_format
+from ganc.data.reading import Readings
 from ganc.engines import Engine
 from ganc.engines.exported import READERS, GraphEngine, choose_form, form_of_file, open_form
 from ganc.files.card import CARD, Form, card_forms, read_card
@@ -25,6 +26,7 @@ class Model:
     """A generator that is ready to run, and what is known of it.
 
     Attributes:
+        readings: how it was shown image files: channels, levels, resizing.
         bytes: what it takes on the disk: the checkpoint, or the exported model's files.
         image_size: (width, height) that it was trained on.
     """
@@ -34,6 +36,7 @@ class Model:
     spec: GeneratorSpec
     direction: str
     image_size: tuple[int, int]
+    readings: Readings
     bytes: int
 
 
@@ -76,6 +79,7 @@ def open_model(
         spec=state.spec.narrowed(widths) if widths else state.spec,
         direction=checkpoint.direction,
         image_size=tuple(checkpoint.training.get("image_size", (256, 256))),
+        readings=_readings(path, checkpoint.training, state.spec),
         bytes=path.stat().st_size,
     )
 
@@ -144,8 +148,16 @@ def _exported(
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),
+        readings=_readings(folder / CARD, card, spec),
         bytes=form_bytes(folder, form),
     )
+
+
+def _readings(path: Path, facts: Mapping, spec: GeneratorSpec) -> Readings:
+    try:
+        return Readings.recorded(facts, (spec.in_channels, spec.out_channels))
+    except DataError as error:
+        raise FileFormatError(f"{path}: {error}") from error
 
 
 def form_bytes(folder: Path, form: Form) -> int:

@@ -1,4 +1,4 @@
-"""`ganc stats`, `evaluate` and `translate`: what runs networks on pictures."""
+"""`ganc stats` and `evaluate`: what measures networks on images."""
 
 from pathlib import Path
 
@@ -145,30 +145,3 @@ def _readable(row: dict) -> dict:
     shown["kernel distance"] = with_error(row["kernel"], row["kernel_error"])
     shown["pictures"] = row["images"] or "-"
     return shown
-
-
-@command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("pictures", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A picture, or a folder.")
-@direction_option
-@click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
-@click.option("--size", type=SIZE, show_default="as they are", help="Resize pictures to N or WxH first.")
-@form_options
-@device_option
-def translate(model: Path, pictures: Path, output: Path, direction, widths, size, engine, precision, device: str):
-    """Translate a picture or a folder of pictures.
-
-    MODEL is a checkpoint, an exported folder, or one graph in it.
-
-    \b
-    ganc translate finetune.safetensors horse.jpg -o zebra.png
-    ganc translate dist/ horses/ -o zebras/
-    ganc translate dist/ horses/ -o zebras/ --engine openvino --precision bf16
-    """
-    from ganc.engines.loading import open_model
-    from ganc.engines.translation import translate_files
-
-    opened = open_model(model, direction, widths, engine, precision, device)
-    written = translate_files(opened.engine, pictures, output, size)
-    click.echo(f"{written} picture{'s' if written > 1 else ''} in {output}")
