@@ -21,6 +21,7 @@ from ganc.data import (
     search_images,
     split_search,
 )
+from ganc.data.levels import Levels
 from ganc.demo.dataset import write_demo_set
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "horse2zebra"
@@ -89,6 +90,72 @@ def test_a_test_image_that_is_also_trained_on_is_a_problem(root):
     (problem,) = check_folder(root)
     assert problem == Finding("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
     assert str(problem).startswith("testA: ")
+
+
+def problems_and_notes(root, **options) -> tuple[list[str], list[str]]:
+    findings = check_folder(root, **options)
+    return tuple([str(one) for one in findings if one.problem is problem] for problem in (True, False))
+
+
+def test_what_lies_beside_the_images_is_reported(root, tmp_path):
+    (root / "trainA" / "sub").mkdir()
+    shutil.copy(root / "trainA" / "0.png", root / "trainA" / "sub" / "x.png")
+    (root / "trainA" / "empty").mkdir()
+    (root / "trainA" / "gone.png").symlink_to(tmp_path / "nowhere")
+    (root / "trainA" / "._0.png").write_bytes(b"x")
+    (root / "trainA" / "notes.txt").write_text("hello")
+    (root / "valB").mkdir()
+    shutil.copy(root / "trainB" / "0.png", root / "valB" / "x.png")
+    problems, notes = problems_and_notes(root)
+    assert len(problems) == 2
+    assert "gone.png: is a link to nothing" in problems[0]
+    assert "sub: is a folder with 1 images" in problems[1]
+    said = "\n".join(notes)
+    for part in ("empty: is a folder", "1 (._0.png): hidden", "1 (notes.txt): no images", "valB: its 1 images are not"):
+        assert part.split(":")[-1] in said
+    assert all(note.startswith("note: ") for note in notes)
+
+
+def test_the_content_decides_what_an_image_is(root):
+    for name in ("noext", "a.jfif", "b.jpe", "c.dat"):
+        noise = np.random.default_rng(len(name)).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        Image.fromarray(noise + len(name)).save(root / "trainA" / name, "JPEG")
+    assert count_images(root)["trainA"] == 12
+    assert check_folder(root) == []
+
+
+def test_training_needs_no_test_images(root):
+    for subset in ("testA", "testB"):
+        shutil.rmtree(root / subset)
+    problems, notes = problems_and_notes(root)
+    assert problems == []
+    assert [note.split(": ")[1] for note in notes] == ["testA", "testB"]
+
+
+def test_values_that_use_a_small_part_of_their_range_are_reported(root):
+    for number in range(8):
+        values = np.linspace(0, 500 * (number + 1), 16 * 12).reshape(12, 16).astype(np.uint16)
+        Image.fromarray(values).save(root / "trainA" / f"{number}.png")
+    (problem,), _ = problems_and_notes(root)
+    assert "0:4000" in problem
+    assert "--levels" in problem
+    assert problems_and_notes(root, levels={"A": Levels(0, 4000)}) == ([], [])
+    problems, (note,) = problems_and_notes(root, levels={"A": Levels(0, 3000)})
+    assert problems == []
+    assert "cuts some off" in note
+    Image.fromarray(np.full((12, 16), -5, np.int32)).save(root / "trainA" / "0.tif")
+    problems, _ = problems_and_notes(root)
+    assert any("0.tif: holds whole values from -5" in problem for problem in problems)
+
+
+def test_images_of_one_colour_and_of_several_frames_are_noted(root):
+    Image.new("RGB", (16, 12), "red").save(root / "trainB" / "0.png")
+    frames = [Image.effect_noise((16, 12), 90 + 40 * number).convert("RGB") for number in range(3)]
+    frames[0].save(root / "testB" / "a.gif", save_all=True, append_images=frames[1:])
+    problems, notes = problems_and_notes(root)
+    assert problems == []
+    assert "1 (trainB/0.png): of one colour" in notes[0]
+    assert "1 (testB/a.gif): of several frames" in notes[1]
 
 
 def test_checking_what_is_no_folder(tmp_path):

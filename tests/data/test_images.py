@@ -9,7 +9,8 @@ from PIL import Image
 
 from ganc.base.atomic import WriteError
 from ganc.base.errors import DataError, StatisticsError
-from ganc.data import load_rgb, resize, save_image, strip, to_float, to_uint8
+from ganc.data import load_rgb, resize, save_image, strip, to_float, to_rgb, to_uint8
+from ganc.data.images import FORMATS, load_image, read_size
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 21
 COLOURS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], axis=-1)
@@ -146,6 +147,40 @@ def test_images_come_out_upright(tmp_path, suffix, orientation):
 def test_a_broken_exif_block_does_not_hide_the_image(tmp_path):
     pixels = loaded(tmp_path, Image.new("RGB", (8, 8), (9, 9, 9)), "jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01")
     assert pixels.max() <= 12
+
+
+def test_a_tag_that_cannot_be_written_again_does_not_turn_the_image(tmp_path):
+    """A width of -5 as a tag, which ImageOps.exif_transpose fails on; the orientation beside it counts all the same."""
+    entries = [(0x0100, 9, struct.pack(">i", -5)), (0x0112, 3, struct.pack(">HH", 6, 0))]
+    tags = b"".join(struct.pack(">HHI", tag, kind, 1) + value for tag, kind, value in entries)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, len(entries)) + tags + bytes(4)
+    Image.new("RGB", (16, 8), (9, 9, 9)).save(tmp_path / "a.jpg", exif=exif)
+    assert load_rgb(tmp_path / "a.jpg").shape == (16, 8, 3)
+    assert read_size(tmp_path / "a.jpg") == (8, 16)
+
+
+def test_grey_and_opacity(tmp_path):
+    rgba = np.dstack([COLOURS, np.array([[0, 64, 128, 255]] * 3, np.uint8)])
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(load_image(tmp_path / "a.png", 4), rgba)
+    luma = load_rgb(tmp_path / "a.png") @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(load_image(tmp_path / "a.png", 1)[..., 0] - luma).max() <= 1
+    on_white = to_rgb(load_image(tmp_path / "a.png", 4))
+    assert np.abs(on_white.astype(int) - load_rgb(tmp_path / "a.png")).max() <= 1
+    for channels in (1, 3, 4):
+        pixels = rgba[..., :channels]
+        for suffix in ("png", "webp"):
+            save_image(tmp_path / f"b.{suffix}", pixels, quality=100)
+        np.testing.assert_array_equal(load_image(tmp_path / "b.png", channels), pixels)
+        assert load_image(tmp_path / "b.webp", channels).shape == pixels.shape
+        assert np.array_equal(to_uint8(to_float(pixels)), pixels)
+        assert resize(pixels, (8, 6)).shape == (6, 8, channels)
+
+
+@pytest.mark.skipif("AVIF" not in FORMATS, reason="this Pillow reads no AVIF")
+def test_avif(tmp_path):
+    pixels = loaded(tmp_path, Image.new("RGB", (16, 8), (200, 100, 50)), "avif")
+    assert np.abs(pixels.astype(int) - (200, 100, 50)).max() <= 6
 
 
 @pytest.mark.parametrize(

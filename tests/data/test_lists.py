@@ -49,6 +49,21 @@ def test_every_form_of_a_list_gives_the_same_images(root, text):
     assert images.fingerprint == plain.fingerprint
 
 
+def test_absolute_lines_inside_the_folder_are_taken(root, tmp_path):
+    plain = read_images(root, "trainA")
+    (tmp_path / "link").symlink_to(root)
+    for place in (root, tmp_path / "link"):
+        write_list(root, "".join(f"{place.resolve()}/{name}\n" for name in plain.names))
+        images = read_images(place, "trainA")
+        assert images.names == plain.names
+        assert images.fingerprint == plain.fingerprint
+
+
+def test_macos_companions_are_skipped_in_lists(root):
+    write_list(root, "._a.png\na.png\ntrainA/._b c.png\n")
+    assert read_images(root, "trainA").names == ("trainA/a.png",)
+
+
 def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
     for name in (".hidden.png", "notes.txt", "._a.png"):
         (root / "trainA" / name).write_bytes(b"x")

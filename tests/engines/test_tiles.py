@@ -1,5 +1,6 @@
 """Tiles: their shares add up, and what is done to each pixel alone comes out as of the whole image."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_shares_add_up_to_one_and_tiles_overlap_as_asked(length, overlap):
         total[span.start : span.end] += span.shares
     np.testing.assert_allclose(total, 1, atol=1e-6)
     assert found[0].start == 0
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         assert one.end - other.start >= overlap - 4
 
 
