@@ -78,7 +78,9 @@ def _table(rows: list[dict]) -> str:
 
 def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     """Show some test pictures, evenly spread, and what the networks make of them, two pictures a row."""
-    pictures, _ = evaluation_pictures(arguments.data, models[0].direction[0])
+    pictures, _ = evaluation_pictures(
+        arguments.data, models[0].direction[0], reading=models[0].readings.source(models[0].direction)
+    )
     shown = EvaluationSet(pictures, models[0].image_size)
     inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
     teacher, student, _, exported = (model.engine(inputs) for model in models)

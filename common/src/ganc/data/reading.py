@@ -1,16 +1,15 @@
 """How image files become arrays: their channels, their levels, and what happens to their size and shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ganc.base.errors import DataError
+from ganc.base.resizing import Resize
 from ganc.data.images import RESIZE_FILTER, Size, load_image, resize
 from ganc.data.levels import Levels, levels_from_json, levels_to_json
-
-BOTH, SHORTER, NONE = RESIZES = ("both", "shorter", "none")
 
 
 @dataclass(frozen=True)
@@ -20,17 +19,12 @@ class Reading:
     Attributes:
         channels: 1 (grey), 3 (RGB) or 4 (RGB and opacity).
         levels: the stored values that become black and white; None takes what the files can hold.
-        resize: BOTH resizes width and height to the size that is wanted; SHORTER keeps the aspect and makes the image
-            as small as covers that size; NONE leaves the image as it is.
+        resize: how images come to the size that is wanted.
     """
 
     channels: int = 3
     levels: Levels | None = None
-    resize: str = BOTH
-
-    def __post_init__(self):
-        if self.resize not in RESIZES:
-            raise DataError(f"resize (={self.resize!r}) must be one of {', '.join(RESIZES)}")
+    resize: Resize = Resize.BOTH
 
     @property
     def content(self) -> str:
@@ -43,9 +37,9 @@ class Reading:
     def preparation(self) -> str:
         """What was done to an evaluated image, for the record: numbers of images prepared otherwise do not compare."""
         ways = {
-            BOTH: RESIZE_FILTER,
-            SHORTER: f"{RESIZE_FILTER}, aspect kept, centre crop",
-            NONE: "centre crop without resizing",
+            Resize.BOTH: RESIZE_FILTER,
+            Resize.SHORTER: f"{RESIZE_FILTER}, aspect kept, centre crop",
+            Resize.NONE: "centre crop without resizing",
         }
         return ways[self.resize] + (f", {self.content}" if self.content else "")
 
@@ -55,9 +49,9 @@ class Reading:
 
     def resized_size(self, own: Size, size: Size) -> Size:
         """Return the (width, height) that an image of size `own` is resized to where `size` is wanted."""
-        if self.resize == NONE:
+        if self.resize == Resize.NONE:
             return own
-        return covering(own, size) if self.resize == SHORTER else tuple(size)
+        return covering(own, size) if self.resize == Resize.SHORTER else tuple(size)
 
     def load_resized(self, path: Path, size: Size) -> np.ndarray:
         """Return an image to crop from, uint8 (h, w, channels). Raises DataError."""
@@ -104,7 +98,7 @@ class Readings:
 
     channels: tuple[int, int] = (3, 3)
     levels: Mapping[str, Levels] = field(default_factory=dict)
-    resize: str = BOTH
+    resize: Resize = Resize.BOTH
 
     @staticmethod
     def recorded(facts: Mapping, channels: tuple[int, int]) -> "Readings":
@@ -113,13 +107,17 @@ class Readings:
         Raises:
             DataError: what they say is damaged.
         """
-        return Readings(channels, levels_from_json(facts.get("levels", {})), facts.get("resize", BOTH))
+        try:
+            how = Resize(facts.get("resize", Resize.BOTH))
+        except ValueError as error:
+            raise DataError(f"resize (={facts['resize']!r}): expected one of {', '.join(Resize)}") from error
+        return Readings(channels, levels_from_json(facts.get("levels", {})), how)
 
     @property
     def facts(self) -> dict:
         """What a checkpoint and a model card record; nothing where everything is the default."""
         levels = {"levels": levels_to_json(self.levels)} if self.levels else {}
-        return levels | ({} if self.resize == BOTH else {"resize": self.resize})
+        return levels | ({} if self.resize == Resize.BOTH else {"resize": str(self.resize)})
 
     def source(self, direction: str) -> Reading:
         """Return how the source's images are read, for "AtoB" or "BtoA"."""
@@ -128,7 +126,3 @@ class Readings:
     def target(self, direction: str) -> Reading:
         """Return how the target's images are read, for "AtoB" or "BtoA"."""
         return Reading(self.channels[1], self.levels.get(direction[-1]), self.resize)
-
-    def resized(self, how: str) -> "Readings":
-        """Return the same with another `resize`."""
-        return replace(self, resize=how)

@@ -13,10 +13,11 @@ from typing import Protocol
 import numpy as np
 
 from ganc.base.errors import DataError
+from ganc.base.resizing import Resize
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size, read_size, to_float
 from ganc.data.lists import ImageList
-from ganc.data.reading import BOTH, NONE, require_covering
+from ganc.data.reading import require_covering
 
 
 class TrainingSet(Protocol):
@@ -96,7 +97,7 @@ class UnpairedSet:
         Raises:
             DataError: a size that does not fit, an empty list, or an image that is not resized and too small.
         """
-        _check_crop(crop_size)
+        require_sample_size("crop_size", crop_size)
         if not len(source) or not len(target):
             raise DataError(f"an unpaired set needs images of both domains, got {len(source)} and {len(target)}")
         self.source = source
@@ -213,19 +214,20 @@ def random_crop(image: np.ndarray, size: Size, draw: np.random.Generator) -> np.
     return image[top : top + height, left : left + width]
 
 
-def _check_crop(crop_size: Size) -> None:
-    if min(crop_size) < 1 or any(side % 4 for side in crop_size):
-        raise DataError(f"crop_size (={_text(crop_size)}) must be positive and divisible by 4")
+def require_sample_size(name: str, size: Size) -> None:
+    """Raise DataError unless a size is one that generators take."""
+    if min(size) < 1 or any(side % 4 for side in size):
+        raise DataError(f"{name} (={_text(size)}) must be positive and divisible by 4")
 
 
 def _bytes_resized(images: ImageList, load_size: Size, crop_size: Size) -> int:
     """Return what a list's resized images take in memory, after checking that each of them can be cropped."""
     reading = images.reading
-    if reading.resize != NONE and (load_size[0] < crop_size[0] or load_size[1] < crop_size[1]):
+    if reading.resize != Resize.NONE and (load_size[0] < crop_size[0] or load_size[1] < crop_size[1]):
         raise DataError(
             f"load_size (={_text(load_size)}) must be at least crop_size (={_text(crop_size)}) in width and height"
         )
-    if reading.resize == BOTH:
+    if reading.resize == Resize.BOTH:
         return len(images) * load_size[0] * load_size[1] * reading.channels
     pixels = 0
     for path in images.paths:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganc.base.errors import DataError, FileFormatError, SpecError
+from ganc.base.errors import FileFormatError, SpecError
 from ganc.data.layout import FLOATS, image_format
 from ganc.data.reading import Readings
 from ganc.engines import Engine
@@ -79,7 +79,7 @@ def open_model(
         spec=state.spec.narrowed(widths) if widths else state.spec,
         direction=checkpoint.direction,
         image_size=tuple(checkpoint.training.get("image_size", (256, 256))),
-        readings=_readings(path, checkpoint.training, state.spec),
+        readings=checkpoint.readings,
         bytes=path.stat().st_size,
     )
 
@@ -148,16 +148,9 @@ def _exported(
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),
-        readings=_readings(folder / CARD, card, spec),
+        readings=Readings.recorded(card, (spec.in_channels, spec.out_channels)),
         bytes=form_bytes(folder, form),
     )
-
-
-def _readings(path: Path, facts: Mapping, spec: GeneratorSpec) -> Readings:
-    try:
-        return Readings.recorded(facts, (spec.in_channels, spec.out_channels))
-    except DataError as error:
-        raise FileFormatError(f"{path}: {error}") from error
 
 
 def form_bytes(folder: Path, form: Form) -> int:

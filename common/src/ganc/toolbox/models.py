@@ -1,21 +1,29 @@
 """`ganc stats` and `evaluate`: what measures networks on images."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ganc.base.resizing import Resize
 from ganc.cli.command import command
 from ganc.cli.options import (
     FILE,
     FOLDER,
     device_option,
     feature_set_option,
+    grouped,
     json_option,
     setting_option,
 )
 from ganc.cli.tables import show, show_json, with_error
-from ganc.cli.types import SIZE, WIDTHS
+from ganc.cli.types import LEVELS, SIZE, WIDTHS
 from ganc.training.settings import RunSettings
+
+if TYPE_CHECKING:
+    from ganc.data import Reading
+    from ganc.data.levels import LevelsChoice
 
 direction_option = click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
@@ -39,17 +47,44 @@ def form_options(function):
     return engine(precision(function))
 
 
+@dataclass(frozen=True, kw_only=True)
+class HowRead:
+    """How the images of a domain are read."""
+
+    resize: str
+    levels: "LevelsChoice"
+    channels: str
+
+    def reading(self, folder: Path, letter: str) -> "Reading":
+        """Return it for one domain of a folder. Raises DataError where levels cannot be measured."""
+        from ganc.data import Reading
+        from ganc.data.measure import domain_levels
+
+        levels = domain_levels(self.levels, folder)
+        return Reading(int(self.channels), levels.get(letter), Resize(self.resize))
+
+
+reading_options = grouped(
+    "read",
+    HowRead,
+    click.option("--resize", type=click.Choice([*Resize]), default=Resize.BOTH.value, help="As in the training."),
+    click.option("--levels", type=LEVELS, help="As in the training: MIN:MAX, MIN:MAX,MIN:MAX for A and B, or auto."),
+    click.option("--channels", type=click.Choice(["1", "3", "4"]), default="3", help="Of the generator's images."),
+)
+
+
 @command()
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
-@click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test pictures.")
-@click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
+@click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test images.")
+@click.option("--size", type=SIZE, default="256", help="Bring images to N or WxH: the --eval-size of the training.")
+@reading_options
 @setting_option(RunSettings, "feature_set", default_text="untrained-conv3-v1")
 @click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
 @device_option
-def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
+def stats(folder: Path, domain: str, size, read, feature_set: str | None, output: Path, device: str):
     """Write the statistics that translations are compared with.
 
-    Mean and covariance of the features of a domain's train and test pictures.
+    Mean and covariance of the features of a domain's train and test images.
 
     \b
     ganc stats --data horse2zebra --domain B -o real_B.npz
@@ -60,13 +95,13 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 
     chosen = features.feature_set(feature_set or features.DEFAULT_FEATURE_SET)
     select_device(device)
-    statistics = domain_statistics(folder, domain, size, chosen)
+    statistics = domain_statistics(folder, domain, size, chosen, read.reading(folder, domain))
     write_statistics(output, statistics)
     row = {
         "file": str(output),
         "feature set": statistics.feature_set,
         "dimensions": len(statistics.mu),
-        "pictures": statistics.images,
+        "images": statistics.images,
         "bytes": f"{output.stat().st_size:,}",
     }
     show([row])
@@ -77,10 +112,10 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB.")
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
-@click.option("--size", type=SIZE, show_default="the first model's own", help="Picture size, N or WxH.")
+@click.option("--size", type=SIZE, show_default="the first model's own", help="Image size, N or WxH.")
 @setting_option(RunSettings, "statistics")
 @feature_set_option
-@click.option("--untouched", is_flag=True, help="Measure the untranslated pictures too.")
+@click.option("--untouched", is_flag=True, help="Measure the untranslated images too.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
 @form_options
@@ -104,7 +139,7 @@ def evaluate(
 ):
     """Compare generators: costs, size, time and metric.
 
-    MODELS are checkpoints or exported folders. They translate the source domain's test pictures; a lower metric is
+    MODELS are checkpoints or exported folders. They translate the source domain's test images; a lower metric is
     better.
 
     \b
@@ -143,5 +178,5 @@ def _readable(row: dict) -> dict:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
     shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
     shown["kernel distance"] = with_error(row["kernel"], row["kernel_error"])
-    shown["pictures"] = row["images"] or "-"
+    shown["images"] = row["images"] or "-"
     return shown

@@ -26,6 +26,7 @@ from ganc_export.verify import Difference, compared_pictures, difference, is_clo
 STAGE = "export"
 PADDLE = (Form("paddle", "f32"),)
 CALIBRATION_PICTURES = 64
+KEPT_FACTS = ("image_size", "levels", "resize", "metric")  # of the training, in the standalone checkpoint
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Chec
         SpecError: the widths do not fit.
     """
     state = checkpoint.generator
-    training = {key: checkpoint.training[key] for key in ("image_size", "metric") if key in checkpoint.training}
+    training = {key: checkpoint.training[key] for key in KEPT_FACTS if key in checkpoint.training}
     if widths is not None and widths != state.spec.widths:
         state = state.leading(state.spec.narrowed(widths))
         training.pop("metric", None)  # it was another network's
@@ -176,11 +177,11 @@ def _calibration(
         return (), None
     if data is None:
         raise SpecError("int8 is calibrated on pictures: name their folder with --data")
-    source = checkpoint.direction[0]
+    source, reading = checkpoint.direction[0], checkpoint.readings.source(checkpoint.direction)
     if has_subset(data, f"train{source}"):
-        pictures, subset = read_images(data, f"train{source}"), f"train{source}"
+        pictures, subset = read_images(data, f"train{source}", reading), f"train{source}"
     else:
-        pictures, subset = evaluation_pictures(data, source)
+        pictures, subset = evaluation_pictures(data, source, reading=reading)
     order = keyed_generator(0, "export/calibration").permutation(len(pictures))[:CALIBRATION_PICTURES]
     resized = EvaluationSet(pictures, _image_size(checkpoint))
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
@@ -190,8 +191,9 @@ def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
     """Return what measures an engine on the source domain's test pictures."""
     size = _image_size(checkpoint)
     source, target = checkpoint.direction[0], checkpoint.direction[-1]
-    statistics, features = chosen_statistics(data, target, size, None, None)
-    pictures, subset = evaluation_pictures(data, source)
+    readings = checkpoint.readings
+    statistics, features = chosen_statistics(data, target, size, None, None, readings.target(checkpoint.direction))
+    pictures, subset = evaluation_pictures(data, source, reading=readings.source(checkpoint.direction))
     return Evaluation(EvaluationSet(pictures, size, CACHE_BYTES), subset, statistics, features)
 
 
@@ -208,6 +210,7 @@ def _card(exported: Exported, pictures: ImageFormat, compared: Sequence[np.ndarr
         "direction": checkpoint.direction,
         "generator": asdict(spec),
         "image_size": size,
+        **checkpoint.readings.facts,
         "costs": asdict(spec.costs(size)),
         "metric": checkpoint.training.get("metric"),
         "sources": dict(checkpoint.sources),

@@ -88,6 +88,7 @@ def compared_pictures(checkpoint: Checkpoint, size: tuple[int, int], data: Path 
             random = draws.integers(0, 256, (batch, high, wide, channels), dtype=np.uint8)
             yield np.stack([to_float(picture) for picture in random])
         else:
-            pictures, _ = evaluation_pictures(data, checkpoint.direction[0])
+            reading = checkpoint.readings.source(checkpoint.direction)
+            pictures, _ = evaluation_pictures(data, checkpoint.direction[0], reading=reading)
             shown = EvaluationSet(pictures, (wide, high))
             yield np.stack([shown[index % len(shown)] for index in range(batch)])

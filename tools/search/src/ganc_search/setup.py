@@ -60,9 +60,15 @@ class SearchInputs:
         """Return the pictures and what their translations are compared with."""
         settings = self.settings
         source, target = settings.direction[0], settings.direction[-1]
-        pictures, fell_back = search_images(settings.folder, source)
+        readings = self.supernet.readings
+        pictures, fell_back = search_images(settings.folder, source, readings.source(settings.direction))
         statistics, features = chosen_statistics(
-            settings.folder, target, self.image_size, settings.statistics, settings.feature_set
+            settings.folder,
+            target,
+            self.image_size,
+            settings.statistics,
+            settings.feature_set,
+            readings.target(settings.direction),
         )
         shown = EvaluationSet(pictures, self.image_size, CACHE_BYTES)
         subset = f"{'test' if fell_back else 'search'}{source}"
