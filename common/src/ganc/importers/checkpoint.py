@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.data.images import CHANNELS
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
 from ganc.importers.files import read_networks
 from ganc.importers.resnet import network_state
@@ -47,6 +48,12 @@ def import_checkpoint(
     for role, path in files.items():
         networks |= _networks(path, role, dropout)
     spec: GeneratorSpec = networks[GENERATOR].spec
+    for count in (spec.in_channels, spec.out_channels):
+        if count not in CHANNELS:
+            raise SpecError(
+                f"{files[GENERATOR]}: the generator has {spec.in_channels} channels in and {spec.out_channels} out;"
+                f" images have {', '.join(map(str, CHANNELS))}"
+            )
     if any(side % spec.shape.size_multiple for side in image_size):
         raise SpecError(f"image size {image_size}: expected multiples of {spec.shape.size_multiple}")
     training = {"image_size": list(image_size)}

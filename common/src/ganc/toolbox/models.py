@@ -67,7 +67,12 @@ class HowRead:
 reading_options = grouped(
     "read",
     HowRead,
-    click.option("--resize", type=click.Choice([*Resize]), default=Resize.BOTH.value, help="As in the training."),
+    click.option(
+        "--resize",
+        type=click.Choice([one.value for one in Resize]),
+        default=Resize.BOTH.value,
+        help="As in the training.",
+    ),
     click.option("--levels", type=LEVELS, help="As in the training: MIN:MAX, MIN:MAX,MIN:MAX for A and B, or auto."),
     click.option("--channels", type=click.Choice(["1", "3", "4"]), default="3", help="Of the generator's images."),
 )
