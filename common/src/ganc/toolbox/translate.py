@@ -98,7 +98,13 @@ file_options = grouped(
     click.argument("images", type=click.Path(path_type=Path, allow_dash=True)),
     click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="An image, or a folder."),
     click.option("--recursive", is_flag=True, help="Translate folders in the folder too, and keep their names."),
-    click.option("--format", "image_format", type=click.Choice(list(SUFFIXES)), show_default="png, or as -o is named"),
+    click.option(
+        "--format",
+        "image_format",
+        type=click.Choice(list(SUFFIXES)),
+        show_default="png, or as -o is named",
+        help="What the results are written as.",
+    ),
     click.option(
         "--existing",
         type=click.Choice(["fail", "skip", "replace"]),
