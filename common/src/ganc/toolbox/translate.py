@@ -164,8 +164,8 @@ def translate(model: Path, files: Files, direction, widths, look: Look, engine, 
         raise click.UsageError("--quality is for --format jpg or webp: PNG keeps everything")
     from ganc.engines.loading import open_model
 
-    plan = files.plan()
     opened = open_model(model, direction, widths, engine, precision, device)
+    plan = files.plan()
     _translate_all(opened.engine, plan, look.translation(opened.readings, opened.direction, plan), files.output)
 
 

@@ -88,8 +88,8 @@ def prepare(
         RunError: there is no such device, or it has no mixed precision.
         SpecError: there is no image set for the task, or the crop is too small for the discriminator.
     """
-    require_sample_size("eval_size", data.eval_size)
     samples = training_set(task, data, run.seed, readings)
+    require_sample_size("eval_size", data.eval_size)
     if min(data.crop_size) < judge.smallest_image:
         raise SpecError(
             f"--crop-size {min(data.crop_size)}: the discriminator needs at least {judge.smallest_image} pixels"
