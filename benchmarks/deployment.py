@@ -29,6 +29,7 @@ from deployment_setup import (
     timings_of,
 )
 
+from ganc.base.engine_table import ENGINES, FORMATS, exported_engines, graph_engines
 from ganc.bench.plan import Wanted
 from ganc.bench.run import bench
 from ganc.engines.networks import read_network
@@ -36,9 +37,6 @@ from ganc.files.card import read_card
 from ganc.report.speed_chart import draw_chart
 from ganc.system.runtime import available_cores
 
-RUNTIMES = ("openvino", "onnxruntime")
-ENGINES = (*RUNTIMES, "paddle-inference")
-FORMATS = {"openvino": "openvino", "onnxruntime": "onnx"}
 TORCH_FILES = {"torch": "PyTorch's", "torch_fixed": "PyTorch's, sizes fixed"}
 
 
@@ -87,7 +85,7 @@ def against_the_original(setup: Setup) -> str:
     """Original and compressed generator by turns, in f32 in every engine."""
     wanted = Wanted(
         models=(setup.compressed,),
-        engines=ENGINES,
+        engines=exported_engines(),
         batches=setup.batches,
         threads=(setup.threads,),
         size=setup.size,
@@ -113,7 +111,7 @@ def against_pytorch_s_export(setup: Setup) -> str:
     """ganc's ONNX file and PyTorch's of the same network by turns."""
     made = _torch_files(setup)
     rows = []
-    for runtime in RUNTIMES:
+    for runtime in graph_engines():
         for batch in setup.batches:
             settings = {"folder": str(setup.folder), "size": setup.size, "repeats": setup.repeats}
             found = setup.part("exports", runtime=runtime, threads=setup.threads, batch=batch, **settings)
@@ -139,14 +137,15 @@ def against_pytorch_s_export(setup: Setup) -> str:
 def precisions(setup: Setup) -> str:
     """Each precision against f32 in the same engine by turns, and how far its pictures are from the checkpoint's."""
     folder, card = _exported(setup)
-    facts = {(form["format"], form["precision"]): form for form in card["forms"]}
+    facts = {(one["format"], one["precision"]): one for one in card["forms"]}
     rows = []
-    for engine, kind in FORMATS.items():
+    for engine in graph_engines():
+        kind = ENGINES[engine].formats[0]
         has = tuple(precision for one, precision in facts if one == kind)
         timings = timings_of(setup, engine, has, folder)
         f32 = {one["batch"]: one["batch_ms"] for one in timings if one["precision"] == "f32"}
         rows += [
-            {"engine": engine, "form": facts[kind, one["precision"]], "f32_ms": f32[one["batch"]], **one}
+            {"engine": engine, "variant": facts[kind, one["precision"]], "f32_ms": f32[one["batch"]], **one}
             for one in timings
         ]
     setup.figures["precisions"] = rows
@@ -157,9 +156,9 @@ def precisions(setup: Setup) -> str:
             "batch": row["batch"],
             "ms an image": f"{row['batch_ms'] / row['batch']:.2f} ({row['batch_spread_ms'] / row['batch']:.2f})",
             "of f32's time": f"{row['batch_ms'] / row['f32_ms']:.2f}",
-            "mean difference": f"{row['form']['difference']['mean']:.1e}",
-            "largest": f"{row['form']['difference']['largest']:.1e}",
-            "metric": f"{row['form']['metric']:.3f}",
+            "mean difference": f"{row['variant']['difference']['mean']:.1e}",
+            "largest": f"{row['variant']['difference']['largest']:.1e}",
+            "metric": f"{row['variant']['metric']:.3f}",
         }
         for row in rows
     )
@@ -172,7 +171,7 @@ def _what_is_translated(setup: Setup) -> str:
         else "The generator is untrained and nearly a random map, which exaggerates every rounding."
     )
     pictures = f"of {setup.data.name}" if setup.data else "ganc's synthetic ones, with grain"
-    return f"{network} The pictures are {pictures}."
+    return f"{network} The images are {pictures}."
 
 
 def _exported(setup: Setup) -> tuple[Path, dict]:
@@ -180,18 +179,19 @@ def _exported(setup: Setup) -> tuple[Path, dict]:
     data, folder = setup.data or setup.folder / "pictures", setup.folder / "exported"
     if setup.data is None:
         draw_pictures(data, setup.size[0])
-    halves = ("f16", "bf16") if len(_openvino_precisions()) > 1 else ("f16",)
-    forms = [("onnx", one) for one in ("f32", "f16", "int8")] + [("openvino", one) for one in ("f32", *halves, "int8")]
-    setup.part("exported_by_ganc", network=str(setup.compressed), folder=str(folder), data=str(data), forms=forms)
+    lacking = {"f32", "bf16"} - {*_openvino_precisions()}
+    kinds = [ENGINES[engine].formats[0] for engine in graph_engines()]
+    variants = [(kind, one) for kind in kinds for one in FORMATS[kind].precisions if one not in lacking]
+    setup.part("exported_by_ganc", network=str(setup.compressed), folder=str(folder), data=str(data), variants=variants)
     return folder, read_card(folder)
 
 
 def against_paddle_s_defaults(setup: Setup) -> str:
-    """The original in Paddle Inference as it comes, against the compressed generator's fastest form, in rounds."""
+    """The original in Paddle Inference as it comes, against the compressed generator's fastest variant, in rounds."""
     folder = setup.folder / "original"
     folder.mkdir()
     setup.part("paddle_model", network=None, folder=str(folder))
-    forms = [("openvino", precision) for precision in _openvino_precisions()] + [("onnxruntime", "f32")]
+    variants = [("openvino", precision) for precision in _openvino_precisions()] + [("onnxruntime", "f32")]
     today: dict[tuple, list[dict]] = {}
     compressed: dict[tuple, list[float]] = {}
     for number in range(setup.rounds):
@@ -200,14 +200,14 @@ def against_paddle_s_defaults(setup: Setup) -> str:
             settings = {"folder": str(folder), "size": setup.size, "batch": batch, "onednn": onednn}
             found = setup.part("untouched_paddle", plain=True, repeats=1 if batch > 1 else 3, **settings)
             today.setdefault((batch, found["onednn"], found["threads"]), []).append(found)
-        for engine, precision in forms:
+        for engine, precision in variants:
             for one in timings_of(setup, engine, (precision,)):
                 compressed.setdefault((one["batch"], engine, precision), []).append(one["batch_ms"] / one["batch"])
     rows = []
     for (batch, onednn, threads), runs in today.items():
         before = statistics.median(run["ms"] for run in runs)
         times, engine, precision = min(
-            (statistics.median(times), *form) for (of, *form), times in compressed.items() if of == batch
+            (statistics.median(times), *variant) for (of, *variant), times in compressed.items() if of == batch
         )
         rows.append(
             {
@@ -228,16 +228,17 @@ def against_the_machine(setup: Setup) -> str:
     """GFLOP/s of each stage of the compressed generator against the best matrix product."""
     _torch_files(setup)
     spec = read_network(setup.compressed).spec
-    giga_flops = [2 * sum(c.device_macs(*setup.size) for c in plans) / 1e9 for plans in spec.stage_convolutions()]
+    costs = [spec.segment_costs(segment, setup.size) for segment in range(spec.shape.segments)]
+    giga_flops = [2 * one.device_macs / 1e9 for one in costs]
     peaks: dict[str, float] = {}
     found = {}
-    for runtime in RUNTIMES:
+    for runtime in graph_engines():
         _measure_peaks(setup, peaks)
         found[runtime] = setup.part("stages", runtime=runtime, repeats=setup.repeats, **_stage_settings(setup))
     _measure_peaks(setup, peaks)
     setup.figures["against the machine"] = {"peaks": peaks, "giga_flops": giga_flops, "stages": found}
     products = ", ".join(f"{name} {gflops:.0f} GFLOP/s" for name, gflops in peaks.items())
-    parts = [_limits(setup, runtime, found[runtime], giga_flops, max(peaks.values())) for runtime in RUNTIMES]
+    parts = [_limits(setup, runtime, found[runtime], giga_flops, max(peaks.values())) for runtime in graph_engines()]
     return "\n\n".join([f"Best float32 matrix product: {products}.", *parts])
 
 
@@ -261,7 +262,7 @@ def _limits(setup: Setup, runtime: str, found: dict, giga_flops: list[float], pe
     ]
     return (
         f"**{runtime}**, f32, batch 1\n\n{table(_stage_rows(found, giga_flops, peak))}\n\n"
-        f"Stage {worst} loses most against the peak, {lost[worst]:.2f} ms; its operators:\n\n{table(rows)}"
+        f"Segment {worst} loses most against the peak, {lost[worst]:.2f} ms; its operators:\n\n{table(rows)}"
     )
 
 
@@ -270,11 +271,11 @@ def _stage_rows(found: dict, giga_flops: list[float], peak: float) -> list[dict]
         (str(stage), work, ms, plain)
         for stage, (work, ms, plain) in enumerate(zip(giga_flops, found["ganc"], found["torch"], strict=True))
     ]
-    rows.append(("sum of the stages", sum(giga_flops), sum(found["ganc"]), sum(found["torch"])))
+    rows.append(("sum of segments", sum(giga_flops), sum(found["ganc"]), sum(found["torch"])))
     rows.append(("whole", sum(giga_flops), found["whole"], None))
     return [
         {
-            "stage": name,
+            "segment": name,
             "GFLOP": f"{work:.3f}",
             "ms": f"{ms:.2f}",
             "GFLOP/s": f"{1000 * work / ms:.0f}",

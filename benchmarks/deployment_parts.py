@@ -17,7 +17,7 @@ import numpy as np
 
 from ganc.engines.networks import read_network
 from ganc.engines.timing import random_images, timed_by_turns
-from ganc.onnx_graphs.generator import generator_graph, stage_graph
+from ganc.onnx_graphs.generator import generator_graph, segment_graph
 
 CALLS_A_PROFILE = 20
 
@@ -28,7 +28,7 @@ def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
     `torch_fixed.onnx` has the size and a batch of 1 built in; all others have them open.
     """
     import torch
-    from torch_networks import generator, stage
+    from torch_networks import generator, segment
 
     state, target = read_network(Path(network)), Path(folder)
     (target / "ganc.onnx").write_bytes(generator_graph(state))
@@ -40,22 +40,22 @@ def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
         whole = generator(state)
         torch.onnx.export(whole, (picture,), target / "torch.onnx", dynamic_axes=axes, **settings)
         torch.onnx.export(whole, (picture,), target / "torch_fixed.onnx", **settings)
-        for number in range(state.spec.shape.stages):
-            (target / f"ganc_{number}.onnx").write_bytes(stage_graph(state, number))
-            one = stage(state, number)
+        for number in range(state.spec.shape.segments):
+            (target / f"ganc_{number}.onnx").write_bytes(segment_graph(state, number))
+            one = segment(state, number)
             torch.onnx.export(one, (picture,), target / f"torch_{number}.onnx", dynamic_axes=axes, **settings)
             picture = one(picture)
     return {"torch": torch.__version__}
 
 
-def exported_by_ganc(network: str, folder: str, data: str, forms: list[list[str]]) -> dict:
-    """Export a checkpoint in forms (format and precision), verified and measured on a data set."""
-    from ganc.files.card import Form
+def exported_by_ganc(network: str, folder: str, data: str, variants: list[list[str]]) -> dict:
+    """Export a checkpoint in variants (format and precision), verified and measured on a data set."""
+    from ganc.files.card import Variant
     from ganc.files.checkpoint import read_checkpoint
     from ganc_export.stage import export, standalone
 
     alone = standalone(read_checkpoint(Path(network)), None, "checkpoint")
-    export(alone, Path(folder), Path(data), [Form(*form) for form in forms])
+    export(alone, Path(folder), Path(data), [Variant(*pair) for pair in variants])
     return {}
 
 
@@ -80,10 +80,10 @@ def stages(runtime: str, threads: int, folder: str, network: str, size: list[int
     from ganc.engines.compile import compile_graph
 
     spec = read_network(Path(network)).spec
-    compiled = partial(compile_graph, runtime=runtime, threads=threads)
+    compiled = partial(compile_graph, engine=runtime, threads=threads)
     picture = random_images(1, spec.in_channels, tuple(size))
     calls = [partial(compiled(Path(folder) / "ganc.onnx"), picture)]
-    for number in range(spec.shape.stages):
+    for number in range(spec.shape.segments):
         both = [compiled(Path(folder) / f"{writer}_{number}.onnx") for writer in ("ganc", "torch")]
         calls += [partial(graph, picture) for graph in both]
         picture = both[0](picture)

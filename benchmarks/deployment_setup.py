@@ -132,7 +132,7 @@ def environment(setup: Setup) -> str:
         [
             f"- processor: {processor}, {available_cores()} cores, {', '.join(known)}; {setup.threads} threads used",
             f"- versions: {', '.join(f'{name} {version(name)}' for name in packages)}",
-            f"- pictures of {setup.size[0]}x{setup.size[1]}; the compressed generator is {widths}, "
+            f"- images of {setup.size[0]}x{setup.size[1]}; the compressed generator is {widths}, "
             f"{'trained' if setup.trained else 'untrained'}, the original untrained",
             f"- MACs {costs[0].macs / 1e9:.2f} G against {costs[1].macs / 1e9:.2f} G; that a device computes "
             f"{costs[0].device_macs / 1e9:.2f} G against {costs[1].device_macs / 1e9:.2f} G "

@@ -3,14 +3,14 @@
 import numpy as np
 
 from ganc.base.rng import keyed_generator
-from ganc.metrics.inception.architecture import convolutions, network
+from ganc.metrics.inception.architecture import InceptionSpec
 from ganc.metrics.inception.weights import InceptionWeights
 
 
 def random_weights() -> InceptionWeights:
     """Return weights under which activations keep their size from layer to layer."""
     tensors = {}
-    for index, layer in enumerate(convolutions(network())):
+    for index, layer in enumerate(InceptionSpec().convolutions()):
         draws, count = keyed_generator(0, "benchmark", index), layer.out_channels
         shape = (count, layer.in_channels, *layer.kernel)
         scale = np.float32(np.sqrt(2 / np.prod(shape[1:])))

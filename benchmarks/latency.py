@@ -12,8 +12,8 @@ import numpy as np
 from search_setup import random_supernet
 from tabulate import tabulate
 
+from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.rng import keyed_generator
-from ganc.engines.compile import installed_runtimes
 from ganc.models.space import NAMED_SPACES
 from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
@@ -22,11 +22,12 @@ from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engine", choices=installed_runtimes(), help="all that are installed, unless named")
+    engines = usable_engines(graph_engines())
+    parser.add_argument("--engine", choices=engines, help="all that are installed, unless named")
     parser.add_argument("--size", type=int, default=256, help="width and height of the picture")
     parser.add_argument("--subnets", type=int, default=20, help="sub-networks to compare on")
     arguments = parser.parse_args()
-    for engine in [arguments.engine] if arguments.engine else installed_runtimes():
+    for engine in [arguments.engine] if arguments.engine else engines:
         _compare(engine, arguments.size, arguments.subnets)
 
 

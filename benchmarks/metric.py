@@ -21,11 +21,11 @@ from inception_weights import random_weights
 from PIL import Image
 from tabulate import tabulate
 
+from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, ImageList, read_images, to_uint8
 from ganc.data.images import load_rgb
-from ganc.engines.compile import installed_runtimes
-from ganc.engines.streams import stream_graph
+from ganc.engines.compile import stream_graph
 from ganc.metrics import FeatureSet, Measurement, Reference, feature_set, frechet_distance_from_features, statistics_of
 from ganc.metrics.inception.features import InceptionFeatures, engines
 
@@ -75,7 +75,7 @@ def show_effects(arguments: argparse.Namespace) -> None:
     print_table("Number of pictures, and which", count_rows(Domain(shown), both))
     print_table("Number of pictures of the very target domain", count_rows(Domain(tests), reference(trains, chosen)))
     print_table("Resize filter of the pictures; the reference's is ganc's", filter_rows(source, size, chosen, both))
-    if isinstance(chosen, InceptionFeatures) and "openvino" in installed_runtimes():
+    if isinstance(chosen, InceptionFeatures) and "openvino" in usable_engines(graph_engines()):
         print_table("Precision of the features, OpenVINO", precision_rows(source, size, chosen, shown, both))
 
 
@@ -166,13 +166,13 @@ def show_features(arguments: argparse.Namespace) -> None:
     pictures = keyed_generator(0, "benchmark/pictures").integers(0, 256, shape).astype(np.uint8)
     graph = feature_graph(weights, shape[1:3])
     runs: dict[tuple, Callable[[], object]] = {}
-    for runtime in installed_runtimes():
+    for runtime in usable_engines(graph_engines()):
         for streams, threads in ((1, 2), (2, 1)):
             runner = stream_graph(graph, runtime, streams=streams, threads=threads)
             for batch in (1, 2, 4, 8):
                 parts = [pictures[start : start + batch] for start in range(0, count, batch)]
                 runs[runtime, f"{streams} x {threads}", batch] = lambda runner=runner, parts=parts: runner(parts)
-    if "openvino" in installed_runtimes():
+    if "openvino" in usable_engines(graph_engines()):
         halves = stream_graph(graph, "openvino", "bf16")
         parts = [pictures[start : start + 4] for start in range(0, count, 4)]
         runs["openvino, bf16", "2 x 1", 4] = lambda: halves(parts)

@@ -8,7 +8,7 @@ command in a process of its own and prints the most memory that it had.
 """
 
 import argparse
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +24,14 @@ from ganc.data.images import load_image, resize
 from ganc.engines.loading import open_model
 from ganc.engines.tiles import Tiling, spans
 from ganc.engines.translation import translate_image
+
+# The resource module would count what this process had before it started the other one.
+COMMAND = """
+from pathlib import Path
+from ganc.toolbox.main import main
+main(standalone_mode=False)
+print(Path("/proc/self/status").read_text())
+"""
 
 
 def main() -> None:
@@ -87,11 +95,11 @@ def show_memory(arguments: argparse.Namespace) -> None:
         Image.fromarray(image).save(source, compress_level=1)
         del image
         options = ("--tile", str(arguments.tile), "--overlap", str(arguments.overlap))
-        command = [sys.executable, "-c", "from ganc.toolbox.main import main; main()", "translate"]
+        command = [sys.executable, "-c", COMMAND, "translate", str(arguments.model), str(source), "-o", str(output)]
         started = time.perf_counter()
-        subprocess.run([*command, str(arguments.model), str(source), "-o", str(output), *options], check=True)
+        said = subprocess.run([*command, *options], check=True, capture_output=True, text=True).stdout
         seconds = time.perf_counter() - started
-        mebibytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        mebibytes = int(re.search(r"VmHWM:\s+(\d+) kB", said)[1]) / 1024
         print(f"{side}x{side} ({side * side / 1e6:.1f} million pixels): {mebibytes:,.0f} MiB, {seconds:.0f} s")
 
 

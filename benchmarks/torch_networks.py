@@ -6,15 +6,18 @@ instance norm as layers of their own.
 
 import torch
 
-from ganc.models.convolutions import INSTANCE_NORM_EPSILON, Convolution, NetworkState
+from ganc.models.convolutions import Convolution, NetworkState
+from ganc.models.layers import Activation, Dropout, Function, InstanceNorm, Layer, Layers, Residual, channels_after
+
+FUNCTIONS = {Function.RELU: torch.nn.ReLU, Function.RELU6: torch.nn.ReLU6, Function.TANH: torch.nn.Tanh}
 
 
-class Residual(torch.nn.Module):
+class Adding(torch.nn.Module):
     """x + inner(x)."""
 
-    def __init__(self, layers: list[torch.nn.Module]):
+    def __init__(self, inner: torch.nn.Module):
         super().__init__()
-        self.inner = torch.nn.Sequential(*layers)
+        self.inner = inner
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.inner(x)
@@ -22,35 +25,40 @@ class Residual(torch.nn.Module):
 
 def generator(state: NetworkState) -> torch.nn.Module:
     """Return a generator in evaluation mode: float32 (n, c, h, w) in [-1, 1] in and out; values are clipped first."""
-    stages = [torch.nn.Hardtanh()]
-    stages += [stage(state, number) for number in range(state.spec.shape.stages)]
-    return torch.nn.Sequential(*stages).eval()
+    segments = [segment(state, number) for number in range(state.spec.shape.segments)]
+    return torch.nn.Sequential(torch.nn.Hardtanh(), *segments).eval()
 
 
-def stage(state: NetworkState, number: int) -> torch.nn.Sequential:
-    """Return one of a generator's stages."""
-    spec = state.spec
-    plans = spec.stage_convolutions()[number]
-    if number not in spec.shape.block_stages:
-        return torch.nn.Sequential(
-            *(layer for plan in plans for layer in (*_layers(state, plan), _activation(plan))),
-        )
-    size = len(plans) // (spec.n_blocks // len(spec.shape.block_stages))
-    return torch.nn.Sequential(*(_block(state, plans[start : start + size]) for start in range(0, len(plans), size)))
+def segment(state: NetworkState, number: int) -> torch.nn.Sequential:
+    """Return one of a generator's segments."""
+    return _sequence(state, state.spec.segments[number], state.spec.segment_channels(number - 1))
 
 
-def _block(state: NetworkState, plans: tuple[Convolution, ...]) -> Residual:
-    middle = len(plans) // 2
-    halves = [[layer for plan in half for layer in _layers(state, plan)] for half in (plans[:middle], plans[middle:])]
-    return Residual([*halves[0], torch.nn.ReLU(), *halves[1]])
+def _sequence(state: NetworkState, layers: Layers, channels: int) -> torch.nn.Sequential:
+    modules = []
+    for layer in layers:
+        modules += _modules(state, layer, channels)
+        channels = channels_after((layer,), channels)
+    return torch.nn.Sequential(*modules)
 
 
-def _activation(plan: Convolution) -> torch.nn.Module:
-    return torch.nn.ReLU() if plan.normalised else torch.nn.Tanh()
+def _modules(state: NetworkState, layer: Layer, channels: int) -> list[torch.nn.Module]:
+    match layer:
+        case Convolution():
+            return _convolution(state, layer)
+        case InstanceNorm(epsilon):
+            return [torch.nn.InstanceNorm2d(channels, eps=epsilon)]
+        case Activation(function):
+            return [FUNCTIONS[function]()]
+        case Dropout(probability):
+            return [torch.nn.Dropout(probability)]
+        case Residual(body):
+            return [Adding(_sequence(state, body, channels))]
+    raise TypeError(f"no PyTorch form of {layer!r}")
 
 
-def _layers(state: NetworkState, plan: Convolution) -> list[torch.nn.Module]:
-    """Padding by reflection, convolution, instance norm: what of these the plan has."""
+def _convolution(state: NetworkState, plan: Convolution) -> list[torch.nn.Module]:
+    """Padding by reflection, where the plan has it, and the convolution."""
     sides = {"stride": plan.stride, "padding": plan.padding, "groups": plan.groups}
     if plan.transposed:
         layer = torch.nn.ConvTranspose2d(
@@ -60,6 +68,4 @@ def _layers(state: NetworkState, plan: Convolution) -> list[torch.nn.Module]:
         layer = torch.nn.Conv2d(plan.in_channels, plan.out_channels, plan.kernel, **sides)
     tensors = {name: torch.tensor(state.tensors[f"{plan.name}.{name}"]) for name in ("weight", "bias")}
     layer.load_state_dict(tensors)
-    padding = [torch.nn.ReflectionPad2d(plan.reflect)] if plan.reflect else []
-    norm = [torch.nn.InstanceNorm2d(plan.out_channels, eps=INSTANCE_NORM_EPSILON)] if plan.normalised else []
-    return [*padding, layer, *norm]
+    return [*([torch.nn.ReflectionPad2d(plan.reflect)] if plan.reflect else []), layer]

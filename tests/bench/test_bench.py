@@ -3,13 +3,24 @@
 import importlib.util
 import json
 import math
+import subprocess
+import time
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.stages import nothing_changes, refusal
-from helpers.support import fail, generator_spec, invoke, make_checkpoint, random_state, run_command, succeed
+from helpers.stages import nothing_changes, refusal, wait_until
+from helpers.support import (
+    command_line,
+    fail,
+    generator_spec,
+    invoke,
+    make_checkpoint,
+    random_state,
+    run_command,
+    succeed,
+)
 from PIL import Image
 
 from ganc.base.atomic import WriteError
@@ -45,7 +56,7 @@ def rows_of(result):
 def test_every_combination_has_a_row_with_exact_quotients(models):
     pytest.importorskip("onnx", reason="graphs are written with the onnx package")
     pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
-    engines = ("onnxruntime", "paddle-eager")
+    engines = ("onnxruntime", "paddle")
     named = [option for engine in engines for option in ("--engine", engine)]
     rows = rows_of(bench(models, *named, "--batch", "1,3", "--threads", 1, "--threads", "2", "--json"))
     found = {(row["engine"], row["batch"], row["threads"]) for row in rows}
@@ -90,7 +101,7 @@ def test_an_untrained_original_stands_in_and_the_table_says_all(models):
     assert "timing onnxruntime, 1 thread" in said.stderr
 
 
-def test_an_exported_folder_is_timed_in_its_own_form_or_in_one_made_of_it(chain, models):
+def test_an_exported_folder_is_timed_in_its_own_variant_or_in_one_made_of_it(chain, models):
     pytest.importorskip("onnx", reason="graphs are written with the onnx package")
     pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
     options = ("--original", models / "original", *QUICK, "--engine", "paddle-inference,onnxruntime", "--json")
@@ -103,26 +114,24 @@ def test_an_exported_folder_is_timed_in_its_own_form_or_in_one_made_of_it(chain,
 
 @pytest.mark.paddle26
 def test_what_is_not_possible_is_left_out_and_said(models):
-    said = bench(models, "--engine", "paddle-eager", "--precision", "bf16,f32,int8", "--threads", 1, "--json")
+    said = bench(models, "--engine", "paddle", "--precision", "bf16,f32,int8", "--threads", 1, "--json")
     assert [row["precision"] for row in rows_of(said)] == ["f32"]
     lines = [line for line in said.stderr.splitlines() if line.startswith("left out: ")]
-    assert lines == [f"left out: paddle-eager has no {precision}, only f32" for precision in ("bf16", "int8")]
+    assert lines == [f"left out: paddle has no {precision}, only f32" for precision in ("bf16", "int8")]
 
 
 def test_what_is_not_possible_alone_is_an_error(models, tmp_path):
     chart = tmp_path / "chart.png"
     options = (models / "compressed", "--original", models / "original", *QUICK)
     with nothing_changes(tmp_path):
-        said = refusal("ganc", "bench", *options, "--engine", "paddle-eager", "--precision", "int8")
-        assert said == "paddle-eager has no int8, only f32"
-        assert refusal("ganc", "bench", *options, "--engine", "paddle-eager", "--device", "gpu:99").startswith(
-            "paddle-eager, "
-        )
-        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", 30, "--engine", "paddle-eager")
-        assert said.startswith("size 30x30: width and height must be multiples of 4")
-        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", "4x32", "--engine", "paddle-eager")
-        assert said.startswith("size 4x32: width and height must be multiples of 4, at least 8,")
-        refusal("ganc", "bench", models, *QUICK, "--engine", "paddle-eager", "--chart", chart)
+        said = refusal("ganc", "bench", *options, "--engine", "paddle", "--precision", "int8")
+        assert said == "paddle has no int8, only f32"
+        assert refusal("ganc", "bench", *options, "--engine", "paddle", "--device", "gpu:99").startswith("paddle, ")
+        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", 30, "--engine", "paddle")
+        assert "compressed: images of 30x30 do not fit" in said
+        said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", "4x32", "--engine", "paddle")
+        assert "images of 4x32" in said
+        refusal("ganc", "bench", models, *QUICK, "--engine", "paddle", "--chart", chart)
 
 
 def test_int8_of_a_checkpoint_says_what_to_do(models):
@@ -131,7 +140,8 @@ def test_int8_of_a_checkpoint_says_what_to_do(models):
     said = refusal("ganc", "bench", *options, "--precision", "int8", "--threads", 1)
     assert said == (
         f"onnxruntime, 1 thread, int8, {models / 'original'}: "
-        "int8 is made of pictures; name a folder that ganc-export --precision int8 wrote, as --original too"
+        "onnxruntime runs a checkpoint in f32 or f16, not in int8; "
+        "name another engine, or a folder that ganc-export --precision int8 wrote"
     )
 
 
@@ -140,11 +150,36 @@ def test_engines_that_are_not_installed(models):
     alone = run_command("ganc", *options, "--engine", "openvino", absent=("openvino",))
     assert alone.returncode == 1
     assert alone.stderr.decode().splitlines()[-1] == ("Error: openvino is not installed: install ganc-common[openvino]")
-    engines = ("--engine", "openvino,paddle-eager", "--json")
+    engines = ("--engine", "openvino,paddle", "--json")
     beside = run_command("ganc", *options, *engines, absent=("openvino",))
     assert beside.returncode == 0, beside.stderr
-    assert [row["engine"] for row in json.loads(beside.stdout)] == ["paddle-eager"]
+    assert [row["engine"] for row in json.loads(beside.stdout)] == ["paddle"]
     assert "left out: openvino is not installed: install ganc-common[openvino]" in beside.stderr.decode()
+
+
+def test_the_process_that_times_ends_when_its_parent_is_killed(models):
+    options = ("--engine", "paddle", "--threads", 1, "--size", 32, "--min-seconds", 600, "--device", "cpu")
+    command = command_line("ganc", "bench", models / "compressed", "--original", models / "original", *options)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+        wait_until(lambda: children_of(bench.pid), bench)
+        (worker,) = children_of(bench.pid)
+        bench.kill()
+    ended = time.monotonic() + 30
+    while running(worker) and time.monotonic() < ended:
+        time.sleep(0.05)
+    assert not running(worker)
+
+
+def children_of(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def running(pid):
+    """Whether a process is there and no zombie that nobody has asked for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_wrong_usage(models):
@@ -158,7 +193,7 @@ def test_wrong_usage(models):
 def test_the_chart_is_a_picture_that_shows_every_case(models, tmp_path):
     pytest.importorskip("matplotlib", reason="draws the chart")
     chart = tmp_path / "charts" / "bench.png"
-    bench(models, "--engine", "paddle-eager", "--batch", "1,2", "--threads", 1, "--chart", chart)
+    bench(models, "--engine", "paddle", "--batch", "1,2", "--threads", 1, "--chart", chart)
     with Image.open(chart) as picture:
         assert picture.format == "PNG"
         assert picture.width >= 800
@@ -215,7 +250,7 @@ def test_the_benchmark_s_pytorch_form_is_the_same_network(block):
     with torch.no_grad():
         whole = torch_networks.generator(state)(torch.tensor(images)).numpy()
         x = torch.tensor(images).clip(-1, 1)
-        for number in range(state.spec.shape.stages):
-            x = torch_networks.stage(state, number)(x)
+        for number in range(state.spec.shape.segments):
+            x = torch_networks.segment(state, number)(x)
     np.testing.assert_array_equal(x.numpy(), whole)
     np.testing.assert_allclose(whole, EagerEngine(Generator.from_state(state))(images), atol=2e-5)

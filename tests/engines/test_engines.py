@@ -1,4 +1,4 @@
-"""Engines: what runs a graph or an exported form, which one is taken, what is refused."""
+"""Engines: what runs a graph, a checkpoint or an exported variant, which one is taken, what is refused."""
 
 import numpy as np
 import pytest
@@ -6,18 +6,19 @@ from helpers.stages import refusal
 from helpers.support import generator_spec, make_checkpoint, random_state, succeed
 from PIL import Image
 
+from ganc.base.engine_table import ENGINES, graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
 from ganc.data.layout import FLOATS, IMAGE_FORMATS, image_format
-from ganc.engines.compile import compile_graph, installed_runtimes
-from ganc.engines.exported import choose_form, form_of_file
+from ganc.engines.compile import compile_graph, stream_graph
+from ganc.engines.exported import choose_variant, variant_of_file
 from ganc.engines.loading import open_model
-from ganc.files.card import Form, check_files, file_digest, form_path
+from ganc.files.card import Variant, check_files, file_digest
 from ganc.files.checkpoint import write_checkpoint
 from ganc.files.kinds import looks_like
 
-RUNTIMES = pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+GRAPH_ENGINES = pytest.mark.parametrize("engine", graph_engines())
 
 
 def graph_of(width=4):
@@ -31,13 +32,13 @@ def images(*shape):
     return keyed_generator(0, "engines").uniform(-1, 1, shape).astype(np.float32)
 
 
-@RUNTIMES
-def test_a_graph_runs_from_bytes_and_from_a_file(runtime, tmp_path):
-    pytest.importorskip(runtime)
+@GRAPH_ENGINES
+def test_a_graph_runs_from_bytes_and_from_a_file(engine, tmp_path):
+    pytest.importorskip(engine)
     content, x = graph_of(), images(2, 3, 16, 20)
     (tmp_path / "generator.onnx").write_bytes(content)
-    runs = [compile_graph(source, runtime, threads=1) for source in (content, tmp_path / "generator.onnx")]
-    assert {run.runtime for run in runs} == {runtime}
+    runs = [compile_graph(source, engine, threads=1) for source in (content, tmp_path / "generator.onnx")]
+    assert {run.engine for run in runs} == {engine}
     made = [run(x) for run in runs]
     np.testing.assert_allclose(made[0], made[1], atol=1e-6)
     kept = made[0].copy()
@@ -45,53 +46,73 @@ def test_a_graph_runs_from_bytes_and_from_a_file(runtime, tmp_path):
     np.testing.assert_array_equal(made[0], kept)  # a result is the caller's own
 
 
-@RUNTIMES
-def test_what_is_no_graph_is_refused_in_one_line(runtime, tmp_path):
-    pytest.importorskip(runtime)
+@GRAPH_ENGINES
+def test_streams_give_what_single_calls_give_in_order(engine):
+    pytest.importorskip(engine)
+    content = graph_of()
+    arrays = [images(1, 3, 16, 20) * factor for factor in (1.0, 0.5, -1.0)]
+    streams, single = stream_graph(content, engine, streams=2), compile_graph(content, engine, threads=1)
+    assert (streams.engine, streams.streams) == (engine, 2)
+    for found, array in zip(streams(arrays), arrays, strict=True):
+        np.testing.assert_allclose(found, single(array), atol=1e-5)
+
+
+@GRAPH_ENGINES
+def test_what_is_no_graph_is_refused_in_one_line(engine, tmp_path):
+    pytest.importorskip(engine)
     (tmp_path / "letter.onnx").write_bytes(b"dear reader")
-    with pytest.raises(FileFormatError, match=r"letter\.onnx: .* cannot load it") as caught:
-        compile_graph(tmp_path / "letter.onnx", runtime)
+    with pytest.raises(FileFormatError, match=r"letter\.onnx") as caught:
+        compile_graph(tmp_path / "letter.onnx", engine)
     assert "\n" not in str(caught.value)
 
 
-def test_runtimes_and_precisions_that_do_not_exist_are_refused():
+def test_engines_and_precisions_that_compile_no_graph_are_refused():
     content = graph_of()
-    with pytest.raises(SpecError, match="runtime 'other': expected one of openvino, onnxruntime"):
+    with pytest.raises(SpecError, match=r"'other'.*openvino"):
         compile_graph(content, "other")
-    for runtime in installed_runtimes():
+    with pytest.raises(SpecError, match="paddle-inference"):
+        compile_graph(content, "paddle-inference")
+    for engine in usable_engines(graph_engines()):
         with pytest.raises(SpecError, match="f8"):
-            compile_graph(content, runtime, "f8")
+            compile_graph(content, engine, "f8")
 
 
-@RUNTIMES
-def test_a_checkpoint_runs_in_a_graph_runtime(runtime, tmp_path):
-    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
-    pytest.importorskip(runtime)
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "paddle"])
+def test_a_checkpoint_runs_in_every_engine(engine, tmp_path):
+    if engine not in usable_engines(tuple(ENGINES)):
+        pytest.skip(f"{engine} is not installed")
     path = tmp_path / "checkpoint"
     write_checkpoint(path, make_checkpoint("distill", 8))
     x = images(1, 3, 24, 28)
     for widths in (None, (4, 8, 6, 2, 8, 4, 3, 5)):
-        compiled, eager = (open_model(path, widths=widths, engine=engine) for engine in (runtime, None))
-        assert (compiled.engine.name, eager.engine.name) == (runtime, "paddle-eager")
-        assert compiled.spec == eager.spec
-        np.testing.assert_allclose(compiled.engine(x), eager.engine(x), atol=1e-4)
+        other, eager = (open_model(path, widths=widths, engine=name) for name in (engine, None))
+        assert (other.engine.name, eager.engine.name) == (engine, "paddle")
+        assert other.spec == eager.spec
+        np.testing.assert_allclose(other.engine(x), eager.engine(x), atol=1e-4)
     source = keyed_generator(0, "source").integers(0, 256, (19, 22, 3), dtype=np.uint8)
     Image.fromarray(source).save(tmp_path / "horse.png")
     made = []
-    for engine in (runtime, "paddle-eager"):
-        out = tmp_path / f"{engine}.png"
-        succeed("ganc", "translate", path, tmp_path / "horse.png", "-o", out, "--engine", engine)
+    for name in (engine, "paddle"):
+        out = tmp_path / f"{name}.png"
+        succeed("ganc", "translate", path, tmp_path / "horse.png", "-o", out, "--engine", name)
         made.append(np.asarray(Image.open(out)).astype(int))
     assert np.abs(made[0] - made[1]).max() <= 1
+
+
+@GRAPH_ENGINES
+def test_a_checkpoint_in_half_precision_is_near(engine, student_file):
+    pytest.importorskip(engine)
+    half, whole = (open_model(student_file, engine=engine, precision=name).engine for name in ("f16", "f32"))
+    x = images(1, 3, 24, 28)
+    assert 1e-6 < np.abs(half(x) - whole(x)).max() < 0.05
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--precision", "bf16"), "a checkpoint runs in f32 in Paddle"),
-        (("--engine", "openvino", "--precision", "int8"), "openvino runs no checkpoint in int8; export it"),
-        (("--engine", "paddle-inference"), "engine 'paddle-inference' runs exported folders"),
-        (("--engine", "openvino", "--device", "gpu"), "openvino runs on the CPU here; leave --device gpu out"),
+        (("--precision", "bf16"), "paddle runs a checkpoint in f32, not in bf16"),
+        (("--engine", "openvino", "--precision", "int8"), "ganc-export --precision int8"),
+        (("--engine", "openvino", "--device", "gpu"), "leave --device gpu out"),
     ],
 )
 def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, options, message):
@@ -100,11 +121,11 @@ def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, op
     assert message in said
 
 
-def forms(*pairs):
-    return [Form(*pair.split()) for pair in pairs]
+def variants(*pairs):
+    return [Variant(*pair.split()) for pair in pairs]
 
 
-ALL = forms("paddle f32", "onnx int8", "onnx f16", "onnx f32", "openvino int8", "openvino bf16", "openvino f32")
+ALL = variants("paddle f32", "onnx int8", "onnx f16", "onnx f32", "openvino int8", "openvino bf16", "openvino f32")
 
 
 @pytest.mark.parametrize(
@@ -117,53 +138,55 @@ ALL = forms("paddle f32", "onnx int8", "onnx f16", "onnx f32", "openvino int8", 
         (ALL, (None, "bf16"), ("openvino bf16", "openvino")),
         (ALL, ("onnxruntime", "f16"), ("onnx f16", "onnxruntime")),
         (ALL, ("openvino", "f16"), ("onnx f16", "openvino")),  # it reads ONNX as well
-        (forms("onnx int8", "openvino bf16"), (None, None), ("openvino bf16", "openvino")),
-        (forms("onnx int8"), (None, None), ("onnx int8", "openvino")),
-        (forms("paddle f32", "openvino int8"), (None, None), ("paddle f32", "paddle-inference")),
+        (variants("onnx int8", "openvino bf16"), (None, None), ("openvino bf16", "openvino")),
+        (variants("openvino bf16", "openvino f16"), (None, None), ("openvino f16", "openvino")),  # which is nearer
+        (variants("onnx int8"), (None, None), ("onnx int8", "openvino")),
+        (variants("paddle f32", "openvino int8"), (None, None), ("paddle f32", "paddle-inference")),
     ],
 )
-def test_which_form_is_taken(tmp_path, listed, asked, wanted):
+def test_which_variant_is_taken(tmp_path, listed, asked, wanted):
     for module in ("openvino", "onnxruntime"):
         pytest.importorskip(module)
-    form, engine = choose_form(tmp_path, listed, *asked)
-    assert (f"{form.format} {form.precision}", engine) == wanted
+    variant, engine = choose_variant(tmp_path, listed, *asked)
+    assert (f"{variant.format} {variant.precision}", engine) == wanted
 
 
-def test_on_a_gpu_paddle_s_form_is_taken(tmp_path):
-    form, engine = choose_form(tmp_path, ALL, None, None, on_gpu=True)
-    assert (form.format, engine) == ("paddle", "paddle-inference")
+def test_on_a_gpu_paddle_s_variant_is_taken(tmp_path):
+    variant, engine = choose_variant(tmp_path, ALL, None, None, on_gpu=True)
+    assert (variant.format, engine) == ("paddle", "paddle-inference")
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         ((None, "int8"), "has no int8, it has onnx f32"),
-        (("paddle-inference", None), "has no form for paddle-inference, it has onnx f32"),
+        (("paddle-inference", None), "has no variant for paddle-inference, it has onnx f32"),
         (("onnxruntime", "f16"), "has no f16 for onnxruntime, it has onnx f32"),
-        (("other", None), "engine 'other' cannot run an exported model"),
+        (("paddle", None), r"'paddle'.*openvino, onnxruntime, paddle-inference"),
+        (("other", None), "engine 'other'"),
     ],
 )
-def test_a_form_that_is_not_there_is_refused(tmp_path, asked, message):
+def test_a_variant_that_is_not_there_is_refused(tmp_path, asked, message):
     with pytest.raises(SpecError, match=message):
-        choose_form(tmp_path, forms("onnx f32"), *asked)
+        choose_variant(tmp_path, variants("onnx f32"), *asked)
 
 
-def test_files_of_a_form_are_checked_by_their_digests(tmp_path):
+def test_files_of_a_variant_are_checked_by_their_digests(tmp_path):
     (tmp_path / "onnx").mkdir()
-    path = tmp_path / form_path("onnx", "f16")
+    path = tmp_path / Variant("onnx", "f16").path
     assert path.name == "generator.f16.onnx"
     path.write_bytes(b"one")
-    form = Form("onnx", "f16", {"onnx/generator.f16.onnx": file_digest(path)})
-    check_files(tmp_path, form)
-    assert form_of_file(tmp_path, [form], path) is form
+    variant = Variant("onnx", "f16", {"onnx/generator.f16.onnx": file_digest(path)})
+    check_files(tmp_path, variant)
+    assert variant_of_file(tmp_path, [variant], path) is variant
     path.write_bytes(b"two")
     with pytest.raises(FileFormatError, match="its digest differs"):
-        check_files(tmp_path, form)
+        check_files(tmp_path, variant)
     path.unlink()
     with pytest.raises(FileFormatError, match="is missing"):
-        check_files(tmp_path, form)
+        check_files(tmp_path, variant)
     with pytest.raises(FileFormatError, match="is not listed"):
-        form_of_file(tmp_path, [form], tmp_path / "onnx" / "other.onnx")
+        variant_of_file(tmp_path, [variant], tmp_path / "onnx" / "other.onnx")
 
 
 @pytest.mark.parametrize("name", list(IMAGE_FORMATS))

@@ -148,7 +148,7 @@ def test_a_folder_of_its_own_is_written_again_and_a_foreign_one_is_not(chain, ou
 
 
 def test_a_model_that_differs_is_not_written(out, tmp_path):
-    """A number that is not finite makes both forms useless; the check must not take them for equal."""
+    """A number that is not finite makes both models useless; the check must not take them for equal."""
     checkpoint = make_checkpoint("replace", 8)
     checkpoint.generator.tensors["stages.7.output.bias"][0] = np.nan
     write_checkpoint(tmp_path / "checkpoint", checkpoint)
@@ -170,7 +170,7 @@ def test_a_model_that_differs_is_not_written(out, tmp_path):
             1,
             "a checkpoint of ganc-finetune, expected one of ganc-supernet",
         ),
-        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at stage 0 is not in the space 8,4/8,4/8/"),
+        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at segment 0 is not in the space 8,4/8,4/8/"),
         (("--checkpoint", "{finetune}", "--config", "16"), 1, "exceed the generator's own"),
         (("--checkpoint", "{finetune}", "--direction", "BtoA"), 1, "holds a generator for AtoB only"),
         (("--checkpoint", "{search}"), 1, "search.h5: not a ganc-checkpoint file"),
@@ -200,7 +200,7 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
         ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json: is damaged"),
         ("other card", lambda folder: (folder / "model.json").write_text("[]"), "is no model card of ganc"),
         ("newer", lambda folder: _change_card(folder, version=3), "model card version 3, this ganc reads version 2"),
-        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "its list of forms is damaged"),
+        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "its list of variants is damaged"),
         ("no input", lambda folder: _change_card(folder, input=None), "does not say what goes in"),
         ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "is missing; export the model again"),
         ("cut", lambda folder: (folder / "paddle" / "generator.pdiparams").write_bytes(b"cut"), "export it again"),
@@ -215,7 +215,7 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
 
 @pytest.mark.paddle26
 def test_a_folder_of_the_first_version_is_still_read(chain, tmp_path):
-    """Its card lists no forms: there was one, the Paddle inference model in f32."""
+    """Its card lists no variants: there was one, the Paddle inference model in f32."""
     folder = tmp_path / "first"
     shutil.copytree(chain.export, folder)
     card = json.loads((folder / "model.json").read_text())

@@ -64,18 +64,18 @@ def test_every_format_does_what_the_checkpoint_does(checkpoint, folder):
             assert np.abs(exported(images) - original(images)).max() < 1e-4
 
 
-def test_the_card_lists_every_form_with_its_files(folder):
+def test_the_card_lists_every_variant_with_its_files(folder):
     card = read_card(folder)
-    forms = {(form["format"], form["precision"]): form for form in card["forms"]}
-    assert set(forms) == {("paddle", "f32"), ("onnx", "f32"), ("openvino", "f32")}
-    for form in forms.values():
-        assert form["files"] == {name: file_digest(folder / name) for name in form["files"]}
-        assert 0 <= form["difference"]["mean"] <= form["difference"]["largest"] < 1e-4
-        assert form["metric"] is None
-    listed = {name for form in forms.values() for name in form["files"]} | set(card["files"])
+    variants = {(one["format"], one["precision"]): one for one in card["forms"]}
+    assert set(variants) == {("paddle", "f32"), ("onnx", "f32"), ("openvino", "f32")}
+    for one in variants.values():
+        assert one["files"] == {name: file_digest(folder / name) for name in one["files"]}
+        assert 0 <= one["difference"]["mean"] <= one["difference"]["largest"] < 1e-4
+        assert one["metric"] is None
+    listed = {name for one in variants.values() for name in one["files"]} | set(card["files"])
     assert listed | {"model.json"} == {name for name, content in listing(folder).items() if content != "folder"}
-    assert list(forms["onnx", "f32"]["files"]) == ["onnx/generator.onnx"]
-    assert list(forms["openvino", "f32"]["files"]) == ["openvino/generator.bin", "openvino/generator.xml"]
+    assert list(variants["onnx", "f32"]["files"]) == ["onnx/generator.onnx"]
+    assert list(variants["openvino", "f32"]["files"]) == ["openvino/generator.bin", "openvino/generator.xml"]
     assert card["input"] == {
         "layout": "NCHW",
         "dtype": "float32",
@@ -117,11 +117,11 @@ def test_eight_bits_are_in_the_graph_and_their_cost_is_reported(checkpoint, quan
         assert 1e-4 < np.abs(found - wanted).mean() < 0.1
     card = read_card(out)
     assert card["calibration"] == {"pictures": 6, "subset": "trainA"}
-    for form in card["forms"]:
-        assert form["metric"] > 0
-        assert f"{form['difference']['largest']:.1e}" in said.stdout
-        assert f"{form['difference']['mean']:.1e}" in said.stdout
-        assert f"{form['metric']:.4f}" in said.stdout
+    for one in card["forms"]:
+        assert one["metric"] > 0
+        assert f"{one['difference']['largest']:.1e}" in said.stdout
+        assert f"{one['difference']['mean']:.1e}" in said.stdout
+        assert f"{one['metric']:.4f}" in said.stdout
 
 
 def test_bf16_is_computed_in_bf16(checkpoint, tmp_path):
@@ -133,7 +133,7 @@ def test_bf16_is_computed_in_bf16(checkpoint, tmp_path):
     succeed("ganc-export", *options)
     images = pictures(1, SIZE, SIZE, 3)
     wanted = open_model(checkpoint).engine(images)
-    found = open_model(out).engine(images)  # the only form is taken unasked
+    found = open_model(out).engine(images)  # the only variant is taken unasked
     assert np.abs(found - wanted).max() > 1e-4
     assert np.abs(found - wanted).mean() < 0.05
 
@@ -181,15 +181,15 @@ def test_pictures_of_any_size_are_padded_and_cut_back(checkpoint, folder, tmp_pa
     assert max(np.abs(one - made[0]).max() for one in made) <= 1
 
 
-def test_evaluate_measures_the_form_that_is_asked_for(checkpoint, quantised, tiny_data):
+def test_evaluate_measures_the_variant_that_is_asked_for(checkpoint, quantised, tiny_data):
     out, _ = quantised
     values = []
     for precision in ("f16", "int8"):
         options = ("--precision", precision, "--engine", "onnxruntime", "--device", "cpu", "--json")
         (row,) = json.loads(succeed("ganc", "evaluate", out, "--data", tiny_data, *options).stdout)
         values.append(row["value"])
-    forms = {form["precision"]: form for form in read_card(out)["forms"] if form["format"] == "onnx"}
-    np.testing.assert_allclose(values, [forms["f16"]["metric"], forms["int8"]["metric"]], rtol=1e-3)
+    listed = {one["precision"]: one for one in read_card(out)["forms"] if one["format"] == "onnx"}
+    np.testing.assert_allclose(values, [listed["f16"]["metric"], listed["int8"]["metric"]], rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_evaluate_measures_the_form_that_is_asked_for(checkpoint, quantised, tin
         (("--format", "paddle", "--precision", "int8"), "paddle has no int8, it has f32"),
         ((*GRAPHS, "--precision", "bf16"), "onnx has no bf16, it has f32, f16, int8"),
         (("--format", "paddle", "--precision", "f32", "--precision", "f16"), "paddle has no f16, it has f32"),
-        (("--format", "onnx", "--precision", "int8"), "int8 is calibrated on pictures: name their folder with --data"),
+        (("--format", "onnx", "--precision", "int8"), "int8 is calibrated on images: name their folder with --data"),
         (("--format", "tflite"), "'tflite' is not"),
         (("--format", "onnx", "--io", "uint16"), "'uint16' is not"),
     ],
@@ -213,8 +213,8 @@ def test_each_format_is_written_in_the_precisions_that_it_has(checkpoint, tmp_pa
     out = tmp_path / "dist"
     options = ("--format", "paddle", "--format", "onnx", "--precision", "f32", "--precision", "f16")
     succeed("ganc-export", "--checkpoint", checkpoint, *options, "-o", out)
-    forms = [(form["format"], form["precision"]) for form in read_card(out)["forms"]]
-    assert forms == [("paddle", "f32"), ("onnx", "f32"), ("onnx", "f16")]
+    listed = [(one["format"], one["precision"]) for one in read_card(out)["forms"]]
+    assert listed == [("paddle", "f32"), ("onnx", "f32"), ("onnx", "f16")]
 
 
 def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, folder, tmp_path):
@@ -228,8 +228,8 @@ def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, fo
     for engine, message in (
         ("onnxruntime", "generator.onnx: is not the file that was exported (its digest differs); export it again"),
         ("openvino", "generator.bin: is missing; export the model again"),
-        ("paddle-inference", "has no form for paddle-inference, it has onnx f32, openvino f32"),
-        ("paddle-eager", "engine 'paddle-eager' cannot run an exported model"),
+        ("paddle-inference", "has no variant for paddle-inference, it has onnx f32, openvino f32"),
+        ("paddle", "generator.safetensors"),
     ):
         said = refusal("ganc", "translate", out, picture, "-o", tmp_path / "out.png", "--engine", engine)
         assert message in said
@@ -257,7 +257,7 @@ def test_missing_libraries_are_named_with_their_extra(checkpoint, folder, tmp_pa
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "picture.png")
     nothing = ("openvino", "onnxruntime", "paddle", "paddlepaddle", "paddlepaddle_gpu")
     for program, arguments, absent, message in (
-        ("ganc-export", (*export, "--format", "onnx"), ("onnx",), "ganc-common[onnx]"),
+        ("ganc-export", (*export, "--format", "onnx"), ("onnx",), "onnx is not installed"),
         ("ganc-export", (*export, "--format", "onnx"), ("onnxruntime",), "ganc-common[onnx]"),
         ("ganc-export", (*export, "--format", "openvino"), ("openvino",), "ganc-common[openvino]"),
         ("ganc-export", (*export, "--format", "openvino"), ("onnx",), "ganc-common[openvino]"),

@@ -23,7 +23,7 @@ from ganc.models.spec import AdaptorsSpec
 from ganc.models.task import CYCLEGAN
 
 SIZE = 32  # of the tiny set's pictures; the smallest multiple of 8 in which a discriminator finds patches
-TINY_SPACE = "/".join(["8,4"] * RESNET.stages)
+TINY_SPACE = "/".join(["8,4"] * RESNET.segments)
 
 # A training command with these options takes about a second: 6 pictures a domain, 3 steps an epoch.
 TINY_TRAINING = (
@@ -126,7 +126,7 @@ def random_state(spec, seed: int = 0, *, bias: float = 0.3) -> NetworkState:
 
 def generator_spec(width: int = 8, **values) -> GeneratorSpec:
     """Return the spec of a small generator: 3 mobile blocks, all base widths alike, unless `values` say otherwise."""
-    return GeneratorSpec(**({"widths": (width,) * RESNET.stages, "n_blocks": 3} | values))
+    return GeneratorSpec(**({"widths": (width,) * RESNET.segments, "n_blocks": 3} | values))
 
 
 def make_checkpoint(

@@ -11,7 +11,7 @@ from ganc.base.errors import FileFormatError, SpecError, StatisticsError
 from ganc.base.rng import keyed_generator
 from ganc.files.tensors import read_header, write_tensors
 from ganc.metrics import feature_set, frechet_distance, frechet_distance_from_features, read_statistics
-from ganc.metrics.inception.architecture import convolutions, network
+from ganc.metrics.inception.architecture import InceptionSpec
 from ganc.metrics.inception.features import InceptionFeatures, engines
 from ganc.metrics.inception.resize import bilinear, resized
 from ganc.metrics.inception.weights import (
@@ -29,7 +29,7 @@ NAME = "inception-v3-fid"
 def random_tensors(seed=0):
     """Tensors under which activations keep their size, with batch norms that do something."""
     tensors = {}
-    for index, layer in enumerate(convolutions(network())):
+    for index, layer in enumerate(InceptionSpec().convolutions()):
         draws = keyed_generator(seed, "inception", index)
         shape = (layer.out_channels, layer.in_channels, *layer.kernel)
         kernel = draws.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / np.prod(shape[1:])))

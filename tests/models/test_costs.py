@@ -3,11 +3,12 @@
 import pytest
 
 from ganc.base.rng import keyed_generator
-from ganc.models import BLOCKS, NAMED_SPACES, DiscriminatorSpec, GeneratorSpec, parse_widths
-from ganc.models.convolutions import Costs, count_costs
+from ganc.models import NAMED_SPACES, RESNET, DiscriminatorSpec, GeneratorSpec, parse_widths
+from ganc.models.convolutions import Costs
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.models.layers import ElasticConvolution
+from ganc.models.layers import count_costs
+from ganc.models.network import ElasticConvolution
 from ganc.models.subnets import SubnetCosts
 from ganc.system.runtime import paddle
 
@@ -85,7 +86,7 @@ def test_the_published_table_comes_out(widths, block, macs, params, device_macs)
         assert costs.device_macs / 1e9 == pytest.approx(device_macs, abs=last_digit(device_macs))
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", RESNET.blocks)
 @pytest.mark.parametrize("n_blocks", [3, 6, 9])
 @pytest.mark.parametrize("size", [(256, 256), (64, 48), (4, 8)])
 def test_costs_are_those_of_the_closed_formula(block, n_blocks, size):
@@ -95,7 +96,7 @@ def test_costs_are_those_of_the_closed_formula(block, n_blocks, size):
 
 
 @pytest.mark.paddle26
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", RESNET.blocks)
 def test_costs_are_those_of_what_runs(block):
     spec = GeneratorSpec(widths=ODD_WIDTHS, block=block, n_blocks=3)
     assert spec.costs((32, 24)) == counted_while_running(Generator(spec), (1, 3, 24, 32))
@@ -104,13 +105,13 @@ def test_costs_are_those_of_what_runs(block):
 def test_a_discriminator_s_costs_are_those_of_what_runs():
     """Where sizes divide: an output row or column is lost at the two unstrided convolutions, which are not counted."""
     spec = DiscriminatorSpec(width=5, n_layers=2, in_channels=6)
-    costs = count_costs(spec.convolutions(), (32, 32))
+    costs = count_costs(spec.layers, (32, 32))
     counted = counted_while_running(Discriminator(spec), (1, 6, 32, 32))
     assert costs.params == counted.params
     assert costs.macs == pytest.approx(counted.macs, rel=0.2)
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", RESNET.blocks)
 @pytest.mark.parametrize("name", NAMED_SPACES)
 def test_the_quick_costs_of_sub_networks_are_the_generator_s(name, block):
     space = NAMED_SPACES[name]
@@ -135,8 +136,10 @@ def test_wider_never_costs_less():
     for _ in range(20):
         widths = tuple(int(width) for width in draws.integers(1, 64, 8))
         narrow = GeneratorSpec(widths=widths).costs((64, 64))
-        for stage in range(8):
-            wide = GeneratorSpec(widths=(*widths[:stage], widths[stage] + 1, *widths[stage + 1 :])).costs((64, 64))
+        for segment in range(8):
+            wide = GeneratorSpec(widths=(*widths[:segment], widths[segment] + 1, *widths[segment + 1 :])).costs(
+                (64, 64)
+            )
             assert wide.macs > narrow.macs
             assert wide.device_macs > narrow.device_macs
             assert wide.params > narrow.params

@@ -9,10 +9,11 @@ from helpers.support import assert_equal_states, generator_spec, random_state
 
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
-from ganc.models import BLOCKS, NAMED_SPACES, AdaptorsSpec, DiscriminatorSpec, NetworkState, tensor_shapes
+from ganc.models import NAMED_SPACES, RESNET, AdaptorsSpec, DiscriminatorSpec, NetworkState, tensor_shapes
 from ganc.models.cpu_forms import plain_forms
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
+from ganc.models.layers import normalised
 from ganc.system.runtime import paddle
 
 UNEVEN = (5, 3, 7, 2, 9, 4, 6, 8)
@@ -54,7 +55,7 @@ def test_extract_equals_the_sliced_run_all_over_a_named_space(name):
 
 
 @pytest.mark.paddle26
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", RESNET.blocks)
 def test_extract_equals_the_sliced_run_for_both_blocks_and_uneven_widths(block):
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN, block=block)))
     draws = keyed_generator(1, "sub-networks")
@@ -63,7 +64,7 @@ def test_extract_equals_the_sliced_run_for_both_blocks_and_uneven_widths(block):
         assert_extract_equals_the_sliced_run(generator, widths, pictures(24, 2))
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", RESNET.blocks)
 def test_a_sub_network_takes_the_leading_channels(block):
     """Whatever the channels beyond hold: it makes no difference."""
     state = random_state(generator_spec(widths=UNEVEN, block=block))
@@ -92,7 +93,7 @@ def test_an_extracted_generator_shares_nothing_with_its_supernet():
 
 
 @pytest.mark.paddle26
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", RESNET.blocks)
 @pytest.mark.parametrize("n_blocks", [3, 6])
 def test_a_generator_agrees_with_the_independent_implementation(block, n_blocks):
     state = random_state(generator_spec(widths=UNEVEN, block=block, n_blocks=n_blocks))
@@ -147,8 +148,8 @@ def test_pictures_of_a_batch_do_not_influence_each_other():
         np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_taps_are_the_outputs_of_stages_2_to_5(block):
+@pytest.mark.parametrize("block", RESNET.blocks)
+def test_taps_are_the_outputs_of_segments_2_to_5(block):
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN, block=block)))
     for widths in (UNEVEN, (1, 2, 3, 1, 9, 4, 6, 8)):
         output, taps = run(generator, pictures(24, 2), widths, return_taps=True)
@@ -157,13 +158,13 @@ def test_taps_are_the_outputs_of_stages_2_to_5(block):
         np.testing.assert_array_equal(output, run(generator, pictures(24, 2), widths))
 
 
-def test_walking_the_public_stages_gives_the_output():
+def test_walking_the_public_segments_gives_the_output():
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN)))
     for widths in (None, (2, 3, 4, 1, 5, 4, 3, 2)):
         x = paddle.clip(paddle.to_tensor(pictures()), -1, 1)
         with paddle.no_grad():
-            for stage, channels in zip(generator.stages, generator.stage_channels(widths), strict=True):
-                x = stage(x, channels)
+            for segment in generator.segments(widths):
+                x = segment(x)
         np.testing.assert_array_equal(x.numpy(), run(generator, pictures(), widths))
 
 
@@ -200,11 +201,8 @@ def test_plain_forms_end_with_their_block():
 
 def test_biases_in_front_of_a_norm_have_no_effect_and_no_gradient():
     state = random_state(generator_spec(4))
-    plans = {plan.name: plan for plan in state.spec.convolutions()}
-    without = {
-        name: np.zeros_like(array) if name.endswith(".bias") and plans[name.removesuffix(".bias")].normalised else array
-        for name, array in state.tensors.items()
-    }
+    normed = {f"{name}.bias" for layers in state.spec.segments for name in normalised(layers)}
+    without = {name: np.zeros_like(array) if name in normed else array for name, array in state.tensors.items()}
     generator = Generator.from_state(state)
     zeroed = Generator.from_state(NetworkState(state.spec, without))
     np.testing.assert_array_equal(run(generator, pictures()), run(zeroed, pictures()))
@@ -263,10 +261,10 @@ def test_a_state_goes_in_and_out_bit_by_bit_and_by_value():
     assert_equal_states(taken, state)
 
 
-@pytest.mark.parametrize(("width", "height"), [(16, 18), (22, 16), (15, 15)])
-def test_sizes_that_are_no_multiple_of_4_are_refused(width, height):
+@pytest.mark.parametrize(("width", "height"), [(16, 18), (22, 16), (15, 15), (4, 16)])
+def test_sizes_that_do_not_fit_are_refused(width, height):
     generator = Generator.from_state(random_state(generator_spec(4)))
-    with pytest.raises(SpecError, match=f"pictures of {width}x{height} do not fit .* multiples of 4"):
+    with pytest.raises(SpecError, match=f"images of {width}x{height} do not fit .* multiples of 4, at least 8"):
         generator(paddle.zeros([1, 3, height, width]))
 
 

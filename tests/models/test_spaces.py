@@ -31,7 +31,7 @@ def test_named_spaces_have_the_published_sizes_and_choices(name):
     space = parse_space(name)
     assert len(space) == SIZES[name]
     assert space.text == name
-    assert space is NAMED_SPACES[name]
+    assert space == NAMED_SPACES[name]
     assert space.largest == (int(name.split("-")[1]),) * 8
     assert parse_space("/".join(",".join(map(str, widths)) for widths in space.choices)).choices == space.choices
 
@@ -91,7 +91,7 @@ def test_drawn_sub_networks_belong_to_the_space_and_take_every_width_equally_oft
 def test_widths_outside_a_space_are_refused_with_their_stage():
     space = NAMED_SPACES["channels-32"]
     space.require((32, 24, 16, 32, 24, 16, 32, 24))
-    with pytest.raises(SpecError, match="20 at stage 6 is not in the space channels-32, which has 32, 24, 16 there"):
+    with pytest.raises(SpecError, match="20 at segment 6 is not in the space channels-32, which has 32, 24, 16 there"):
         space.require((32, 24, 16, 32, 24, 16, 20, 24))
 
 
@@ -194,9 +194,9 @@ def test_a_discriminator_s_channels_double_up_to_eight_times_its_width(layers):
 
 def test_the_family_says_where_taps_and_blocks_are():
     spec = GeneratorSpec(widths=(1, 2, 3, 4, 5, 6, 7, 8))
-    assert RESNET.stages == len(spec.stage_convolutions()) == 8
+    assert RESNET.segments == len(spec.segments) == 8
     assert spec.tap_channels == (12, 12, 12, 12)
-    assert [spec.stage_channels(stage) for stage in range(8)] == [1, 4, 12, 12, 12, 12, 14, 8]
+    assert [spec.segment_channels(segment) for segment in range(8)] == [1, 4, 12, 12, 12, 12, 14, 3]
 
 
 def test_a_task_comes_back_from_json_and_refuses_what_it_does_not_know():

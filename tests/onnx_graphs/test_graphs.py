@@ -20,7 +20,7 @@ from ganc.system.runtime import paddle
 onnx = pytest.importorskip("onnx", reason="graphs are written with the onnx package")
 
 from ganc.onnx_graphs.builder import GraphBuilder  # noqa: E402 - needs the onnx package
-from ganc.onnx_graphs.generator import generator_graph, stage_graph  # noqa: E402
+from ganc.onnx_graphs.generator import generator_graph, segment_graph  # noqa: E402
 
 SPECS = {
     "mobile": generator_spec(4),
@@ -139,24 +139,24 @@ def test_exact_norms_are_the_same_norms(runtime, spec: GeneratorSpec):
 
 @RUNTIME
 @EACH
-def test_the_stages_one_after_another_are_the_generator(runtime, spec: GeneratorSpec):
+def test_the_segments_one_after_another_are_the_generator(runtime, spec: GeneratorSpec):
     state = random_state(spec)
     x = wanted = images(2, spec.in_channels, 24, 40)
-    for stage in range(spec.shape.stages):
-        x = compile_graph(stage_graph(state, stage), runtime)(x)
+    for segment in range(spec.shape.segments):
+        x = compile_graph(segment_graph(state, segment), runtime)(x)
     np.testing.assert_allclose(x, compile_graph(generator_graph(state), runtime)(wanted), atol=1e-5)
 
 
-def test_a_stage_says_its_own_channels():
+def test_a_segment_says_its_own_channels():
     spec = SPECS["compressed"]
-    for stage in range(spec.shape.stages):
-        model = onnx.load_from_string(stage_graph(random_state(spec), stage))
+    for segment in range(spec.shape.segments):
+        model = onnx.load_from_string(segment_graph(random_state(spec), segment))
         ((_, ins, *_), (_, outs, *_)) = (
             [side.dim_param or side.dim_value for side in value.type.tensor_type.shape.dim]
             for value in (*model.graph.input, *model.graph.output)
         )
-        assert ins == (3 if stage == 0 else spec.stage_channels(stage - 1))
-        assert outs == (3 if stage == 7 else spec.stage_channels(stage))
+        assert ins == (3 if segment == 0 else spec.segment_channels(segment - 1))
+        assert outs == spec.segment_channels(segment)
 
 
 def test_a_block_of_pixels_at_once_is_the_same_convolution():

@@ -86,7 +86,7 @@ def test_images_too_small_to_crop_are_named_before_training(scans, tmp_path):
     said = refusal("ganc-replace", *options, "-o", tmp_path / "a.safetensors")
     assert "trainA/0.png: is 56x40, smaller than 48x48" in said
     out = ("-o", tmp_path / "a.safetensors")
-    assert "eval_size" in refusal("ganc-replace", *options[:2], *SMALL, *STANDING_STILL, "--eval-size", 30, *out)
+    assert "30x30" in refusal("ganc-replace", *options[:2], *SMALL, *STANDING_STILL, "--eval-size", 30, *out)
     for wrong in (("--levels", "9"), ("--resize", "no"), ("--eval-size", "x")):
         said = refusal("ganc-replace", "--data", scans, *STANDING_STILL, *wrong, *out, status=2)
         assert wrong[0].lstrip("-") in said or "levels" in said

@@ -55,6 +55,18 @@ def test_results_go_through_a_pipe(tmp_path):
     assert done.stdout == (tmp_path / "in.h5").read_bytes()
 
 
+def test_a_latency_keeps_the_engine_s_name_that_it_was_written_with(tmp_path):
+    """Eager Paddle was also named paddle-eager."""
+    setups = {(16,) * 3: "paddle-eager", (32,) * 3: "paddle", (8,) * 3: "openvino"}
+    rows = [
+        make_row(widths, latency_ms=2.5, latency_engine=engine, latency_precision="f32", latency_device="cpu")
+        for widths, engine in setups.items()
+    ]
+    path = tmp_path / "search.h5"
+    write_results(path, make_results(rows))
+    assert {row.widths: row.latency_engine for row in read_results(path)} == setups
+
+
 def test_the_golden_file_of_version_1_stays_readable():
     results = read_results(GOLDEN)
     assert results.identity.image_size == (64, 48)

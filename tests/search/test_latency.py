@@ -7,17 +7,18 @@ import pytest
 from helpers.stages import listing, nothing_changes, refusal, widths_of_space
 from helpers.support import SIZE, generator_spec, random_state, succeed
 
+from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
 from ganc.base.rng import keyed_generator
-from ganc.engines.compile import installed_runtimes
 from ganc.models import parse_space
 from ganc.results.hdf5 import read_results
 from ganc_search.latency import MEASURED, TABLE, LatencyModel, Notebook, fitted_correction, latency_of
 
 SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")
+ENGINES = usable_engines(graph_engines())
 FEW = "8,4/8/8/8/8/8/8/8,4"
 
-needs_runtime = pytest.mark.skipif(not installed_runtimes(), reason="neither OpenVINO nor ONNX Runtime is installed")
+needs_runtime = pytest.mark.skipif(not ENGINES, reason="neither OpenVINO nor ONNX Runtime is installed")
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def arguments(supernet_file, tiny_data, tmp_path):
 
 def model(state, kind, notebook=None, **values):
     notebook = notebook or Notebook(None, {})
-    return LatencyModel(state, SPACE, (SIZE, SIZE), kind, notebook, installed_runtimes()[0], **values)
+    return LatencyModel(state, SPACE, (SIZE, SIZE), kind, notebook, ENGINES[0], **values)
 
 
 @needs_runtime
@@ -44,7 +45,7 @@ def test_a_search_measures_every_sub_network_once(arguments, tmp_path):
     assert len(rows) == 4
     for row in rows:
         assert 0 < row.latency_ms < 10_000
-        assert (row.latency_engine, row.latency_precision) == (installed_runtimes()[0], "f32")
+        assert (row.latency_engine, row.latency_precision) == (ENGINES[0], "f32")
         assert row.latency_device.startswith("cpu, ")
     assert listing(tmp_path).keys() == {"search.h5", "search.h5.latency"}
     succeed("ganc-search", *arguments, "--latency", "measured")
@@ -163,7 +164,7 @@ def test_a_notebook_survives_a_line_that_was_cut_off(tmp_path):
 
 
 def test_without_an_engine_it_says_what_to_install(state, monkeypatch):
-    if installed_runtimes():
+    if ENGINES:
         pytest.skip("an engine is installed")
     with pytest.raises(MissingDependencyError, match=r"install ganc-common\[openvino\] or ganc-common\[onnx\]"):
         latency_of(state, SPACE, (SIZE, SIZE), MEASURED)

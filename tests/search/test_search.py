@@ -272,7 +272,7 @@ def test_a_budget_that_nothing_satisfies_names_the_smallest_possible(supernet_fi
             said = refusal("ganc-search", *arguments, *options)
             assert said.startswith(" ".join(map(str, options[:2]))[:12])
             assert "no sub-network of 8,4/8,4/" in said
-            macs = macs_by_hand((4,) * RESNET.stages, SIZE)
+            macs = macs_by_hand((4,) * RESNET.segments, SIZE)
             assert f"the smallest, 4_4_4_4_4_4_4_4, has {macs / 1e6:.2f} M MACs and 6.69 k parameters" in said
 
 
@@ -301,7 +301,7 @@ def test_what_fails_late_leaves_nothing_behind(supernet_file, tiny_data, out, tm
     arguments = ("--supernet", supernet_file, "--data", tiny_data)
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", *arguments, "--size", 30, "-o", out)
-        assert "pictures of 30x30 do not fit the generator" in said
+        assert "images of 30x30 do not fit the generator" in said
         assert "use fewer shards" in refusal("ganc-search", *arguments, "--shard", "300/300", "-o", out)
         assert "cannot be read (Is a directory)" in refusal("ganc-search", *arguments, "-o", tmp_path)
         said = refusal("ganc-search", *arguments, "-o", tiny_data / "demo.json" / "out.h5")

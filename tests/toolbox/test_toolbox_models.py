@@ -125,7 +125,7 @@ def test_evaluate_compares_models_side_by_side(chain):
 
     lines = succeed("ganc", "evaluate", *models, "--data", chain.data, "--untouched").stdout.splitlines()
     assert lines[0].split() == ["model", "MACs", "parameters", "bytes", METRIC, "kernel", "distance", "images"]
-    assert lines[2].split()[:5] == ["untouched", "pictures", "-", "-", "-"]
+    assert lines[2].split()[:5] == ["untouched", "images", "-", "-", "-"]
     assert lines[2].split()[7] == "±"
     assert lines[-1].startswith(str(chain.export))
 

@@ -26,4 +26,4 @@ class Direction(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Direction":
-        raise SpecError(f"direction '{value}': expected one of {', '.join(cls)}")
+        raise SpecError(f"direction '{value}', expected one of {', '.join(cls)}")

@@ -1,11 +1,54 @@
-"""What is installed beside the core, and what to install."""
+"""Optional packages: what is installed beside the core, and what to install. One sentence for all that is missing."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ganc.base.errors import MissingDependencyError
 
 
-def require_matplotlib() -> None:
-    """Raise MissingDependencyError unless matplotlib can be imported."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError("matplotlib is not installed: install ganc-common[report]") from error
+@dataclass(frozen=True)
+class Package:
+    """A package that an extra of ganc-common installs.
+
+    Attributes:
+        module: what Python imports.
+        extras: each of them installs it.
+        title: what people call it; empty where that is the module's name.
+    """
+
+    module: str
+    extras: tuple[str, ...]
+    title: str = ""
+
+    @property
+    def installed(self) -> bool:
+        return importlib.util.find_spec(self.module) is not None
+
+
+PADDLE = Package("paddle", ("cpu", "gpu"), "PaddlePaddle")
+ONNX = Package("onnx", ("onnx", "openvino"))
+ONNXRUNTIME = Package("onnxruntime", ("onnx",))
+OPENVINO = Package("openvino", ("openvino",))
+MATPLOTLIB = Package("matplotlib", ("report",))
+
+
+def missing(*alternatives: Sequence[Package]) -> MissingDependencyError | None:
+    """Return what to raise unless all packages of one of the alternatives are installed, None if they are."""
+    absent: dict[Package, None] = {}
+    for packages in alternatives:
+        lacking = [package for package in packages if not package.installed]
+        if not lacking:
+            return None
+        absent[lacking[0]] = None
+    names = [package.title or package.module for package in absent]
+    subject = names[0] if len(names) == 1 else f"none of {', '.join(names)}"
+    extras = dict.fromkeys(extra for package in absent for extra in package.extras)
+    cure = " or ".join(f"ganc-common[{extra}]" for extra in extras)
+    return MissingDependencyError(f"{subject} is {'not ' if len(names) == 1 else ''}installed: install {cure}")
+
+
+def require(*packages: Package) -> None:
+    """Raise MissingDependencyError unless all the packages are installed; it names the first that is not."""
+    if error := missing(packages):
+        raise error

@@ -1,16 +1,20 @@
 """Timing all combinations that are possible, each engine and number of threads in a process of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
+from ganc.base.engine_table import engine_row
 from ganc.base.errors import GancError, RunError, SpecError
-from ganc.bench.plan import USUAL_ENGINES, Job, Wanted, engine_obstacle, precision_obstacle
+from ganc.base.extras import missing
+from ganc.bench.plan import Job, Wanted, precision_obstacle
 from ganc.engines.networks import read_network
 from ganc.system.runtime import engine_threads
 
@@ -32,7 +36,7 @@ def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
     """
     _check_networks(wanted)
     rows: list[dict] = []
-    first_obstacle: GancError | None = None
+    first_obstacle: GancError | None = None  # what is not measured has one
     for found in _measured(wanted, say):
         if isinstance(found, GancError):
             first_obstacle = first_obstacle or found
@@ -40,25 +44,22 @@ def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
         else:
             rows += found
     if not rows:
-        raise first_obstacle or SpecError("nothing to time: no engine is installed")
+        raise first_obstacle
     return rows
 
 
 def _check_networks(wanted: Wanted) -> None:
     for path in (*wanted.models, *([wanted.original] if wanted.original else [])):
-        spec = read_network(path, wanted.direction).spec
-        multiple = spec.shape.size_multiple
-        if any(side % multiple or side < 2 * multiple for side in wanted.size):  # a reflection takes two pixels inside
-            raise SpecError(
-                f"size {wanted.size[0]}x{wanted.size[1]}: width and height must be multiples of {multiple}, at least "
-                f"{2 * multiple}, for {path}"
-            )
+        try:
+            read_network(path, wanted.direction).spec.require_size(*wanted.size)
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
 
 
 def _measured(wanted: Wanted, say: Say) -> Iterator[list[dict] | GancError]:
     """Yield each process' rows, and an error for everything that is not possible."""
-    for engine, threads in product(wanted.engines or USUAL_ENGINES, wanted.threads or (engine_threads(),)):
-        if obstacle := engine_obstacle(engine):
+    for engine, threads in product(wanted.chosen_engines, wanted.threads or (engine_threads(),)):
+        if obstacle := missing((engine_row(engine).package,)):
             yield obstacle
             continue
         obstacles = {precision: precision_obstacle(engine, precision) for precision in wanted.precisions}
@@ -94,19 +95,33 @@ def _job(wanted: Wanted, engine: str, threads: int, precisions: tuple[str, ...])
 def run_job(job: Job) -> dict:
     """Time what a job says in a process of its own and return the result of `ganc.bench.worker`.
 
+    A process pool would be no shorter and less safe: its worker imports the caller's main module first, works on after
+    the caller was killed, and when it dies, what it said last is lost.
+
     Raises:
         RunError: the process failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _lifeline() as lifeline:
         description, result = Path(folder) / "job.json", Path(folder) / "result.json"
-        description.write_text(json.dumps(job.to_json()), encoding="utf-8")
+        description.write_text(json.dumps(asdict(job)), encoding="utf-8")
         command = [sys.executable, "-m", "ganc.bench.worker", str(description), str(result)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(job.threads)}
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(command, env=environment, stdin=lifeline, capture_output=True, check=False)
         if done.returncode or not result.is_file():
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
             raise RunError(f"{_title(job)}: {last[0].strip()} (status {done.returncode} of the process that timed it)")
         return json.loads(result.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def _lifeline() -> Iterator[int]:
+    """Yield one end of a pipe; it reads as ended when this process has ended, in whatever way."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def _title(job: Job) -> str:

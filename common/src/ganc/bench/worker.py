@@ -1,58 +1,102 @@
-"""The process that times one engine: `python -m ganc.bench.worker JOB.json RESULT.json`."""
+"""The process that times one engine: `python -m ganc.bench.worker JOB.json RESULT.json`.
+
+It ends when its standard input does, which the process that started it keeps open.
+"""
 
 import json
+import os
 import sys
-import tempfile
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ganc.base.engine_table import engine_row
 from ganc.base.errors import GancError
-from ganc.bench.forms import FormMaker
 from ganc.bench.plan import Job
+from ganc.engines import Engine
+from ganc.engines.compile import adapter_of
+from ganc.engines.exported import has_variant
+from ganc.engines.loading import open_model, run_network
+from ganc.engines.networks import read_network
 from ganc.engines.timing import Timing, random_images, timed_by_turns
 
 
 def main(job_file: str, result_file: str) -> None:
     """Time what the job says; the result has the device, rows of timings, and what was not possible and why."""
     job = Job(**json.loads(Path(job_file).read_text(encoding="utf-8")))
-    with tempfile.TemporaryDirectory() as folder:
-        maker = FormMaker(job.engine, job.device, Path(folder), job.direction)
-        forms, obstacles = _open_forms(maker, job)
-        timings = [
-            {"batch": batch, "precision": precision, "network": number, **_json(timing, batch)}
-            for batch in job.batches
-            for (precision, number), timing in _timed(forms, batch, job)
-        ]
-        result = {"device": maker.device, "timings": timings, "obstacles": obstacles}
+    device = _selected_device(job)
+    opened, obstacles = _open_networks(job)
+    timings = [
+        {"batch": batch, "precision": precision, "network": number, **_json(timing)}
+        for batch in job.batches
+        for (precision, number), timing in _timed(opened, batch, job)
+    ]
+    result = {"device": device, "timings": timings, "obstacles": obstacles}
     Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
-def _open_forms(maker: FormMaker, job: Job) -> tuple[dict, list[dict]]:
+def _selected_device(job: Job) -> str:
+    if engine_row(job.engine).gpu_place is None:
+        return "cpu"
+    from ganc.system.runtime import select_device
+
+    return select_device(job.device)
+
+
+def _open_networks(job: Job) -> tuple[dict, list[dict]]:
     """Open every network in every precision; a precision that the original cannot have is not opened for others."""
-    forms: dict[tuple[str, int], tuple[Callable, int]] = {}
+    opened: dict[tuple[str, int], tuple[Engine, int]] = {}
     obstacles = []
     for precision in job.precisions:
         for number, path in enumerate(job.networks):
             try:
-                forms[precision, number] = maker.open(path and Path(path), precision)
+                opened[precision, number] = _open_network(path and Path(path), job, precision)
             except GancError as error:
                 obstacles.append({"precision": precision, "network": number, "reason": str(error)})
                 if number == 0:
                     break
-    return forms, obstacles
+    return opened, obstacles
 
 
-def _timed(forms: dict, batch: int, job: Job) -> list[tuple[tuple[str, int], Timing]]:
-    calls = [partial(run, random_images(batch, channels, tuple(job.size))) for run, channels in forms.values()]
-    return list(zip(forms, timed_by_turns(calls, job.repeats, job.min_seconds), strict=True))
+def _open_network(path: Path | None, job: Job, precision: str) -> tuple[Engine, int]:
+    """Return what runs the network of a file or folder (None: an untrained original), and its input channels.
+
+    An exported folder's own variant is taken where there is one, else one is made of its checkpoint.
+    """
+    adapter_of(job.engine).require_processor(precision)
+    state = read_network(path, job.direction)
+    if path is not None and path.is_dir() and has_variant(path, job.engine, precision):
+        engine = open_model(path, job.direction, engine=job.engine, precision=precision).engine
+    else:
+        engine = run_network(state, job.engine, precision)
+    return engine, state.spec.in_channels
 
 
-def _json(timing: Timing, batch: int) -> dict:
+def _timed(opened: dict, batch: int, job: Job) -> list[tuple[tuple[str, int], Timing]]:
+    calls: list[Callable] = [
+        partial(engine, random_images(batch, channels, tuple(job.size))) for engine, channels in opened.values()
+    ]
+    return list(zip(opened, timed_by_turns(calls, job.repeats, job.min_seconds), strict=True))
+
+
+def _json(timing: Timing) -> dict:
     return {"batch_ms": timing.median, "batch_spread_ms": timing.spread, "runs": timing.runs}
 
 
+def _end_with_parent() -> None:
+    """End this process as soon as standard input ends."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    _end_with_parent()
     try:
         main(*sys.argv[1:])
     except GancError as failure:

@@ -19,7 +19,7 @@ def has_bounds(values: Mapping) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a user said of the sub-network: its widths, or results and bounds."""
+    """What a user said of the sub-network: its widths (or a short form of them), or results and bounds."""
 
     widths: Widths | None
     results: str | None
@@ -43,11 +43,13 @@ class Selection:
             SpecError: the named sub-network is none that the supernet was trained for.
         """
         if self.widths is not None:
+            family = supernet.generator.spec.shape
+            widths = family.full_widths(self.widths)
             if "space" in supernet.training:
                 from ganc.models.space import parse_space
 
-                parse_space(supernet.training["space"], supernet.generator.spec.shape).require(self.widths)
-            return self.widths
+                parse_space(supernet.training["space"], family).require(widths)
+            return widths
         from ganc.base.errors import FileFormatError
         from ganc.results.hdf5 import read_results
         from ganc.results.selection import select

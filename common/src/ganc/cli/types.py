@@ -58,9 +58,15 @@ def _levels(text: str):
 
 
 def _widths(text: str):
-    from ganc.models.spec import parse_widths
+    from ganc.models.families import numbers_of_any_family
 
-    return parse_widths(text)
+    return numbers_of_any_family(text)
+
+
+def _family(text: str) -> str:
+    from ganc.models.families import family_named
+
+    return family_named(text).name
 
 
 def _space(text: str):
@@ -70,11 +76,11 @@ def _space(text: str):
 
 
 def _block_count(text: str) -> int:
-    from ganc.models.spec import RESNET
+    from ganc.models.families import DEFAULT, FAMILIES
 
-    stages = len(RESNET.block_stages)
-    if not text.isdigit() or int(text) == 0 or int(text) % stages:
-        raise SpecError(f"'{text}': expected a positive multiple of {stages}, such as 9 or 6")
+    multiples = [family.block_multiple for family in FAMILIES.values()]
+    if not text.isdigit() or int(text) == 0 or all(int(text) % multiple for multiple in multiples):
+        raise SpecError(f"'{text}': expected a positive multiple of {DEFAULT.block_multiple}, such as 9 or 6")
     return int(text)
 
 
@@ -98,6 +104,7 @@ TARGET_SIZE = TargetSize()
 BUDGET = Parsed("count", _budget)
 LEVELS = Parsed("levels", _levels)
 WIDTHS = Parsed("widths", _widths)
+FAMILY = Parsed("family", _family)
 SPACE = Parsed("space", _space)
 BLOCK_COUNT = Parsed("count", _block_count)
 SHARD = Shard()

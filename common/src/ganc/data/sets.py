@@ -88,7 +88,7 @@ class UnpairedSet:
             source: the images of domain A.
             target: the images of domain B.
             load_size: (width, height) that images are resized to before the crop; unused where they are not resized.
-            crop_size: (width, height) of the samples, multiples of 4.
+            crop_size: (width, height) of the samples.
             seed: the run's seed.
             shuffle: visit A in a new order each epoch.
             flip: mirror at random.
@@ -97,7 +97,8 @@ class UnpairedSet:
         Raises:
             DataError: a size that does not fit, an empty list, or an image that is not resized and too small.
         """
-        require_sample_size("crop_size", crop_size)
+        if min(crop_size) < 1:
+            raise DataError(f"crop_size (={_text(crop_size)}) must be positive")
         if not len(source) or not len(target):
             raise DataError(f"an unpaired set needs images of both domains, got {len(source)} and {len(target)}")
         self.source = source
@@ -212,12 +213,6 @@ def random_crop(image: np.ndarray, size: Size, draw: np.random.Generator) -> np.
     top = int(draw.integers(image.shape[0] - height + 1))
     left = int(draw.integers(image.shape[1] - width + 1))
     return image[top : top + height, left : left + width]
-
-
-def require_sample_size(name: str, size: Size) -> None:
-    """Raise DataError unless a size is one that generators take."""
-    if min(size) < 1 or any(side % 4 for side in size):
-        raise DataError(f"{name} (={_text(size)}) must be positive and divisible by 4")
 
 
 def _bytes_resized(images: ImageList, load_size: Size, crop_size: Size) -> int:

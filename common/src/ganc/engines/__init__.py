@@ -1,4 +1,4 @@
-"""Running a generator behind one call: an engine maps float32 pictures (n, 3, h, w) in [-1, 1] to such pictures.
+"""Running a generator behind one call: an engine maps float32 images (n, 3, h, w) in [-1, 1] to such images.
 
 h and w are multiples of `size_multiple`. Translating, evaluating and searching know nothing else about what runs.
 """
@@ -15,4 +15,4 @@ class Engine(Protocol):
     size_multiple: int
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 pictures (n, 3, h, w) in [-1, 1]."""
+        """Translate float32 images (n, 3, h, w) in [-1, 1]."""

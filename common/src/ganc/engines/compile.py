@@ -1,72 +1,93 @@
-"""Compiling ONNX graphs with the runtimes that are installed, fastest on a CPU first."""
+"""From an engine's name to what runs a network or a graph: the one place that knows every adapter."""
 
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
+from ganc.base.engine_table import engine_row, graph_engines
+from ganc.base.errors import SpecError
+from ganc.base.extras import require
+from ganc.engines.adapter import Adapter, CompiledGraph, GraphAdapter, StreamedGraph
+from ganc.system.runtime import engine_threads
 
-from ganc.base.errors import MissingDependencyError, SpecError
 
+def adapter_of(engine: str) -> Adapter:
+    """Return an engine's adapter.
 
-class CompiledGraph(Protocol):
-    """A graph of one input and one output, ready to run."""
-
-    runtime: str
-    precision: str
-
-    def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Run the graph; the result is the caller's own."""
+    Raises:
+        SpecError: there is no such engine.
+        MissingDependencyError: it is not installed.
+    """
+    require(engine_row(engine).package)
+    return ADAPTERS[engine]()
 
 
 def compile_graph(
-    graph: bytes | Path, runtime: str, precision: str = "f32", threads: int | None = None
+    graph: bytes | Path, engine: str, precision: str = "f32", threads: int | None = None
 ) -> CompiledGraph:
-    """Return a graph compiled by a runtime for the CPU.
+    """Return a graph that an engine compiled for the CPU.
 
     Args:
         graph: a serialised ONNX model, or the file of one (for openvino also its own format).
-        runtime: one of `installed_runtimes()`.
-        precision: what to compute in; f32 is meant literally, no runtime goes below it by itself.
+        engine: one of `ganc.base.engine_table.graph_engines()`.
+        precision: what to compute in; f32 is meant literally, no engine goes below it by itself.
         threads: None takes this process' share of the cores.
 
     Raises:
-        MissingDependencyError: the runtime is not installed.
-        SpecError: no such runtime, or it cannot compute in that precision.
-        FileFormatError: the runtime cannot read the graph.
+        MissingDependencyError: the engine is not installed.
+        SpecError: there is no such engine, it compiles no graphs, or it cannot be told to compute in that precision.
+        FileFormatError: the engine cannot read the graph.
     """
-    if runtime not in _RUNTIMES:
-        raise SpecError(f"runtime '{runtime}': expected one of {', '.join(_RUNTIMES)}")
-    return _RUNTIMES[runtime]()(graph, precision, threads)
+    return _graph_adapter(engine).compile(graph, precision, threads)
 
 
-def installed_runtimes() -> tuple[str, ...]:
-    """Return the names of the runtimes that are installed, the one that is fastest on a CPU first."""
-    return tuple(name for name in _RUNTIMES if importlib.util.find_spec(name))
+def stream_graph(
+    graph: bytes, engine: str, precision: str = "f32", streams: int | None = None, threads: int = 1
+) -> StreamedGraph:
+    """Return a graph that an engine compiled for the CPU, which all streams share.
+
+    Args:
+        graph, engine, precision: as of `compile_graph`; it raises the same.
+        streams: None takes this process' share of the cores.
+        threads: of each stream.
+    """
+    return _graph_adapter(engine).stream(graph, precision, streams or max(1, engine_threads() // threads), threads)
 
 
-def _openvino() -> Callable[..., CompiledGraph]:
-    _require("openvino", "OpenVINO")
-    from ganc.engines.openvino import OpenVinoGraph
-
-    return OpenVinoGraph
-
-
-def _onnxruntime() -> Callable[..., CompiledGraph]:
-    _require("onnxruntime", "ONNX Runtime", extra="onnx")
-    from ganc.engines.onnxruntime import OnnxRuntimeGraph
-
-    return OnnxRuntimeGraph
+def _graph_adapter(engine: str) -> GraphAdapter:
+    adapter = adapter_of(engine)
+    if not isinstance(adapter, GraphAdapter):
+        raise SpecError(f"engine '{engine}' compiles no graphs, expected one of {', '.join(graph_engines())}")
+    return adapter
 
 
-# Loaders instead of classes: a runtime is imported when it is asked for.
-_RUNTIMES: dict[str, Callable[[], Callable[..., CompiledGraph]]] = {
+# Functions instead of classes: an engine is imported when it is asked for.
+def _openvino() -> Adapter:
+    from ganc.engines.openvino import OpenVinoAdapter
+
+    return OpenVinoAdapter()
+
+
+def _onnxruntime() -> Adapter:
+    from ganc.engines.onnxruntime import OnnxRuntimeAdapter
+
+    return OnnxRuntimeAdapter()
+
+
+def _paddle_inference() -> Adapter:
+    from ganc.engines.inference import InferenceAdapter
+
+    return InferenceAdapter()
+
+
+def _paddle() -> Adapter:
+    from ganc.engines.eager import EagerAdapter
+
+    return EagerAdapter()
+
+
+ADAPTERS: Mapping[str, Callable[[], Adapter]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
+    "paddle-inference": _paddle_inference,
+    "paddle": _paddle,
 }
-
-
-def _require(module: str, name: str, extra: str | None = None) -> None:
-    if not importlib.util.find_spec(module):
-        raise MissingDependencyError(f"{name} is not installed: install ganc-common[{extra or module}]")

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from ganc.base.engine_table import REFERENCE
+from ganc.engines.adapter import Adapter
+from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
 from ganc.system.runtime import paddle
@@ -10,14 +13,14 @@ from ganc.system.runtime import paddle
 class EagerEngine:
     """Runs a generator in evaluation mode and without gradients; the generator's own mode stays as it was."""
 
-    name = "paddle-eager"
+    name = REFERENCE
 
     def __init__(self, generator: Generator, widths: Widths | None = None):
         self.generator, self.widths = generator, widths
         self.size_multiple = generator.spec.shape.size_multiple
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 pictures (n, 3, h, w) in [-1, 1]; SpecError where the size does not fit."""
+        """Translate float32 images (n, 3, h, w) in [-1, 1]; SpecError where the size does not fit."""
         training = self.generator.training
         self.generator.eval()
         try:
@@ -26,3 +29,11 @@ class EagerEngine:
         finally:
             if training:
                 self.generator.train()
+
+
+class EagerAdapter(Adapter):
+    """Makes Paddle run networks as they stand."""
+
+    def of_network(self, state: NetworkState, precision: str) -> EagerEngine:
+        """Return the network as a generator of Paddle's."""
+        return EagerEngine(Generator.from_state(state))

@@ -1,15 +1,17 @@
 """An exported Paddle inference model run by Paddle Inference."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from ganc.base.errors import FileFormatError
 from ganc.data.layout import FLOATS, ImageFormat
+from ganc.engines.adapter import Adapter
+from ganc.engines.paddle_files import PARAMETERS, PROGRAMS
+from ganc.files.card import Variant
+from ganc.models.convolutions import NetworkState
 from ganc.system.runtime import engine_threads, load_paddle
-
-PARAMETERS = "generator.pdiparams"
-PROGRAMS = ("generator.json", "generator.pdmodel")  # Paddle 3 and Paddle 2
 
 
 class InferenceEngine:
@@ -21,7 +23,7 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 4, pictures: ImageFormat = FLOATS):
+    def __init__(self, folder: Path, size_multiple: int = 1, pictures: ImageFormat = FLOATS):
         self.size_multiple = size_multiple
         self._pictures = pictures
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
@@ -51,9 +53,26 @@ class InferenceEngine:
             raise FileFormatError(f"{program}: Paddle Inference cannot load it; export it again") from error
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 pictures (n, 3, h, w) in [-1, 1]."""
+        """Translate float32 images (n, 3, h, w) in [-1, 1]."""
         predictor = self._predictor
         fed = np.ascontiguousarray(self._pictures.feed(images))
         predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(fed)
         predictor.run()
         return self._pictures.images(predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu())
+
+
+class InferenceAdapter(Adapter):
+    """Makes Paddle Inference run networks."""
+
+    def of_network(self, state: NetworkState, precision: str) -> InferenceEngine:
+        """Trace the network and load the inference model; its files are gone again afterwards."""
+        from ganc.engines.tracing import save_inference_model  # this module exists without Paddle, that one does not
+        from ganc.models.generator import Generator
+
+        with tempfile.TemporaryDirectory(prefix="ganc-inference-") as folder:
+            save_inference_model(Generator.from_state(state), Path(folder))
+            return InferenceEngine(Path(folder), state.spec.shape.size_multiple)
+
+    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> InferenceEngine:
+        """Load the variant's files."""
+        return InferenceEngine(folder / variant.name, size_multiple, pictures)

@@ -1,4 +1,4 @@
-"""Opening whatever a generator is stored in."""
+"""Opening whatever a generator is stored in, and running it in an engine and a precision."""
 
 import importlib.metadata
 import sys
@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.engine_table import FORMATS, REFERENCE, engine_row, precision_row
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.data.layout import FLOATS, image_format
 from ganc.data.reading import Readings
 from ganc.engines import Engine
-from ganc.engines.exported import READERS, GraphEngine, choose_form, form_of_file, open_form
-from ganc.files.card import CARD, Form, card_forms, read_card
+from ganc.engines.compile import adapter_of
+from ganc.engines.exported import choose_variant, open_variant, variant_of_file
+from ganc.files.card import CARD, Variant, card_variants, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.spec import GeneratorSpec, Widths, spec_from_json
-
-EAGER = "paddle-eager"
-ENGINES = (*READERS, EAGER)
-GRAPH_RUNTIMES = ("openvino", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -52,41 +50,51 @@ def open_model(
 
     Args:
         direction: which way to translate; None takes the model's own.
-        widths: a sub-network of a checkpoint's generator.
-        engine: one of `ENGINES`; None runs a checkpoint in Paddle and an exported folder in what is fastest here.
-        precision: which form of an exported folder; None takes the one nearest to the checkpoint.
+        widths: a sub-network of a checkpoint's generator; a short form that its family reads will do.
+        engine: of `ganc.base.engine_table`; None runs a checkpoint in Paddle and an exported folder in what is fastest
+            here.
+        precision: which variant of an exported folder, None takes the one nearest to the checkpoint; of a checkpoint
+            what the engine makes of it, None takes f32.
         device: where Paddle runs; None leaves it as it is.
 
     Raises:
         FileFormatError: it is neither, or has no generator for the direction.
-        SpecError: the widths do not fit, or there is no such form.
+        SpecError: the widths do not fit, there is no such engine or variant, or the engine does not run it so.
         MissingDependencyError: the engine is not installed.
     """
     path = Path(path)
-    if engine in GRAPH_RUNTIMES and (device or "").startswith("gpu"):
+    if engine is not None and engine_row(engine).gpu_place is None and (device or "").startswith("gpu"):
         raise SpecError(f"{engine} runs on the CPU here; leave --device {device} out, or name a Paddle engine")
     folder = path if path.is_dir() else _folder_of(path)
-    if folder is not None:
-        if widths is not None:
-            raise SpecError(f"{path}: an exported model has no sub-networks; name the supernet's checkpoint")
-        return _exported(path, folder, direction, engine, precision, device)
-    checkpoint = read_checkpoint(path)
-    checkpoint = checkpoint.facing(direction or checkpoint.direction, path)
-    state = checkpoint.generator
-    return Model(
-        path=path,
-        engine=_checkpoint_engine(path, state, widths, engine, precision, device),
-        spec=state.spec.narrowed(widths) if widths else state.spec,
-        direction=checkpoint.direction,
-        image_size=tuple(checkpoint.training.get("image_size", (256, 256))),
-        readings=checkpoint.readings,
-        bytes=path.stat().st_size,
-    )
+    if folder is None:
+        return _checkpoint(path, direction, widths, engine or REFERENCE, precision or "f32", device)
+    if widths is not None:
+        raise SpecError(f"{path}: an exported model has no sub-networks; name the supernet's checkpoint")
+    return _exported(path, folder, direction, engine, precision, device)
+
+
+def run_network(state: NetworkState, engine: str, precision: str = "f32") -> Engine:
+    """Return an engine that runs a network, made of its weights in a precision.
+
+    Raises:
+        SpecError: there is no such engine or precision, or the engine or this processor does not have it.
+        MissingDependencyError: the engine is not installed.
+    """
+    row = engine_row(engine)
+    if precision_row(precision).name not in row.of_checkpoints:
+        raise SpecError(
+            f"{engine} runs a checkpoint in {' or '.join(row.of_checkpoints)}, not in {precision}; "
+            f"name another engine, or a folder that ganc-export --precision {precision} wrote"
+        )
+    adapter = adapter_of(engine)
+    adapter.require_processor(precision)
+    return adapter.of_network(state, precision)
 
 
 def _folder_of(path: Path) -> Path | None:
-    """Return the exported folder that a graph's file stands in, None where it is no such file."""
-    if path.suffix not in (".onnx", ".xml") or not path.is_file():
+    """Return the exported folder that a graph's file is in, None where it is no such file."""
+    suffixes = [row.suffix for row in FORMATS.values() if row.suffix]
+    if path.suffix not in suffixes or not path.is_file():
         return None
     folder = path.parent.parent
     if not (folder / CARD).is_file():
@@ -96,36 +104,23 @@ def _folder_of(path: Path) -> Path | None:
     return folder
 
 
-def _checkpoint_engine(
-    path: Path,
-    state: NetworkState,
-    widths: Widths | None,
-    engine: str | None,
-    precision: str | None,
-    device: str | None,
-) -> Engine:
-    if engine in (None, EAGER):
-        if precision not in (None, "f32"):
-            raise SpecError(f"{path}: a checkpoint runs in f32 in Paddle; name another --engine, or export it")
-        _select(device)
-        from ganc.engines.eager import EagerEngine
-        from ganc.models.generator import Generator
-
-        return EagerEngine(Generator.from_state(state), widths)
-    if engine not in GRAPH_RUNTIMES:
-        raise SpecError(f"{path}: engine '{engine}' runs exported folders; make one with ganc-export")
-    return _compiled(path, state.leading(state.spec.narrowed(widths)) if widths else state, engine, precision or "f32")
-
-
-def _compiled(path: Path, state: NetworkState, runtime: str, precision: str) -> GraphEngine:
-    """Return a checkpoint's generator compiled by a graph runtime."""
-    if precision not in (("f32", "bf16") if runtime == "openvino" else ("f32",)):
-        raise SpecError(f"{path}: {runtime} runs no checkpoint in {precision}; export it in that precision")
-    from ganc.engines.compile import compile_graph
-    from ganc.onnx_graphs.generator import generator_graph
-
-    return GraphEngine(
-        compile_graph(generator_graph(state), runtime, precision), FLOATS, state.spec.shape.size_multiple
+def _checkpoint(
+    path: Path, direction: str | None, widths: Widths | None, engine: str, precision: str, device: str | None
+) -> Model:
+    checkpoint = read_checkpoint(path)
+    checkpoint = checkpoint.facing(direction or checkpoint.direction, path)
+    state = checkpoint.generator
+    if widths:
+        state = state.leading(state.spec.narrowed(state.spec.shape.full_widths(widths)))
+    _select(device, engine)
+    return Model(
+        path=path,
+        engine=run_network(state, engine, precision),
+        spec=state.spec,
+        direction=checkpoint.direction,
+        image_size=checkpoint.image_size,
+        readings=checkpoint.readings,
+        bytes=path.stat().st_size,
     )
 
 
@@ -135,27 +130,26 @@ def _exported(
     card = read_card(folder)
     if direction not in (None, card["direction"]):
         raise SpecError(f"{folder}: translates {card['direction']} only, --direction says {direction}")
-    forms = card_forms(folder, card)
+    variants = card_variants(folder, card)
     if path != folder:
-        forms = (form_of_file(folder, forms, path),)
-    form, chosen = choose_form(folder, forms, engine, precision, _on_gpu(device, engine))
+        variants = (variant_of_file(folder, variants, path),)
+    variant, chosen = choose_variant(folder, variants, engine, precision, _on_gpu(device, engine))
     spec = spec_from_json(GeneratorSpec, card["generator"])
-    if chosen == "paddle-inference":
-        _select(device)
+    _select(device, chosen)
     return Model(
         path=path,
-        engine=open_form(folder, form, chosen, _pictures(folder, card), spec.shape.size_multiple),
+        engine=open_variant(folder, variant, chosen, _pictures(folder, card), spec.shape.size_multiple),
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),
         readings=Readings.recorded(card, (spec.in_channels, spec.out_channels)),
-        bytes=form_bytes(folder, form),
+        bytes=variant_bytes(folder, variant),
     )
 
 
-def form_bytes(folder: Path, form: Form) -> int:
-    """Return what a form takes on the disk."""
-    files = [folder / name for name in form.files] or list((folder / form.name).iterdir())
+def variant_bytes(folder: Path, variant: Variant) -> int:
+    """Return what a variant takes on the disk."""
+    files = [folder / name for name in variant.files] or list((folder / variant.name).iterdir())
     return sum(file.stat().st_size for file in files)
 
 
@@ -168,8 +162,9 @@ def _pictures(folder: Path, card: Mapping):
         raise FileFormatError(f"{folder / CARD}: does not say what goes in; export the model again") from error
 
 
-def _select(device: str | None) -> None:
-    if device is not None:
+def _select(device: str | None, engine: str) -> None:
+    """Select Paddle's device for an engine that runs there; the others do without Paddle."""
+    if device is not None and engine_row(engine).gpu_place is not None:
         from ganc.system.runtime import select_device
 
         select_device(device)

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from ganc.base.errors import FileFormatError
-from ganc.base.rng import keyed_generator
 from ganc.files.card import CHECKPOINT, read_card
 from ganc.files.checkpoint import read_checkpoint
-from ganc.models.convolutions import NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.spec import ORIGINAL, GeneratorSpec
 
 
@@ -30,10 +27,5 @@ def read_network(path: Path | None, direction: str | None = None) -> NetworkStat
 
 
 def untrained(spec: GeneratorSpec) -> NetworkState:
-    """Return a generator with weights from N(0, 0.02) and biases of 0, as training starts (arXiv 1703.10593, 7.1)."""
-    tensors = {}
-    for name, shape in tensor_shapes(spec).items():
-        draws = keyed_generator(0, f"untrained/{name}")
-        values = np.zeros(shape) if name.endswith(".bias") else draws.normal(0.0, 0.02, shape)
-        tensors[name] = values.astype(np.float32)
-    return NetworkState(spec, tensors)
+    """Return a generator as training starts with it; see `initial_state`."""
+    return initial_state(spec, 0, "untrained")

@@ -6,13 +6,14 @@ import numpy as np
 import onnxruntime
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.engines.adapter import GraphAdapter
 from ganc.system.runtime import engine_threads
 
 
 class OnnxRuntimeGraph:
     """A graph of one input and one output on the CPU. Its precision is that of the graph's own tensors."""
 
-    runtime = "onnxruntime"
+    engine = "onnxruntime"
 
     def __init__(self, graph: bytes | Path, precision: str = "f32", threads: int | None = None):
         if precision != "f32":
@@ -26,9 +27,16 @@ class OnnxRuntimeGraph:
         except Exception as error:  # its exceptions have no common base but Exception
             name = "the graph" if isinstance(graph, bytes) else graph
             raise FileFormatError(f"{name}: ONNX Runtime cannot load it ({' '.join(str(error).split())})") from error
-        self.precision = precision
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Run the graph on an array of its input's type and shape."""
         return self._session.run(None, {self._input: np.ascontiguousarray(array)})[0]
+
+
+class OnnxRuntimeAdapter(GraphAdapter):
+    """Makes ONNX Runtime run networks and graphs."""
+
+    def compile(self, graph: bytes | Path, precision: str, threads: int | None) -> OnnxRuntimeGraph:
+        """Return a compiled graph, as `ganc.engines.compile.compile_graph` says."""
+        return OnnxRuntimeGraph(graph, precision, threads)

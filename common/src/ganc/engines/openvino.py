@@ -1,6 +1,6 @@
 """Running a graph in OpenVINO."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -8,20 +8,21 @@ import numpy as np
 import openvino
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.engines.adapter import GraphAdapter
 from ganc.system.runtime import engine_threads
 
-PRECISIONS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "int8": "f32"}  # quantised nodes are in the graph itself
+PRECISIONS = ("f32", "bf16")  # what it can be told to compute in
+CAPABILITIES = {"bf16": "BF16"}  # what a processor must have for that, in OpenVINO's words
 
 
 class OpenVinoGraph:
     """A graph of one input and one output on the CPU, ONNX or OpenVINO's own format."""
 
-    runtime = "openvino"
+    engine = "openvino"
 
     def __init__(self, graph: bytes | Path, precision: str = "f32", threads: int | None = None):
         settings = {"INFERENCE_NUM_THREADS": threads or engine_threads(), "PERFORMANCE_HINT": "LATENCY"}
         self._request = compiled_model(graph, precision, settings).create_infer_request()
-        self.precision = precision
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Run the graph on an array of its input's type and shape."""
@@ -29,26 +30,63 @@ class OpenVinoGraph:
         return results[0].copy()
 
 
+class OpenVinoStreams:
+    """A graph on the CPU with OpenVINO's own queue of requests."""
+
+    engine = "openvino"
+
+    def __init__(self, graph: bytes, precision: str, streams: int, threads: int):
+        self.streams = streams
+        settings = {"INFERENCE_NUM_THREADS": streams * threads, "NUM_STREAMS": streams}
+        self._queue = openvino.AsyncInferQueue(compiled_model(graph, precision, settings), streams)
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the graph's output of each array, in order."""
+        results: list = [None] * len(arrays)
+
+        def take(request, place: int) -> None:
+            results[place] = request.get_output_tensor().data.copy()
+
+        self._queue.set_callback(take)
+        for place, array in enumerate(arrays):
+            self._queue.start_async([np.ascontiguousarray(array)], place)
+        self._queue.wait_all()
+        return results
+
+
+class OpenVinoAdapter(GraphAdapter):
+    """Makes OpenVINO run networks and graphs."""
+
+    def require_processor(self, precision: str) -> None:
+        """Raise SpecError for bf16 on a processor without it, where OpenVINO would silently compute in f32."""
+        needed = CAPABILITIES.get(precision)
+        if needed and needed not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise SpecError(f"this processor has no {precision} instructions that OpenVINO uses")
+
+    def compile(self, graph: bytes | Path, precision: str, threads: int | None) -> OpenVinoGraph:
+        """Return a compiled graph, as `ganc.engines.compile.compile_graph` says."""
+        return OpenVinoGraph(graph, precision, threads)
+
+    def stream(self, graph: bytes, precision: str, streams: int, threads: int) -> OpenVinoStreams:
+        """Return a graph of several streams, as `ganc.engines.compile.stream_graph` says."""
+        return OpenVinoStreams(graph, precision, streams, threads)
+
+
 def compiled_model(graph: bytes | Path, precision: str, settings: Mapping[str, object]) -> openvino.CompiledModel:
     """Return a graph compiled for the CPU with these settings of OpenVINO's, in just this precision.
 
     Raises:
-        SpecError: OpenVINO does not have the precision.
+        SpecError: OpenVINO cannot be told to compute in the precision.
         FileFormatError: it cannot read the graph.
     """
     if precision not in PRECISIONS:
-        raise SpecError(f"precision '{precision}': OpenVINO has {', '.join(PRECISIONS)}")
+        raise SpecError(f"precision '{precision}': OpenVINO is told to compute in {' or '.join(PRECISIONS)}")
     try:
         model = _core().read_model(graph if isinstance(graph, bytes) else str(graph))
-        return _core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": PRECISIONS[precision], **settings})
+        return _core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, **settings})
     except RuntimeError as error:
         name = "the graph" if isinstance(graph, bytes) else graph
         raise FileFormatError(f"{name}: OpenVINO cannot load it ({' '.join(str(error).split())})") from error
-
-
-def capabilities() -> tuple[str, ...]:
-    """Return what the processor computes in at full speed, in OpenVINO's words: "FP32", "BF16", "INT8"."""
-    return tuple(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 @cache

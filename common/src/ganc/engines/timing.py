@@ -71,7 +71,7 @@ def milliseconds_per_image(
 
 
 def random_images(batch: int, channels: int, size: tuple[int, int]) -> np.ndarray:
-    """Return float32 pictures (batch, channels, height, width) in [-1, 1], equal for equal arguments."""
+    """Return float32 images (batch, channels, height, width) in [-1, 1], equal for equal arguments."""
     shape = (batch, channels, size[1], size[0])
     return keyed_generator(0, "timing").uniform(-1, 1, shape).astype(np.float32)
 

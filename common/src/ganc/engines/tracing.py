@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganc.base.errors import InterruptedRun
 from ganc.data.layout import FLOATS, ImageFormat
-from ganc.engines.inference import PARAMETERS
+from ganc.engines.paddle_files import PARAMETERS
 from ganc.models.generator import Generator
 from ganc.system.runtime import paddle
 from ganc.system.signals import noticed_signals

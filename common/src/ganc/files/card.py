@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ganc.base.engine_table import FORMATS
 from ganc.base.errors import FileFormatError
 
 CARD = "model.json"
 CHECKPOINT = "generator.safetensors"  # the generator alone, beside the card
 FORMAT = "ganc-model"
 VERSION = 2
-READABLE = (1, 2)  # version 1 had the one form that it does not list, a Paddle inference model in f32
+READABLE = (1, 2)  # version 1 had one variant and did not list it: a Paddle inference model in f32
 
 
 @dataclass(frozen=True)
-class Form:
-    """One of the models in an exported folder.
+class Variant:
+    """One of the models in an exported folder: a format with a precision, names of `ganc.base.engine_table`.
 
     Attributes:
-        format: "paddle", "onnx" or "openvino".
-        precision: "f32", "f16", "bf16" or "int8".
         files: SHA-256 of each of its files, by path below the folder; empty where a card does not say.
     """
 
@@ -30,17 +29,15 @@ class Form:
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def path(self) -> str:
+        """Where the graph is below the folder; of a format that names its files itself, what these names begin with."""
+        suffix = FORMATS[self.format].suffix
+        return f"{self.format}/generator{'' if self.precision == 'f32' else '.' + self.precision}{suffix}"
+
+    @property
     def name(self) -> str:
-        """The path that stands for the form: its folder's in Paddle's case, else that of its graph."""
-        if self.format == "paddle":
-            return form_path(self.format, self.precision).rpartition("/")[0]
-        return form_path(self.format, self.precision)
-
-
-def form_path(model_format: str, precision: str) -> str:
-    """Return where a form's graph stands below its folder; Paddle's parts have suffixes of their own."""
-    suffix = {"onnx": ".onnx", "openvino": ".xml"}.get(model_format, "")
-    return f"{model_format}/generator{'' if precision == 'f32' else '.' + precision}{suffix}"
+        """The path that stands for the variant: that of its graph, or its folder where the format names the files."""
+        return self.path if FORMATS[self.format].suffix else self.format
 
 
 def file_digest(path: Path) -> str:
@@ -80,23 +77,25 @@ def read_card(folder: Path) -> dict:
     return card
 
 
-def card_forms(folder: Path, card: Mapping) -> tuple[Form, ...]:
-    """Return the forms that a card lists.
+def card_variants(folder: Path, card: Mapping) -> tuple[Variant, ...]:
+    """Return the variants that a card lists, in its member `forms`.
 
     Raises:
         FileFormatError: the list is damaged.
     """
     if card["version"] == 1:
-        return (Form("paddle", "f32"),)
+        return (Variant("paddle", "f32"),)
     try:
-        return tuple(Form(one["format"], one["precision"], dict(one["files"])) for one in card["forms"])
+        return tuple(Variant(one["format"], one["precision"], dict(one["files"])) for one in card["forms"])
     except (KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(f"{Path(folder) / CARD}: its list of forms is damaged; export the model again") from error
+        raise FileFormatError(
+            f"{Path(folder) / CARD}: its list of variants is damaged; export the model again"
+        ) from error
 
 
-def check_files(folder: Path, form: Form) -> None:
-    """Raise FileFormatError, naming the file, unless a form's files are those that were exported."""
-    for name, digest in form.files.items():
+def check_files(folder: Path, variant: Variant) -> None:
+    """Raise FileFormatError, naming the file, unless a variant's files are those that were exported."""
+    for name, digest in variant.files.items():
         path = Path(folder) / name
         if not path.is_file():
             raise FileFormatError(f"{path}: is missing; export the model again")

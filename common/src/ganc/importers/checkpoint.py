@@ -54,8 +54,7 @@ def import_checkpoint(
                 f"{files[GENERATOR]}: the generator has {spec.in_channels} channels in and {spec.out_channels} out;"
                 f" images have {', '.join(map(str, CHANNELS))}"
             )
-    if any(side % spec.shape.size_multiple for side in image_size):
-        raise SpecError(f"image size {image_size}: expected multiples of {spec.shape.size_multiple}")
+    spec.require_size(*image_size)
     training = {"image_size": list(image_size)}
     if space is not None:
         space.require_within(spec.widths)

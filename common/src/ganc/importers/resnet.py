@@ -6,21 +6,26 @@ upsampling convolutions and the output; a discriminator's are `model.0`, `model.
 between them has no learned values. All of them store weights as (out, in, height, width), transposed as (in, out, …).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from ganc.base.errors import SpecError
 from ganc.importers.safe_pickle import RefusedError
 from ganc.models.convolutions import NetworkSpec, NetworkState
-from ganc.models.spec import RESNET, DiscriminatorSpec, GeneratorSpec
+from ganc.models.layers import normalised
+from ganc.models.resnet import MOBILE, ORIGINAL_BLOCK, RESNET
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 
 Tensors = Mapping[str, np.ndarray]
 
 WRAPPER, MAX_WRAPPERS = "module.", 2  # of a network that was saved from inside torch.nn.DataParallel
 FIRST_BLOCK = 10
 AFTER_FIRST = {False: 5, True: 6}  # the second convolution's number in a block, without and with dropout between
-DROPOUT = {"resnet": 0.5, "mobile": 0.0}  # of the CycleGAN code where it has any; GAN Compression's modules have rate 0
+DROPOUT = {
+    ORIGINAL_BLOCK: 0.5,
+    MOBILE: 0.0,
+}  # of the CycleGAN code where it has any; GAN Compression's modules have rate 0
 
 SCALES, STATISTICS = ("weight", "scale"), ("running_mean", "running_var", "_mean", "_variance", "num_batches_tracked")
 
@@ -67,40 +72,41 @@ def _generator(tensors: Tensors, dropout: float | None) -> NetworkState:
     blocks = 0
     while str(FIRST_BLOCK + blocks) in numbers:
         blocks += 1
-    block = "mobile" if any(name.startswith("model.10.conv_block.1.conv.") for name in tensors) else "resnet"
+    block = MOBILE if any(name.startswith("model.10.conv_block.1.conv.") for name in tensors) else ORIGINAL_BLOCK
     dropped = not any(name.startswith(f"model.10.conv_block.{AFTER_FIRST[False]}.") for name in tensors)
-    if not blocks or blocks % len(RESNET.block_stages):
+    if not blocks or blocks % RESNET.block_multiple:
         raise RefusedError(
             f"has {blocks} residual blocks (model.{FIRST_BLOCK}.conv_block and on), expected a multiple of "
-            f"{len(RESNET.block_stages)}, such as 9 or 6"
+            f"{RESNET.block_multiple}, such as 9 or 6"
         )
     probability = 0.0 if not dropped else DROPOUT[block] if dropout is None else dropout
-    per_stage, after = blocks // len(RESNET.block_stages), FIRST_BLOCK + blocks
+    per_segment, after = blocks // RESNET.block_multiple, FIRST_BLOCK + blocks
     inner = [f"model.{FIRST_BLOCK + number}.conv_block.1{_INNER[block]}.weight" for number in range(blocks)]
-    # The tensors whose output channels make a stage's width; a transposed convolution has them second.
+    # The tensors whose output channels make a segment's width; a transposed convolution has them second.
     makers = [(f"model.{module}.weight", 0) for module in (1, 4, 7)]
-    makers += [(name, 0) for name in inner[::per_stage]]
+    makers += [(name, 0) for name in inner[::per_segment]]
     makers += [(f"model.{after}.weight", 1), (f"model.{after + 3}.weight", 1)]
-    if block == "mobile":
-        _refuse_legacy(tensors, inner, per_stage, AFTER_FIRST[dropped])
+    if block == MOBILE:
+        _refuse_legacy(tensors, inner, per_segment, AFTER_FIRST[dropped])
     spec = GeneratorSpec(
-        widths=tuple(_width(tensors, *maker, stage) for stage, maker in enumerate(makers)),
+        widths=tuple(_width(tensors, *maker, segment) for segment, maker in enumerate(makers)),
         block=block,
         n_blocks=blocks,
         in_channels=_shape(tensors, "model.1.weight")[1],
         out_channels=_shape(tensors, f"model.{after + 7}.weight")[0],
         dropout=probability,
     )
-    return _state(spec, _generator_places(spec, AFTER_FIRST[dropped]), tensors)
+    normed = normalised(tuple(layer for layers in spec.segments for layer in layers))
+    return _state(spec, _generator_places(spec, AFTER_FIRST[dropped]), normed, tensors)
 
 
 # The convolution in the first half of a block that makes the channels between the halves.
-_INNER = {"mobile": ".conv.2", "resnet": ""}
+_INNER = {MOBILE: ".conv.2", ORIGINAL_BLOCK: ""}
 
 
-def _width(tensors: Tensors, name: str, axis: int, stage: int) -> int:
-    """Return a stage's base width."""
-    channels, multiplier = _shape(tensors, name)[axis], RESNET.multipliers[stage]
+def _width(tensors: Tensors, name: str, axis: int, segment: int) -> int:
+    """Return a segment's base width."""
+    channels, multiplier = _shape(tensors, name)[axis], RESNET.multipliers[segment]
     if channels % multiplier:
         raise RefusedError(
             f"has {_described(name, tensors)}, expected output channels that are a multiple of {multiplier}"
@@ -108,21 +114,21 @@ def _width(tensors: Tensors, name: str, axis: int, stage: int) -> int:
     return channels // multiplier
 
 
-def _refuse_legacy(tensors: Tensors, inner: list[str], per_stage: int, second: int) -> None:
-    """Refuse the generator in which only the first block of a stage has the stage's width, the others the stream's."""
+def _refuse_legacy(tensors: Tensors, inner: list[str], per_segment: int, second: int) -> None:
+    """Refuse the generator in which only a segment's first block has the segment's width, the others the stream's."""
     stream = _shape(tensors, "model.7.weight")[0]
     widths = [_shape(tensors, name)[0] for name in inner]
     depthwise = [name.replace(".conv_block.1.conv.2.", f".conv_block.{second}.conv.0.") for name in inner]
     if [tensors[name].shape[:1] if name in tensors else () for name in depthwise] != [(width,) for width in widths]:
         return  # a tensor of a wrong shape: it is named later
-    if any(width != stream for place, width in enumerate(widths) if place % per_stage):
+    if any(width != stream for place, width in enumerate(widths) if place % per_segment):
         return
     for place, name in enumerate(inner):
-        first = place - place % per_stage
+        first = place - place % per_segment
         if widths[place] != widths[first]:
             raise RefusedError(
                 "is GAN Compression's legacy generator (LegacySubMobileResnetGenerator), whose inner widths differ "
-                f"within a stage: {_described(name, tensors)}, {_described(inner[first], tensors)}; ganc's do not"
+                f"within a segment: {_described(name, tensors)}, {_described(inner[first], tensors)}; ganc's do not"
             )
 
 
@@ -132,9 +138,9 @@ def _generator_places(spec: GeneratorSpec, second: int) -> dict[str, str]:
     places = {"stages.0.conv": "model.1", "stages.1.conv": "model.4", "stages.2.conv": "model.7"}
     places |= {"stages.6.conv": f"model.{after}", "stages.7.conv": f"model.{after + 3}"}
     places["stages.7.output"] = f"model.{after + 7}"
-    per_stage = spec.n_blocks // len(RESNET.block_stages)
+    per_segment = spec.n_blocks // RESNET.block_multiple
     for number in range(spec.n_blocks):
-        ours = f"stages.{RESNET.block_stages[number // per_stage]}.blocks.{number % per_stage}"
+        ours = f"stages.{RESNET.block_segments[number // per_segment]}.blocks.{number % per_segment}"
         for half, module in (("first", 1), ("second", second)):
             theirs = f"model.{FIRST_BLOCK + number}.conv_block.{module}"
             places |= {f"{ours}.{half}.conv": theirs}
@@ -151,11 +157,16 @@ def _discriminator(tensors: Tensors) -> NetworkState:
         raise RefusedError(f"lacks model.{3 * convolutions - 1}.weight, expected a PatchGAN discriminator")
     spec = DiscriminatorSpec(width=width, n_layers=convolutions - 2, in_channels=in_channels)
     places = {f"convs.{layer}": f"model.{max(0, 3 * layer - 1)}" for layer in range(convolutions)}
-    return _state(spec, places, tensors)
+    return _state(spec, places, normalised(spec.layers), tensors)
 
 
-def _state(spec: NetworkSpec, places: Mapping[str, str], tensors: Tensors) -> NetworkState:
-    """Take every tensor that the spec needs; check that no other one matters."""
+def _state(spec: NetworkSpec, places: Mapping[str, str], normed: Collection[str], tensors: Tensors) -> NetworkState:
+    """Take every tensor that the spec needs; check that no other one matters.
+
+    Args:
+        places: their module for each of our convolutions.
+        normed: the convolutions that an instance norm follows.
+    """
     taken: dict[str, np.ndarray] = {}
     left = dict(tensors)
     for convolution in spec.convolutions():
@@ -167,7 +178,7 @@ def _state(spec: NetworkSpec, places: Mapping[str, str], tensors: Tensors) -> Ne
             if tuple(left[name].shape) != shape:
                 raise RefusedError(f"has {_described(name, tensors)}, expected {list(shape)}")
             taken[f"{convolution.name}.{kind}"] = _as_float32(name, left.pop(name))
-        if convolution.normalised:
+        if convolution.name in normed:
             _drop_norm(left, _following(place))
     if left:
         raise RefusedError(f"has {_described(next(iter(left)), tensors)}, which does not belong to such a network")

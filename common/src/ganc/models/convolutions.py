@@ -1,18 +1,31 @@
 """Convolutions as data: shapes and costs of a network, known without building it.
 
-A network's spec lists its convolutions; the network is built from that list, checkpoints are checked against it, costs
-are summed over it, and a sub-network's tensors are cut to it. Nothing here needs Paddle.
+A network's spec lists its convolutions; the network is built from that list, checkpoints are checked against it, and a
+sub-network's tensors are cut to it. Nothing here needs Paddle.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
 
 from ganc.base.errors import SpecError
+from ganc.base.rng import keyed_generator
 
-INSTANCE_NORM_EPSILON = 1e-5
+Sides = int | tuple[int, int]
+Reduction = int | Fraction
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a network costs: MACs as the published tables count them, MACs a device computes, parameters."""
+
+    macs: int
+    device_macs: int
+    params: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,25 +35,30 @@ class Convolution:
     Attributes:
         name: its place in the network; its tensors are `name.weight` and `name.bias`.
         in_channels, out_channels: full channel counts.
-        kernel, stride: the same in both directions.
-        reflect, padding: rows and columns added by reflection before it, and zeros added by it.
+        kernel: (vertical, horizontal); one number is square.
+        stride: the same in both directions.
+        reflect: rows and columns added by reflection before it.
+        padding: rows and columns of zeros added by it, (vertical, horizontal); one number is both.
         depthwise: one filter a channel.
         transposed: upsamples by `stride` (output padding stride - 1).
-        normalised: an instance norm follows, so the bias has no effect on the output.
-        reduction: the image's size divided by the size of its input.
     """
 
     name: str
     in_channels: int
     out_channels: int
-    kernel: int
+    kernel: Sides
     stride: int = 1
     reflect: int = 0
-    padding: int = 0
+    padding: Sides = 0
     depthwise: bool = False
     transposed: bool = False
-    normalised: bool = True
-    reduction: int = 1
+
+    def __post_init__(self):
+        for name in ("kernel", "padding"):
+            if isinstance(sides := getattr(self, name), int):
+                object.__setattr__(self, name, (sides, sides))
+        if self.depthwise and (self.in_channels != self.out_channels or self.transposed):
+            raise SpecError(f"{self.name}: a depthwise convolution keeps its channels and does not upsample")
 
     @property
     def groups(self) -> int:
@@ -48,28 +66,25 @@ class Convolution:
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
-        """(out, in / groups, kernel, kernel); (in, out, kernel, kernel) where transposed, as Paddle stores them."""
+        """(out, in / groups, vertical, horizontal); (in, out, …) where transposed, as Paddle stores them."""
         if self.transposed:
-            return (self.in_channels, self.out_channels, self.kernel, self.kernel)
-        return (self.out_channels, self.in_channels // self.groups, self.kernel, self.kernel)
+            return (self.in_channels, self.out_channels, *self.kernel)
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel)
 
-    @property
-    def parameters(self) -> int:
-        return int(np.prod(self.weight_shape)) + self.out_channels
+    def costs(self, image_size: tuple[int, int], reduction: Reduction = 1) -> Costs:
+        """Return the costs for one image.
 
-    def macs(self, width: int, height: int) -> int:
-        """Multiply-accumulates on an image of that size, a transposed convolution counted on its output size."""
-        pixels = self._pixels(width, height)
-        return pixels * (self.stride**2 if self.transposed else 1) * int(np.prod(self.weight_shape))
+        A transposed convolution's MACs are counted on its output size, those that a device computes on its input size.
 
-    def device_macs(self, width: int, height: int) -> int:
-        """Multiply-accumulates that a device computes: a transposed convolution counted on its input size."""
-        return self._pixels(width, height) * int(np.prod(self.weight_shape))
-
-    def _pixels(self, width: int, height: int) -> int:
-        """Positions at which the kernel is applied."""
-        step = self.reduction * (1 if self.transposed else self.stride)
-        return (width // step) * (height // step)
+        Args:
+            image_size: (width, height).
+            reduction: the image's size divided by the size of the convolution's input.
+        """
+        step = reduction if self.transposed else reduction * self.stride
+        weights = math.prod(self.weight_shape)
+        device_macs = int(image_size[0] // step) * int(image_size[1] // step) * weights
+        macs = device_macs * self.stride**2 if self.transposed else device_macs
+        return Costs(macs, device_macs, weights + self.out_channels)
 
 
 class NetworkSpec(Protocol):
@@ -121,20 +136,15 @@ class NetworkState:
         return NetworkState(spec, cut)
 
 
-@dataclass(frozen=True)
-class Costs:
-    """What a network costs: MACs as the published tables count them, MACs a device computes, parameters."""
+def initial_state(spec: NetworkSpec, seed: int, stream: str) -> NetworkState:
+    """Return a fresh network: weights from N(0, 0.02), biases 0 (CycleGAN, arXiv 1703.10593, section 7.1).
 
-    macs: int
-    device_macs: int
-    params: int
-
-
-def count_costs(convolutions: Iterable[Convolution], image_size: tuple[int, int]) -> Costs:
-    """Sum the costs over convolutions for one image of `image_size` (width, height); only convolutions count."""
-    listed = list(convolutions)
-    return Costs(
-        macs=sum(c.macs(*image_size) for c in listed),
-        device_macs=sum(c.device_macs(*image_size) for c in listed),
-        params=sum(c.parameters for c in listed),
-    )
+    Args:
+        stream: names the network; each tensor's draws are keyed by seed, stream and the tensor's name.
+    """
+    tensors = {}
+    for name, shape in tensor_shapes(spec).items():
+        draws = keyed_generator(seed, f"{stream}/{name}")
+        values = np.zeros(shape) if name.endswith(".bias") else draws.normal(0.0, 0.02, shape)
+        tensors[name] = values.astype(np.float32)
+    return NetworkState(spec, tensors)

@@ -42,7 +42,7 @@ def reflect(x, margin: int):
     """Pad (n, c, h, w) by reflection on all sides.
 
     On a CPU Paddle's operator walks over single numbers; two products with matrices of zeros and ones move the same
-    numbers many times faster where the picture is small.
+    numbers many times faster where the image is small.
     """
     height, width = x.shape[2:]
     if not apply_here() or max(height, width) > LARGEST_PADDED_SIDE:
@@ -59,8 +59,12 @@ def _reflection(size: int, margin: int):
 
 
 def prefers_matrix_product(plan: Convolution, x) -> bool:
-    """Whether a 1x1 convolution over a small picture is better one product over the batch than one a picture."""
-    return plan.kernel == 1 and x.shape[2] * x.shape[3] <= LARGEST_POINTWISE_AREA and apply_here()
+    """Whether a 1x1 convolution over a small image is better one product over the batch than one an image."""
+    return _is_pointwise(plan) and x.shape[2] * x.shape[3] <= LARGEST_POINTWISE_AREA and apply_here()
+
+
+def _is_pointwise(plan: Convolution) -> bool:
+    return plan.kernel == (1, 1) and plan.stride == 1 and plan.padding == (0, 0) and not plan.depthwise
 
 
 def pointwise(x, weight, bias):
@@ -73,11 +77,12 @@ def pointwise(x, weight, bias):
 
 def prefers_transposed(plan: Convolution) -> bool:
     """Whether unfolding a convolution's input, as Paddle does, costs more than folding its output back."""
-    wasteful = plan.kernel >= 5 and plan.out_channels < plan.in_channels and plan.stride == 1
+    wasteful = min(plan.kernel) >= 5 and plan.out_channels < plan.in_channels and plan.stride == 1
     return wasteful and apply_here()
 
 
 def transposed(x, weight, bias, plan: Convolution):
     """A convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1."""
+    margins = [kernel - 1 - padding for kernel, padding in zip(plan.kernel, plan.padding, strict=True)]
     flipped = paddle.flip(weight, axis=[2, 3]).transpose([1, 0, 2, 3])
-    return functional.conv2d_transpose(x, flipped, bias, 1, plan.kernel - 1 - plan.padding)
+    return functional.conv2d_transpose(x, flipped, bias, 1, margins)

@@ -1,34 +1,33 @@
-"""The PatchGAN discriminator and the adaptors of feature distillation: networks that serve training only."""
+"""The PatchGAN discriminator and the adaptors of feature distillation: networks that are only for training."""
 
-from ganc.models.layers import ElasticConvolution, Network, functional, instance_norm
+from dataclasses import replace
+
+from ganc.models.network import Network
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
-from ganc.system.runtime import paddle
 
 
 class Discriminator(Network):
-    """Judges overlapping patches of a picture (pix2pix, arXiv 1611.07004, section 3.2.2)."""
+    """Judges overlapping patches of an image (pix2pix, arXiv 1611.07004, section 3.2.2)."""
 
     def __init__(self, spec: DiscriminatorSpec):
-        super().__init__()
-        self.spec = spec
-        self.convs = paddle.nn.LayerList([ElasticConvolution(plan) for plan in spec.convolutions()])
+        super().__init__(spec)
+        self._run = self.bound(spec.layers)
 
     def forward(self, x):
         """Map (n, in_channels, h, w) to one unbounded score a patch, (n, 1, h', w')."""
-        for conv in self.convs[:-1]:
-            x = conv(x)
-            x = functional.leaky_relu(instance_norm(x) if conv.plan.normalised else x, 0.2)
-        return self.convs[-1](x)
+        return self._run(x)
 
 
 class Adaptors(Network):
     """Takes a student's taps to the teacher's channels; a thinner sub-network uses the leading inputs."""
 
     def __init__(self, spec: AdaptorsSpec):
-        super().__init__()
-        self.spec = spec
-        self.taps = paddle.nn.LayerList([ElasticConvolution(plan) for plan in spec.convolutions()])
+        super().__init__(spec)
+        self._plans = spec.convolutions()
 
     def forward(self, taps: list) -> list:
         """Map taps (n, c_student, h, w) to (n, c_teacher, h, w)."""
-        return [adaptor(tap) for adaptor, tap in zip(self.taps, taps, strict=True)]
+        return [
+            self._convolutions[plan.name](tap, replace(plan, in_channels=tap.shape[1]))
+            for plan, tap in zip(self._plans, taps, strict=True)
+        ]

@@ -1,99 +1,211 @@
-"""The building blocks of the networks, in Paddle. Every layer can run on its leading channels alone."""
+"""Layers as data: what a network is made of, and the folds over it. Nothing here needs Paddle.
 
-import numpy as np
+A network, or a segment of one, is a tuple of layers that run one after another. `ganc.models.network` runs such a tuple
+in Paddle, `ganc.onnx_graphs.layers` writes it as ONNX; costs, channels and pruning are folds over it.
+"""
 
-from ganc.base.rng import keyed_generator
-from ganc.models import cpu_forms
-from ganc.models.convolutions import INSTANCE_NORM_EPSILON, Convolution, NetworkSpec, NetworkState, tensor_shapes
-from ganc.system.runtime import paddle
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
 
-functional = paddle.nn.functional
-
-
-class ElasticConvolution(paddle.nn.Layer):
-    """A convolution that can run with its leading input and output channels."""
-
-    def __init__(self, plan: Convolution):
-        super().__init__()
-        self.plan = plan
-        zeros = paddle.nn.initializer.Constant(0.0)
-        self.weight = self.create_parameter(list(plan.weight_shape), default_initializer=zeros)
-        self.bias = self.create_parameter([plan.out_channels], is_bias=True, default_initializer=zeros)
-
-    def forward(self, x, out_channels: int | None = None):
-        """Map (n, c, h, w) to (n, out_channels, h', w'), c being any number up to the full input channels.
-
-        In front of an instance norm the bias would be subtracted again: it is left out there.
-        """
-        plan = self.plan
-        if plan.reflect:
-            x = cpu_forms.reflect(x, plan.reflect)
-        ins = x.shape[1]
-        outs = ins if plan.depthwise else out_channels or plan.out_channels
-        weight = _leading(self.weight, (ins, outs) if plan.transposed else (outs, 1 if plan.depthwise else ins))
-        bias = None if plan.normalised else _leading(self.bias, (outs,))
-        if plan.transposed:
-            return _upsample(x, weight, bias, plan)
-        if cpu_forms.prefers_transposed(plan):
-            return cpu_forms.transposed(x, weight, bias, plan)
-        if cpu_forms.prefers_matrix_product(plan, x):
-            return cpu_forms.pointwise(x, weight, bias)
-        return functional.conv2d(x, weight, bias, plan.stride, plan.padding, groups=outs if plan.depthwise else 1)
+from ganc.base.errors import SpecError
+from ganc.models.convolutions import Convolution, Costs, Reduction
 
 
-def _leading(tensor, sizes: tuple[int, ...]):
-    if all(full == size for full, size in zip(tensor.shape, sizes, strict=False)):
-        return tensor
-    return paddle.slice(tensor, axes=list(range(len(sizes))), starts=[0] * len(sizes), ends=list(sizes))
+class Function(Enum):
+    """What an activation computes."""
+
+    RELU = "relu"
+    RELU6 = "relu6"
+    LEAKY_RELU = "leaky relu"
+    TANH = "tanh"
 
 
-def _upsample(x, weight, bias, plan: Convolution):
-    """A transposed convolution whose output is `stride` times as wide and high as its input."""
-    output_padding = plan.stride - 1
-    if _infers_wrong_sizes():
-        # The same rows and columns are kept by cropping less at the end.
-        sides = [plan.padding, plan.padding - output_padding] * 2
-        return functional.conv2d_transpose(x, weight, bias, plan.stride, sides)
-    return functional.conv2d_transpose(x, weight, bias, plan.stride, plan.padding, output_padding=output_padding)
+class PoolKind(Enum):
+    """What a pool takes of the values under its kernel."""
+
+    MAX = "max"
+    AVERAGE = "average"
 
 
-def _infers_wrong_sizes() -> bool:
-    """Whether this is Paddle 2 tracing for open sizes, where it takes output padding on an open size for size 0."""
-    return not paddle.in_dynamic_mode() and paddle.__version__.startswith("2.")
+@dataclass(frozen=True)
+class InstanceNorm:
+    """Each channel of each image to mean 0 and variance 1, without learned scale or shift (arXiv 1607.08022).
+
+    A bias in front of it has no effect on the output, so that both interpreters leave it out.
+    """
+
+    epsilon: float = 1e-5
 
 
-def instance_norm(x):
-    """Normalise each channel of each picture, without learned scale or shift."""
-    return functional.instance_norm(x, eps=INSTANCE_NORM_EPSILON)
+@dataclass(frozen=True)
+class Activation:
+    """A function of each value; `slope` is that of a leaky ReLU below 0."""
+
+    function: Function
+    slope: float = 0.0
 
 
-class Network(paddle.nn.Layer):
-    """What generator, discriminator and adaptors share: a spec, and tensors going in and out as arrays."""
+@dataclass(frozen=True)
+class Dropout:
+    """Values that are set to 0 with a probability, while a network is trained; the others are scaled up."""
 
-    spec: NetworkSpec
+    probability: float
 
-    def initialise(self, seed: int, stream: str) -> None:
-        """Draw the weights from N(0, 0.02) and set the biases to 0 (CycleGAN, arXiv 1703.10593, section 7.1)."""
-        tensors = {}
-        for name, shape in tensor_shapes(self.spec).items():
-            draws = keyed_generator(seed, f"initialise/{stream}/{name}")
-            values = np.zeros(shape) if name.endswith(".bias") else draws.normal(0.0, 0.02, shape)
-            tensors[name] = values.astype(np.float32)
-        self.load(tensors)
 
-    def load(self, tensors: dict[str, np.ndarray]) -> None:
-        """Set every tensor from arrays by name, which must fit the spec."""
-        state = NetworkState(self.spec, tensors)
-        for name, parameter in self.named_parameters():
-            parameter.set_value(state.tensors[name])
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """A pool over kernel x kernel positions; the mean of an average pool leaves the padding out."""
 
-    def state(self) -> NetworkState:
-        """Return spec and tensors as arrays."""
-        return NetworkState(self.spec, {name: parameter.numpy() for name, parameter in self.named_parameters()})
+    kind: PoolKind
+    kernel: int
+    stride: int
+    padding: int = 0
 
-    @classmethod
-    def from_state(cls, state: NetworkState) -> "Network":
-        """Build the network that a state describes."""
-        network = cls(state.spec)
-        network.load(dict(state.tensors))
-        return network
+
+@dataclass(frozen=True)
+class GlobalPool:
+    """The mean over all positions: (n, c, h, w) to (n, c). Nothing can follow it."""
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Each pixel repeated in a block of scale x scale pixels (nearest neighbour)."""
+
+    scale: int
+
+
+@dataclass(frozen=True)
+class Residual:
+    """The input plus what `body` makes of it; the body keeps its size and channels."""
+
+    body: "Layers"
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Chains that start from one input and whose outputs are joined along the channels; an empty chain is the input.
+
+    The convolution behind it takes, in a sub-network, the leading ones of the joined channels.
+    """
+
+    chains: tuple["Layers", ...]
+
+
+Layer = Convolution | InstanceNorm | Activation | Dropout | Pool | GlobalPool | Resize | Residual | Branches
+Layers = tuple[Layer, ...]
+
+RELU, RELU6, TANH = Activation(Function.RELU), Activation(Function.RELU6), Activation(Function.TANH)
+
+
+def leaky_relu(slope: float) -> Activation:
+    """Return a ReLU that lets values below 0 through, times `slope`."""
+    return Activation(Function.LEAKY_RELU, slope)
+
+
+def inner_layers(layer: Layer) -> tuple[Layers, ...]:
+    """Return the chains inside a layer, in the order in which they run."""
+    match layer:
+        case Residual(body):
+            return (body,)
+        case Branches(chains):
+            return chains
+    return ()
+
+
+def convolutions(layers: Iterable[Layer]) -> tuple[Convolution, ...]:
+    """Return every convolution in the order in which they run."""
+    found: list[Convolution] = []
+    for layer in layers:
+        if isinstance(layer, Convolution):
+            found.append(layer)
+        for chain in inner_layers(layer):
+            found += convolutions(chain)
+    return tuple(found)
+
+
+def with_norms(layers: Layers) -> Iterator[tuple[Layer, bool]]:
+    """Yield each layer and whether an instance norm follows it."""
+    for place, layer in enumerate(layers, 1):
+        yield layer, place < len(layers) and isinstance(layers[place], InstanceNorm)
+
+
+def normalised(layers: Layers) -> frozenset[str]:
+    """Return the names of the convolutions that an instance norm follows."""
+    names = {layer.name for layer, norm in with_norms(layers) if norm and isinstance(layer, Convolution)}
+    return frozenset(names).union(*(normalised(chain) for layer in layers for chain in inner_layers(layer)))
+
+
+def placed(layers: Layers, reduction: Reduction = 1) -> tuple[list[tuple[Convolution, Reduction]], Reduction]:
+    """Return every convolution with the reduction of its input, and the reduction of the layers' output.
+
+    A reduction is the image's size divided by the size there; padding is taken to make up for the kernels.
+    """
+    found: list[tuple[Convolution, Reduction]] = []
+    for layer in layers:
+        match layer:
+            case Convolution():
+                found.append((layer, reduction))
+                reduction = _divided(reduction, layer.stride) if layer.transposed else reduction * layer.stride
+            case Pool():
+                reduction *= layer.stride
+            case Resize():
+                reduction = _divided(reduction, layer.scale)
+            case Residual() | Branches():
+                parts = [placed(chain, reduction) for chain in inner_layers(layer)]
+                found += [one for inside, _ in parts for one in inside]
+                reduction = parts[0][1]  # all end alike: they are added or joined
+    return found, reduction
+
+
+def _divided(reduction: Reduction, scale: int) -> Reduction:
+    """Return the quotient, as a whole number where it is one."""
+    quotient = Fraction(reduction, scale)
+    return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def channels_after(layers: Layers, channels: int) -> int:
+    """Return the channels that come out where `channels` go in.
+
+    Raises:
+        SpecError: a convolution expects other channels than those that reach it, or a residual body changes them.
+    """
+    for layer in layers:
+        match layer:
+            case Convolution():
+                if layer.in_channels != channels:
+                    raise SpecError(f"{layer.name} expects {layer.in_channels} channels, {channels} reach it")
+                channels = layer.out_channels
+            case Residual(body):
+                if (made := channels_after(body, channels)) != channels:
+                    raise SpecError(f"a residual body makes {made} channels of {channels}, which cannot be added up")
+            case Branches(chains):
+                channels = sum(channels_after(chain, channels) for chain in chains)
+    return channels
+
+
+def count_costs(layers: Layers, image_size: tuple[int, int], reduction: Reduction = 1) -> Costs:
+    """Sum the costs for one image of `image_size` (width, height); only convolutions count.
+
+    Args:
+        reduction: the image's size divided by the size of the layers' input.
+    """
+    return sum_costs(convolution.costs(image_size, at) for convolution, at in placed(layers, reduction)[0])
+
+
+def sum_costs(parts: Iterable[Costs]) -> Costs:
+    """Return the sum of the costs of a network's parts."""
+    listed = list(parts)
+    return Costs(
+        macs=sum(part.macs for part in listed),
+        device_macs=sum(part.device_macs for part in listed),
+        params=sum(part.params for part in listed),
+    )
+
+
+def smallest_side(layers: Layers) -> int:
+    """Return the smallest width or height of an image in which every padding by reflection has enough to reflect."""
+    needed = [reduction * (plan.reflect + 1) for plan, reduction in placed(layers)[0] if plan.reflect]
+    return math.ceil(max(needed, default=1))

@@ -1,4 +1,4 @@
-"""Search spaces: which base widths each stage may take."""
+"""Search spaces: which base widths each segment may take."""
 
 import itertools
 import math
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.base.errors import SpecError
-from ganc.models.spec import RESNET, Family, Widths, format_widths
+from ganc.models.families import FAMILIES
+from ganc.models.family import Family, Widths, format_widths
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The choices of base widths of each stage, every choice in falling order.
+    """The choices of base widths of each segment, every choice in falling order.
 
     `text` names the space (one of NAMED_SPACES, or the lists themselves) and rebuilds it through `parse_space`.
     """
@@ -42,11 +43,11 @@ class SearchSpace:
         return tuple(widths[-1] for widths in self.choices)
 
     def draw(self, generator: np.random.Generator) -> Widths:
-        """Draw one sub-network, each stage's width uniformly (Once-for-All, arXiv 1908.09791, section 3)."""
+        """Draw one sub-network, each segment's width uniformly (Once-for-All, arXiv 1908.09791, section 3)."""
         return tuple(widths[generator.integers(len(widths))] for widths in self.choices)
 
     def draw_wide(self, generator: np.random.Generator) -> Widths:
-        """Draw one sub-network, each stage's width w with probability w over the sum of the stage's choices."""
+        """Draw one sub-network, each segment's width w with probability w over the sum of the segment's choices."""
         drawn = []
         for widths in self.choices:
             # Whole numbers, so that the draw is exact: of sum(widths) tickets each width holds as many as it is wide.
@@ -55,26 +56,35 @@ class SearchSpace:
         return tuple(drawn)
 
     def at(self, places: np.ndarray) -> np.ndarray:
-        """Return the (N, stages) widths at (N,) places of the walk, 0 being the largest sub-network."""
+        """Return the (N, segments) widths at (N,) places of the walk, 0 being the largest sub-network."""
         positions = np.unravel_index(places, [len(widths) for widths in self.choices])
         columns = [np.array(widths)[position] for widths, position in zip(self.choices, positions, strict=True)]
         return np.stack(columns, axis=-1)
 
     def require(self, widths: Widths) -> None:
-        """Raise SpecError unless the widths belong to the space; the message names the stage."""
-        for stage, (width, allowed) in enumerate(zip(widths, self.choices, strict=True)):
+        """Raise SpecError unless the widths belong to the space; the message names the segment."""
+        self._require_segments(widths)
+        for segment, (width, allowed) in enumerate(zip(widths, self.choices, strict=True)):
             if width not in allowed:
                 raise SpecError(
-                    f"widths {format_widths(widths)}: {width} at stage {stage} is not in the space {self.text}, "
+                    f"widths {format_widths(widths)}: {width} at segment {segment} is not in the space {self.text}, "
                     f"which has {', '.join(map(str, allowed))} there"
                 )
 
     def require_within(self, widths: Widths) -> None:
         """Raise SpecError unless every sub-network fits into a generator of these widths."""
+        self._require_segments(widths)
         if any(largest > width for largest, width in zip(self.largest, widths, strict=True)):
             raise SpecError(
                 f"the space {self.text} reaches {format_widths(self.largest)}, "
                 f"the generator only {format_widths(widths)}"
+            )
+
+    def _require_segments(self, widths: Widths) -> None:
+        if len(widths) != len(self.choices):
+            raise SpecError(
+                f"the space {self.text} has {len(self.choices)} segments, "
+                f"the generator {format_widths(widths)} has {len(widths)}"
             )
 
 
@@ -102,40 +112,37 @@ class Subnets(Sequence):
             yield from map(tuple, self.space.at(self.places[start : start + self._CHUNK]).tolist())
 
 
-def _repeated(*groups: tuple[tuple[int, ...], int]) -> tuple[tuple[int, ...], ...]:
-    return tuple(widths for widths, count in groups for _ in range(count))
-
-
-# GAN Compression (arXiv 2003.08936) and its published code.
+# The published spaces of all families, by name.
 NAMED_SPACES = {
-    space.text: space
-    for space in (
-        SearchSpace("channels-32", _repeated(((32, 24, 16), 8))),
-        SearchSpace("channels-48", _repeated(((48, 32), 2), ((48, 40, 32), 4), ((48, 32, 24, 16), 2))),
-        SearchSpace("channels-64-cyclegan", _repeated(((64, 48, 32, 24, 16), 8))),
-        SearchSpace("channels-64-pix2pix", _repeated(((64, 56, 48, 40, 32, 24, 16), 8))),
-    )
+    name: SearchSpace(name, choices) for family in FAMILIES.values() for name, choices in family.spaces.items()
 }
 
 
-def parse_space(text: str, family: Family = RESNET) -> SearchSpace:
-    """Return the named space, or the one that `text` lists: stages joined by `/`, each widths joined by `,`.
+def parse_space(text: str, family: Family | None = None) -> SearchSpace:
+    """Return the named space, or the one that `text` lists: segments joined by `/`, each widths joined by `,`.
+
+    Args:
+        family: the generator's; None takes a space of any family.
 
     Raises:
         SpecError: the text is neither.
     """
-    if text in NAMED_SPACES:
-        return NAMED_SPACES[text]
+    families = (family,) if family else tuple(FAMILIES.values())
+    for one in families:
+        if text in one.spaces:
+            return SearchSpace(text, one.spaces[text])
     try:
         choices = tuple(
-            tuple(sorted({int(width) for width in stage.split(",")}, reverse=True)) for stage in text.split("/")
+            tuple(sorted({int(width) for width in segment.split(",")}, reverse=True)) for segment in text.split("/")
         )
     except ValueError:
         choices = ()
+    counts = {one.segments for one in families}
     # int() would read 32_24, meant as two widths, as 3224
-    if "_" in text or len(choices) != family.stages or any(min(widths) < 1 for widths in choices):
+    if "_" in text or len(choices) not in counts or any(min(widths) < 1 for widths in choices):
+        usual = families[0]
         raise SpecError(
-            f"search space '{text}': expected one of {', '.join(NAMED_SPACES)}, "
-            f"or {family.stages} lists of widths such as {'/'.join(['32,24,16'] * family.stages)}"
+            f"search space '{text}': expected one of {', '.join(usual.spaces) or 'none by name'}, "
+            f"or {usual.segments} lists of widths such as {'/'.join(['32,24,16'] * usual.segments)}"
         )
     return SearchSpace("/".join(",".join(map(str, widths)) for widths in choices), choices)

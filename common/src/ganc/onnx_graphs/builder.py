@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganc.base.errors import ExportError, MissingDependencyError
+from ganc.base.errors import ExportError
+from ganc.base.extras import ONNX, require
 
 OPSET = 17
 IR_VERSION = 8  # the one that opset 17 came with, so that a runtime of that time reads the file
 
-try:
-    import onnx
-except ImportError as error:
-    raise MissingDependencyError("onnx is not installed: install ganc-common[onnx]") from error
+require(ONNX)
+import onnx  # noqa: E402
 
 
 class GraphBuilder:

@@ -1,15 +1,13 @@
-"""A generator, or one of its stages, as an ONNX graph with no more in it than the mathematics needs.
-
-An instance norm takes the mean away, so a bias in front of it has no effect and is left out; the output convolution has
-its bias inside. The structure is that of `ganc.models.generator`; one writer serves whole generators and single stages.
-"""
+"""A generator, or one of its segments, as an ONNX graph: the entrance, the layers of its spec, the exit."""
 
 import numpy as np
 
 from ganc.data.layout import FLOATS, ImageFormat
-from ganc.models.convolutions import INSTANCE_NORM_EPSILON, Convolution, NetworkState
-from ganc.onnx_graphs.blockwise import BLOCK, blockwise, fits_a_vector
+from ganc.models.convolutions import NetworkState
+from ganc.models.layers import placed
+from ganc.models.spec import GeneratorSpec
 from ganc.onnx_graphs.builder import GraphBuilder
+from ganc.onnx_graphs.layers import LayerWriter
 
 INPUT, OUTPUT = "image", "translation"
 
@@ -36,24 +34,40 @@ def generator_graph(
     return builder.serialised()
 
 
-def stage_graph(state: NetworkState, stage: int) -> bytes:
-    """Return the ONNX model of one stage, with its input's and its output's n, h and w open.
+def segment_graph(state: NetworkState, segment: int) -> bytes:
+    """Return the ONNX model of one segment, with its input's and its output's n, h and w open.
 
-    Stage 0 clips its input, so that the stages one after another are the generator.
+    Segment 0 clips its input, so that the segments one after another are the generator.
     """
-    builder = GraphBuilder(f"stage {stage}")
-    plans = state.spec.stage_convolutions()[stage]
-    x = builder.input(INPUT, np.float32, ["n", plans[0].in_channels, "height", "width"])
-    x = write_stage(builder, write_entrance(builder, x) if stage == 0 else x, state, stage)
-    builder.output(x, OUTPUT, np.float32, ["n", plans[-1].out_channels, "output_height", "output_width"])
+    spec: GeneratorSpec = state.spec
+    builder = GraphBuilder(f"segment {segment}")
+    x = builder.input(INPUT, np.float32, ["n", spec.segment_channels(segment - 1), "height", "width"])
+    x = write_segment(builder, write_entrance(builder, x) if segment == 0 else x, state, segment)
+    builder.output(x, OUTPUT, np.float32, ["n", spec.segment_channels(segment), "output_height", "output_width"])
     return builder.serialised()
 
 
 def write_generator(builder: GraphBuilder, x: str, state: NetworkState) -> str:
-    """Add the nodes of all stages; `x` is what `write_entrance` returned."""
-    for stage in range(state.spec.shape.stages):
-        x = write_stage(builder, x, state, stage)
+    """Add the nodes of all segments; `x` is what `write_entrance` returned."""
+    for segment in range(state.spec.shape.segments):
+        x = write_segment(builder, x, state, segment)
     return x
+
+
+def write_segment(builder: GraphBuilder, x: str, state: NetworkState, segment: int) -> str:
+    """Add the nodes of one segment; `x` is its input, of the channels that the state's spec says."""
+    spec: GeneratorSpec = state.spec
+    writer = LayerWriter(builder, state.tensors, _even(spec, segment))
+    return writer.write(spec.segments[segment], x, spec.segment_channels(segment - 1))
+
+
+def _even(spec: GeneratorSpec, segment: int) -> frozenset[str]:
+    """Return the names of the convolutions whose output has an even width and height on every image that fits."""
+    return frozenset(
+        plan.name
+        for plan, reduction in placed(spec.segments[segment], spec.segment_reduction(segment))[0]
+        if spec.shape.size_multiple / (reduction * plan.stride) % 2 == 0
+    )
 
 
 def write_entrance(builder: GraphBuilder, x: str, pictures: ImageFormat = FLOATS) -> str:
@@ -77,84 +91,3 @@ def write_exit(builder: GraphBuilder, x: str, pictures: ImageFormat) -> str:
     x = builder.node("Add", x, builder.constant(np.float32(1)))
     x = builder.cast(builder.node("Mul", x, builder.constant(np.float32(127.5))), np.uint8)
     return builder.node("Transpose", x, perm=[0, 2, 3, 1]) if pictures.channels_last else x
-
-
-def write_stage(builder: GraphBuilder, x: str, state: NetworkState, stage: int) -> str:
-    """Add the nodes of one stage; `x` is its input, of the channels that the state's spec says."""
-    spec = state.spec
-    plans = spec.stage_convolutions()[stage]
-    if stage in spec.shape.block_stages:
-        size = len(plans) // (spec.n_blocks // len(spec.shape.block_stages))
-        for start in range(0, len(plans), size):
-            x = _residual_block(builder, x, state, plans[start : start + size])
-        return x
-    for plan in plans:
-        x = _convolution(builder, x, state, plan)
-        x = builder.node("Relu", x) if plan.normalised else builder.node("Tanh", x)
-    return x
-
-
-def _residual_block(builder: GraphBuilder, x: str, state: NetworkState, plans: tuple[Convolution, ...]) -> str:
-    """x + half(relu(half(x))); each half is one convolution, or a depthwise and a pointwise one."""
-    inner = x
-    for number, plan in enumerate(plans, 1):
-        inner = _convolution(builder, inner, state, plan)
-        if number == len(plans) // 2:
-            inner = builder.node("Relu", inner)
-    return builder.node("Add", x, inner)
-
-
-def _convolution(builder: GraphBuilder, x: str, state: NetworkState, plan: Convolution) -> str:
-    """Padding by reflection, convolution, instance norm: what of these the plan has."""
-    weight, bias = (state.tensors[f"{plan.name}.{kind}"] for kind in ("weight", "bias"))
-    if plan.reflect:
-        margins = np.array([0, 0, plan.reflect, plan.reflect] * 2, np.int64)
-        x = builder.node("Pad", x, builder.constant(margins), mode="reflect")
-    if not plan.normalised and fits_a_vector(plan.out_channels):
-        weight, bias = blockwise(weight, bias)
-        x = _node(builder, "Conv", x, plan, weight, bias, strides=[BLOCK] * 2)
-        return builder.node("DepthToSpace", x, blocksize=BLOCK, mode="CRD")
-    if not plan.normalised:
-        return _node(builder, "Conv", x, plan, weight, bias)
-    if plan.transposed:
-        x = _node(builder, "ConvTranspose", x, plan, weight, output_padding=[plan.stride - 1] * 2)
-    else:
-        x = _node(builder, "Conv", x, plan, weight)
-    return _instance_norm(builder, x, plan.out_channels)
-
-
-def _node(
-    builder: GraphBuilder,
-    operator: str,
-    x: str,
-    plan: Convolution,
-    weight: np.ndarray,
-    bias: np.ndarray | None = None,
-    **attributes: object,
-) -> str:
-    """Add the convolution itself; `attributes` override what the plan says."""
-    operands = [builder.parameter(weight, f"{plan.name}.weight")]
-    if bias is not None:
-        operands.append(builder.parameter(bias, f"{plan.name}.bias"))
-    sides = {"strides": [plan.stride] * 2, "pads": [plan.padding] * 4, "group": plan.groups, **attributes}
-    return builder.node(operator, x, *operands, name=plan.name, kernel_shape=list(weight.shape[2:]), **sides)
-
-
-def _instance_norm(builder: GraphBuilder, x: str, channels: int) -> str:
-    if builder.exact_norms:
-        return _exact_instance_norm(builder, x)
-    ones, zeros = builder.parameter(np.ones(channels)), builder.parameter(np.zeros(channels))
-    return builder.node("InstanceNormalization", x, ones, zeros, epsilon=INSTANCE_NORM_EPSILON)
-
-
-def _exact_instance_norm(builder: GraphBuilder, x: str) -> str:
-    centred = builder.node("Sub", x, _mean(builder, x))
-    variance = _mean(builder, builder.node("Mul", centred, centred))
-    spread = builder.node("Sqrt", builder.node("Add", variance, builder.parameter(INSTANCE_NORM_EPSILON)))
-    return builder.node("Div", centred, spread)
-
-
-def _mean(builder: GraphBuilder, x: str) -> str:
-    """Average the pixels of each row, then the rows: short sums lose less than one long one."""
-    rows = builder.node("ReduceMean", x, axes=[3], keepdims=1)
-    return builder.node("ReduceMean", rows, axes=[2], keepdims=1)

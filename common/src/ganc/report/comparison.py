@@ -42,9 +42,11 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     images, and those of `Evaluation.facts`.
 
     Raises:
-        SpecError: the models translate in different directions.
+        SpecError: the models translate in different directions, or the size does not fit one of them.
         GancError: images or statistics do not serve.
     """
+    for model in models:
+        model.spec.require_size(*wanted.size)
     evaluation = _evaluation(models, wanted)
     rows = []
     if wanted.untouched:

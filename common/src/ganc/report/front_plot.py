@@ -10,7 +10,7 @@ import numpy as np
 
 from ganc.base.atomic import replacing
 from ganc.base.errors import SelectionError
-from ganc.base.extras import require_matplotlib
+from ganc.base.extras import MATPLOTLIB, require
 from ganc.models.spec import ORIGINAL
 from ganc.report import published
 from ganc.report.published import Published
@@ -43,7 +43,7 @@ def draw_results(
         SelectionError: no row has a finite value of the metric.
         WriteError: the file cannot be written.
     """
-    require_matplotlib()
+    require(MATPLOTLIB)
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ganc.base.atomic import replacing
-from ganc.base.extras import require_matplotlib
+from ganc.base.extras import MATPLOTLIB, require
 
 CASE = ("engine", "precision", "batch", "threads", "device")  # what bars that stand together have in common
 ORIGINAL_COLOUR = "#9aa3ad"
@@ -23,7 +23,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
         MissingDependencyError: matplotlib is not installed.
         WriteError: the file cannot be written.
     """
-    require_matplotlib()
+    require(MATPLOTLIB)
     from matplotlib.figure import Figure
 
     cases = _cases(rows)

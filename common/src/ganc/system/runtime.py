@@ -6,7 +6,6 @@ this module itself is cheap.
 
 import contextlib
 import importlib.metadata
-import importlib.util
 import io
 import os
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ganc.base.errors import MissingDependencyError, RunError
+from ganc.base.extras import PADDLE, require
 from ganc.system.signals import reinstall_handlers
 
 PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
@@ -57,10 +57,8 @@ def _check_installed() -> None:
     for package in PADDLE_PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    if not versions and not importlib.util.find_spec("paddle"):
-        raise MissingDependencyError(
-            "PaddlePaddle is not installed: install ganc-common[cpu], or ganc-common[gpu] on a machine with CUDA"
-        )
+    if not versions:
+        require(PADDLE)
     numpy_version = importlib.metadata.version("numpy")
     for package, version in versions.items():
         if version.startswith("2.") and int(numpy_version.split(".")[0]) >= 2:

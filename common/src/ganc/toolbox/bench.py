@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from ganc.bench.plan import ENGINES, PRECISIONS
+from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
 from ganc.cli.command import command
+from ganc.cli.engines import PRECISION, EngineChoice
 from ganc.cli.options import FILE, POSITIVE, json_option
 from ganc.cli.tables import show, show_json
 from ganc.cli.types import SIZE
@@ -33,20 +34,20 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
     help="What to compare with. Time does not depend on weights, so an untrained one serves as well.",
 )
 @_several(
-    *("--engine", "engines", click.Choice(list(ENGINES))),
+    *("--engine", "engines", EngineChoice()),
     metavar="NAME",
-    show_default="all installed but paddle-eager",
+    show_default=f"all installed but {REFERENCE}",
     help=f"{', '.join(ENGINES)}.",
 )
 @_several(
-    *("--precision", "precisions", click.Choice(PRECISIONS)),
+    *("--precision", "precisions", PRECISION),
     metavar="NAME",
     default=["f32"],
     help=f"{', '.join(PRECISIONS)}.",
 )
-@_several("--batch", "batches", POSITIVE, metavar="N", default=["1"], help="Pictures a call.")
+@_several("--batch", "batches", POSITIVE, metavar="N", default=["1"], help="Images a call.")
 @_several("--threads", "threads", POSITIVE, metavar="N", show_default="the cores", help="Threads of the engine.")
-@click.option("--size", type=SIZE, default="256", help="Picture size, N or WxH.")
+@click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @click.option("--repeats", type=POSITIVE, default=10, help="Turns of each network.")
 @click.option("--min-seconds", type=click.FloatRange(min=0), default=1, help="Time each network for so long at least.")
 @click.option(
@@ -68,13 +69,13 @@ def bench(chart: Path | None, as_json: bool, **wanted):
     ganc bench dist/ --threads 1,2 --json --chart bench.png > bench.json
     """
     from ganc.base.atomic import require_writable
-    from ganc.base.extras import require_matplotlib
+    from ganc.base.extras import MATPLOTLIB, require
     from ganc.bench.plan import Wanted
     from ganc.bench.run import bench as run
     from ganc.report.speed_chart import draw_chart
 
     if chart:
-        require_matplotlib()
+        require(MATPLOTLIB)
         require_writable(chart)
     chosen = Wanted(**wanted)
     rows = run(chosen, lambda line: click.echo(line, err=True))

@@ -7,7 +7,7 @@ import click
 from ganc.cli.command import command
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
 from ganc.cli.tables import show, show_json, size_text
-from ganc.cli.types import BLOCK_COUNT, SIZE, WIDTHS
+from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 
 
 @command()
@@ -44,9 +44,10 @@ def _flat(value, prefix: str = ""):
 @click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
 @click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
 @click.option("--n-blocks", type=BLOCK_COUNT, default=9, help="Residual blocks, a multiple of 3.")
+@click.option("--family", type=FAMILY, default="resnet", help="The family of generators.")
 @click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @json_option
-def profile(widths, block: str, n_blocks: int, size, as_json: bool):
+def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
     """Count what a generator costs.
 
     MACs (multiply-accumulates) of one picture as published tables count them, those that a device computes, and
@@ -57,9 +58,11 @@ def profile(widths, block: str, n_blocks: int, size, as_json: bool):
     ganc profile --widths 16_16_32_16_32_32_16_16 --json
     """
     from ganc.base.text import format_count
+    from ganc.models.families import family_named
     from ganc.models.spec import GeneratorSpec, format_widths
 
-    costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks).costs(size)
+    widths = family_named(family).full_widths(widths)
+    costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks, family=family).costs(size)
     if as_json:
         show_json({"macs": costs.macs, "device_macs": costs.device_macs, "params": costs.params})
         return

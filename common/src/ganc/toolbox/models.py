@@ -8,6 +8,7 @@ import click
 
 from ganc.base.resizing import Resize
 from ganc.cli.command import command
+from ganc.cli.engines import engine_options
 from ganc.cli.options import (
     FILE,
     FOLDER,
@@ -28,23 +29,6 @@ if TYPE_CHECKING:
 direction_option = click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
 )
-
-
-def form_options(function):
-    """Add --engine and --precision: what runs the models, and in which form."""
-    engine = click.option(
-        "--engine",
-        type=click.Choice(["openvino", "onnxruntime", "paddle-inference", "paddle-eager"]),
-        show_default="the fastest here; paddle-eager for checkpoints",
-        help="What runs the model.",
-    )
-    precision = click.option(
-        "--precision",
-        type=click.Choice(["f32", "f16", "bf16", "int8"]),
-        show_default="the nearest to f32 that there is",
-        help="Which form of an exported folder.",
-    )
-    return engine(precision(function))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,25 +107,10 @@ def stats(folder: Path, domain: str, size, read, feature_set: str | None, output
 @click.option("--untouched", is_flag=True, help="Measure the untranslated images too.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
-@form_options
+@engine_options
 @device_option
 @json_option
-def evaluate(
-    models,
-    folder,
-    direction,
-    widths,
-    size,
-    statistics,
-    feature_set,
-    untouched,
-    original,
-    timed,
-    engine,
-    precision,
-    device,
-    as_json,
-):
+def evaluate(models, direction, widths, size, engine, precision, device, as_json, **compared):
     """Compare generators: costs, size, time and metric.
 
     MODELS are checkpoints or exported folders. They translate the source domain's test images; a lower metric is
@@ -156,16 +125,7 @@ def evaluate(
 
     select_device(device)
     opened = [open_model(path, direction, widths, engine, precision) for path in models]
-    wanted = Comparison(
-        folder=folder,
-        size=size or opened[0].image_size,
-        statistics=statistics,
-        feature_set=feature_set,
-        untouched=untouched,
-        original=original,
-        timed=timed,
-    )
-    rows = compare(opened, wanted)
+    rows = compare(opened, Comparison(size=size or opened[0].image_size, **compared))
     if as_json:
         show_json(rows)
     else:

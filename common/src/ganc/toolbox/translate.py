@@ -10,9 +10,10 @@ import click
 
 from ganc.base.errors import DataError
 from ganc.cli.command import command
+from ganc.cli.engines import engine_options
 from ganc.cli.options import device_option, grouped
 from ganc.cli.types import LEVELS, TARGET_SIZE, WIDTHS
-from ganc.toolbox.models import direction_option, form_options
+from ganc.toolbox.models import direction_option
 
 if TYPE_CHECKING:  # numpy and Pillow are imported by the command only, for --help to be quick
     from ganc.data.levels import LevelsChoice
@@ -145,9 +146,9 @@ look_options = grouped(
 @direction_option
 @click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
 @look_options
-@form_options
+@engine_options
 @device_option
-def translate(model: Path, files: Files, direction, widths, look: Look, engine, precision, device: str):
+def translate(model: Path, files: Files, look: Look, **opening):
     """Translate an image or a folder of images.
 
     MODEL is a checkpoint, an exported folder, or one graph in it. IMAGES is a file, a folder, or - for a list of files
@@ -164,7 +165,7 @@ def translate(model: Path, files: Files, direction, widths, look: Look, engine, 
         raise click.UsageError("--quality is for --format jpg or webp: PNG keeps everything")
     from ganc.engines.loading import open_model
 
-    opened = open_model(model, direction, widths, engine, precision, device)
+    opened = open_model(model, **opening)
     plan = files.plan()
     _translate_all(opened.engine, plan, look.translation(opened.readings, opened.direction, plan), files.output)
 

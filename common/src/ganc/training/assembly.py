@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from ganc.base.errors import DataError, SpecError
 from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.data.measure import domain_levels
-from ganc.data.sets import require_sample_size
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -89,7 +88,6 @@ def prepare(
         SpecError: there is no image set for the task, or the crop is too small for the discriminator.
     """
     samples = training_set(task, data, run.seed, readings)
-    require_sample_size("eval_size", data.eval_size)
     if min(data.crop_size) < judge.smallest_image:
         raise SpecError(
             f"--crop-size {min(data.crop_size)}: the discriminator needs at least {judge.smallest_image} pixels"
@@ -249,6 +247,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         DataError, StatisticsError, RunError: images, statistics or device do not serve.
     """
     require_same_depth(plan.teacher.generator, plan.student)
+    for size in (data.crop_size, data.eval_size):
+        plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.discriminator_spec, data, run, readings)
     step = DistillationStep(

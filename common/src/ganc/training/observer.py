@@ -15,7 +15,7 @@ from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
-from ganc.models.layers import Network
+from ganc.models.network import Network
 from ganc.training.course import Course
 from ganc.training.means import LossMeans
 from ganc.training.state import Snapshot, Stateful

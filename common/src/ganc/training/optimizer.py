@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganc.models.layers import Network
+from ganc.models.network import Network
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from ganc.base.errors import RunError
-from ganc.models.layers import Network
+from ganc.models.network import Network
 from ganc.system.processes import Processes
 from ganc.training.step import Learner
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from ganc.base.errors import RunError
-from ganc.models.layers import Network
+from ganc.models.network import Network
 from ganc.models.task import DiscriminatorInput, Task
 from ganc.system.runtime import paddle
 from ganc.training.optimizer import Adam

@@ -24,8 +24,7 @@ def main(teacher, width, widths, settings, schedule, data, run):
     \b
     ganc-distill --teacher replace.safetensors --data horse2zebra --width 32 -o distill.safetensors
     """
-    from ganc.models.spec import RESNET
     from ganc_distill.stage import distill_job
 
-    job = distill_job(teacher, widths or (width,) * RESNET.stages, settings, schedule, data, run)
+    job = distill_job(teacher, widths or (width,), settings, schedule, data, run)
     run_training("ganc-distill", job, data, [teacher])

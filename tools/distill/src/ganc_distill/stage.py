@@ -14,18 +14,22 @@ STAGE = "distill"
 
 def distill_job(
     teacher_file: Path,
-    widths: Widths,
+    numbers: Widths,
     settings: DistillationSettings,
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
 ) -> TrainingJob:
-    """Return the job that distills the teacher into a student of `widths`.
+    """Return the job that distills the teacher into a student.
+
+    Args:
+        numbers: the student's base widths, or a short form of them that the teacher's family reads.
 
     Raises:
         GancError: a file, the images or the settings do not serve; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
+    widths = teacher.generator.spec.shape.full_widths(numbers)
     stage = Stage(
         name=STAGE,
         task=settings.applied_to(teacher.task),

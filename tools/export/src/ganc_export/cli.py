@@ -1,47 +1,93 @@
 """Command line of stage 6."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.cli.command import command
+from ganc.cli.engines import PRECISION
 from ganc.cli.options import FILE, FOLDER, grouped, selection_parts
 from ganc.cli.tables import settings_line, show, size_text
 
 
-def _maybe_selection(widths, results, **bounds):
+@dataclass(frozen=True)
+class Source:
+    """What is exported: a checkpoint's generator, or a sub-network of a supernet.
+
+    Attributes:
+        selection: how the sub-network is chosen; None takes the whole generator.
+        direction: which generator; None takes the file's own.
+    """
+
+    checkpoint: Path | None
+    supernet: Path | None
+    selection: object
+    direction: str | None
+
+    @property
+    def path(self) -> Path:
+        return self.checkpoint or self.supernet
+
+
+def _source(checkpoint, supernet, direction, widths, results, **bounds) -> Source:
     from ganc.cli.selection import Selection, has_bounds
 
-    if widths is None and results is None:
-        if has_bounds(bounds):
-            raise click.UsageError("--max-… and --rank select from search results: name them with --results")
-        return None
-    return Selection(widths=widths, results=results, **bounds)
+    if (checkpoint is None) == (supernet is None):
+        raise click.UsageError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
+    selection = None
+    if widths is not None or results is not None:
+        selection = Selection(widths=widths, results=results, **bounds)
+    elif has_bounds(bounds):
+        raise click.UsageError("--max-… and --rank select from search results: name them with --results")
+    elif supernet is not None:
+        raise click.UsageError("--supernet needs --config or --results, which say the sub-network")
+    return Source(checkpoint, supernet, selection, direction)
+
+
+def _variants(formats, precisions):
+    from ganc_export.variants import wanted_variants
+
+    return wanted_variants(formats, precisions)
+
+
+_written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMATS.values())
 
 
 @command("ganc-export")
-@click.option("--checkpoint", type=FILE, help="The checkpoint whose generator is exported.")
-@click.option("--supernet", type=FILE, help="Or a supernet; --config or --results says the sub-network.")
-@grouped("selection", _maybe_selection, *selection_parts)
+@grouped(
+    "source",
+    _source,
+    click.option("--checkpoint", type=FILE, help="The checkpoint whose generator is exported."),
+    click.option("--supernet", type=FILE, help="Or a supernet; --config or --results says the sub-network."),
+    *selection_parts,
+    click.option(
+        "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the file's own", help="Which generator."
+    ),
+)
 @click.option(
     "-o", "--output", type=FOLDER, required=True, help="The folder to write; an earlier export there is replaced."
 )
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(["paddle", "onnx", "openvino"]),
-    multiple=True,
-    default=["paddle"],
-    help="What to write; may be given several times.",
-)
-@click.option(
-    "--precision",
-    "precisions",
-    type=click.Choice(["f32", "f16", "bf16", "int8"]),
-    multiple=True,
-    default=["f32"],
-    help="May be given several times; each format is written in those that it has: paddle f32, onnx f32, f16, int8, "
-    "openvino all.",
+@grouped(
+    "variants",
+    _variants,
+    click.option(
+        "--format",
+        "formats",
+        type=click.Choice(list(FORMATS)),
+        multiple=True,
+        default=["paddle"],
+        help="What to write; may be given several times.",
+    ),
+    click.option(
+        "--precision",
+        "precisions",
+        type=PRECISION,
+        multiple=True,
+        default=["f32"],
+        help=f"May be given several times; each format is written in those that it has ({_written}).",
+    ),
 )
 @click.option(
     "--io",
@@ -54,15 +100,12 @@ def _maybe_selection(widths, results, **bounds):
     "--data",
     type=FOLDER,
     show_default="random ones",
-    help="Folder of pictures to verify and measure on; int8 is calibrated on its training pictures.",
-)
-@click.option(
-    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the file's own", help="Which generator."
+    help="Folder of images to verify and measure on; int8 is calibrated on its training images.",
 )
 @click.option(
     "--device", default="cpu", help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it."
 )
-def main(checkpoint, supernet, selection, output: Path, formats, precisions, pictures, data, direction, device):
+def main(source: Source, output: Path, variants, pictures, data, device):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -73,39 +116,30 @@ def main(checkpoint, supernet, selection, output: Path, formats, precisions, pic
     ganc-export --checkpoint finetune.safetensors -o dist/ --format openvino --precision int8 --data horse2zebra
     ganc-export --supernet supernet.safetensors --config 16_16_32_16_32_32_16_16 -o dist/
     """
-    if (checkpoint is None) == (supernet is None):
-        raise click.UsageError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
-    if supernet is not None and selection is None:
-        raise click.UsageError("--supernet needs --config or --results, which say the sub-network")
-    from ganc.base.errors import SpecError
+    calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
+    if data is None and calibrated:
+        raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     from ganc.data.layout import IMAGE_FORMATS
     from ganc.models.spec import format_widths
     from ganc.system.runtime import select_device
-    from ganc_export.forms import wanted_forms
-
-    try:
-        forms = wanted_forms(formats, precisions)
-    except SpecError as error:
-        raise click.UsageError(str(error)) from error
-    if data is None and "int8" in precisions:
-        raise click.UsageError("int8 is calibrated on pictures: name their folder with --data")
     from ganc_export.stage import export, read_source, standalone
 
-    source = read_source(checkpoint or supernet, direction, stages=("supernet",) if supernet else None)
-    widths = selection.choose(source) if selection else None
-    alone = standalone(source, widths, "supernet" if supernet else "checkpoint")
+    role = "supernet" if source.supernet else "checkpoint"
+    checkpoint = read_source(source.path, source.direction, stages=("supernet",) if source.supernet else None)
+    widths = source.selection.choose(checkpoint) if source.selection else None
+    alone = standalone(checkpoint, widths, role)
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
-    settings_line("ganc-export", source=checkpoint or supernet, widths=chosen, device=used)
-    show(_rows(export(alone, output, data, forms, IMAGE_FORMATS[pictures]), output))
+    settings_line("ganc-export", source=source.path, widths=chosen, device=used)
+    show(_rows(export(alone, output, data, variants, IMAGE_FORMATS[pictures]), output))
 
 
 def _rows(exported, output: Path) -> list[dict]:
     from ganc.files.card import CHECKPOINT
 
     rows = [_row(exported, output / CHECKPOINT, exported.checkpoint_bytes, exported.checkpoint_metric, None)]
-    for written in exported.forms:
-        rows.append(_row(exported, output / written.form.name, written.bytes, written.metric, written.difference))
+    for written in exported.variants:
+        rows.append(_row(exported, output / written.variant.name, written.bytes, written.metric, written.difference))
     return rows
 
 
@@ -113,7 +147,7 @@ def _row(exported, path: Path, size_in_bytes: int, metric: float | None, differe
     from ganc.base.text import format_count
 
     spec = exported.checkpoint.generator.spec
-    size = tuple(exported.checkpoint.training.get("image_size", (256, 256)))
+    size = exported.checkpoint.image_size
     costs = spec.costs(size)
     return {
         "file": str(path),

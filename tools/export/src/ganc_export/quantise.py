@@ -2,9 +2,9 @@
 
 A quantised convolution has a QuantizeLinear and a DequantizeLinear node at its input and at its weights. OpenVINO makes
 an 8-bit convolution with a float result of that; ONNX Runtime needs such a pair at the result too, which doubles the
-error. Instance norms stay in floats, and so do: the first convolution, which sees the picture itself; depthwise ones,
+error. Instance norms stay in floats, and so do: the first convolution, which sees the image itself; depthwise ones,
 which are no faster in 8 bits; transposed ones, which cost twice the error for 2 % of the time; where results are
-quantised the last one, whose result is the picture. NNCF, asked for the same, gives the same error and time.
+quantised the last one, whose result is the image. NNCF, asked for the same, gives the same error and time.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from ganc.onnx_graphs.generator import INPUT
 
 
 class _Pictures(CalibrationDataReader):
-    """Calibration pictures as the graph takes them."""
+    """Calibration images as the graph takes them."""
 
     def __init__(self, images: Sequence[np.ndarray], pictures: ImageFormat):
         self._fed: Iterator[np.ndarray] = (pictures.feed(one) for one in images)
@@ -48,8 +48,8 @@ def quantised(
 ) -> bytes:
     """Return a generator's ONNX graph with its inner convolutions in 8 bits.
 
-    Weights are scaled per output channel. Activations are scaled by the running mean of each picture's smallest and
-    largest value: with the extremes over all pictures a few outliers take the resolution of all other values.
+    Weights are scaled per output channel. Activations are scaled by the running mean of each image's smallest and
+    largest value: with the extremes over all images a few outliers take the resolution of all other values.
 
     Args:
         convolutions: the generator's, in order.

@@ -1,4 +1,4 @@
-"""Stage 6: a generator alone, as a ganc checkpoint and in the forms that engines run, verified before they count."""
+"""Stage 6: a generator alone, as a ganc checkpoint and in the variants that engines run, verified before they count."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -7,39 +7,39 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import replacing_folder
+from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, has_subset, read_images
 from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
-from ganc.engines.exported import open_form
-from ganc.engines.loading import form_bytes
-from ganc.files.card import CARD, CHECKPOINT, Form, file_digest, write_card
+from ganc.engines.exported import open_variant
+from ganc.engines.loading import variant_bytes
+from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
 from ganc.models.generator import Generator
 from ganc.models.spec import Widths
-from ganc_export.forms import ENGINES, Material, require_libraries, write_form
+from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
 from ganc_export.verify import Difference, compared_pictures, difference, is_close, require_close
 
 STAGE = "export"
-PADDLE = (Form("paddle", "f32"),)
 CALIBRATION_PICTURES = 64
 KEPT_FACTS = ("image_size", "levels", "resize", "metric")  # of the training, in the standalone checkpoint
 
 
 @dataclass(frozen=True)
 class Written:
-    """One written form.
+    """One written variant.
 
     Attributes:
         bytes: what it takes on the disk.
         difference: to the checkpoint.
-        metric: measured here, None without pictures.
+        metric: measured here, None without images.
     """
 
-    form: Form
+    variant: Variant
     bytes: int
     difference: Difference
     metric: float | None = None
@@ -52,13 +52,13 @@ class Exported:
     Attributes:
         checkpoint: the standalone checkpoint.
         checkpoint_bytes: what its file takes.
-        checkpoint_metric: measured here, None without pictures.
+        checkpoint_metric: measured here, None without images.
         metric_name: what was measured.
     """
 
     checkpoint: Checkpoint
     checkpoint_bytes: int
-    forms: tuple[Written, ...]
+    variants: tuple[Written, ...]
     checkpoint_metric: float | None = None
     metric_name: str = "metric"
 
@@ -90,39 +90,39 @@ def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Chec
 def export(
     checkpoint: Checkpoint,
     output: Path,
-    data: Path | None = None,
-    forms: Sequence[Form] = PADDLE,
+    data: Path | None,
+    variants: Sequence[Variant],
     pictures: ImageFormat = FLOATS,
 ) -> Exported:
-    """Write checkpoint, forms and card into the folder `output`, all or nothing.
+    """Write checkpoint, variants and card into the folder `output`, all or nothing.
 
     Args:
         checkpoint: from `standalone`.
-        data: pictures to verify on, to measure the metric of all forms on, and to calibrate int8 on; None verifies on
-            random ones.
-        forms: of `ganc_export.forms.wanted_forms`.
-        pictures: what the forms take and give.
+        data: images to verify on, to measure the metric of all variants on, and to calibrate int8 on; None verifies
+            on random ones.
+        variants: of `ganc_export.variants.wanted_variants`.
+        pictures: what the variants take and give.
 
     Raises:
         SpecError: int8 without `data`.
-        MissingDependencyError: a library for one of the forms is not installed.
-        ExportError: a form's pictures differ from the checkpoint's.
+        MissingDependencyError: a package for one of the variants is not installed.
+        ExportError: a variant's images differ from the checkpoint's, or it cannot be verified on this processor.
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
         WriteError: the folder cannot be written, or is somebody else's.
     """
-    require_libraries(forms)
-    calibration, subset = _calibration(checkpoint, data, forms)
+    require_possible(variants)
+    calibration, subset = _calibration(checkpoint, data, variants)
     material = Material(checkpoint.generator, pictures, calibration)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         reference = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
         compared = list(compared_pictures(checkpoint, _image_size(checkpoint), data))
         measure = _measure(checkpoint, data) if data else None
-        written = [_verified(folder, output, form, material, reference, compared, measure) for form in forms]
+        written = [_verified(folder, output, one, material, reference, compared, measure) for one in variants]
         exported = Exported(
             checkpoint=checkpoint,
             checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
-            forms=tuple(written),
+            variants=tuple(written),
             checkpoint_metric=measure.measure(reference).distance if measure else None,
             metric_name=measure.feature_set.name if measure else "metric",
         )
@@ -148,35 +148,34 @@ def read_source(path: Path, direction: str | None, stages: tuple[str, ...] | Non
 def _verified(
     folder: Path,
     output: Path,
-    form: Form,
+    variant: Variant,
     material: Material,
     reference: Engine,
     compared: Sequence[np.ndarray],
     measure: Evaluation | None,
 ) -> Written:
-    """Write a form, load it again and compare it."""
+    """Write a variant, load it again and compare it."""
     multiple = material.state.spec.shape.size_multiple
-    # OpenVINO's instance norm adds up the pixels one by one: where that is not near enough, it is written otherwise.
-    ways = (material, replace(material, exact_norms=True)) if form.format == "openvino" else (material,)
-    for way in ways:
-        form = write_form(folder, form, way)
-        engine = open_form(folder, form, ENGINES[form.format], material.pictures, multiple)
+    for way in ways_to_write(variant, material):
+        variant = write_variant(folder, variant, way)
+        engine = open_variant(folder, variant, FORMATS[variant.format].engine, material.pictures, multiple)
         found = difference(reference, engine, compared, material.pictures.bytes)
-        if is_close(found, form.precision, material.pictures):
+        if is_close(found, variant.precision, material.pictures):
             break
-    require_close(found, form.precision, material.pictures, f"{output / form.name}")
+    require_close(found, variant.precision, material.pictures, f"{output / variant.name}")
     metric = measure.measure(engine).distance if measure else None
-    return Written(form, form_bytes(folder, form), found, metric)
+    return Written(variant, variant_bytes(folder, variant), found, metric)
 
 
 def _calibration(
-    checkpoint: Checkpoint, data: Path | None, forms: Sequence[Form]
+    checkpoint: Checkpoint, data: Path | None, variants: Sequence[Variant]
 ) -> tuple[tuple[np.ndarray, ...], str | None]:
-    """Return the pictures that int8 is calibrated on, drawn by key, and where they come from."""
-    if not any(form.precision == "int8" for form in forms):
+    """Return the images that a variant is calibrated on, drawn by key, and where they come from."""
+    calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
+    if not calibrated:
         return (), None
     if data is None:
-        raise SpecError("int8 is calibrated on pictures: name their folder with --data")
+        raise SpecError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     source, reading = checkpoint.direction[0], checkpoint.readings.source(checkpoint.direction)
     if has_subset(data, f"train{source}"):
         pictures, subset = read_images(data, f"train{source}", reading), f"train{source}"
@@ -188,7 +187,7 @@ def _calibration(
 
 
 def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
-    """Return what measures an engine on the source domain's test pictures."""
+    """Return what measures an engine on the source domain's test images."""
     size = _image_size(checkpoint)
     source, target = checkpoint.direction[0], checkpoint.direction[-1]
     readings = checkpoint.readings
@@ -215,20 +214,20 @@ def _card(exported: Exported, pictures: ImageFormat, compared: Sequence[np.ndarr
         "metric": checkpoint.training.get("metric"),
         "sources": dict(checkpoint.sources),
         "input": {**pictures.describe(), "size": f"width and height multiples of {spec.shape.size_multiple}"},
-        "forms": [_form_facts(written) for written in exported.forms],
+        "forms": [_variant_facts(written) for written in exported.variants],
         "files": {CHECKPOINT: file_sha256},
         "verified": {
-            "largest_difference": max(written.difference.largest for written in exported.forms),
+            "largest_difference": max(written.difference.largest for written in exported.variants),
             "batch_height_width": [(images.shape[0], *images.shape[2:]) for images in compared],
         },
     }
 
 
-def _form_facts(written: Written) -> dict:
+def _variant_facts(written: Written) -> dict:
     return {
-        "format": written.form.format,
-        "precision": written.form.precision,
-        "files": dict(written.form.files),
+        "format": written.variant.format,
+        "precision": written.variant.precision,
+        "files": dict(written.variant.files),
         "difference": asdict(written.difference),
         "metric": written.metric,
     }

@@ -1,12 +1,14 @@
-"""Comparing an exported form with the checkpoint: on which pictures, how far it is, how far it may be."""
+"""Comparing an exported variant with the checkpoint: on which images, how far it is, how far it may be."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ganc.base.engine_table import PRECISIONS
 from ganc.base.errors import ExportError
+from ganc.base.resizing import Resize
 from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, to_float, to_uint8
 from ganc.data.layout import ImageFormat
@@ -14,18 +16,18 @@ from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics.evaluation import evaluation_pictures
 
-LARGEST_DIFFERENCE = 1e-4  # of f32, in values from -1 to 1
-LARGEST_MEAN = 0.1  # of the other precisions: beyond that it is another picture
-MOST_OTHER_BYTES = 0.01  # of f32 with bytes: the share of values that may be truncated to the next level
+LARGEST_DIFFERENCE = 1e-4  # of an exact precision (f32), in values from -1 to 1
+LARGEST_MEAN = 0.1  # of the other precisions: beyond that it is another image
+MOST_OTHER_BYTES = 0.01  # of an exact precision with bytes: the share of values that may be truncated to the next level
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a form's pictures are from the checkpoint's.
+    """How far a variant's images are from the checkpoint's.
 
     Attributes:
-        largest, mean: of the absolute differences of values in [-1, 1]; where a form gives bytes, of its bytes to the
-            bytes of the checkpoint's pictures, on the same scale.
+        largest, mean: of the absolute differences of values in [-1, 1]; where a variant gives bytes, of its bytes to
+            the bytes of the checkpoint's images, on the same scale.
         other_bytes: the share of 8-bit values that differ.
     """
 
@@ -34,11 +36,11 @@ class Difference:
     other_bytes: float
 
 
-def difference(reference: Engine, form: Engine, pictures: Sequence[np.ndarray], of_bytes: bool) -> Difference:
-    """Return how far `form` is from `reference`, both called with float32 pictures (n, c, h, w)."""
+def difference(reference: Engine, variant: Engine, pictures: Sequence[np.ndarray], of_bytes: bool) -> Difference:
+    """Return how far `variant` is from `reference`, both called with float32 images (n, c, h, w)."""
     distances, changed = [], []
     for images in pictures:
-        wanted, found = reference(images), form(images)
+        wanted, found = reference(images), variant(images)
         if not (np.isfinite(wanted).all() and np.isfinite(found).all()):
             return Difference(float("nan"), float("nan"), 1.0)
         wanted_bytes, found_bytes = (to_uint8(values).astype(np.int16) for values in (wanted, found))
@@ -50,12 +52,12 @@ def difference(reference: Engine, form: Engine, pictures: Sequence[np.ndarray], 
 
 
 def is_close(found: Difference, precision: str, pictures: ImageFormat) -> bool:
-    """Whether a form is near enough to the checkpoint.
+    """Whether a variant is near enough to the checkpoint.
 
     f32 has to be equal but for rounding: 1e-4 in any value, or, where bytes come out, one level in 1 % of the values.
-    The others are as far as they are, which is reported; a mean of 0.1 is no longer the same picture.
+    The others are as far as they are, which is reported; a mean of 0.1 is no longer the same image.
     """
-    if precision != "f32":
+    if not PRECISIONS[precision].exact:
         return found.mean <= LARGEST_MEAN
     if pictures.bytes:
         return found.largest <= 1.5 / 127.5 and found.other_bytes <= MOST_OTHER_BYTES
@@ -63,10 +65,10 @@ def is_close(found: Difference, precision: str, pictures: ImageFormat) -> bool:
 
 
 def require_close(found: Difference, precision: str, pictures: ImageFormat, name: str) -> None:
-    """Raise ExportError unless `is_close`; `name` is the form's, for the message."""
+    """Raise ExportError unless `is_close`; `name` is the variant's, for the message."""
     if is_close(found, precision, pictures):
         return
-    if precision != "f32":
+    if not PRECISIONS[precision].exact:
         said = f"by {found.mean:.2g} on average, at most {LARGEST_MEAN:g} was expected"
     elif pictures.bytes:
         said = (
@@ -79,7 +81,7 @@ def require_close(found: Difference, precision: str, pictures: ImageFormat, name
 
 
 def compared_pictures(checkpoint: Checkpoint, size: tuple[int, int], data: Path | None) -> Iterator[np.ndarray]:
-    """Yield what is compared: two batch sizes at two picture sizes, real pictures where there are some."""
+    """Yield what is compared: two batch sizes at two image sizes, real images where there are some."""
     width, height = size
     for batch, (wide, high) in ((1, (width, height)), (2, (width + 4, height + 8))):
         if data is None:
@@ -88,7 +90,8 @@ def compared_pictures(checkpoint: Checkpoint, size: tuple[int, int], data: Path 
             random = draws.integers(0, 256, (batch, high, wide, channels), dtype=np.uint8)
             yield np.stack([to_float(picture) for picture in random])
         else:
-            reading = checkpoint.readings.source(checkpoint.direction)
+            # Resized, as images need not be as large as is compared.
+            reading = replace(checkpoint.readings.source(checkpoint.direction), resize=Resize.BOTH)
             pictures, _ = evaluation_pictures(data, checkpoint.direction[0], reading=reading)
             shown = EvaluationSet(pictures, (wide, high))
             yield np.stack([shown[index % len(shown)] for index in range(batch)])

@@ -3,12 +3,12 @@
 from ganc.cli.command import command
 from ganc.cli.jobs import run_training
 from ganc.cli.options import data_options, grouped, run_options, schedule_options, setting_options
-from ganc.cli.types import BLOCK_COUNT
+from ganc.cli.types import BLOCK_COUNT, FAMILY
 from ganc_replace.settings import CycleSettings
 
 
 @command("ganc-replace")
-@grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"n_blocks": BLOCK_COUNT}))
+@grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
 @data_options
 @schedule_options(epochs=100, decay_epochs=100)
 @run_options

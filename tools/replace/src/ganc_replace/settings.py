@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganc.base.settings import check_limits, setting
-from ganc.models.spec import RESNET, GeneratorSpec, Widths
+from ganc.models.families import DEFAULT, family_named
+from ganc.models.spec import GeneratorSpec, Widths
 from ganc.models.task import CYCLEGAN, Task
 
 
@@ -18,6 +19,7 @@ class CycleSettings:
 
     width: int = setting("Base width of the generators, all segments alike.", 64, least=1)
     widths: Widths | None = setting("Base widths segment by segment, instead of --width.", None)
+    family: str = setting("The family of generators.", DEFAULT.name)
     block: str = setting("resnet is the original.", "mobile", choices=("mobile", "resnet"))
     n_blocks: int = setting("Residual blocks, a multiple of 3.", 9, least=1)
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
@@ -36,7 +38,8 @@ class CycleSettings:
     def generator(self) -> GeneratorSpec:
         """The spec of both generators."""
         return GeneratorSpec(
-            widths=self.widths or (self.width,) * RESNET.stages,
+            family=self.family,
+            widths=family_named(self.family).full_widths(self.widths or (self.width,)),
             block=self.block,
             n_blocks=self.n_blocks,
             dropout=self.dropout,

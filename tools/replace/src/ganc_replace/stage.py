@@ -9,7 +9,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint,
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.models.layers import Network
+from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.models.task import Task
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
@@ -54,6 +54,8 @@ def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: 
         GancError: a file, the images or the settings do not serve; the message says which.
     """
     start = read_checkpoint(plan.init_from).facing(data.direction, plan.init_from) if plan.init_from else None
+    for size in (data.crop_size, data.eval_size):
+        plan.generator.require_size(*size)
     specs = plan.specs()
     readings = chosen_readings(data, plan.generator, start)
     around = prepare(plan.task, specs[DISCRIMINATOR], data, run, readings)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from ganc.base.engine_table import REFERENCE, graph_engines
 from ganc.cli.command import command
+from ganc.cli.engines import EngineChoice
 from ganc.cli.options import (
     FILE,
     FOLDER,
@@ -82,14 +84,24 @@ evolution_options = grouped(
     type=click.Choice(["measured", "table"]),
     help="Add milliseconds a picture: each sub-network timed, or summed up from its stages.",
 )
-@click.option("--latency-engine", default="auto", help="openvino or onnxruntime; auto is the fastest installed.")
+@click.option(
+    "--latency-engine",
+    type=EngineChoice(["auto", *graph_engines()]),
+    default="auto",
+    help="What latencies are measured in; auto is the fastest installed.",
+)
 @click.option("--shard", type=SHARD, default="1/1", help="Evaluate part K of N; ganc merge joins them.")
 @click.option(
     "--stats", "statistics", type=FILE, show_default="made from --data", help="Target statistics, from ganc stats."
 )
 @feature_set_option
 @click.option("--size", "image_size", type=SIZE, show_default="the supernet's", help="Picture size, N or WxH.")
-@click.option("--engine", default="auto", help="What runs the generator: paddle, onnxruntime, openvino; auto: fastest.")
+@click.option(
+    "--engine",
+    type=EngineChoice(["auto", *graph_engines(), REFERENCE]),
+    default="auto",
+    help="What runs the generator; auto is the fastest installed.",
+)
 @click.option("--batch-size", type=POSITIVE, default=8, help="Pictures whose features are computed at once.")
 @click.option("--memory", type=BUDGET, show_default="a quarter of the machine's", help="Bytes to use, such as 4G.")
 @click.option("--group-size", type=POSITIVE, default=32, help="Sub-networks evaluated together, at most.")

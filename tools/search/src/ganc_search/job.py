@@ -156,7 +156,7 @@ class SearchJob:
             self.space,
             self.image_size,
             settings.latency,
-            runtime=settings.latency_engine,
+            engine=settings.latency_engine,
             path=kept and kept.with_name(f"{kept.name}.latency"),
             digest=inputs.supernet.digest,
             restart=settings.restart,

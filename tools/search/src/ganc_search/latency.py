@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import replacing, write_error
-from ganc.base.errors import FileFormatError, MissingDependencyError, RunError
+from ganc.base.engine_table import fastest_engine, graph_engines
+from ganc.base.errors import FileFormatError, RunError
 from ganc.base.rng import keyed_generator
-from ganc.engines.compile import CompiledGraph, compile_graph, installed_runtimes
-from ganc.models.convolutions import NetworkState
+from ganc.engines.adapter import CompiledGraph
+from ganc.engines.compile import compile_graph
+from ganc.models.convolutions import NetworkState, Reduction
+from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
 from ganc.models.spec import Widths, format_widths
 from ganc.system.runtime import engine_threads
@@ -27,8 +30,6 @@ MEASURED, TABLE = "measured", "table"
 FORMAT, VERSION = "ganc-latency", 1
 # Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
 CORRECTING = 22
-# Of the correction, as names in the notebook: factors of the stages before, of and behind the blocks, and an offset.
-CORRECTION = ("correction before blocks", "correction blocks", "correction behind blocks", "correction offset")
 # How far a factor may leave the common one for a better fit: weak enough for a real difference, and what keeps it
 # near the others where the sub-networks do not tell it.
 RIDGE = 1e-4
@@ -99,7 +100,7 @@ class Notebook:
 
 
 class LatencyModel:
-    """Milliseconds a picture of a supernet's sub-networks, through one runtime, at batch 1.
+    """Milliseconds a picture of a supernet's sub-networks, through one engine, at batch 1.
 
     Args:
         state: the supernet's generator.
@@ -107,11 +108,11 @@ class LatencyModel:
         image_size: (width, height).
         kind: MEASURED compiles and times each sub-network; TABLE times each different stage once, and sums.
         notebook: where numbers are kept.
-        runtime, precision: as for `ganc.engines.compile.compile_graph`.
+        engine, precision: as for `ganc.engines.compile.compile_graph`.
         turns, repeats: how often a network has its turn, and how many runs of one count; the median does.
 
     Raises:
-        MissingDependencyError: the runtime is not installed.
+        MissingDependencyError: the engine is not installed.
     """
 
     def __init__(
@@ -121,14 +122,14 @@ class LatencyModel:
         image_size: tuple[int, int],
         kind: str,
         notebook: Notebook,
-        runtime: str,
+        engine: str,
         precision: str = "f32",
         *,
         turns: int = 5,
         repeats: int = 3,
     ):
         self._state, self._space, self._size, self._notebook = state, space, image_size, notebook
-        self._runtime, self._precision = runtime, precision
+        self._engine, self._precision = engine, precision
         self._turns, self._repeats = turns, repeats
         self._names: dict[tuple[int, ...], str] = {}
         self.of: LatencyOf = self.measured if kind == MEASURED else self.predicted
@@ -144,12 +145,12 @@ class LatencyModel:
         blocks than elsewhere; the correction is fitted to some sub-networks that are timed whole.
         """
         self.build_table()
-        correction = [self._notebook.number(name, _absent) for name in CORRECTION]
+        correction = [self._notebook.number(name, _absent) for name in self._correction]
         return float(np.dot(correction, [*self._sums(widths), 1.0]))
 
     def build_table(self) -> None:
         """Time every stage of the space and fit the correction, unless that is done."""
-        if self._notebook.known(CORRECTION):
+        if self._notebook.known(self._correction):
             return
         names = {}
         for widths in self._covering():
@@ -161,19 +162,23 @@ class LatencyModel:
         few = self._correcting()
         whole = self._timed([self._whole(widths) for widths in few])
         correction = fitted_correction([self._sums(widths) for widths in few], whole)
-        self._notebook.keep(dict(zip(CORRECTION, correction, strict=True)))
+        self._notebook.keep(dict(zip(self._correction, correction, strict=True)))
+
+    @property
+    def _correction(self) -> tuple[str, ...]:
+        """Names in the notebook: a factor of each group of segments, and an offset."""
+        return (*(f"correction {group}" for group in self._state.spec.shape.groups), "correction offset")
 
     def _sums(self, widths: Widths) -> list[float]:
-        """Return the sums of the times of the stages before, of and behind the blocks."""
-        blocks = self._state.spec.shape.block_stages
+        """Return the sums of the segments' times in each group of the family."""
         times = [self._notebook.number(self._name(stage, widths), _absent) for stage in range(len(widths))]
-        return [sum(times[: blocks[0]]), sum(times[stage] for stage in blocks), sum(times[blocks[-1] + 1 :])]
+        return [sum(times[stage] for stage in group) for group in self._state.spec.shape.groups.values()]
 
     def _name(self, stage: int, widths: Widths) -> str:
         """Return the name of a stage's number: two sub-networks of equal convolutions there share it."""
-        key = (stage, widths[self._state.spec.shape.input_stage(stage)], widths[stage])
+        key = (stage, widths[self._state.spec.shape.input_segment(stage)], widths[stage])
         if key not in self._names:
-            plans = self._state.spec.narrowed(widths).stage_convolutions()[stage]
+            plans = convolutions(self._state.spec.narrowed(widths).segments[stage])
             outs = "-".join(str(plan.out_channels) for plan in plans)
             self._names[key] = f"stage {stage} {outs} of {plans[0].in_channels}"
         return self._names[key]
@@ -210,16 +215,16 @@ class LatencyModel:
         return self._run(self._compiled(generator_graph(state)), state.spec.in_channels, 1)
 
     def _stage(self, stage: int, widths: Widths) -> Callable[[], object]:
-        from ganc.onnx_graphs.generator import stage_graph
+        from ganc.onnx_graphs.generator import segment_graph
 
         state = self._state.leading(self._state.spec.narrowed(widths))
-        first = state.spec.stage_convolutions()[stage][0]
-        return self._run(self._compiled(stage_graph(state, stage)), first.in_channels, first.reduction)
+        channels, reduction = state.spec.segment_channels(stage - 1), state.spec.segment_reduction(stage)
+        return self._run(self._compiled(segment_graph(state, stage)), channels, reduction)
 
     def _compiled(self, graph: bytes) -> CompiledGraph:
-        return compile_graph(graph, self._runtime, self._precision)
+        return compile_graph(graph, self._engine, self._precision)
 
-    def _run(self, graph: CompiledGraph, channels: int, reduction: int) -> Callable[[], object]:
+    def _run(self, graph: CompiledGraph, channels: int, reduction: Reduction) -> Callable[[], object]:
         width, height = self._size
         shape = (1, channels, height // reduction, width // reduction)
         picture = keyed_generator(0, "search/latency/picture").uniform(-1, 1, shape).astype(np.float32)
@@ -260,7 +265,7 @@ def latency_of(
     image_size: tuple[int, int],
     kind: str,
     *,
-    runtime: str = "auto",
+    engine: str = "auto",
     path: Path | None = None,
     digest: str = "",
     restart: bool = False,
@@ -269,24 +274,22 @@ def latency_of(
 
     Args:
         kind: MEASURED or TABLE.
-        runtime: auto is the fastest that is installed.
+        engine: auto is the fastest that is installed.
         path: where numbers are kept between runs.
         digest: the supernet's; numbers of another are refused.
 
     Raises:
-        MissingDependencyError: no runtime is installed, or not this one.
+        MissingDependencyError: no engine is installed, or not this one.
         RunError: what is kept at `path` belongs to something else.
     """
-    if runtime == "auto":
-        if not installed_runtimes():
-            raise MissingDependencyError("latency needs an engine: install ganc-common[openvino] or ganc-common[onnx]")
-        runtime = installed_runtimes()[0]
+    if engine == "auto":
+        engine = fastest_engine(graph_engines())
     device = f"cpu, {engine_threads()} threads"
-    header = {"supernet": digest, "engine": runtime, "precision": "f32", "device": device, "size": [*image_size]}
+    header = {"supernet": digest, "engine": engine, "precision": "f32", "device": device, "size": [*image_size]}
     header |= {"space": space.text}
     notebook = Notebook(path, header, restart=restart)
-    model = LatencyModel(state, space, image_size, kind, notebook, runtime)
-    return Latency(model.of, runtime, "f32", device)
+    model = LatencyModel(state, space, image_size, kind, notebook, engine)
+    return Latency(model.of, engine, "f32", device)
 
 
 def _object(line: bytes) -> dict | None:

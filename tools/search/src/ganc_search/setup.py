@@ -4,12 +4,11 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ganc.base.errors import RunError, SpecError
+from ganc.base.errors import RunError
 from ganc.data import EvaluationSet, search_images
 from ganc.files.checkpoint import read_checkpoint, require_stage
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics
 from ganc.models.space import parse_space
-from ganc.models.spec import format_widths
 from ganc.models.subnets import SubnetCosts
 from ganc.results.search_results import SearchIdentity
 from ganc_search.evaluate.memory import Demand, Extent, fitted, machine_bytes
@@ -34,7 +33,7 @@ class SearchInputs:
         self.space = settings.space or parse_space(self._recorded("space", "--space"), self.spec.shape)
         self.space.require_within(self.spec.widths)
         self.image_size = settings.image_size or tuple(self._recorded("image_size", "--size"))
-        self._check_size()
+        self.spec.require_size(*self.image_size)
         self.costs_of = SubnetCosts(self.spec, self.image_size)
 
     def require_possible(self) -> None:
@@ -46,15 +45,6 @@ class SearchInputs:
         if fact not in self.supernet.training:
             raise RunError(f"{self.settings.supernet}: does not say its {fact}; say it with {option}")
         return self.supernet.training[fact]
-
-    def _check_size(self) -> None:
-        width, height = self.image_size
-        multiple = self.spec.shape.size_multiple
-        if width % multiple or height % multiple:
-            raise SpecError(
-                f"pictures of {width}x{height} do not fit the generator {format_widths(self.spec.widths)}: "
-                f"width and height must be multiples of {multiple}"
-            )
 
     def evaluation(self) -> Evaluation:
         """Return the pictures and what their translations are compared with."""

@@ -17,7 +17,6 @@ from ganc.cli.types import SPACE
 
 
 def _start(teacher, student, space, width, sampling):
-    from ganc.models.spec import RESNET
     from ganc_supernet.sampling import Sampling
     from ganc_supernet.stage import SupernetStart
 
@@ -27,7 +26,7 @@ def _start(teacher, student, space, width, sampling):
         teacher_file=teacher,
         space=space,
         student_file=student,
-        widths=(width,) * RESNET.stages if width else None,
+        width=width,
         sampling=Sampling(sampling),
     )
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
-from ganc.models.convolutions import NetworkState
-from ganc.models.generator import Generator
+from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.space import SearchSpace
-from ganc.models.spec import GeneratorSpec, Widths, format_widths
+from ganc.models.spec import GeneratorSpec, format_widths
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -23,14 +22,14 @@ class SupernetStart:
     Attributes:
         space: the sub-networks that are trained.
         student_file: a distilled student; None trains from scratch.
-        widths: of a supernet trained from scratch; None takes the space's largest.
+        width: base width of a supernet trained from scratch; None takes the space's largest widths.
         sampling: which sub-networks a step trains.
     """
 
     teacher_file: Path
     space: SearchSpace
     student_file: Path | None = None
-    widths: Widths | None = None
+    width: int | None = None
     sampling: Sampling = Sampling.UNIFORM
 
 
@@ -71,14 +70,12 @@ def supernet_job(
 
 def _fresh(start: SupernetStart, teacher: Checkpoint, seed: int) -> NetworkState:
     theirs: GeneratorSpec = teacher.generator.spec
-    generator = Generator(
-        GeneratorSpec(
-            widths=start.widths or start.space.largest,
-            block="mobile",
-            n_blocks=theirs.n_blocks,
-            in_channels=theirs.in_channels,
-            out_channels=theirs.out_channels,
-        )
+    spec = GeneratorSpec(
+        widths=theirs.shape.full_widths((start.width,)) if start.width else start.space.largest,
+        block=theirs.shape.blocks[0],
+        n_blocks=theirs.n_blocks,
+        in_channels=theirs.in_channels,
+        out_channels=theirs.out_channels,
+        family=theirs.family,
     )
-    generator.initialise(seed, f"{STAGE}/generator")
-    return generator.state()
+    return initial_state(spec, seed, f"initialise/{STAGE}/generator")

@@ -6,47 +6,34 @@ average pools leave the padding out of the mean, and the last block has a max po
 public PyTorch weights give them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ganc.models.convolutions import Convolution
+from ganc.models.layers import RELU, Branches, GlobalPool, Layer, Layers, Pool, PoolKind, convolutions
 
 EPSILON = 1e-3  # of every batch norm
 INPUT_SIDE = 299
 DIMENSIONS = 2048
 
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution without bias, batch norm, ReLU. Pairs are (vertical, horizontal); padding is on both sides."""
-
-    name: str
-    in_channels: int
-    out_channels: int
-    kernel: tuple[int, int]
-    stride: int
-    padding: tuple[int, int]
+_MAX, _AVERAGE = PoolKind.MAX, PoolKind.AVERAGE
 
 
 @dataclass(frozen=True)
-class Pool:
-    """A pool over 3x3, "max" or "average"; the mean of an average pool leaves the padding out."""
+class InceptionSpec:
+    """The network with each batch norm inside the convolution in front of it, as a spec: there is only one."""
 
-    kind: str
-    stride: int
-    padding: int
+    @property
+    def layers(self) -> Layers:
+        """The layers from planes (n, 3, 299, 299) to features (n, 2048)."""
+        return (*network(), GlobalPool())
 
-
-@dataclass(frozen=True)
-class Branches:
-    """Chains that start from one input and whose outputs are joined along the channels."""
-
-    chains: tuple["Chain", ...]
+    def convolutions(self) -> tuple[Convolution, ...]:
+        """Return the convolutions in the order in which they are described."""
+        return convolutions(network())
 
 
-Layer = Convolution | Pool | Branches
-Chain = tuple[Layer, ...]
-
-
-def network() -> Chain:
+def network() -> Layers:
     """Return the layers up to the last block; the features are the mean of its output over all positions."""
     chain = _convolutions(
         3,
@@ -54,9 +41,9 @@ def network() -> Chain:
         ("Conv2d_2a_3x3", 32, 3, 1, 0),
         ("Conv2d_2b_3x3", 64, 3, 1, 1),
     )
-    chain += (Pool("max", 2, 0),)
+    chain += (_pool(_MAX, 2),)
     chain += _convolutions(64, ("Conv2d_3b_1x1", 80, 1, 1, 0), ("Conv2d_4a_3x3", 192, 3, 1, 0))
-    chain += (Pool("max", 2, 0),)
+    chain += (_pool(_MAX, 2),)
     channels = 192
     for name, pooled in (("Mixed_5b", 32), ("Mixed_5c", 64), ("Mixed_5d", 64)):
         chain += (_block_35(name, channels, pooled),)
@@ -64,32 +51,26 @@ def network() -> Chain:
     chain += (_reduction_35(),)
     for name, inner in (("Mixed_6b", 128), ("Mixed_6c", 160), ("Mixed_6d", 160), ("Mixed_6e", 192)):
         chain += (_block_17(name, inner),)
-    return (*chain, _reduction_17(), _block_8("Mixed_7b", 1280, "average"), _block_8("Mixed_7c", 2048, "max"))
-
-
-def convolutions(chain: Chain) -> Iterator[Convolution]:
-    """Yield every convolution in the order in which they are described."""
-    for layer in chain:
-        if isinstance(layer, Convolution):
-            yield layer
-        elif isinstance(layer, Branches):
-            for branch in layer.chains:
-                yield from convolutions(branch)
+    return (*chain, _reduction_17(), _block_8("Mixed_7b", 1280, _AVERAGE), _block_8("Mixed_7c", 2048, _MAX))
 
 
 def description() -> list:
-    """Return the network as a JSON value, for the digest."""
-    return [_described(layer) for layer in network()]
+    """Return the network as a JSON value, for the digest. Every convolution has its activation, which is left out."""
+    return _described(network())
 
 
-def _described(layer: Layer) -> list:
-    match layer:
-        case Convolution():
-            return ["convolution", layer.name, layer.out_channels, *layer.kernel, layer.stride, *layer.padding]
-        case Pool():
-            return ["pool", layer.kind, layer.stride, layer.padding]
-        case Branches():
-            return ["branches", *([_described(part) for part in chain] for chain in layer.chains)]
+def _described(layers: Iterable[Layer]) -> list:
+    rows = []
+    for layer in layers:
+        match layer:
+            case Convolution():
+                size = (layer.out_channels, *layer.kernel, layer.stride, *layer.padding)
+                rows.append(["convolution", layer.name, *size])
+            case Pool():
+                rows.append(["pool", layer.kind.value, layer.stride, layer.padding])
+            case Branches(chains):
+                rows.append(["branches", *(_described(chain) for chain in chains)])
+    return rows
 
 
 def _block_35(name: str, channels: int, pooled: int) -> Branches:
@@ -100,7 +81,7 @@ def _block_35(name: str, channels: int, pooled: int) -> Branches:
         (("branch1x1", 64, 1, 1, 0),),
         (("branch5x5_1", 48, 1, 1, 0), ("branch5x5_2", 64, 5, 1, 2)),
         (("branch3x3dbl_1", 64, 1, 1, 0), ("branch3x3dbl_2", 96, 3, 1, 1), ("branch3x3dbl_3", 96, 3, 1, 1)),
-        pool=Pool("average", 1, 1),
+        pool=_pool(_AVERAGE, 1, 1),
         after_pool=("branch_pool", pooled, 1, 1, 0),
     )
 
@@ -111,7 +92,7 @@ def _reduction_35() -> Branches:
         288,
         (("branch3x3", 384, 3, 2, 0),),
         (("branch3x3dbl_1", 64, 1, 1, 0), ("branch3x3dbl_2", 96, 3, 1, 1), ("branch3x3dbl_3", 96, 3, 2, 0)),
-        pool=Pool("max", 2, 0),
+        pool=_pool(_MAX, 2),
     )
 
 
@@ -130,7 +111,7 @@ def _block_17(name: str, inner: int) -> Branches:
             ("branch7x7dbl_4", inner, tall, 1, 3),
             ("branch7x7dbl_5", 192, flat, 1, 3),
         ),
-        pool=Pool("average", 1, 1),
+        pool=_pool(_AVERAGE, 1, 1),
         after_pool=("branch_pool", 192, 1, 1, 0),
     )
 
@@ -146,11 +127,11 @@ def _reduction_17() -> Branches:
             ("branch7x7x3_3", 192, (7, 1), 1, 3),
             ("branch7x7x3_4", 192, 3, 2, 0),
         ),
-        pool=Pool("max", 2, 0),
+        pool=_pool(_MAX, 2),
     )
 
 
-def _block_8(name: str, channels: int, pool: str) -> Branches:
+def _block_8(name: str, channels: int, pool: PoolKind) -> Branches:
     """Return a block on 8x8 positions, two of whose branches end in a 1x3 beside a 3x1."""
 
     def forked(prefix: str) -> Branches:
@@ -164,7 +145,7 @@ def _block_8(name: str, channels: int, pool: str) -> Branches:
             _named(name, channels, ("branch1x1", 320, 1, 1, 0)),
             (*single, forked("branch3x3_2")),
             (*double, forked("branch3x3dbl_3")),
-            (Pool(pool, 1, 1), *_named(name, channels, ("branch_pool", 192, 1, 1, 0))),
+            (_pool(pool, 1, 1), *_named(name, channels, ("branch_pool", 192, 1, 1, 0))),
         )
     )
 
@@ -177,12 +158,16 @@ def _block(name: str, channels: int, *branches: tuple, pool: Pool | None = None,
     return Branches(tuple(chains))
 
 
-def _named(block: str, channels: int, *rows: tuple) -> Chain:
+def _pool(kind: PoolKind, stride: int, padding: int = 0) -> Pool:
+    return Pool(kind=kind, kernel=3, stride=stride, padding=padding)
+
+
+def _named(block: str, channels: int, *rows: tuple) -> Layers:
     return _convolutions(channels, *((f"{block}.{name}", *rest) for name, *rest in rows))
 
 
-def _convolutions(channels: int, *rows: tuple) -> Chain:
-    """Return convolutions one after another, each from (name, out_channels, kernel, stride, padding).
+def _convolutions(channels: int, *rows: tuple) -> Layers:
+    """Return convolutions and their activations, each from (name, out_channels, kernel, stride, padding).
 
     A kernel of one number is square; the padding holds for the directions in which the kernel is longer than 1.
     """
@@ -190,6 +175,7 @@ def _convolutions(channels: int, *rows: tuple) -> Chain:
     for name, out_channels, kernel, stride, padding in rows:
         kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         pads = tuple(padding if side > 1 else 0 for side in kernel)
-        chain.append(Convolution(name, channels, out_channels, kernel, stride, pads))
+        sides = {"kernel": kernel, "stride": stride, "padding": pads}
+        chain += [Convolution(name=name, in_channels=channels, out_channels=out_channels, **sides), RELU]
         channels = out_channels
     return tuple(chain)

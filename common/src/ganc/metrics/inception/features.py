@@ -1,19 +1,16 @@
 """The feature set inception-v3-fid, computed by the fastest engine that the machine has."""
 
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from ganc.base.errors import MissingDependencyError, SpecError
-from ganc.engines.compile import installed_runtimes
+from ganc.base.engine_table import engine_row, fastest_engine, graph_engines, usable_engines
+from ganc.base.errors import SpecError
 from ganc.metrics.feature_set import check_pictures
 from ganc.metrics.inception.architecture import DIMENSIONS
 from ganc.metrics.inception.weights import NAME, InceptionWeights, find_weights
-
-PADDLE, PADDLE_INFERENCE = "paddle", "paddle-inference"
 
 # Pictures of one request: enough to read the weights from memory seldom, few enough to keep what is between two layers
 # in the processor's cache (docs/metric.md has the numbers).
@@ -63,30 +60,42 @@ class InceptionFeatures:
         """
         check_pictures(pictures, self.smallest_side)
         engine = self.engine
-        size = () if engine in (PADDLE, PADDLE_INFERENCE) else (pictures.shape[2], pictures.shape[1])
+        size = (pictures.shape[2], pictures.shape[1]) if engine_row(engine).graphs else ()
         if (engine, size) not in self._runs:
             self._runs[engine, size] = _prepared(self.weights, engine, size)
         return self._runs[engine, size](pictures)
 
 
 def _prepared(weights: InceptionWeights, engine: str, size: tuple[int, ...]) -> Run:
-    if engine not in (PADDLE, PADDLE_INFERENCE):
-        return _StreamedRun(weights, engine, size)
-    from ganc.metrics.inception.network import EagerRun, InferenceRun
+    return _StreamedRun(weights, engine, size) if engine_row(engine).graphs else _WITHOUT_GRAPHS[engine](weights)
 
-    return EagerRun(weights) if engine == PADDLE else InferenceRun(weights)
+
+def _paddle_inference(weights: InceptionWeights) -> Run:
+    from ganc.metrics.inception.network import InferenceRun
+
+    return InferenceRun(weights)
+
+
+def _paddle(weights: InceptionWeights) -> Run:
+    from ganc.metrics.inception.network import EagerRun
+
+    return EagerRun(weights)
+
+
+_WITHOUT_GRAPHS: Mapping[str, Callable[[InceptionWeights], Run]] = {
+    "paddle-inference": _paddle_inference,
+    "paddle": _paddle,
+}
 
 
 class _StreamedRun:
     """The ONNX graph for pictures of one size, on several chunks of them at a time."""
 
-    def __init__(self, weights: InceptionWeights, runtime: str, size: tuple[int, int]):
-        if not importlib.util.find_spec("onnx"):
-            raise MissingDependencyError("onnx is not installed: install ganc-common[onnx] or ganc-common[openvino]")
-        from ganc.engines.streams import stream_graph
+    def __init__(self, weights: InceptionWeights, engine: str, size: tuple[int, int]):
+        from ganc.engines.compile import stream_graph
         from ganc.metrics.inception.graph import feature_graph
 
-        self._run = stream_graph(feature_graph(weights, size), runtime)
+        self._run = stream_graph(feature_graph(weights, size), engine)
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         chunk = max(1, min(_CHUNK, -(-len(pictures) // self._run.streams)))
@@ -95,8 +104,7 @@ class _StreamedRun:
 
 def engines() -> tuple[str, ...]:
     """Return the names of the engines that can compute the features here."""
-    runtimes = installed_runtimes() if importlib.util.find_spec("onnx") else ()
-    return (*runtimes, PADDLE_INFERENCE, PADDLE)
+    return usable_engines(_possible())
 
 
 def inception_features(file: Path | None = None) -> InceptionFeatures:
@@ -109,7 +117,11 @@ def inception_features(file: Path | None = None) -> InceptionFeatures:
     return InceptionFeatures(find_weights(file))
 
 
+def _possible() -> tuple[str, ...]:
+    return (*graph_engines(), *_WITHOUT_GRAPHS)
+
+
 def _fastest() -> str:
     from ganc.system.runtime import paddle
 
-    return engines()[0] if paddle.get_device() == "cpu" else PADDLE
+    return fastest_engine(_possible(), on_gpu=paddle.get_device() != "cpu")

@@ -1,13 +1,12 @@
 """Inception-v3, FID variant, as an ONNX graph from 8-bit pictures to features."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from ganc.metrics.inception.architecture import DIMENSIONS, INPUT_SIDE, Branches, Chain, Convolution, Layer, network
+from ganc.metrics.inception.architecture import DIMENSIONS, INPUT_SIDE, InceptionSpec
 from ganc.metrics.inception.resize import bilinear
 from ganc.metrics.inception.weights import InceptionWeights, scaled_to_bytes
 from ganc.onnx_graphs.builder import GraphBuilder
+from ganc.onnx_graphs.layers import LayerWriter
 
 
 def feature_graph(weights: InceptionWeights, size: tuple[int, int], batch: int | str = "n") -> bytes:
@@ -25,32 +24,7 @@ def feature_graph(weights: InceptionWeights, size: tuple[int, int], batch: int |
     if (width, height) != (INPUT_SIDE, INPUT_SIDE):
         planes = builder.node("MatMul", planes, builder.constant(bilinear(width).T, "horizontal"))
         planes = builder.node("MatMul", builder.constant(bilinear(height), "vertical"), planes)
-    folded = scaled_to_bytes(weights)
-    planes = _chain(builder, network(), planes, folded)
-    features = builder.node("ReduceMean", planes, axes=[2, 3], keepdims=0)
+    writer = LayerWriter(builder, scaled_to_bytes(weights).tensors)
+    features = writer.write(InceptionSpec().layers, planes, 3)
     builder.output(features, "features", np.float32, (batch, DIMENSIONS))
     return builder.serialised()
-
-
-def _chain(builder: GraphBuilder, chain: Chain, value: str, folded: Mapping) -> str:
-    for layer in chain:
-        value = _layer(builder, layer, value, folded)
-    return value
-
-
-def _layer(builder: GraphBuilder, layer: Layer, value: str, folded: Mapping) -> str:
-    match layer:
-        case Convolution():
-            kernel, bias = folded[layer.name]
-            constants = builder.constant(kernel, f"{layer.name}.weight"), builder.constant(bias, f"{layer.name}.bias")
-            strides, pads = [layer.stride] * 2, [*layer.padding, *layer.padding]
-            value = builder.node("Conv", value, *constants, kernel_shape=layer.kernel, strides=strides, pads=pads)
-            return builder.node("Relu", value)
-        case Branches():
-            ends = [_chain(builder, chain, value, folded) for chain in layer.chains]
-            return builder.node("Concat", *ends, axis=1)
-        case _:
-            sides = {"kernel_shape": [3, 3], "strides": [layer.stride] * 2, "pads": [layer.padding] * 4}
-            if layer.kind == "max":
-                return builder.node("MaxPool", value, **sides)
-            return builder.node("AveragePool", value, count_include_pad=0, **sides)

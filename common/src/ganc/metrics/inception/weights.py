@@ -11,7 +11,8 @@ import numpy as np
 from ganc.base.digests import tensors_digest
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.files.tensors import read_tensors, write_tensors
-from ganc.metrics.inception.architecture import EPSILON, convolutions, description, network
+from ganc.metrics.inception.architecture import EPSILON, InceptionSpec, description
+from ganc.models.convolutions import NetworkState
 
 NAME = "inception-v3-fid"
 FORMAT = "ganc-inception"
@@ -40,26 +41,31 @@ class InceptionWeights:
         return tensors_digest([NAME, PREPROCESSING, EPSILON, description()], self.tensors)
 
     @cached_property
-    def folded(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Kernel and bias (float32) of each convolution with its batch norm inside, by the convolution's name."""
+    def folded(self) -> NetworkState:
+        """The network with each batch norm inside its convolution."""
         folded = {}
-        for layer in convolutions(network()):
-            scale, shift, mean, variance = (self.tensors[f"{layer.name}.bn.{key}"].astype(np.float64) for key in _NORM)
+        for plan in InceptionSpec().convolutions():
+            scale, shift, mean, variance = (self.tensors[f"{plan.name}.bn.{key}"].astype(np.float64) for key in _NORM)
             factor = scale / np.sqrt(variance + EPSILON)
-            kernel = self.tensors[f"{layer.name}.conv.weight"] * factor[:, None, None, None]
-            folded[layer.name] = kernel.astype(np.float32), (shift - mean * factor).astype(np.float32)
-        return folded
+            kernel = self.tensors[f"{plan.name}.conv.weight"] * factor[:, None, None, None]
+            folded[f"{plan.name}.weight"] = kernel.astype(np.float32)
+            folded[f"{plan.name}.bias"] = (shift - mean * factor).astype(np.float32)
+        return NetworkState(InceptionSpec(), folded)
 
 
-def scaled_to_bytes(weights: InceptionWeights) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the folded weights for planes in 0 … 255: the first convolution, which has no padding, takes 2x/255 - 1.
+def scaled_to_bytes(weights: InceptionWeights) -> NetworkState:
+    """Return the folded network for planes in 0 … 255: the first convolution, which has no padding, takes 2x/255 - 1.
 
-    It saves two passes over the pictures.
+    It saves two passes over the images.
     """
-    first = network()[0]
-    kernel, bias = (array.astype(np.float64) for array in weights.folded[first.name])
-    scaled = (kernel * (2 / 255)).astype(np.float32), (bias - kernel.sum(axis=(1, 2, 3))).astype(np.float32)
-    return {**weights.folded, first.name: scaled}
+    first = InceptionSpec().convolutions()[0].name
+    tensors = weights.folded.tensors
+    kernel, bias = (tensors[f"{first}.{part}"].astype(np.float64) for part in ("weight", "bias"))
+    scaled = {
+        f"{first}.weight": (kernel * (2 / 255)).astype(np.float32),
+        f"{first}.bias": (bias - kernel.sum(axis=(1, 2, 3))).astype(np.float32),
+    }
+    return NetworkState(InceptionSpec(), {**tensors, **scaled})
 
 
 def weights_from(tensors: Mapping[str, np.ndarray], source: object) -> InceptionWeights:
@@ -123,7 +129,7 @@ def find_weights(path: Path | None = None) -> InceptionWeights:
 
 def _shapes() -> dict[str, tuple[int, ...]]:
     shapes = {}
-    for layer in convolutions(network()):
-        shapes[f"{layer.name}.conv.weight"] = (layer.out_channels, layer.in_channels, *layer.kernel)
-        shapes |= {f"{layer.name}.bn.{key}": (layer.out_channels,) for key in _NORM}
+    for plan in InceptionSpec().convolutions():
+        shapes[f"{plan.name}.conv.weight"] = plan.weight_shape
+        shapes |= {f"{plan.name}.bn.{key}": (plan.out_channels,) for key in _NORM}
     return shapes

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ganc.base.errors import RunError
-from ganc.models.convolutions import Convolution
+from ganc.models.convolutions import Convolution, Reduction
+from ganc.models.layers import placed
 from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec
 from ganc_search.evaluate.segment_runners import StageRunner
@@ -70,7 +71,7 @@ class Demand:
     def graphs_of(self, group_size: int) -> int:
         """Return how many stages a group has at most: one a node of its tree, but no more than there are pairs."""
         graphs, nodes = 0, group_size
-        for stage in reversed(range(self.spec.shape.stages)):
+        for stage in reversed(range(self.spec.shape.segments)):
             choices = len(self.space.choices[stage])
             graphs += min(nodes, self._pairs(stage))
             nodes = -(-nodes // choices)
@@ -79,12 +80,11 @@ class Demand:
     @property
     def all_graphs(self) -> int:
         """How many different stages the space has at most."""
-        return sum(self._pairs(stage) for stage in range(self.spec.shape.stages))
+        return sum(self._pairs(stage) for stage in range(self.spec.shape.segments))
 
     def stage_bytes(self, batch_size: int) -> int:
         """Return what a stage works with, the mean over the stages."""
-        stages = self.spec.stage_convolutions()
-        largest = [max(sum(self._traffic(convolution)) for convolution in stage) for stage in stages]
+        largest = [max(sum(self._traffic(*one)) for one in plans) for plans in self._placed]
         in_flight = min(batch_size, self.runner.pictures_in_flight)
         return int(in_flight * self.runner.working_memory * sum(largest) / len(largest))
 
@@ -103,11 +103,17 @@ class Demand:
 
     @property
     def _activations(self) -> int:
-        return sum(self._traffic(stage[-1])[1] for stage in self.spec.stage_convolutions())
+        return sum(self._traffic(*plans[-1])[1] for plans in self._placed)
 
-    def _traffic(self, convolution: Convolution) -> tuple[int, int]:
+    @cached_property
+    def _placed(self) -> list[list[tuple[Convolution, Reduction]]]:
+        """Each segment's convolutions, with the reduction of their inputs."""
+        starts = map(self.spec.segment_reduction, range(self.spec.shape.segments))
+        return [placed(layers, start)[0] for layers, start in zip(self.spec.segments, starts, strict=True)]
+
+    def _traffic(self, convolution: Convolution, reduction: Reduction) -> tuple[int, int]:
         """Return the bytes of a convolution's input and output for one picture."""
-        pixels = self.image_size[0] * self.image_size[1] // convolution.reduction**2
+        pixels = self.image_size[0] * self.image_size[1] // reduction**2
         scale = convolution.stride**2
         outputs = pixels * scale if convolution.transposed else pixels // scale
         return pixels * convolution.in_channels * _FLOAT, outputs * convolution.out_channels * _FLOAT

@@ -4,7 +4,6 @@ An activation is whatever an engine keeps between two stages: arrays, or a tenso
 its input's activation and returns its own.
 """
 
-import importlib.util
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +11,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ganc.base.engine_table import REFERENCE, engine_row, fastest_engine, graph_engines
 from ganc.base.errors import SpecError
-from ganc.engines.compile import installed_runtimes
-from ganc.engines.streams import StreamedGraph, stream_graph
-from ganc.models.convolutions import Convolution, NetworkState
+from ganc.base.extras import require
+from ganc.engines.adapter import StreamedGraph
+from ganc.engines.compile import stream_graph
+from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
+from ganc.models.layers import Layers
 from ganc.models.spec import Widths
 from ganc.system.runtime import engine_threads, paddle
 
-AUTO, PADDLE = "auto", "paddle"
+AUTO = "auto"
+ENGINES = (*graph_engines(), REFERENCE)  # those that run segments
 Stage = Callable[[Any], Any]
 
 
@@ -58,7 +61,7 @@ class StageRunner(Protocol):
 
 
 class GraphStages:
-    """Stages as ONNX graphs, each compiled once by a runtime for the CPU.
+    """Stages as ONNX graphs, each compiled once by an engine for the CPU.
 
     A stage depends on its own width and that of its input alone, so that a space of thousands of sub-networks has some
     dozen graphs. Each thread runs a picture of its own, which keeps activations in the processor's cache, and does not
@@ -66,25 +69,25 @@ class GraphStages:
 
     Args:
         state: the supernet's generator.
-        runtime: one of `ganc.engines.compile.installed_runtimes()`.
+        engine: one of `ganc.base.engine_table.graph_engines()`.
         most: keep so many graphs; the one that was not asked for the longest goes first.
 
     Raises:
-        MissingDependencyError: the runtime, or the onnx package, is not installed.
+        MissingDependencyError: the engine, or the onnx package, is not installed.
     """
 
     working_memory = 4.0
     keeps_memory = True
 
-    def __init__(self, state: NetworkState, runtime: str, most: int = 1000):
+    def __init__(self, state: NetworkState, engine: str, most: int = 1000):
         from ganc.onnx_graphs import generator as graphs
 
-        self.name = runtime
+        self.name = engine
         self.most = most
         self.pictures_in_flight = engine_threads()
         self.pictures_at_once = 2 * self.pictures_in_flight
-        self._state, self._write = state, graphs.stage_graph
-        self._compiled: OrderedDict[tuple[Convolution, ...], StreamedGraph] = OrderedDict()
+        self._state, self._write = state, graphs.segment_graph
+        self._compiled: OrderedDict[Layers, StreamedGraph] = OrderedDict()
 
     def load(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the pictures one by one."""
@@ -115,8 +118,8 @@ class GraphStages:
         while len(self._compiled) > max(most, 0):
             self._compiled.popitem(last=False)
 
-    def _key(self, stage: int, widths: Widths) -> tuple[Convolution, ...]:
-        return self._state.spec.narrowed(widths).stage_convolutions()[stage]
+    def _key(self, stage: int, widths: Widths) -> Layers:
+        return self._state.spec.narrowed(widths).segments[stage]
 
     def _graph(self, stage: int, widths: Widths) -> StreamedGraph:
         state = self._state.leading(self._state.spec.narrowed(widths))
@@ -130,7 +133,7 @@ class GraphStages:
 class EagerStages:
     """Stages of Paddle's own generator, sliced when they are called; activations stay on the device."""
 
-    name = PADDLE
+    name = REFERENCE
     pictures_at_once = pictures_in_flight = 8
     working_memory = 4.0
     keeps_memory = False
@@ -148,12 +151,12 @@ class EagerStages:
         """There is nothing to prepare."""
 
     def stage(self, stage: int, widths: Widths) -> Stage:
-        """Return a call of the stage with the channels of these widths."""
-        layer, channels = self._generator.stages[stage], self._generator.stage_channels(widths)[stage]
+        """Return a call of the stage of the sub-network of these widths."""
+        segment = self._generator.segments(widths)[stage]
 
         def run(activation):
             with paddle.no_grad():
-                return layer(activation, channels)
+                return segment(activation)
 
         return run
 
@@ -166,24 +169,20 @@ def stage_runner(state: NetworkState, engine: str = AUTO) -> StageRunner:
     """Return the stages of a generator on an engine.
 
     Args:
-        engine: paddle, one of `ganc.engines.compile.installed_runtimes()`, or auto: the fastest that is installed on a
-            CPU, Paddle on a GPU.
+        engine: one of `ENGINES`, or auto: the fastest that is installed on a CPU, Paddle on a GPU.
 
     Raises:
         MissingDependencyError: the engine is not installed.
-        SpecError: no such engine.
+        SpecError: no such engine, or it runs no segments, or not on this device.
     """
+    on_gpu = not paddle.get_device().startswith("cpu")
     if engine == AUTO:
-        engine = fastest_engine()
-    if engine == PADDLE:
+        engine = fastest_engine(ENGINES, on_gpu)
+    if engine == REFERENCE:
         return EagerStages(state)
-    if not paddle.get_device().startswith("cpu"):
-        raise SpecError(f"engine '{engine}' runs on the CPU: add --device cpu, or use --engine {PADDLE}")
+    if engine_row(engine).name not in ENGINES:
+        raise SpecError(f"engine '{engine}' runs whole networks only, expected one of {', '.join(ENGINES)}")
+    require(*engine_row(engine).packages)
+    if on_gpu:
+        raise SpecError(f"engine '{engine}' runs on the CPU: add --device cpu, or use --engine {REFERENCE}")
     return GraphStages(state, engine)
-
-
-def fastest_engine() -> str:
-    """Return the name of the engine that `auto` stands for on Paddle's current device."""
-    on_cpu = paddle.get_device().startswith("cpu")
-    runtimes = installed_runtimes() if on_cpu and importlib.util.find_spec("onnx") else ()
-    return runtimes[0] if runtimes else PADDLE

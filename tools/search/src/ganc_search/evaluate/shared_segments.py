@@ -15,7 +15,7 @@ from ganc.base.rng import keyed_generator
 from ganc.data import to_uint8
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
-from ganc.models.spec import Family, Widths
+from ganc.models.family import Family, Widths
 from ganc_search.evaluate.segment_runners import Stage, StageRunner
 
 
@@ -52,7 +52,7 @@ def cut_into_groups(candidates: Sequence[Widths], largest: int, fits: Fits | Non
 
 def different_stages(group: Sequence[Widths], family: Family) -> int:
     """Return how many different stages the sub-networks have together."""
-    inputs = [family.input_stage(stage) for stage in range(family.stages)]
+    inputs = [family.input_segment(segment) for segment in range(family.segments)]
     return len({(stage, widths[before], widths[stage]) for widths in group for stage, before in enumerate(inputs)})
 
 
