@@ -17,7 +17,7 @@ from ganc.base.atomic import replacing
 from ganc.base.rng import keyed_generator
 from ganc.bench.plan import Job
 from ganc.bench.run import run_job
-from ganc.data import load_rgb, save_picture
+from ganc.data import load_rgb, save_image
 from ganc.demo.dataset import write_demo_set
 from ganc.engines.networks import read_network, untrained
 from ganc.files.checkpoint import GENERATOR, Checkpoint, write_checkpoint
@@ -116,7 +116,7 @@ def draw_pictures(folder: Path, size: int) -> None:
     for path in sorted(folder.rglob("*.png")):
         picture = load_rgb(path)
         grain = keyed_generator(0, f"grain/{path.parent.name}/{path.name}").normal(0, 8, picture.shape)
-        save_picture(path, np.clip(np.round(picture + grain), 0, 255).astype(np.uint8))
+        save_image(path, np.clip(np.round(picture + grain), 0, 255).astype(np.uint8))
 
 
 def environment(setup: Setup) -> str:

@@ -23,7 +23,7 @@ from tabulate import tabulate
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.rng import keyed_generator
-from ganc.data import EvaluationSet, PictureList, read_pictures, to_uint8
+from ganc.data import EvaluationSet, ImageList, read_images, to_uint8
 from ganc.data.images import load_rgb
 from ganc.engines.compile import stream_graph
 from ganc.metrics import FeatureSet, Measurement, Reference, feature_set, frechet_distance_from_features, statistics_of
@@ -67,7 +67,7 @@ def show_effects(arguments: argparse.Namespace) -> None:
     size = (arguments.size, arguments.size)
     chosen = NetworkFeatures(inception_network(random_weights())) if arguments.feature_set == RANDOM else None
     chosen = chosen or feature_set(arguments.feature_set)
-    source, test, train = (read_pictures(arguments.data, subset) for subset in ("testA", "testB", "trainB"))
+    source, test, train = (read_images(arguments.data, subset) for subset in ("testA", "testB", "trainB"))
     print(f"{arguments.feature_set}, {len(source)} pictures of testA at {arguments.size}x{arguments.size}\n")
     shown, tests, trains = (features_of(pictures, size, chosen) for pictures in (source, test, train))
     both = reference(np.concatenate([trains, tests]), chosen)
@@ -80,7 +80,7 @@ def show_effects(arguments: argparse.Namespace) -> None:
         print_table("Precision of the features, OpenVINO", precision_rows(source, size, chosen, shown, both))
 
 
-def features_of(pictures: PictureList, size: tuple[int, int], chosen: FeatureSet) -> np.ndarray:
+def features_of(pictures: ImageList, size: tuple[int, int], chosen: FeatureSet) -> np.ndarray:
     """Return the features as the metric computes them."""
     batches = EvaluationSet(pictures, size).batches(chosen.batch)
     return np.concatenate([chosen(to_uint8(batch)) for batch in batches])
@@ -111,7 +111,7 @@ def count_rows(domain: Domain, target: Reference) -> Iterator[dict]:
         }
 
 
-def filter_rows(pictures: PictureList, size: tuple[int, int], chosen: FeatureSet, target: Reference) -> Iterator[dict]:
+def filter_rows(pictures: ImageList, size: tuple[int, int], chosen: FeatureSet, target: Reference) -> Iterator[dict]:
     for name, made in filters(size).items():
         resized = np.stack([made(load_rgb(path)) for path in pictures.paths])
         parts = [chosen(resized[start : start + chosen.batch]) for start in range(0, len(resized), chosen.batch)]
@@ -146,7 +146,7 @@ def filters(size: tuple[int, int]) -> dict[str, Callable[[np.ndarray], np.ndarra
 
 
 def precision_rows(
-    pictures: PictureList, size: tuple[int, int], chosen: NetworkFeatures, exact: np.ndarray, target: Reference
+    pictures: ImageList, size: tuple[int, int], chosen: NetworkFeatures, exact: np.ndarray, target: Reference
 ) -> Iterator[dict]:
     from ganc.metrics.pretrained.graph import feature_graph
 

@@ -33,14 +33,14 @@ def usual(setup: Setup, space: str, every: int, first: int) -> dict:
     import torch
     from torch_networks import generator
 
-    from ganc.data import EvaluationSet, read_pictures
+    from ganc.data import EvaluationSet, read_images
     from ganc.metrics import frechet_distance_from_features, read_statistics
     from ganc.system.runtime import engine_threads
 
     torch.set_num_threads(engine_threads())
     state, features_of = setup.generator(), _torch_inception(setup)
     target = read_statistics(setup.statistics, None)
-    pictures = [*EvaluationSet(read_pictures(setup.data, "testA"), (setup.size, setup.size), 1 << 30).batches(1)]
+    pictures = [*EvaluationSet(read_images(setup.data, "testA"), (setup.size, setup.size), 1 << 30).batches(1)]
     rows = []
     for widths in subnets(space, every, first):
         times, clock = {}, _Clock()

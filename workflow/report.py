@@ -15,7 +15,7 @@ from tabulate import tabulate
 from ganc.base.atomic import replacing
 from ganc.base.errors import GancError
 from ganc.base.text import format_count
-from ganc.data import EvaluationSet, save_picture, strip, to_uint8
+from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
 from ganc.metrics.evaluation import evaluation_pictures
 from ganc.report.comparison import Comparison, compare
@@ -78,13 +78,15 @@ def _table(rows: list[dict]) -> str:
 
 def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     """Show some test pictures, evenly spread, and what the networks make of them, two pictures a row."""
-    pictures, _ = evaluation_pictures(arguments.data, models[0].direction[0])
+    pictures, _ = evaluation_pictures(
+        arguments.data, models[0].direction[0], reading=models[0].readings.source(models[0].direction)
+    )
     shown = EvaluationSet(pictures, models[0].image_size)
     inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
     teacher, student, _, exported = (model.engine(inputs) for model in models)
     samples = list(zip(*(to_uint8(images) for images in (inputs, teacher, student, exported)), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
-    save_picture(arguments.strip, strip(rows, ["input", "mobile", "student", "exported"] * 2))
+    save_image(arguments.strip, strip(rows, ["input", "mobile", "student", "exported"] * 2))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whole data folders: checking one, setting search pictures aside, and the synthetic demo set."""
+"""Whole data folders: checking one, setting search images aside, and the synthetic demo set."""
 
 import json
 import os
@@ -12,24 +12,25 @@ from PIL import Image
 from ganc.base.atomic import WriteError
 from ganc.base.errors import DataError
 from ganc.data import (
-    Problem,
+    Finding,
     SearchSplit,
     check_folder,
-    count_pictures,
+    count_images,
     load_rgb,
-    read_pictures,
-    search_pictures,
+    read_images,
+    search_images,
     split_search,
 )
+from ganc.data.levels import Levels
 from ganc.demo.dataset import write_demo_set
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "horse2zebra"
-real_pictures = pytest.mark.skipif(not REAL.is_dir(), reason="needs the pictures of ../shared/data/horse2zebra")
+real_images = pytest.mark.skipif(not REAL.is_dir(), reason="needs the images of ../shared/data/horse2zebra")
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A sound data folder: 8 training and 2 test pictures a domain, no lists."""
+    """A sound data folder: 8 training and 2 test images a domain, no lists."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "set"
     for subset, count in (("trainA", 8), ("trainB", 8), ("testA", 2), ("testB", 2)):
@@ -46,45 +47,115 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_a_sound_folder_has_no_problems(root):
     assert check_folder(root, (16, 12)) == []
-    assert count_pictures(root) == {"trainA": 8, "trainB": 8, "testA": 2, "testB": 2}
+    assert count_images(root) == {"trainA": 8, "trainB": 8, "testA": 2, "testB": 2}
 
 
 def test_everything_wrong_is_reported_at_once(root):
-    (root / "trainA" / "1.png").write_bytes(b"no picture")
+    (root / "trainA" / "1.png").write_bytes(b"no image")
     Image.new("RGB", (16, 11)).save(root / "trainA" / "2.png")
     (root / "trainB.txt").write_text("trainB/0.png\nnone.png\n../set/trainB/1.png\n0.png\n", encoding="utf-8")
     shutil.rmtree(root / "testA")
     (root / "testB.txt").write_text("\n", encoding="utf-8")
     (root / "searchA.txt").write_text("trainA/gone.png\ntrainA/3.png\n", encoding="utf-8")
-    found = [(problem.subset, problem.file, problem.what) for problem in check_folder(root, (16, 12))]
+    findings = check_folder(root, (16, 12))
+    notes = {finding.subset: finding.what for finding in findings if not finding.problem}
+    assert "of one colour" in notes["trainA"]
+    assert "leaves out 7" in notes["trainB"]
+    assert "training works without" in notes["testA"]
+    assert "leaves out 2" in notes["testB"]
+    found = [(finding.subset, finding.file, finding.what) for finding in findings if finding.problem]
     assert [(subset, file.relative_to(root).as_posix()) for subset, file, _ in found] == [
         ("trainA", "trainA/1.png"),
         ("trainA", "trainA/2.png"),
         ("trainB", "trainB.txt"),
         ("trainB", "trainB.txt"),
         ("trainB", "trainB.txt"),
-        ("testA", "."),
         ("testB", "testB.txt"),
         ("searchA", "searchA.txt"),
     ]
     whats = [what for _, _, what in found]
-    assert whats[0].startswith("is corrupt or not a picture")
+    assert whats[0].startswith("is corrupt or not an image")
     assert whats[1] == "is 16x11, smaller than 16x12"
     assert whats[2] == "line 2: no such file: none.png"
     assert "line 3" in whats[3]
     assert "lies outside" in whats[3]
     assert whats[4] == "line 4: names trainB/0.png again (first in line 1)"
-    assert whats[5] == "has neither a folder testA nor a list testA.txt"
-    assert whats[6].startswith("the list is empty")
-    assert whats[7] == "line 1: no such file: trainA/gone.png"
-    assert count_pictures(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
+    assert whats[5].startswith("the list is empty")
+    assert whats[6] == "line 1: no such file: trainA/gone.png"
+    assert count_images(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
 
 
-def test_a_test_picture_that_is_also_trained_on_is_a_problem(root):
+def test_a_test_image_that_is_also_trained_on_is_a_problem(root):
     shutil.copy(root / "trainA" / "5.png", root / "testA" / "other name.png")
     (problem,) = check_folder(root)
-    assert problem == Problem("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
+    assert problem == Finding("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
     assert str(problem).startswith("testA: ")
+
+
+def problems_and_notes(root, **options) -> tuple[list[str], list[str]]:
+    findings = check_folder(root, **options)
+    return tuple([str(one) for one in findings if one.problem is problem] for problem in (True, False))
+
+
+def test_what_lies_beside_the_images_is_reported(root, tmp_path):
+    (root / "trainA" / "sub").mkdir()
+    shutil.copy(root / "trainA" / "0.png", root / "trainA" / "sub" / "x.png")
+    (root / "trainA" / "empty").mkdir()
+    (root / "trainA" / "gone.png").symlink_to(tmp_path / "nowhere")
+    (root / "trainA" / "._0.png").write_bytes(b"x")
+    (root / "trainA" / "notes.txt").write_text("hello")
+    (root / "valB").mkdir()
+    shutil.copy(root / "trainB" / "0.png", root / "valB" / "x.png")
+    problems, notes = problems_and_notes(root)
+    assert len(problems) == 2
+    assert "gone.png: is a link to nothing" in problems[0]
+    assert "sub: is a folder with 1 images" in problems[1]
+    said = "\n".join(notes)
+    for part in ("empty: is a folder", "1 (._0.png): hidden", "1 (notes.txt): no images", "valB: its 1 images are not"):
+        assert part.split(":")[-1] in said
+    assert all(note.startswith("note: ") for note in notes)
+
+
+def test_the_content_decides_what_an_image_is(root):
+    for name in ("noext", "a.jfif", "b.jpe", "c.dat"):
+        noise = np.random.default_rng(len(name)).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        Image.fromarray(noise + len(name)).save(root / "trainA" / name, "JPEG")
+    assert count_images(root)["trainA"] == 12
+    assert check_folder(root) == []
+
+
+def test_training_needs_no_test_images(root):
+    for subset in ("testA", "testB"):
+        shutil.rmtree(root / subset)
+    problems, notes = problems_and_notes(root)
+    assert problems == []
+    assert [note.split(": ")[1] for note in notes] == ["testA", "testB"]
+
+
+def test_values_that_use_a_small_part_of_their_range_are_reported(root):
+    for number in range(8):
+        values = np.linspace(0, 500 * (number + 1), 16 * 12).reshape(12, 16).astype(np.uint16)
+        Image.fromarray(values).save(root / "trainA" / f"{number}.png")
+    (problem,), _ = problems_and_notes(root)
+    assert "0:4000" in problem
+    assert "--levels" in problem
+    assert problems_and_notes(root, levels={"A": Levels(0, 4000)}) == ([], [])
+    problems, (note,) = problems_and_notes(root, levels={"A": Levels(0, 3000)})
+    assert problems == []
+    assert "cuts some off" in note
+    Image.fromarray(np.full((12, 16), -5, np.int32)).save(root / "trainA" / "0.tif")
+    problems, _ = problems_and_notes(root)
+    assert any("0.tif: holds whole values from -5" in problem for problem in problems)
+
+
+def test_images_of_one_colour_and_of_several_frames_are_noted(root):
+    Image.new("RGB", (16, 12), "red").save(root / "trainB" / "0.png")
+    frames = [Image.effect_noise((16, 12), 90 + 40 * number).convert("RGB") for number in range(3)]
+    frames[0].save(root / "testB" / "a.gif", save_all=True, append_images=frames[1:])
+    problems, notes = problems_and_notes(root)
+    assert problems == []
+    assert "1 (trainB/0.png): of one colour" in notes[0]
+    assert "1 (testB/a.gif): of several frames" in notes[1]
 
 
 def test_checking_what_is_no_folder(tmp_path):
@@ -92,19 +163,19 @@ def test_checking_what_is_no_folder(tmp_path):
         check_folder(tmp_path / "nowhere")
 
 
-@real_pictures
-def test_the_real_pictures_are_sound():
+@real_images
+def test_the_real_images_are_sound():
     assert check_folder(REAL, (256, 256)) == []
 
 
 @pytest.mark.parametrize("form", ["folder", "from the root", "bare"])
-def test_a_split_moves_pictures_from_training_to_search(root, form):
+def test_a_split_moves_images_from_training_to_search(root, form):
     names = [f"{number}.png" for number in range(8)]
     prefix = "" if form == "bare" else "trainA/"
     if form != "folder":
         (root / "trainA.txt").write_text("".join(f"{prefix}{name}\r\n" for name in names), encoding="utf-8")
     assert split_search(root, 3, seed=1) == SearchSplit(search=3, train=5, already_done=False)
-    train, (search, fell_back) = read_pictures(root, "trainA"), search_pictures(root, "A")
+    train, (search, fell_back) = read_images(root, "trainA"), search_images(root, "A")
     assert not fell_back
     assert len(search) == 3
     assert sorted(train.names + search.names) == [f"trainA/{name}" for name in names]
@@ -112,15 +183,15 @@ def test_a_split_moves_pictures_from_training_to_search(root, form):
     kept = (root / "trainA.txt").read_text(encoding="utf-8").splitlines()
     assert kept == [f"{prefix}{name.removeprefix('trainA/')}" for name in train.names]
     assert check_folder(root) == []
-    assert count_pictures(root)["trainA"] == 5
-    assert count_pictures(root)["searchA"] == 3
+    assert count_images(root)["trainA"] == 5
+    assert count_images(root)["searchA"] == 3
 
 
 def test_the_seed_decides_what_is_set_aside(root, tmp_path):
     def chosen(seed, letter="A"):
         copy = shutil.copytree(root, tmp_path / "copy")
         split_search(copy, 3, seed, letter)
-        names = read_pictures(copy, f"search{letter}").names
+        names = read_images(copy, f"search{letter}").names
         shutil.rmtree(copy)
         return names
 
@@ -133,7 +204,7 @@ def test_an_interrupted_split_loses_nothing_and_is_finished_by_the_next(root, tm
     whole = shutil.copytree(root, tmp_path / "whole")
     split_search(whole, 3)
     shutil.copy(whole / "searchA.txt", root / "searchA.txt")  # as if killed before trainA.txt was written
-    assert read_pictures(root, "trainA").names == read_pictures(whole, "trainA").names
+    assert read_images(root, "trainA").names == read_images(whole, "trainA").names
     assert check_folder(root) == []
     assert split_search(root, 3, seed=5) == SearchSplit(search=3, train=5, already_done=True)
     assert content(root) == content(whole)
@@ -144,7 +215,7 @@ def test_an_interrupted_split_loses_nothing_and_is_finished_by_the_next(root, tm
 @pytest.mark.parametrize("count", [0, -1, 8, 9])
 def test_a_split_leaves_something_on_both_sides(root, count):
     before = content(root)
-    with pytest.raises(DataError, match=rf"count \(={count}\) must be in 1 … 7: trainA has 8 pictures"):
+    with pytest.raises(DataError, match=rf"count \(={count}\) must be in 1 … 7: trainA has 8 images"):
         split_search(root, count)
     assert content(root) == before
 
@@ -152,7 +223,7 @@ def test_a_split_leaves_something_on_both_sides(root, count):
 def test_another_count_is_refused_and_says_how_to_start_over(root):
     split_search(root, 3)
     before = content(root)
-    with pytest.raises(DataError, match=r"searchA\.txt: already sets 3 pictures aside, not 4; .*delete it"):
+    with pytest.raises(DataError, match=r"searchA\.txt: already sets 3 images aside, not 4; .*delete it"):
         split_search(root, 4)
     assert content(root) == before
 
@@ -164,21 +235,21 @@ def test_a_name_that_no_list_can_hold_is_refused(root, name):
             (root / "trainA" / f"{number}.png").rename(root / "trainA" / os.fsdecode(name % number))
         except OSError:
             pytest.skip("this file system takes no such name")
-    assert len(read_pictures(root, "trainA").fingerprint) == 64
-    with pytest.raises(DataError, match="rename that picture"):
+    assert len(read_images(root, "trainA").fingerprint) == 64
+    with pytest.raises(DataError, match="rename that image"):
         split_search(root, 3)
     assert not (root / "searchA.txt").exists()
 
 
 def test_a_demo_set_is_a_complete_data_folder(tmp_path):
     made = write_demo_set(tmp_path / "demo", train=3, test=2, size=(40, 32), seed=1)
-    assert {subset: len(pictures) for subset, pictures in made.items()} == count_pictures(tmp_path / "demo")
-    assert count_pictures(tmp_path / "demo") == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
+    assert {subset: len(images) for subset, images in made.items()} == count_images(tmp_path / "demo")
+    assert count_images(tmp_path / "demo") == {"trainA": 3, "trainB": 3, "testA": 2, "testB": 2}
     assert check_folder(tmp_path / "demo", (40, 32)) == []
     assert load_rgb(made["trainB"].paths[0]).shape == (32, 40, 3)
-    for subset, pictures in made.items():
+    for subset, images in made.items():
         lines = (tmp_path / "demo" / f"{subset}.txt").read_text(encoding="utf-8").splitlines()
-        assert tuple(lines) == pictures.names
+        assert tuple(lines) == images.names
     settings = json.loads((tmp_path / "demo" / "demo.json").read_text(encoding="utf-8"))
     assert settings == {"format": "ganc-demo-set", "version": 1, "train": 3, "test": 2, "size": [40, 32], "seed": 1}
 
@@ -189,10 +260,10 @@ def test_the_demo_set_is_decided_by_its_seed(tmp_path):
     one = content(tmp_path / "one")
     assert one == content(tmp_path / "two")
     other, longer = content(tmp_path / "other"), content(tmp_path / "longer")
-    pictures = [name for name in one if name.endswith(".png")]
-    assert all(one[name] != other[name] for name in pictures)
-    assert all(one[name] == longer[name] for name in pictures)
-    assert len({one[name] for name in pictures}) == len(pictures)
+    images = [name for name in one if name.endswith(".png")]
+    assert all(one[name] != other[name] for name in images)
+    assert all(one[name] == longer[name] for name in images)
+    assert len({one[name] for name in images}) == len(images)
 
 
 def test_the_domains_differ_in_the_coat(tmp_path):
@@ -210,7 +281,7 @@ def test_the_domains_differ_in_the_coat(tmp_path):
 def test_a_demo_set_replaces_a_demo_set_and_nothing_else(tmp_path, root):
     write_demo_set(tmp_path / "demo", train=2, test=1, size=16)
     write_demo_set(tmp_path / "demo", train=1, test=1, size=16, seed=2)
-    assert count_pictures(tmp_path / "demo")["trainA"] == 1
+    assert count_images(tmp_path / "demo")["trainA"] == 1
     before = content(root)
     with pytest.raises(WriteError, match="was not made by ganc"):
         write_demo_set(root, train=1, test=1, size=16)
@@ -231,6 +302,6 @@ def test_a_demo_set_of_nothing_is_refused(tmp_path, arguments, message):
 
 
 @pytest.mark.parametrize("size", [(16, 16), (200, 40), (40, 200), (130, 130)])
-def test_demo_pictures_of_any_shape(tmp_path, size):
+def test_demo_images_of_any_shape(tmp_path, size):
     made = write_demo_set(tmp_path / "demo", train=4, test=4, size=size)
-    assert all(load_rgb(path).shape == (size[1], size[0], 3) for pictures in made.values() for path in pictures.paths)
+    assert all(load_rgb(path).shape == (size[1], size[0], 3) for images in made.values() for path in images.paths)

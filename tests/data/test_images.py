@@ -1,4 +1,4 @@
-"""Pictures in and out: every mode and rotation, broken files, 8 bits and floats, strips."""
+"""Images in and out: every mode and rotation, broken files, 8 bits and floats, strips."""
 
 import struct
 import zlib
@@ -9,7 +9,8 @@ from PIL import Image
 
 from ganc.base.atomic import WriteError
 from ganc.base.errors import DataError, StatisticsError
-from ganc.data import load_rgb, resize, save_picture, strip, to_float, to_uint8
+from ganc.data import load_rgb, resize, save_image, strip, to_float, to_rgb, to_uint8
+from ganc.data.images import FORMATS, load_image, read_size
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 21
 COLOURS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], axis=-1)
@@ -20,12 +21,12 @@ def grey(levels: np.ndarray) -> np.ndarray:
 
 
 def loaded(tmp_path, image: Image.Image, suffix: str = "png", **options) -> np.ndarray:
-    path = tmp_path / f"picture.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     image.save(path, **options)
-    picture = load_rgb(path)
-    assert picture.dtype == np.uint8
-    assert picture.shape == (image.height, image.width, 3)
-    return picture
+    pixels = load_rgb(path)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (image.height, image.width, 3)
+    return pixels
 
 
 def test_rgb_and_greyscale(tmp_path):
@@ -43,9 +44,9 @@ def test_cmyk_jpeg(tmp_path):
     for block in range(4):
         inks[:, 8 * block : 8 * block + 8, block] = 200
     image = Image.merge("CMYK", [Image.fromarray(np.ascontiguousarray(inks[..., ink])) for ink in range(4)])
-    picture = loaded(tmp_path, image, "jpg")
+    pixels = loaded(tmp_path, image, "jpg")
     expected = 255 - np.minimum(inks[..., :3].astype(int) + inks[..., 3:], 255)
-    assert np.abs(picture - expected).max() <= 12
+    assert np.abs(pixels - expected).max() <= 12
 
 
 def test_palette_with_and_without_transparency(tmp_path):
@@ -61,29 +62,29 @@ def test_palette_with_and_without_transparency(tmp_path):
     assert np.abs(half[0, 2].astype(int) - (127, 127, 255)).max() <= 1
 
 
-def test_transparent_pictures_are_laid_on_white(tmp_path):
+def test_transparent_images_are_laid_on_white(tmp_path):
     alpha = np.array([[0, 64, 128, 255]] * 3, dtype=np.uint8)
     part = alpha[..., None] / 255
     expected = COLOURS * part + 255 * (1 - part)
-    picture = loaded(tmp_path, Image.fromarray(np.dstack([COLOURS, alpha])))
-    assert np.abs(picture - expected).max() <= 1
-    picture = loaded(tmp_path, Image.fromarray(np.dstack([RAMP, alpha])))
-    assert np.abs(picture - (grey(RAMP) * part + 255 * (1 - part))).max() <= 1
+    pixels = loaded(tmp_path, Image.fromarray(np.dstack([COLOURS, alpha])))
+    assert np.abs(pixels - expected).max() <= 1
+    pixels = loaded(tmp_path, Image.fromarray(np.dstack([RAMP, alpha])))
+    assert np.abs(pixels - (grey(RAMP) * part + 255 * (1 - part))).max() <= 1
 
 
 def test_colour_keyed_transparency(tmp_path):
-    picture = loaded(tmp_path, Image.fromarray(RAMP), transparency=21)
-    assert (picture[RAMP == 21] == 255).all()
-    assert np.array_equal(picture[RAMP != 21], grey(RAMP)[RAMP != 21])
-    picture = loaded(tmp_path, Image.fromarray(COLOURS), transparency=tuple(int(v) for v in COLOURS[1, 1]))
-    assert (picture[1, 1] == 255).all()
+    pixels = loaded(tmp_path, Image.fromarray(RAMP), transparency=21)
+    assert (pixels[RAMP == 21] == 255).all()
+    assert np.array_equal(pixels[RAMP != 21], grey(RAMP)[RAMP != 21])
+    pixels = loaded(tmp_path, Image.fromarray(COLOURS), transparency=tuple(int(v) for v in COLOURS[1, 1]))
+    assert (pixels[1, 1] == 255).all()
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
 def test_16_bit_greyscale_is_scaled_not_clipped(tmp_path, suffix):
     levels = np.array([[0, 128, 129, 257, 25700, 40000, 65534, 65535]], dtype=np.uint16)
-    picture = loaded(tmp_path, Image.fromarray(levels), suffix)
-    assert np.array_equal(picture, grey(np.round(levels / 257).astype(np.uint8)))
+    pixels = loaded(tmp_path, Image.fromarray(levels), suffix)
+    assert np.array_equal(pixels, grey(np.round(levels / 257).astype(np.uint8)))
 
 
 def test_16_bit_greyscale_of_the_other_byte_order(tmp_path):
@@ -116,8 +117,8 @@ def test_16_bit_rgb_png(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
-def test_pictures_come_out_upright(tmp_path, suffix, orientation):
-    """The stored picture is the upright one, transformed as the EXIF standard says for each orientation."""
+def test_images_come_out_upright(tmp_path, suffix, orientation):
+    """The stored image is the upright one, transformed as the EXIF standard says for each orientation."""
     upright = np.zeros((16, 32, 3), dtype=np.uint8)
     upright[:8, :8] = 255
     upright[8:, 24:, 0] = 255
@@ -134,26 +135,60 @@ def test_pictures_come_out_upright(tmp_path, suffix, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / f"picture.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     options = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
     Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, **options)
-    picture = load_rgb(path)
-    assert picture.shape == upright.shape
-    assert np.abs(picture.astype(int) - upright).max() <= 8
+    pixels = load_rgb(path)
+    assert pixels.shape == upright.shape
+    assert np.abs(pixels.astype(int) - upright).max() <= 8
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_a_broken_exif_block_does_not_hide_the_picture(tmp_path):
-    picture = loaded(tmp_path, Image.new("RGB", (8, 8), (9, 9, 9)), "jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01")
-    assert picture.max() <= 12
+def test_a_broken_exif_block_does_not_hide_the_image(tmp_path):
+    pixels = loaded(tmp_path, Image.new("RGB", (8, 8), (9, 9, 9)), "jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01")
+    assert pixels.max() <= 12
+
+
+def test_a_tag_that_cannot_be_written_again_does_not_turn_the_image(tmp_path):
+    """A width of -5 as a tag, which ImageOps.exif_transpose fails on; the orientation beside it counts all the same."""
+    entries = [(0x0100, 9, struct.pack(">i", -5)), (0x0112, 3, struct.pack(">HH", 6, 0))]
+    tags = b"".join(struct.pack(">HHI", tag, kind, 1) + value for tag, kind, value in entries)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, len(entries)) + tags + bytes(4)
+    Image.new("RGB", (16, 8), (9, 9, 9)).save(tmp_path / "a.jpg", exif=exif)
+    assert load_rgb(tmp_path / "a.jpg").shape == (16, 8, 3)
+    assert read_size(tmp_path / "a.jpg") == (8, 16)
+
+
+def test_grey_and_opacity(tmp_path):
+    rgba = np.dstack([COLOURS, np.array([[0, 64, 128, 255]] * 3, np.uint8)])
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(load_image(tmp_path / "a.png", 4), rgba)
+    luma = load_rgb(tmp_path / "a.png") @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(load_image(tmp_path / "a.png", 1)[..., 0] - luma).max() <= 1
+    on_white = to_rgb(load_image(tmp_path / "a.png", 4))
+    assert np.abs(on_white.astype(int) - load_rgb(tmp_path / "a.png")).max() <= 1
+    for channels in (1, 3, 4):
+        pixels = rgba[..., :channels]
+        for suffix in ("png", "webp"):
+            save_image(tmp_path / f"b.{suffix}", pixels, quality=100)
+        np.testing.assert_array_equal(load_image(tmp_path / "b.png", channels), pixels)
+        assert load_image(tmp_path / "b.webp", channels).shape == pixels.shape
+        assert np.array_equal(to_uint8(to_float(pixels)), pixels)
+        assert resize(pixels, (8, 6)).shape == (6, 8, channels)
+
+
+@pytest.mark.skipif("AVIF" not in FORMATS, reason="this Pillow reads no AVIF")
+def test_avif(tmp_path):
+    pixels = loaded(tmp_path, Image.new("RGB", (16, 8), (200, 100, 50)), "avif")
+    assert np.abs(pixels.astype(int) - (200, 100, 50)).max() <= 6
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is corrupt or not a picture"),
-        (b"plain text", "is corrupt or not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is corrupt or not a picture"),
+        (b"", "is corrupt or not an image"),
+        (b"plain text", "is corrupt or not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is corrupt or not an image"),
         (png(8, 8, 8, 2, bytes(200))[:-30], "cannot be read|is corrupt"),
         (png(8, 8, 8, 2, bytes(20)), "cannot be read|is corrupt"),
         (png(8, 8, 8, 2, bytes(200)).replace(b"IDAT", b"IDAX"), "cannot be read|is corrupt"),
@@ -189,14 +224,14 @@ def test_missing_files_folders_and_unknown_ranges_are_refused(tmp_path):
     with pytest.raises(DataError, match="floating-point values"):
         load_rgb(tmp_path / "float.tif")
     Image.fromarray(np.full((2, 2), 70_000, dtype=np.int32)).save(tmp_path / "long.tif")
-    with pytest.raises(DataError, match="32-bit values"):
+    with pytest.raises(DataError, match="whole values from 70000"):
         load_rgb(tmp_path / "long.tif")
 
 
 def test_resize_takes_width_and_height(tmp_path):
-    picture = np.full((6, 10, 3), 77, dtype=np.uint8)
-    assert resize(picture, (20, 8)).shape == (8, 20, 3)
-    assert (resize(picture, (20, 8)) == 77).all()
+    pixels = np.full((6, 10, 3), 77, dtype=np.uint8)
+    assert resize(pixels, (20, 8)).shape == (8, 20, 3)
+    assert (resize(pixels, (20, 8)) == 77).all()
     assert np.array_equal(resize(COLOURS, (4, 3)), COLOURS)
 
 
@@ -215,11 +250,11 @@ def test_floats_are_in_minus_one_to_one_and_go_back_unchanged():
 def test_to_uint8_clips_and_truncates():
     row = np.array([-np.inf, -3, -1, -0.999, 0, 0.0077, 0.999, 1, 7, np.inf], dtype=np.float64)
     images = np.broadcast_to(row, (2, 3, 1, 10))
-    pictures = to_uint8(images)
-    assert pictures.shape == (2, 1, 10, 3)
-    assert pictures.dtype == np.uint8
-    assert pictures[1, 0, :, 2].tolist() == [0, 0, 0, 0, 127, 128, 254, 255, 255, 255]
-    assert np.array_equal(to_uint8(images[0]), pictures[0])
+    made = to_uint8(images)
+    assert made.shape == (2, 1, 10, 3)
+    assert made.dtype == np.uint8
+    assert made[1, 0, :, 2].tolist() == [0, 0, 0, 0, 127, 128, 254, 255, 255, 255]
+    assert np.array_equal(to_uint8(images[0]), made[0])
 
 
 def test_to_uint8_refuses_what_is_not_a_number():
@@ -230,27 +265,27 @@ def test_to_uint8_refuses_what_is_not_a_number():
 
 
 def test_saving_follows_the_suffix_and_leaves_nothing_behind(tmp_path):
-    save_picture(tmp_path / "new" / "a.PNG", COLOURS)
+    save_image(tmp_path / "new" / "a.PNG", COLOURS)
     assert np.array_equal(load_rgb(tmp_path / "new" / "a.PNG"), COLOURS)
-    save_picture(tmp_path / "a.jpg", np.full((8, 8, 3), 90, dtype=np.uint8))
+    save_image(tmp_path / "a.jpg", np.full((8, 8, 3), 90, dtype=np.uint8))
     assert np.abs(load_rgb(tmp_path / "a.jpg").astype(int) - 90).max() <= 3
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.format == "JPEG"
-    with pytest.raises(DataError, match=r"a\.bmp: pictures are written as"):
-        save_picture(tmp_path / "a.bmp", COLOURS)
+    with pytest.raises(DataError, match=r"a\.bmp: images are written as"):
+        save_image(tmp_path / "a.bmp", COLOURS)
     with pytest.raises(WriteError, match=r"a\.png"):
-        save_picture(tmp_path / "a.jpg" / "a.png", COLOURS)
+        save_image(tmp_path / "a.jpg" / "a.png", COLOURS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "new"]
 
 
-def test_a_strip_holds_every_picture_in_its_column():
+def test_a_strip_holds_every_image_in_its_column():
     rng = np.random.default_rng(0)
     flat = [[np.full((64, 64, 3), rng.integers(256, size=3), dtype=np.uint8) for _ in range(3)] for _ in range(2)]
     grid = strip(flat, ["input", "teacher", "a student with a name far too long for its column"])
     assert grid.dtype == np.uint8
-    for row, pictures in enumerate(flat):
-        for column, picture in enumerate(pictures):
-            found = np.argwhere((grid == picture[0, 0]).all(axis=-1))
+    for row, images in enumerate(flat):
+        for column, pixels in enumerate(images):
+            found = np.argwhere((grid == pixels[0, 0]).all(axis=-1))
             assert len(found) >= 128 * 128
             top, left = found.min(axis=0)
             assert top // (grid.shape[0] // 2) == row
@@ -259,10 +294,10 @@ def test_a_strip_holds_every_picture_in_its_column():
     assert (labels < 128).any()
 
 
-def test_a_strip_takes_pictures_of_several_sizes_and_refuses_a_ragged_grid():
-    pictures = [np.zeros((64, 64, 3), dtype=np.uint8), np.zeros((256, 128, 3), dtype=np.uint8)]
-    assert strip([pictures], ["small", "large"]).shape[0] > 256
-    with pytest.raises(ValueError, match="one picture a label"):
-        strip([pictures, pictures[:1]], ["small", "large"])
-    with pytest.raises(ValueError, match="one picture a label"):
+def test_a_strip_takes_images_of_several_sizes_and_refuses_a_ragged_grid():
+    images = [np.zeros((64, 64, 3), dtype=np.uint8), np.zeros((256, 128, 3), dtype=np.uint8)]
+    assert strip([images], ["small", "large"]).shape[0] > 256
+    with pytest.raises(ValueError, match="one image a label"):
+        strip([images, images[:1]], ["small", "large"])
+    with pytest.raises(ValueError, match="one image a label"):
         strip([], ["input"])

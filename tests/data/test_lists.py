@@ -1,4 +1,4 @@
-"""Which pictures a data folder holds: list files in every form, folders, search lists, fingerprints."""
+"""Which images a data folder holds: list files in every form, folders, search lists, fingerprints."""
 
 import shutil
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from ganc.base.errors import DataError
-from ganc.data import PictureList, has_subset, read_pictures, search_pictures
+from ganc.data import ImageList, has_subset, read_images, search_images
 
 NAMES = ("b c.png", "a.png", "馬 ひとつ.png")
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A data folder with three different pictures in trainA and no list."""
+    """A data folder with three different images in trainA and no list."""
     folder = tmp_path / "set"
     (folder / "trainA").mkdir(parents=True)
     for level, name in enumerate(NAMES):
@@ -39,14 +39,29 @@ def write_list(root: Path, text: str | bytes, name: str = "trainA.txt") -> None:
     ],
     ids=["from the root", "bare", "byte order mark, CRLF", "blank lines, outer spaces", "dots", "backslashes"],
 )
-def test_every_form_of_a_list_gives_the_same_pictures(root, text):
-    plain = PictureList(root, tuple(f"trainA/{name}" for name in NAMES))
+def test_every_form_of_a_list_gives_the_same_images(root, text):
+    plain = ImageList(root, tuple(f"trainA/{name}" for name in NAMES))
     write_list(root, text)
-    pictures = read_pictures(root, "trainA")
-    assert pictures == plain
-    assert pictures.paths == tuple(root / "trainA" / name for name in NAMES)
-    assert len(pictures) == 3
-    assert pictures.fingerprint == plain.fingerprint
+    images = read_images(root, "trainA")
+    assert images == plain
+    assert images.paths == tuple(root / "trainA" / name for name in NAMES)
+    assert len(images) == 3
+    assert images.fingerprint == plain.fingerprint
+
+
+def test_absolute_lines_inside_the_folder_are_taken(root, tmp_path):
+    plain = read_images(root, "trainA")
+    (tmp_path / "link").symlink_to(root)
+    for place in (root, tmp_path / "link"):
+        write_list(root, "".join(f"{place.resolve()}/{name}\n" for name in plain.names))
+        images = read_images(place, "trainA")
+        assert images.names == plain.names
+        assert images.fingerprint == plain.fingerprint
+
+
+def test_macos_companions_are_skipped_in_lists(root):
+    write_list(root, "._a.png\na.png\ntrainA/._b c.png\n")
+    assert read_images(root, "trainA").names == ("trainA/a.png",)
 
 
 def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
@@ -54,39 +69,39 @@ def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
         (root / "trainA" / name).write_bytes(b"x")
     (root / "trainA" / "folder.png").mkdir()
     shutil.copy(root / "trainA" / "a.png", root / "trainA" / "Z.JPG")
-    names = [path.name for path in read_pictures(root, "trainA").paths]
+    names = [path.name for path in read_images(root, "trainA").paths]
     assert names == sorted([*NAMES, "Z.JPG"])
 
 
-def test_a_list_may_name_a_picture_in_another_folder(root):
+def test_a_list_may_name_a_image_in_another_folder(root):
     write_list(root, "trainA/a.png\n", "searchA.txt")
-    assert read_pictures(root, "searchA").names == ("trainA/a.png",)
+    assert read_images(root, "searchA").names == ("trainA/a.png",)
 
 
 def test_names_match_in_another_unicode_normal_form(root):
     shutil.copy(root / "trainA" / "a.png", root / "trainA" / "cafe\u0301.png")
     write_list(root, "caf\u00e9.png\n")
-    assert read_pictures(root, "trainA").paths[0].is_file()
+    assert read_images(root, "trainA").paths[0].is_file()
 
 
 def test_what_the_search_list_names_is_not_trained_on(root):
     write_list(root, "a.png\n", "searchA.txt")
     shutil.move(root / "searchA.txt", root / "keep")
-    everything = read_pictures(root, "trainA").names
+    everything = read_images(root, "trainA").names
     write_list(root, "trainA/a.png\n", "searchA.txt")
-    assert set(everything) - set(read_pictures(root, "trainA").names) == {"trainA/a.png"}
+    assert set(everything) - set(read_images(root, "trainA").names) == {"trainA/a.png"}
     write_list(root, "".join(f"trainA/{name}\n" for name in NAMES), "searchA.txt")
-    with pytest.raises(DataError, match=r"searchA\.txt: names every picture of trainA"):
-        read_pictures(root, "trainA")
+    with pytest.raises(DataError, match=r"searchA\.txt: names every image of trainA"):
+        read_images(root, "trainA")
 
 
-def test_search_pictures_fall_back_to_the_test_pictures_and_say_so(root):
+def test_search_images_fall_back_to_the_test_images_and_say_so(root):
     shutil.copytree(root / "trainA", root / "testA")
-    pictures, fell_back = search_pictures(root, "A")
+    images, fell_back = search_images(root, "A")
     assert fell_back
-    assert pictures == read_pictures(root, "testA")
+    assert images == read_images(root, "testA")
     write_list(root, "trainA/a.png\n", "searchA.txt")
-    assert search_pictures(root, "A") == (PictureList(root, ("trainA/a.png",)), False)
+    assert search_images(root, "A") == (ImageList(root, ("trainA/a.png",)), False)
 
 
 def test_has_subset(root):
@@ -97,29 +112,29 @@ def test_has_subset(root):
 
 
 def test_lists_join_in_order_below_one_folder_only(root, tmp_path):
-    first, second = PictureList(root, ("trainA/a.png",)), PictureList(root, ("trainA/b c.png",))
+    first, second = ImageList(root, ("trainA/a.png",)), ImageList(root, ("trainA/b c.png",))
     assert (first + second).names == ("trainA/a.png", "trainA/b c.png")
     with pytest.raises(DataError, match="put them under one folder"):
-        first + PictureList(tmp_path, ("a.png",))
+        first + ImageList(tmp_path, ("a.png",))
 
 
 def test_the_fingerprint_follows_content_order_and_names_not_the_place(root, tmp_path):
-    pictures = read_pictures(root, "trainA")
-    moved = PictureList(shutil.copytree(root, tmp_path / "elsewhere"), pictures.names)
-    assert moved.fingerprint == pictures.fingerprint
-    assert len(pictures.fingerprint) == 64
-    assert PictureList(root, pictures.names[::-1]).fingerprint != pictures.fingerprint
+    images = read_images(root, "trainA")
+    moved = ImageList(shutil.copytree(root, tmp_path / "elsewhere"), images.names)
+    assert moved.fingerprint == images.fingerprint
+    assert len(images.fingerprint) == 64
+    assert ImageList(root, images.names[::-1]).fingerprint != images.fingerprint
     (root / "trainA" / "a.png").rename(root / "trainA" / "other.png")
-    renamed = tuple(name.replace("a.png", "other.png") for name in pictures.names)
-    assert PictureList(root, renamed).fingerprint != pictures.fingerprint
+    renamed = tuple(name.replace("a.png", "other.png") for name in images.names)
+    assert ImageList(root, renamed).fingerprint != images.fingerprint
     with (moved.root / "trainA" / "a.png").open("ab") as file:
         file.write(b"!")
-    assert PictureList(moved.root, moved.names).fingerprint != pictures.fingerprint
+    assert ImageList(moved.root, moved.names).fingerprint != images.fingerprint
 
 
 def test_a_missing_file_is_named_by_the_fingerprint(root):
     with pytest.raises(DataError, match=r"gone\.png: cannot be read"):
-        _ = PictureList(root, ("trainA/gone.png",)).fingerprint
+        _ = ImageList(root, ("trainA/gone.png",)).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -130,7 +145,7 @@ def test_a_list_never_leaves_its_folder(root, line):
     shutil.copy(root / "trainA" / "a.png", root.parent / "secret.png")
     write_list(root, f"a.png\n{line}\n")
     with pytest.raises(DataError, match=r"trainA\.txt, line 2: .*secret|trainA\.txt, line 2: .*x\.png") as caught:
-        read_pictures(root, "trainA")
+        read_images(root, "trainA")
     assert "lies outside" in str(caught.value)
 
 
@@ -150,15 +165,15 @@ def test_a_list_never_leaves_its_folder(root, line):
 def test_bad_lists_are_refused_in_one_line(root, text, message):
     write_list(root, text)
     with pytest.raises(DataError, match=message) as caught:
-        read_pictures(root, "trainA")
+        read_images(root, "trainA")
     assert "\n" not in str(caught.value)
 
 
 def test_missing_folders_are_named(root, tmp_path):
     with pytest.raises(DataError, match="nowhere: no such directory"):
-        read_pictures(tmp_path / "nowhere", "trainA")
+        read_images(tmp_path / "nowhere", "trainA")
     with pytest.raises(DataError, match=r"neither a folder trainB nor a list trainB\.txt"):
-        read_pictures(root, "trainB")
+        read_images(root, "trainB")
     (root / "trainB").mkdir()
-    with pytest.raises(DataError, match="trainB: holds no pictures"):
-        read_pictures(root, "trainB")
+    with pytest.raises(DataError, match="trainB: holds no images"):
+        read_images(root, "trainB")

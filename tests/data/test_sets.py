@@ -12,37 +12,37 @@ from PIL import Image
 from ganc.base.errors import DataError
 from ganc.data import (
     EvaluationSet,
-    PictureList,
+    ImageList,
     TrainingSet,
     UnpairedSet,
     batches,
     load_rgb,
-    read_pictures,
+    read_images,
     resize,
     steps_per_epoch,
     to_float,
 )
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "horse2zebra"
-real_pictures = pytest.mark.skipif(not REAL.is_dir(), reason="needs the pictures of ../shared/data/horse2zebra")
+real_images = pytest.mark.skipif(not REAL.is_dir(), reason="needs the images of ../shared/data/horse2zebra")
 LARGE = 10**9
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Five pictures of A, with red = 10 i, and three of B, with red = 100 + 10 i; each one colour; some very small."""
+    """Five images of A, with red = 10 i, and three of B, with red = 100 + 10 i; each one colour; some very small."""
     for folder, count, first in (("trainA", 5, 0), ("trainB", 3, 100)):
         (tmp_path / folder).mkdir()
         for number in range(count):
-            picture = np.full((6 + 3 * number, 20 - number, 3), 7, dtype=np.uint8)
-            picture[..., 0] = first + 10 * number
-            Image.fromarray(picture).save(tmp_path / folder / f"{number}.png")
+            image = np.full((6 + 3 * number, 20 - number, 3), 7, dtype=np.uint8)
+            image[..., 0] = first + 10 * number
+            Image.fromarray(image).save(tmp_path / folder / f"{number}.png")
     return tmp_path
 
 
 @pytest.fixture
 def detailed(tmp_path):
-    """A root with two noisy pictures a domain, in which every crop differs."""
+    """A root with two noisy images a domain, in which every crop differs."""
     rng = np.random.default_rng(0)
     for folder in ("trainA", "trainB"):
         (tmp_path / folder).mkdir()
@@ -54,11 +54,11 @@ def detailed(tmp_path):
 
 def unpaired(root: Path, **changes) -> UnpairedSet:
     options = {"load_size": (20, 16), "crop_size": (16, 12), "seed": 3, "cache_bytes": LARGE} | changes
-    return UnpairedSet(read_pictures(root, "trainA"), read_pictures(root, "trainB"), **options)
+    return UnpairedSet(read_images(root, "trainA"), read_images(root, "trainB"), **options)
 
 
 def which(sample: np.ndarray) -> int:
-    """Return the number of the one-coloured picture that a sample shows."""
+    """Return the number of the one-coloured image that a sample shows."""
     return round(float((sample[0].mean() + 1) * 127.5) / 10) % 10
 
 
@@ -74,13 +74,13 @@ def assert_equal_batches(one: list, other: list) -> None:
 
 def test_a_sample_has_the_stated_form(root):
     source, target = unpaired(root).sample(0, 0)
-    for picture in (source, target):
-        assert picture.shape == (3, 12, 16)
-        assert picture.dtype == np.float32
-        assert np.abs(picture).max() <= 1
+    for image in (source, target):
+        assert image.shape == (3, 12, 16)
+        assert image.dtype == np.float32
+        assert np.abs(image).max() <= 1
 
 
-def test_an_epoch_visits_every_picture_of_a_in_a_new_order(root):
+def test_an_epoch_visits_every_image_of_a_in_a_new_order(root):
     dataset = unpaired(root)
     orders = [[which(dataset.sample(epoch, index)[0]) for index in range(5)] for epoch in range(8)]
     assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
@@ -100,7 +100,7 @@ def test_targets_are_drawn_at_random_from_all_of_b(root):
 
 
 def test_the_epoch_is_as_long_as_the_larger_domain(root):
-    a, b = read_pictures(root, "trainA"), read_pictures(root, "trainB")
+    a, b = read_images(root, "trainA"), read_images(root, "trainB")
     dataset = UnpairedSet(b, a, load_size=(16, 16), crop_size=(16, 16), seed=0, cache_bytes=0)
     assert len(dataset) == 5
     visits = [which(dataset.sample(0, index)[0]) for index in range(5)]
@@ -110,7 +110,7 @@ def test_the_epoch_is_as_long_as_the_larger_domain(root):
         dataset.sample(0, 5)
 
 
-def test_samples_are_crops_of_the_resized_picture_mirrored_or_not(detailed):
+def test_samples_are_crops_of_the_resized_image_mirrored_or_not(detailed):
     dataset = unpaired(detailed, shuffle=False)
     whole = to_float(resize(load_rgb(detailed / "trainA" / "0.png"), (20, 16)))
     found = set()
@@ -134,8 +134,8 @@ def test_samples_are_crops_of_the_resized_picture_mirrored_or_not(detailed):
 
 
 def test_source_and_target_are_augmented_independently(detailed):
-    pictures = read_pictures(detailed, "trainA")
-    only = PictureList(detailed, pictures.names[:1])
+    images = read_images(detailed, "trainA")
+    only = ImageList(detailed, images.names[:1])
     dataset = UnpairedSet(only, only, load_size=(20, 16), crop_size=(16, 12), seed=0, cache_bytes=0)
     same = sum(np.array_equal(*dataset.sample(epoch, 0)) for epoch in range(50))
     assert same < 10
@@ -186,7 +186,7 @@ def test_threads_share_a_set(root):
 
 
 def test_the_fingerprint_is_of_the_content_and_the_direction(root):
-    a, b = read_pictures(root, "trainA"), read_pictures(root, "trainB")
+    a, b = read_images(root, "trainA"), read_images(root, "trainB")
     same = unpaired(root, seed=9, load_size=(32, 32))
     swapped = UnpairedSet(b, a, load_size=(16, 16), crop_size=(16, 16), seed=0, cache_bytes=0)
     assert unpaired(root).fingerprint == same.fingerprint != swapped.fingerprint
@@ -210,8 +210,8 @@ def test_sizes_that_do_not_fit_are_refused(root, sizes, message):
 def test_an_empty_domain_is_refused(root):
     with pytest.raises(DataError, match="both domains, got 5 and 0"):
         UnpairedSet(
-            read_pictures(root, "trainA"),
-            PictureList(root, ()),
+            read_images(root, "trainA"),
+            ImageList(root, ()),
             load_size=(16, 16),
             crop_size=(16, 16),
             seed=0,
@@ -221,10 +221,10 @@ def test_an_empty_domain_is_refused(root):
 
 @pytest.mark.parametrize("cache_bytes", [0, LARGE])
 def test_an_evaluation_set_resizes_straight_and_keeps_the_order(detailed, cache_bytes):
-    pictures = read_pictures(detailed, "trainA") + read_pictures(detailed, "trainB")
-    dataset = EvaluationSet(pictures, (10, 8), cache_bytes)
+    images = read_images(detailed, "trainA") + read_images(detailed, "trainB")
+    dataset = EvaluationSet(images, (10, 8), cache_bytes)
     assert dataset.cached == bool(cache_bytes)
-    expected = [to_float(resize(load_rgb(path), (10, 8))) for path in pictures.paths]
+    expected = [to_float(resize(load_rgb(path), (10, 8))) for path in images.paths]
     for _ in range(2):
         assert np.array_equal(np.stack([dataset[index] for index in range(4)]), np.stack(expected))
         parts = list(dataset.batches(3))
@@ -235,7 +235,7 @@ def test_an_evaluation_set_resizes_straight_and_keeps_the_order(detailed, cache_
     with pytest.raises(IndexError, match="index"):
         dataset[4]
     with pytest.raises(DataError, match=r"size \(=0x8\)"):
-        EvaluationSet(pictures, (0, 8))
+        EvaluationSet(images, (0, 8))
 
 
 def test_steps_map_to_epochs_and_the_last_batch_is_smaller(root):
@@ -273,14 +273,14 @@ def test_ranks_share_every_batch(root, workers):
     assert len(shares[1][1][0]) == 0  # an epoch's last batch of one sample leaves the second rank without
 
 
-def test_a_broken_picture_is_reported_at_its_batch(root):
+def test_a_broken_image_is_reported_at_its_batch(root):
     (root / "trainA" / "3.png").write_bytes(b"broken")
     dataset = unpaired(root, shuffle=False)
     for workers in (0, 2):
         iterator = batches(dataset, 1, 0, 5, workers)
         for number in range(3):
             assert which(next(iterator)[0][0]) == number
-        with pytest.raises(DataError, match=r"3\.png: is corrupt or not a picture"):
+        with pytest.raises(DataError, match=r"3\.png: is corrupt or not an image"):
             next(iterator)
 
 
@@ -325,14 +325,14 @@ def test_the_package_needs_numpy_and_pillow_only():
     assert answer.stdout.strip() == "[]"
 
 
-@real_pictures
-def test_real_pictures(tmp_path):
-    a, b = read_pictures(REAL, "trainA"), read_pictures(REAL, "trainB")
+@real_images
+def test_real_images(tmp_path):
+    a, b = read_images(REAL, "trainA"), read_images(REAL, "trainB")
     assert (len(a), len(b)) == (150, 150)
-    assert read_pictures(REAL, "testA").names[0].startswith("testA/")
-    few = [PictureList(REAL, pictures.names[:6]) for pictures in (a, b)]
+    assert read_images(REAL, "testA").names[0].startswith("testA/")
+    few = [ImageList(REAL, images.names[:6]) for images in (a, b)]
     dataset = UnpairedSet(*few, load_size=(72, 72), crop_size=(64, 64), seed=0, cache_bytes=LARGE)
     assert_equal_batches(everything(dataset, 4, 0, 4, 0), everything(dataset, 4, 0, 4, 2))
-    pictures = [load_rgb(path) for path in b.paths]
-    assert {picture.shape for picture in pictures} == {(256, 256, 3)}
-    assert sum(bool((picture == picture[..., :1]).all()) for picture in pictures) >= 3  # stored as greyscale
+    images = [load_rgb(path) for path in b.paths]
+    assert {image.shape for image in images} == {(256, 256, 3)}
+    assert sum(bool((image == image[..., :1]).all()) for image in images) >= 3  # stored as greyscale

@@ -10,7 +10,7 @@ from ganc.base.engine_table import ENGINES, graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
-from ganc.data.layout import FLOATS, PICTURE_FORMATS, picture_format
+from ganc.data.layout import FLOATS, IMAGE_FORMATS, image_format
 from ganc.engines.compile import compile_graph, stream_graph
 from ganc.engines.exported import choose_variant, variant_of_file
 from ganc.engines.loading import open_model
@@ -189,9 +189,9 @@ def test_files_of_a_variant_are_checked_by_their_digests(tmp_path):
         variant_of_file(tmp_path, [variant], tmp_path / "onnx" / "other.onnx")
 
 
-@pytest.mark.parametrize("name", list(PICTURE_FORMATS))
+@pytest.mark.parametrize("name", list(IMAGE_FORMATS))
 def test_picture_formats_go_there_and_back(name):
-    pictures = PICTURE_FORMATS[name]
+    pictures = IMAGE_FORMATS[name]
     source = keyed_generator(0, "there").integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
     floats = np.stack([to_float(picture) for picture in source])
     fed = pictures.feed(floats)
@@ -200,7 +200,7 @@ def test_picture_formats_go_there_and_back(name):
     assert pictures.shape(3).index(3) == (3 if pictures.layout == "NHWC" else 1)
     np.testing.assert_array_equal(pictures.images(fed), floats)
     np.testing.assert_array_equal(to_uint8(pictures.images(fed)), source)
-    assert picture_format(pictures.describe()) == pictures
+    assert image_format(pictures.describe()) == pictures
     assert (pictures == FLOATS) == (name == "float32")
 
 

@@ -65,12 +65,12 @@ def picture(channels: int = 3) -> np.ndarray:
 )
 @pytest.mark.parametrize("prefix", ["", "module.", "module.module."])
 def test_everything_is_read_off_the_tensors(tmp_path, block, n_blocks, numbered, dropout, prefix):
-    theirs = tensors(generator_chain(MIXED, block, n_blocks, numbered, 1, 2))
+    theirs = tensors(generator_chain(MIXED, block, n_blocks, numbered, 1, 4))
     path = saved(tmp_path / "g.pth", {prefix + name: array for name, array in theirs.items()})
     checkpoint = import_checkpoint({"generator": path})
     spec = checkpoint.generator.spec
     assert spec == GeneratorSpec(
-        widths=MIXED, block=block, n_blocks=n_blocks, in_channels=1, out_channels=2, dropout=dropout
+        widths=MIXED, block=block, n_blocks=n_blocks, in_channels=1, out_channels=4, dropout=dropout
     )
     ours = list(checkpoint.generator.tensors.values())
     assert len(ours) == len(theirs)

@@ -9,7 +9,7 @@ from PIL import Image
 from ganc.base.cache import default_cache
 from ganc.base.errors import StatisticsError
 from ganc.base.rng import keyed_generator
-from ganc.data import read_pictures
+from ganc.data import read_images
 from ganc.metrics import (
     DEFAULT_FEATURE_SET,
     distance_to,
@@ -248,7 +248,7 @@ def target(tmp_path):
     folder.mkdir(parents=True)
     for index, picture in enumerate(coats("files", 20, True)):
         Image.fromarray(picture).save(folder / f"{index:02d}.png")
-    return read_pictures(tmp_path / "data", "trainB")
+    return read_images(tmp_path / "data", "trainB")
 
 
 def test_target_statistics_are_those_of_the_pictures_and_cached(target, tmp_path):

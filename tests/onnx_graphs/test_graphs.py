@@ -10,7 +10,7 @@ from helpers.support import generator_spec, random_state
 from ganc.base.errors import ExportError
 from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
-from ganc.data.layout import PICTURE_FORMATS
+from ganc.data.layout import IMAGE_FORMATS
 from ganc.engines.compile import compile_graph
 from ganc.models import GeneratorSpec
 from ganc.models.generator import Generator
@@ -194,7 +194,7 @@ def test_half_precision_is_in_the_graph_and_not_at_its_ends():
 @RUNTIME
 @pytest.mark.parametrize("name", ["uint8-nhwc", "uint8-nchw"])
 def test_bytes_are_converted_as_ganc_converts_them(runtime, name):
-    state, pictures = random_state(SPECS["mobile"]), PICTURE_FORMATS[name]
+    state, pictures = random_state(SPECS["mobile"]), IMAGE_FORMATS[name]
     source = keyed_generator(0, "graphs/bytes").integers(0, 256, (2, 28, 36, 3), dtype=np.uint8)
     source[0, 0, :, 0] = np.arange(36)
     floats = np.stack([to_float(picture) for picture in source])

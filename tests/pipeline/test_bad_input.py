@@ -45,7 +45,7 @@ def first_subset(program):
 def test_lists_that_are_empty_or_name_what_is_not_there(command, own, tmp_path, program):
     path = own / f"{first_subset(program)}.txt"
     for content, message in (
-        ("", f"{path}: the list is empty; expected one picture a line"),
+        ("", f"{path}: the list is empty; expected one image a line"),
         ("\r\n \n", f"{path}: the list is empty"),
         ("00000.png\nabsent.png\n", f"{path}, line 2: no such file: absent.png; `ganc data check` names all of them"),
         ("../other/x.png\n", "lies outside"),
@@ -93,7 +93,7 @@ def test_a_corrupt_picture_that_is_evaluated_is_found_before_the_first_step(comm
     with nothing_changes(tmp_path):
         said = invoke(*command(program, own, *steps))
     assert said.exit_code == 1
-    assert f"Error: {own / subset / '00001.png'}: is corrupt or not a picture" in said.stderr.splitlines()[-1]
+    assert f"Error: {own / subset / '00001.png'}: is corrupt or not an image" in said.stderr.splitlines()[-1]
     assert not re.search(r"\b[1-9]/[23] ", said.stderr), "the bar has moved"
 
 

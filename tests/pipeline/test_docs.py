@@ -16,7 +16,7 @@ from helpers.search_rows import IDENTITY, make_row
 from helpers.support import SIZE, TINY_SPACE, succeed
 from safetensors import safe_open
 
-from ganc.data import read_pictures
+from ganc.data import read_images
 from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics import read_statistics
 from ganc.models.generator import Generator
@@ -107,7 +107,7 @@ def test_the_examples_of_formats_read_what_ganc_reads(made, read_by_example):
     np.testing.assert_array_equal(names["mu"], statistics.mu)
     assert names["facts"]["data_fingerprint"] == statistics.data_fingerprint
     assert names["translated"].shape == (1, 3, SIZE, SIZE)
-    pictures = read_pictures(made / "horse2zebra", "trainA")
+    pictures = read_images(made / "horse2zebra", "trainA")
     assert names["paths"] == [path.relative_to(made) for path in pictures.paths]
     assert names["fingerprint"] == pictures.fingerprint
     for text in ("16_16_32_16_32_32_16_16", "16_16_32_16_16_16", "64"):

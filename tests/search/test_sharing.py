@@ -10,7 +10,7 @@ from helpers.support import SIZE, generator_spec, random_state, succeed
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import MissingDependencyError, SpecError
-from ganc.data import EvaluationSet, read_pictures
+from ganc.data import EvaluationSet, read_images
 from ganc.engines.compile import stream_graph
 from ganc.engines.eager import EagerEngine
 from ganc.metrics import feature_set
@@ -35,7 +35,7 @@ THERE = usable_engines(graph_engines())
 @pytest.fixture(scope="module")
 def evaluation(tiny_data):
     features = feature_set()
-    pictures = EvaluationSet(read_pictures(tiny_data, "testA"), (SIZE, SIZE), 1 << 20)
+    pictures = EvaluationSet(read_images(tiny_data, "testA"), (SIZE, SIZE), 1 << 20)
     return Evaluation(pictures, "testA", domain_statistics(tiny_data, "B", (SIZE, SIZE), features), features, 3)
 
 

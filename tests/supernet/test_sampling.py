@@ -5,7 +5,7 @@ import pytest
 from helpers.stages import nothing_changes, refusal
 from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, fail, succeed
 
-from ganc.data import read_pictures
+from ganc.data import read_images
 from ganc.data.sets import EvaluationSet
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models import NAMED_SPACES, format_widths, parse_space
@@ -91,8 +91,7 @@ def test_a_sandwich_s_gradients_and_losses_are_the_means_of_three_single_runs(
     tiny_data, teacher_file, student_file, tmp_path
 ):
     pictures = [
-        next(iter(EvaluationSet(read_pictures(tiny_data, f"train{letter}"), (SIZE, SIZE)).batches(2)))
-        for letter in "AB"
+        next(iter(EvaluationSet(read_images(tiny_data, f"train{letter}"), (SIZE, SIZE)).batches(2))) for letter in "AB"
     ]
     (one,) = subnets_of_step(Sampling.UNIFORM, parse_space(TINY_SPACE), 0, 5)
     assert one not in ((8,) * 8, (4,) * 8)

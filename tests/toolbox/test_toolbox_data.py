@@ -7,7 +7,7 @@ from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import fail, invoke, succeed
 from PIL import Image
 
-from ganc.data import load_rgb, read_pictures
+from ganc.data import load_rgb, read_images
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def own(tiny_data, tmp_path):
     return shutil.copytree(tiny_data, tmp_path / "own")
 
 
-def test_demo_draws_the_same_pictures_for_the_same_seed(tmp_path):
+def test_demo_draws_the_same_images_for_the_same_seed(tmp_path):
     for name, seed in (("one", 5), ("again", 5), ("other", 6)):
         said = succeed(
             "ganc", "data", "demo", tmp_path / name, "--train", 2, "--test", 1, "--size", "48x32", "--seed", seed
@@ -24,17 +24,17 @@ def test_demo_draws_the_same_pictures_for_the_same_seed(tmp_path):
     assert said.stdout.splitlines()[2].split() == [str(tmp_path / "other"), "2", "2", "1", "1"]
     one, again, other = (listing(tmp_path / name) for name in ("one", "again", "other"))
     assert one == again
-    pictures = [name for name in one if name.endswith(".png")]
-    assert len(pictures) == 6
-    assert not [name for name in pictures if one[name] == other[name]]
-    assert len({one[name] for name in pictures}) == 6
+    images = [name for name in one if name.endswith(".png")]
+    assert len(images) == 6
+    assert not [name for name in images if one[name] == other[name]]
+    assert len({one[name] for name in images}) == 6
     assert load_rgb(tmp_path / "one" / "trainA" / "00000.png").shape == (32, 48, 3)
 
 
 def test_demo_replaces_its_own_folder_and_no_other(tmp_path):
     succeed("ganc", "data", "demo", tmp_path / "set", "--train", 3, "--test", 1, "--size", 16)
     succeed("ganc", "data", "demo", tmp_path / "set", "--train", 1, "--test", 1, "--size", 16)
-    assert len(read_pictures(tmp_path / "set", "trainA")) == 1
+    assert len(read_images(tmp_path / "set", "trainA")) == 1
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with nothing_changes(tmp_path):
@@ -54,16 +54,16 @@ def test_check_passes_a_good_folder(tiny_data):
 
 
 def test_check_reports_everything_at_once(own):
-    (own / "trainA" / "00001.png").write_bytes(b"no picture")
+    (own / "trainA" / "00001.png").write_bytes(b"no image")
     (own / "trainB" / "00002.png").unlink()
     Image.new("RGB", (20, 40)).save(own / "testA" / "00000.png")
     (own / "testB.txt").write_text("")
     result = invoke("ganc", "data", "check", own, "--minimum", 32)
     assert result.exit_code == 1
-    problems = result.stdout.splitlines()
+    problems = [line for line in result.stdout.splitlines() if not line.startswith("note: ")]
     assert len(problems) == 4
     for subset, words in (
-        ("trainA", "00001.png: is corrupt or not a picture"),
+        ("trainA", "00001.png: is corrupt or not an image"),
         ("trainB", "line 3: no such file: trainB/00002.png"),
         ("testA", "00000.png: is 20x40, smaller than 32x32"),
         ("testB", "testB.txt: the list is empty"),
@@ -79,18 +79,18 @@ def test_check_refuses_what_is_no_folder(tmp_path, teacher_file):
     assert "is a file" in refusal("ganc", "data", "check", teacher_file, status=2)
 
 
-def test_split_sets_pictures_aside_once(own):
-    before = read_pictures(own, "trainA").names
+def test_split_sets_images_aside_once(own):
+    before = read_images(own, "trainA").names
     said = succeed("ganc", "data", "split", own, "--search", 2)
-    assert said.stdout == f"{own}: 2 pictures set aside in searchA.txt, 4 left to train\n"
-    search, train = read_pictures(own, "searchA").names, read_pictures(own, "trainA").names
+    assert said.stdout == f"{own}: 2 images set aside in searchA.txt, 4 left to train\n"
+    search, train = read_images(own, "searchA").names, read_images(own, "trainA").names
     assert len(search) == 2
     assert sorted(search + train) == sorted(before)
     assert set((own / "trainA.txt").read_text().split()) == set(train)
     with nothing_changes(own):
         said = succeed("ganc", "data", "split", own, "--search", 2)
-        assert "2 pictures already set aside in searchA.txt, 4 left to train" in said.stdout
-        assert "already sets 2 pictures aside, not 3" in refusal("ganc", "data", "split", own, "--search", 3)
+        assert "2 images already set aside in searchA.txt, 4 left to train" in said.stdout
+        assert "already sets 2 images aside, not 3" in refusal("ganc", "data", "split", own, "--search", 3)
     succeed("ganc", "data", "check", own)
 
 
@@ -99,7 +99,7 @@ def test_split_by_seed_and_domain(tiny_data, tmp_path):
     for name, options in {"a": (), "b": ("--seed", 1), "c": ("--seed", 2), "d": ()}.items():
         folder = shutil.copytree(tiny_data, tmp_path / name)
         succeed("ganc", "data", "split", folder, "--search", 3, "--domain", "B", *options)
-        chosen[name] = read_pictures(folder, "searchB").names
+        chosen[name] = read_images(folder, "searchB").names
         assert not (folder / "searchA.txt").exists()
     assert chosen["a"] == chosen["d"]
     assert len(set(chosen.values())) > 1
@@ -108,6 +108,6 @@ def test_split_by_seed_and_domain(tiny_data, tmp_path):
 def test_split_refuses_more_than_there_are(own, tmp_path):
     with nothing_changes(own):
         said = refusal("ganc", "data", "split", own, "--search", 6)
-        assert "count (=6) must be in 1 … 5: trainA has 6 pictures" in said
+        assert "count (=6) must be in 1 … 5: trainA has 6 images" in said
         assert "Missing option '--search'" in refusal("ganc", "data", "split", own, status=2)
     assert "no such directory" in refusal("ganc", "data", "split", tmp_path / "nowhere", "--search", 1)

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from helpers.stages import json_of, listing, macs_by_hand, nothing_changes, refusal
-from helpers.support import SIZE, invoke, make_checkpoint, succeed
+from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
+from helpers.support import SIZE, make_checkpoint, succeed
 from PIL import Image
 
 from ganc.base.rng import keyed_generator
-from ganc.data import load_rgb, read_pictures, resize, to_float, to_uint8
+from ganc.data import load_rgb, read_images, to_float, to_uint8
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics import feature_set, frechet_distance, kernel_distance, read_statistics, statistics_of
 from ganc.models.generator import Generator
@@ -37,7 +37,7 @@ def translated_by_hand(generator_file, picture):
 def test_stats_are_those_of_the_domain_s_train_and_test_pictures(tiny_data, tmp_path):
     said = succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
     statistics = read_statistics(tmp_path / "real.npz", None)
-    paths = [*read_pictures(tiny_data, "trainB").paths, *read_pictures(tiny_data, "testB").paths]
+    paths = [*read_images(tiny_data, "trainB").paths, *read_images(tiny_data, "testB").paths]
     features = feature_set()(np.stack([load_rgb(path) for path in paths]))
     expected = statistics_of(features, feature_set(), image_size=(SIZE, SIZE), data_fingerprint="")
     np.testing.assert_allclose(statistics.mu, expected.mu, rtol=1e-9)
@@ -73,9 +73,9 @@ def test_stats_refuse_what_does_not_serve(tiny_data, tmp_path):
 @pytest.mark.paddle26
 def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
     (row,) = json_of("ganc", "evaluate", chain.finetune, "--data", chain.data)
-    made = [translated_by_hand(chain.finetune, load_rgb(path)) for path in read_pictures(chain.data, "testA").paths]
+    made = [translated_by_hand(chain.finetune, load_rgb(path)) for path in read_images(chain.data, "testA").paths]
     features = feature_set()(np.stack(made))
-    pictures = [*read_pictures(chain.data, "trainB").paths, *read_pictures(chain.data, "testB").paths]
+    pictures = [*read_images(chain.data, "trainB").paths, *read_images(chain.data, "testB").paths]
     real = feature_set()(np.stack([load_rgb(path) for path in pictures]))
     distance = frechet_distance(
         features.mean(axis=0), np.cov(features, rowvar=False), real.mean(axis=0), np.cov(real, rowvar=False)
@@ -172,146 +172,6 @@ def test_evaluate_refuses_what_does_not_serve(chain, tmp_path):
     assert "holds a generator for AtoB only" in said
     said = refusal("ganc", "evaluate", chain.export, "--direction", "BtoA", *data)
     assert said == f"{chain.export}: translates AtoB only, --direction says BtoA"
-
-
-@pytest.mark.paddle26
-def test_translate_a_picture(chain, tmp_path):
-    source = save(tmp_path / "horse.png", (32, 24))
-    said = succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.png")
-    assert said.stdout == f"1 image in {tmp_path / 'zebra.png'}\n"
-    np.testing.assert_array_equal(
-        load_rgb(tmp_path / "zebra.png"), translated_by_hand(chain.finetune, load_rgb(source))
-    )
-
-
-@pytest.mark.parametrize("size", [(30, 22), (33, 47), (5, 3), (1, 1), (64, 2)])
-@pytest.mark.parametrize("model", ["finetune", "export"])
-def test_translate_keeps_sizes_that_are_no_multiples_of_4(chain, tmp_path, model, size):
-    source = save(tmp_path / "horse.png", size)
-    succeed("ganc", "translate", getattr(chain, model), source, "-o", tmp_path / "zebra.png")
-    made = load_rgb(tmp_path / "zebra.png")
-    assert made.shape == (size[1], size[0], 3)
-
-
-def test_translate_continues_a_picture_by_reflection(chain, tmp_path):
-    source = save(tmp_path / "horse.png", (30, 22))
-    succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.png")
-    continued = np.pad(load_rgb(source), [(0, 2), (0, 2), (0, 0)], mode="reflect")
-    expected = translated_by_hand(chain.finetune, continued)[:22, :30]
-    np.testing.assert_array_equal(load_rgb(tmp_path / "zebra.png"), expected)
-
-
-def test_translate_resizes_first_if_asked(chain, tmp_path):
-    source = save(tmp_path / "horse.png", (50, 40))
-    succeed("ganc", "translate", chain.finetune, source, "--size", "32x24", "-o", tmp_path / "zebra.png")
-    expected = translated_by_hand(chain.finetune, resize(load_rgb(source), (32, 24)))
-    np.testing.assert_array_equal(load_rgb(tmp_path / "zebra.png"), expected)
-
-
-def test_translate_with_a_sub_network_and_in_the_other_direction(chain, tmp_path):
-    source = save(tmp_path / "horse.png")
-    made = {}
-    for name, arguments in {
-        "whole": (chain.supernet,),
-        "sub-network": (chain.supernet, "--config", "4_4_8_4_4_8_8_4"),
-        "forward": (chain.replace,),
-        "back": (chain.replace, "--direction", "BtoA"),
-    }.items():
-        model, *options = arguments
-        succeed("ganc", "translate", model, source, *options, "-o", tmp_path / f"{name}.png")
-        made[name] = (tmp_path / f"{name}.png").read_bytes()
-    assert len(set(made.values())) == 4
-
-
-@pytest.fixture
-def horses(tmp_path):
-    """A folder of pictures of several kinds, two of which have one name, and something else."""
-    folder = tmp_path / "horses"
-    folder.mkdir()
-    save(folder / "a.png")
-    save(folder / "b.jpg", (40, 24))
-    save(folder / "c.png", mode="L")
-    save(folder / "c.bmp")
-    save(folder / "Größe 馬.gif", mode="P")
-    (folder / "notes.txt").write_text("not a picture")
-    return folder
-
-
-def test_translate_a_folder(chain, horses, tmp_path):
-    out = tmp_path / "zebras"
-    with nothing_changes(horses):
-        said = succeed("ganc", "translate", chain.export, horses, "-o", out)
-    assert said.stdout == f"5 images in {out}\n"
-    assert sorted(path.name for path in out.iterdir()) == sorted(
-        ["a.png", "b.png", "c.png.png", "c.bmp.png", "Größe 馬.png"]
-    )
-    for path in out.iterdir():
-        assert load_rgb(path).shape == ((24, 40, 3) if path.name == "b.png" else (22, 30, 3))
-
-
-@pytest.mark.paddle26
-def test_an_unreadable_picture_does_not_keep_the_others_from_being_translated(chain, horses, tmp_path):
-    (horses / "broken.png").write_bytes((horses / "a.png").read_bytes()[:80])
-    result = invoke("ganc", "translate", chain.finetune, horses, "-o", tmp_path / "zebras")
-    assert result.exit_code == 1
-    assert result.stderr.startswith(
-        f"Error: {horses}: 1 of 6 images could not be translated: {horses / 'broken.png'}: "
-    )
-    assert len(result.stderr.splitlines()) == 1
-    assert len(list((tmp_path / "zebras").iterdir())) == 5
-    assert not (tmp_path / "zebras" / "broken.png").exists()
-
-
-def test_translate_writes_jpeg_and_into_a_folder_that_is_there(chain, tmp_path):
-    source = save(tmp_path / "horse.jpeg")
-    succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebra.jpg")
-    with Image.open(tmp_path / "zebra.jpg") as made:
-        assert (made.format, made.size) == ("JPEG", (30, 22))
-    (tmp_path / "zebras").mkdir()
-    succeed("ganc", "translate", chain.finetune, source, "-o", tmp_path / "zebras")
-    assert listing(tmp_path / "zebras").keys() == {"horse.png"}
-
-
-def test_translate_does_not_write_over_what_it_reads(chain, horses, tmp_path):
-    with nothing_changes(tmp_path):
-        said = refusal("ganc", "translate", chain.finetune, horses, "-o", horses)
-        assert said == f"{horses}: holds the images to translate; write to another folder"
-        for out in (horses / "a.png", horses / ".." / "horses" / "a.png", horses):
-            said = refusal("ganc", "translate", chain.finetune, horses / "a.png", "-o", out)
-            assert said.endswith("a.png: is the image to translate itself; write to another file")
-
-
-def test_translate_refuses_what_does_not_serve(chain, horses, tmp_path):
-    (tmp_path / "empty").mkdir()
-    model, source = chain.finetune, horses / "a.png"
-    with nothing_changes(tmp_path):
-        for arguments, message in (
-            ((model, tmp_path / "nowhere", "-o", tmp_path / "x.png"), "nowhere: no such image or folder"),
-            ((model, source, "-o", tmp_path / "x.gif"), "pictures are written as .png, .jpg or .jpeg"),
-            ((model, horses / "notes.txt", "-o", tmp_path / "x.png"), "notes.txt: is corrupt or not a picture"),
-            ((model, tmp_path / "empty", "-o", tmp_path / "x"), "empty: holds no images"),
-            ((model, horses, "-o", source), "is a file, but the images of a folder go into a folder"),
-            ((model, source, "-o", source / "x.png"), "cannot be written (a part of its path is a file"),
-            (
-                (chain.export, source, "--config", "4", "-o", tmp_path / "x.png"),
-                "an exported model has no sub-networks",
-            ),
-            ((chain.export, source, "--direction", "BtoA", "-o", tmp_path / "x.png"), "translates AtoB only"),
-            ((chain.search, source, "-o", tmp_path / "x.png"), "not a ganc-checkpoint file"),
-            ((tmp_path / "absent", source, "-o", tmp_path / "x.png"), "absent: no such file"),
-        ):
-            assert message in refusal("ganc", "translate", *arguments)
-        assert "Missing argument 'IMAGES'" in refusal("ganc", "translate", model, "-o", tmp_path / "x.png", status=2)
-
-
-def test_a_generator_that_diverged_is_told_from_one_that_paints_black(tmp_path):
-    checkpoint = make_checkpoint("distill", 4)
-    checkpoint.generator.tensors["stages.7.output.bias"][0] = np.nan
-    write_checkpoint(tmp_path / "diverged", checkpoint)
-    source = save(tmp_path / "horse.png")
-    with nothing_changes(tmp_path):
-        said = refusal("ganc", "translate", tmp_path / "diverged", source, "-o", tmp_path / "zebra.png")
-    assert "pixel values are not numbers: the generator has diverged" in said
 
 
 def test_json_is_json(chain):

@@ -8,7 +8,7 @@ from helpers import plain_networks
 from helpers.support import SIZE, assert_equal_states, generator_spec, random_state
 
 from ganc.base.errors import RunError
-from ganc.data import read_pictures
+from ganc.data import read_images
 from ganc.data.sets import EvaluationSet
 from ganc.models import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.discriminator import Adaptors, Discriminator
@@ -31,8 +31,7 @@ JUDGE = DiscriminatorSpec(width=4)
 def batch(tiny_data):
     """Two pictures of each domain, float32 (2, 3, 32, 32)."""
     return tuple(
-        next(iter(EvaluationSet(read_pictures(tiny_data, f"train{letter}"), (SIZE, SIZE)).batches(2)))
-        for letter in "AB"
+        next(iter(EvaluationSet(read_images(tiny_data, f"train{letter}"), (SIZE, SIZE)).batches(2))) for letter in "AB"
     )
 
 

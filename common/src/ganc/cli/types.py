@@ -2,7 +2,7 @@
 
 import click
 
-from ganc.base.errors import SpecError
+from ganc.base.errors import DataError, SpecError
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
 
 LARGEST_SIDE = 65_535  # of an image, in pixels
@@ -70,6 +70,15 @@ class Size(click.ParamType):
         return sides[0], sides[-1]
 
 
+class TargetSize(Size):
+    """A size to resize to: one number is the shorter side; gives (width, height, whether the aspect is kept)."""
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        return (*super().convert(value, param, ctx), "x" not in value.lower())
+
+
 class Parsed(click.ParamType):
     """A text that one of the library's parsers reads; what it refuses is wrong usage."""
 
@@ -81,9 +90,15 @@ class Parsed(click.ParamType):
             return value
         try:
             return self._parse(value)
-        except SpecError as error:
+        except (DataError, SpecError) as error:
             self.fail(str(error), param, ctx)
         return None
+
+
+def _levels(text: str):
+    from ganc.data.levels import parse_levels
+
+    return parse_levels(text)
 
 
 def _widths(text: str):
@@ -142,7 +157,9 @@ class Shard(click.ParamType):
 
 
 SIZE = Size()
+TARGET_SIZE = TargetSize()
 BUDGET = Parsed("count", parse_budget)
+LEVELS = Parsed("levels", _levels)
 WIDTHS = Parsed("widths", _widths)
 FAMILY = Parsed("family", _family)
 SPACE = Parsed("space", _space)

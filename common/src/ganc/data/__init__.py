@@ -1,31 +1,37 @@
-"""Pictures: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
+"""Images: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
 
-from ganc.data.check import Problem, check_folder, count_pictures
-from ganc.data.images import load_rgb, resize, save_picture, strip, to_float, to_uint8
-from ganc.data.lists import PictureList, has_subset, read_pictures, search_pictures
+from ganc.data.check import Finding, check_folder, count_images
+from ganc.data.images import load_rgb, resize, to_float, to_rgb, to_uint8
+from ganc.data.lists import ImageList, has_subset, read_images, search_images
 from ganc.data.loader import batches, steps_per_epoch
+from ganc.data.reading import Reading, Readings
+from ganc.data.saving import save_image
 from ganc.data.sets import EvaluationSet, TrainingSet, UnpairedSet
 from ganc.data.split import SearchSplit, split_search
+from ganc.data.strips import strip
 
 __all__ = [
     "EvaluationSet",
-    "PictureList",
-    "Problem",
+    "Finding",
+    "ImageList",
+    "Reading",
+    "Readings",
     "SearchSplit",
     "TrainingSet",
     "UnpairedSet",
     "batches",
     "check_folder",
-    "count_pictures",
+    "count_images",
     "has_subset",
     "load_rgb",
-    "read_pictures",
+    "read_images",
     "resize",
-    "save_picture",
-    "search_pictures",
+    "save_image",
+    "search_images",
     "split_search",
     "steps_per_epoch",
     "strip",
     "to_float",
+    "to_rgb",
     "to_uint8",
 ]

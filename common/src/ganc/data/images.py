@@ -1,24 +1,31 @@
-"""Pictures in and out: any common file to upright 8-bit RGB, to floats in [-1, 1], back to 8 bits; sample strips."""
+"""Images in: any common file to upright 8 bits, to floats in [-1, 1], and back to 8 bits."""
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, features
 
-from ganc.base.atomic import replacing
 from ganc.base.errors import DataError, StatisticsError
+from ganc.data.levels import Levels
 
 Size = tuple[int, int]  # width, height
 
-# As an error it becomes one line about the file; as a warning it would be two more on the terminal.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
-
 # Only these readers are tried: some others of Pillow's run external programs on the file.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM") + (
+    ("AVIF",) if "avif" in features.modules and features.check("avif") else ()
+)
+CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # what images of so many channels are; 4 with opacity last
+MOST_PIXELS = 89_478_485  # of one image, as Pillow has it; decoding takes up to 12 bytes a pixel
+MOST_PIXELS_IN_TILES = 2 * MOST_PIXELS
+BYTES = Levels(0, 255)
+WORDS = Levels(0, 65535)
 
 _ORIENTATION = 0x0112
+# ImageOps.exif_transpose has these too, but fails where another EXIF tag cannot be written again.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -28,70 +35,158 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SAVE_OPTIONS = {
-    ".png": {"format": "PNG"},
-    ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-    ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-}
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def load_rgb(path: Path) -> np.ndarray:
-    """Return a picture file as upright RGB, uint8 (height, width, 3).
+    """Return an image file as upright RGB, uint8 (height, width, 3); as `load_image`."""
+    return load_image(path)
 
-    Greyscale, CMYK, palette and 1-bit pictures become RGB; transparent ones are laid on white; 16-bit greyscale is
-    scaled to 8 bits; the camera's rotation (EXIF) is applied. Of an animation it is the first frame.
+
+def load_image(
+    path: Path, channels: int = 3, levels: Levels | None = None, most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
+    """Return an image file upright, as uint8 (height, width, channels).
+
+    Greyscale, CMYK, palette and 1-bit images become what `channels` says; the camera's rotation (EXIF) is applied. Of
+    an animation it is the first frame. Transparent images are laid on white, but with 4 channels, where the fourth is
+    opacity and the colours are as stored. 16-bit greyscale is scaled to 8 bits.
+
+    Args:
+        channels: 1 (grey), 3 (RGB) or 4 (RGB and opacity).
+        levels: the stored values that become black and white; None takes what 8 or 16 bits can hold.
+        most_pixels: larger images are refused.
 
     Raises:
-        DataError: no such file, not a picture, truncated or corrupt, unreasonably large, or of floating-point or 32-bit
-            values, whose range is unknown.
+        DataError: no such file, not an image, truncated or corrupt, unreasonably large, of values whose range is
+            unknown (floating-point, negative, 32 bits) where no levels are given, or of 16-bit colours where some are.
     """
-    path = Path(path)
+    with _opened(path, most_pixels) as image:
+        if levels is not None and _has_deep_colours(image):
+            raise DataError(
+                f"{path}: has 16-bit colours, of which only the upper 8 bits are read, so that levels ({levels}) cannot"
+                " be applied; save it as 8-bit colours or 16-bit greyscale"
+            )
+        image.load()
+        upright = _upright(_converted(path, image, channels, levels), image)
+        return np.asarray(upright).reshape(upright.height, upright.width, channels)
+
+
+def load_with_opacity(
+    path: Path, channels: int, levels: Levels | None = None, most_pixels: int = MOST_PIXELS
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return an image's colours, uint8 (h, w, channels), and its opacity, uint8 (h, w); None where all of it is opaque.
+
+    The colours are as stored, not laid on white; what cannot be seen at all is white. Raises DataError as `load_image`.
+    """
+    image = load_image(path, 4, levels, most_pixels)
+    colours, opacity = image[..., :3], image[..., 3]
+    if (opacity == 255).all():
+        return load_image(path, channels, levels, most_pixels), None
+    seen = np.where(opacity[..., None] == 0, np.uint8(255), colours)
+    if channels == 1:
+        seen = np.asarray(Image.fromarray(seen).convert("L"))[..., None]
+    return seen, np.ascontiguousarray(opacity)
+
+
+def read_size(path: Path) -> Size:
+    """Return the width and height of an image file as it comes out upright; only its header is read. Raises DataError.
+
+    The size counts as `load_image` gives it, so that no file is decoded twice.
+    """
+    with _opened(path, MOST_PIXELS) as image:
+        return image.size[::-1] if _orientation(image) in _SIDEWAYS else image.size
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's content begins as one of `FORMATS` does, whatever its suffix."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            _check_pixels(path, image)
-            image.load()
-            return np.asarray(_upright(_to_rgb(path, image), image))
-    except DataError:
-        raise
-    except Image.UnidentifiedImageError:
-        raise DataError(f"{path}: is corrupt or not a picture (expected one of {', '.join(FORMATS)})") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(path) from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({_one_line(error.strerror or error)})") from error
-    except Exception as error:  # Pillow's decoders raise nearly anything on corrupt data
-        raise DataError(f"{path}: is corrupt ({type(error).__name__}: {_one_line(error)})") from error
+        with _opened(path, MOST_PIXELS):
+            return True
+    except DataError as error:
+        cause = error.__cause__  # what is too large or may not be read is for its reader to report
+        return isinstance(cause, OSError | Image.DecompressionBombError | Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class StoredValues:
+    """What an image file holds, before anything is scaled.
+
+    Attributes:
+        low, high: the smallest and the largest value, of all channels but opacity.
+        full: what its type can hold; None where nothing says it (floating-point, negative, 32 bits).
+        uniform: whether every channel has one value only.
+        frames: how many images are in it.
+    """
+
+    low: float
+    high: float
+    full: Levels | None
+    uniform: bool
+    frames: int
+
+
+def stored_values(path: Path) -> StoredValues:
+    """Return what an image file holds. Raises DataError where it cannot be read, or holds a value that is no number."""
+    with _opened(path, MOST_PIXELS) as image:
+        frames = getattr(image, "n_frames", 1)
+        image.load()
+        if _is_deep(image):
+            values = np.asarray(image)
+            _require_numbers(path, values)
+            low, high = float(values.min()), float(values.max())
+            known = image.mode != "F" and low >= 0 and high <= WORDS.high
+            return StoredValues(low, high, WORDS if known else None, low == high, frames)
+        colours = _with_opacity(image) if _is_transparent(image) else image.convert("RGB")
+        extremes = colours.getextrema()[:3]
+        low, high = min(pair[0] for pair in extremes), max(pair[1] for pair in extremes)
+        return StoredValues(low, high, BYTES, all(pair[0] == pair[1] for pair in extremes), frames)
 
 
 # What `resize` does, for the record: the filter changes every metric.
 RESIZE_FILTER = "bicubic antialiased"
 
 
-def resize(picture: np.ndarray, size: Size) -> np.ndarray:
-    """Return a uint8 (h, w, 3) picture resized (bicubic, with antialiasing) to `size` = (width, height)."""
-    if (picture.shape[1], picture.shape[0]) == tuple(size):
-        return picture
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+def resize(image: np.ndarray, size: Size) -> np.ndarray:
+    """Return a uint8 (h, w, channels) image resized (bicubic, with antialiasing) to `size` = (width, height)."""
+    if (image.shape[1], image.shape[0]) == tuple(size):
+        return image
+    resized = np.asarray(to_pillow(image).resize(size, Image.Resampling.BICUBIC))
+    return resized.reshape(*resized.shape[:2], image.shape[2])
 
 
-def to_float(picture: np.ndarray) -> np.ndarray:
-    """Return a uint8 (h, w, 3) picture as float32 (3, h, w) in [-1, 1].
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """Return a uint8 (h, w, 1, 3 or 4) array as an image of Pillow."""
+    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
 
-    The values are v / 127.5 - 1 to within a rounding error, chosen so that `to_uint8` gives back the same picture.
+
+def to_rgb(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images (…, 1, 3 or 4) as (…, 3): grey repeated, transparent ones laid on white."""
+    channels = images.shape[-1]
+    if channels == 4:
+        opacity = images[..., 3:].astype(np.uint16)
+        return ((images[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
+    return np.repeat(images, 3, axis=-1) if channels == 1 else images
+
+
+def to_float(image: np.ndarray) -> np.ndarray:
+    """Return a uint8 (h, w, channels) image as float32 (channels, h, w) in [-1, 1].
+
+    The values are v / 127.5 - 1 to within a rounding error, chosen so that `to_uint8` gives back the same image.
     """
-    return _LEVELS[np.ascontiguousarray(picture.transpose(2, 0, 1))]
+    return _LEVELS[np.ascontiguousarray(image.transpose(2, 0, 1))]
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Return float images in [-1, 1] as 8-bit pictures: clipped, scaled to [0, 255] and truncated, in float32.
+    """Return float images in [-1, 1] as 8-bit images: clipped, scaled to [0, 255] and truncated, in float32.
 
-    Every 8-bit picture of ganc (translate, evaluate, exports, strips) comes from here, so that their metrics agree.
+    Every 8-bit image of ganc (translate, evaluate, exports, strips) comes from here, so that their metrics agree.
 
     Args:
-        images: float (n, 3, h, w) or (3, h, w).
+        images: float (n, channels, h, w) or (channels, h, w).
 
     Returns:
-        uint8 (n, h, w, 3) or (h, w, 3).
+        uint8 (n, h, w, channels) or (h, w, channels).
 
     Raises:
         StatisticsError: a value is not a number; a silent 0 would hide a generator that has diverged.
@@ -102,57 +197,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
             f"{np.isnan(values).sum()} of {values.size} pixel values are not numbers: the generator has diverged;"
             " train it again with a lower learning rate or from an earlier checkpoint"
         )
-    pictures = _scale(values).astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(pictures, -3, -1))
-
-
-def save_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a uint8 (h, w, 3) picture as PNG or JPEG (quality 95), by the suffix of `path`, in one step.
-
-    Raises:
-        DataError: another suffix.
-        WriteError: the file cannot be written.
-    """
-    options = _SAVE_OPTIONS.get(Path(path).suffix.lower())
-    if options is None:
-        raise DataError(f"{path}: pictures are written as .png, .jpg or .jpeg; choose one of these suffixes")
-    with replacing(Path(path)) as temporary:
-        Image.fromarray(picture).save(temporary, **options)
-
-
-def strip(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> np.ndarray:
-    """Return a labelled grid of pictures: one row a sample, one column a label (such as input, teacher, student).
-
-    Args:
-        rows: equally long rows of uint8 (h, w, 3) pictures; small ones are enlarged by a whole factor.
-        labels: the name of each column.
-
-    Returns:
-        uint8 (height, width, 3).
-
-    Raises:
-        ValueError: no rows, or a row that has not one picture a label.
-    """
-    if not rows or any(len(row) != len(labels) for row in rows) or not labels:
-        raise ValueError(f"each row (={[len(row) for row in rows]}) needs one picture a label (={len(labels)})")
-    width, height = (max(picture.shape[axis] for row in rows for picture in row) for axis in (1, 0))
-    factor = max(1, -(-160 // max(width, height)))
-    width, height = factor * width, factor * height
-    gap = max(4, width // 32)
-    head = gap + max(16, min(28, width // 8))
-    canvas = Image.new(
-        "RGB", (gap + len(labels) * (width + gap), head + len(rows) * (height + gap)), color=(250, 250, 248)
-    )
-    pen, font = ImageDraw.Draw(canvas), _label_font(labels, width, head - gap)
-    for column, label in enumerate(labels):
-        middle = (gap + column * (width + gap) + width / 2, head / 2)
-        pen.text(middle, _shortened(label, font, width), font=font, fill=(40, 40, 40), anchor="mm")
-    for row, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
-            tile = Image.fromarray(resize(picture, (picture.shape[1] * factor, picture.shape[0] * factor)))
-            left = gap + column * (width + gap) + (width - tile.width) // 2
-            canvas.paste(tile, (left, head + row * (height + gap) + (height - tile.height) // 2))
-    return np.asarray(canvas)
+    return np.ascontiguousarray(np.moveaxis(_scale(values).astype(np.uint8), -3, -1))
 
 
 def _scale(values: np.ndarray) -> np.ndarray:
@@ -171,52 +216,110 @@ def _level_table() -> np.ndarray:
 _LEVELS = _level_table()
 
 
-def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise DataError(f"{path}: holds floating-point values of unknown range; save it with 8 or 16 bits a channel")
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise DataError(f"{path}: holds 32-bit values; save it with 8 or 16 bits a channel")
-        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
-    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        # Pillow has no direct way from La to RGBA.
-        picture = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return image.convert("RGB")
-
-
-def _upright(picture: Image.Image, original: Image.Image) -> Image.Image:
+@contextlib.contextmanager
+def _opened(path: Path, most_pixels: int) -> Iterator[Image.Image]:
+    """Open an image file; whatever Pillow raises, here or in the block, becomes a DataError that names the file."""
     try:
-        orientation = original.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a broken EXIF block does not make the picture unreadable
-        orientation = 1
-    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+        with warnings.catch_warnings() if most_pixels > MOST_PIXELS else contextlib.nullcontext():
+            if most_pixels > MOST_PIXELS:
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+        with image:
+            if image.width * image.height > most_pixels:
+                raise Image.DecompressionBombError
+            yield image
+    except DataError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise DataError(f"{path}: is corrupt or not an image (expected one of {', '.join(FORMATS)})") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(path, most_pixels) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({_one_line(error.strerror or error)})") from error
+    except Exception as error:  # Pillow's decoders raise nearly anything on corrupt data
+        raise DataError(f"{path}: is corrupt ({type(error).__name__}: {_one_line(error)})") from error
 
 
-def _check_pixels(path: Path, image: Image.Image) -> None:
-    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-        raise _too_large(path)
+# As an error it becomes one line about the file; as a warning it would be two more on the terminal.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def _too_large(path: Path) -> DataError:
-    return DataError(f"{path}: claims more than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; scale it down first")
+def _converted(path: Path, image: Image.Image, channels: int, levels: Levels | None) -> Image.Image:
+    mode = CHANNELS[channels]
+    if _is_deep(image):
+        grey = Image.fromarray(_deep_to_bytes(path, image, levels))
+        return grey.convert(mode)
+    if not _is_transparent(image):
+        return _levelled(image.convert("RGB"), levels).convert(mode)
+    coloured = _levelled(_with_opacity(image), levels)
+    if channels == 4:
+        return coloured
+    return Image.alpha_composite(Image.new("RGBA", coloured.size, "white"), coloured).convert("RGB").convert(mode)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it is greyscale of more than 8 bits."""
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    """Whether it has colours of more than 8 bits; before it is loaded."""
+    return not _is_deep(image) and any(";16" in str(part) for tile in image.tile for part in tile)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+def _with_opacity(image: Image.Image) -> Image.Image:
+    # Pillow has no direct way from La to RGBA.
+    return image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
+
+
+def _deep_to_bytes(path: Path, image: Image.Image, levels: Levels | None) -> np.ndarray:
+    values = np.asarray(image)
+    _require_numbers(path, values)
+    if levels is None:
+        low, high = values.min(), values.max()
+        if image.mode == "F" or low < 0 or high > WORDS.high:
+            kind = "floating-point values" if image.mode == "F" else "whole values"
+            raise DataError(
+                f"{path}: holds {kind} from {low:g} to {high:g}; say which become black and white with --levels"
+                " MIN:MAX, or save it with 8 or 16 bits a channel"
+            )
+        levels = WORDS
+    return levels.to_bytes(values)
+
+
+def _require_numbers(path: Path, values: np.ndarray) -> None:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError(f"{path}: holds values that are not finite numbers; save it without them")
+
+
+def _levelled(image: Image.Image, levels: Levels | None) -> Image.Image:
+    """Map the colours of an RGB or RGBA image."""
+    if levels in (None, BYTES):
+        return image
+    table = levels.to_bytes(np.arange(256, dtype=np.uint8)).tolist()
+    return image.point(table * 3 + (list(range(256)) if image.mode == "RGBA" else []))
+
+
+def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
+    orientation = _orientation(original)
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a broken EXIF block does not make the image unreadable
+        return 1
+
+
+def _too_large(path: Path, most_pixels: int) -> DataError:
+    advice = "scale it down first" + (", or translate it with --tile" if most_pixels == MOST_PIXELS else "")
+    return DataError(f"{path}: claims more than {most_pixels / 1e6:.0f} million pixels; {advice}")
 
 
 def _one_line(error: object) -> str:
     return " ".join(str(error).split())
-
-
-def _label_font(labels: Sequence[str], width: int, largest: int) -> ImageFont.FreeTypeFont:
-    """Return the largest font, of at least 10 pixels, in which every label fits its column."""
-    for size in range(largest, 10, -1):
-        font = ImageFont.load_default(size=size)
-        if max(font.getlength(label) for label in labels) <= width:
-            return font
-    return ImageFont.load_default(size=10)
-
-
-def _shortened(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    while len(label) > 1 and font.getlength(label) > width:
-        label = label.removesuffix("…")[:-1] + "…"
-    return label

@@ -1,4 +1,4 @@
-"""How an exported model takes and gives pictures: floats in [-1, 1], or bytes with the conversions inside the model."""
+"""How an exported model takes and gives images: floats in [-1, 1], or bytes with the conversions inside the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ganc.data.images import to_float, to_uint8
 
 
 @dataclass(frozen=True)
-class PictureFormat:
+class ImageFormat:
     """The type and the order of a model's input and output.
 
     Attributes:
@@ -33,33 +33,33 @@ class PictureFormat:
         return ["n", "height", "width", channels] if self.channels_last else ["n", channels, "height", "width"]
 
     def feed(self, images: np.ndarray) -> np.ndarray:
-        """Return float32 pictures (n, c, h, w) in [-1, 1] as the model takes them."""
+        """Return float32 images (n, c, h, w) in [-1, 1] as the model takes them."""
         if not self.bytes:
             return images
-        pictures = to_uint8(images)
-        return pictures if self.channels_last else np.ascontiguousarray(np.moveaxis(pictures, -1, 1))
+        images = to_uint8(images)
+        return images if self.channels_last else np.ascontiguousarray(np.moveaxis(images, -1, 1))
 
     def images(self, result: np.ndarray) -> np.ndarray:
-        """Return what the model gave as float32 pictures (n, c, h, w) in [-1, 1]."""
+        """Return what the model gave as float32 images (n, c, h, w) in [-1, 1]."""
         if not self.bytes:
             return result
-        pictures = result if self.channels_last else np.moveaxis(result, 1, -1)
-        return np.stack([to_float(picture) for picture in pictures])
+        images = result if self.channels_last else np.moveaxis(result, 1, -1)
+        return np.stack([to_float(image) for image in images])
 
     def describe(self) -> dict:
         """Return what a model card says of the input; the output is alike."""
         return {"layout": self.layout, "dtype": self.dtype, "range": [0, 255] if self.bytes else [-1, 1]}
 
 
-FLOATS = PictureFormat("float32", "NCHW")
-PICTURE_FORMATS = {
+FLOATS = ImageFormat("float32", "NCHW")
+IMAGE_FORMATS = {
     "float32": FLOATS,
-    "uint8": PictureFormat("uint8", "NHWC"),
-    "uint8-nhwc": PictureFormat("uint8", "NHWC"),
-    "uint8-nchw": PictureFormat("uint8", "NCHW"),
+    "uint8": ImageFormat("uint8", "NHWC"),
+    "uint8-nhwc": ImageFormat("uint8", "NHWC"),
+    "uint8-nchw": ImageFormat("uint8", "NCHW"),
 }
 
 
-def picture_format(described: Mapping) -> PictureFormat:
+def image_format(described: Mapping) -> ImageFormat:
     """Return the format that a model card describes. Raises KeyError for a member that is missing."""
-    return PictureFormat(described["dtype"], described["layout"])
+    return ImageFormat(described["dtype"], described["layout"])

@@ -1,60 +1,67 @@
-"""Which pictures belong to a subset ("trainA", "testB", …): the folders and lists that Paddle's CycleGAN code uses.
+"""Which images belong to a subset ("trainA", "testB", …): the folders and lists that Paddle's CycleGAN code uses.
 
-    root/trainA/ trainB/ testA/ testB/         the pictures
+    root/trainA/ trainB/ testA/ testB/         the images
     root/trainA.txt trainB.txt …               optional: which of them, and in what order, one a line
-    root/searchA.txt                           optional: pictures set aside for the search
+    root/searchA.txt                           optional: images set aside for the search
 
-A line holds `trainA/x.jpg` (relative to root) or `x.jpg` (relative to the subset's folder), in UTF-8. Without a list
-the folder is read. What `searchA.txt` names is never part of `trainA`, whatever `trainA.txt` says: so a split that was
-interrupted between its two files loses no picture and trains on none that the search looks at.
+A line holds `trainA/x.jpg` (relative to root), `x.jpg` (relative to the subset's folder) or an absolute path below
+root, in UTF-8. Without a list the folder is read: every file in it that is an image by its name or content. What
+`searchA.txt` names is never part of `trainA`, whatever `trainA.txt` says: so a split that was interrupted between its
+two files loses no image and trains on none that the search looks at.
 """
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from ganc.base.errors import DataError
+from ganc.data.reading import Reading
+from ganc.data.scan import scan_folder
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
 LETTERS = ("A", "B")
 
 
 @dataclass(frozen=True)
-class PictureList:
-    """Pictures below one folder, in order.
+class ImageList:
+    """Images below one folder, in order.
 
     Attributes:
         root: the folder that the names are relative to.
         names: POSIX paths relative to `root`, such as "trainA/x.jpg".
+        reading: how the files become arrays.
     """
 
     root: Path
     names: tuple[str, ...]
+    reading: Reading = field(default_factory=Reading)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __add__(self, other: "PictureList") -> "PictureList":
-        """Return the pictures of both lists, in order. Raises DataError when their folders differ."""
-        if not isinstance(other, PictureList):
+    def __add__(self, other: "ImageList") -> "ImageList":
+        """Return the images of both lists, in order. Raises DataError when their folders or readings differ."""
+        if not isinstance(other, ImageList):
             return NotImplemented
         if self.root != other.root:
-            raise DataError(f"pictures of {self.root} and of {other.root} cannot be joined; put them under one folder")
-        return PictureList(self.root, self.names + other.names)
+            raise DataError(f"images of {self.root} and of {other.root} cannot be joined; put them under one folder")
+        if self.reading != other.reading:
+            raise DataError(f"{self.root}: images that are read differently cannot be joined")
+        return replace(self, names=self.names + other.names)
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The pictures' paths, in order."""
+        """The images' paths, in order."""
         return tuple(self.root / name for name in self.names)
 
     @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 (hex) of the ordered names and of each file's bytes; it does not depend on where `root` lies.
 
-        Names count as they are below `root`, so that the two forms of a list line give the same.
+        Names count as they are below `root`, so that all forms of a list line give the same. Levels and channels count
+        where they are not the plain ones: they make other values of the same files.
 
         Raises:
             DataError: a file cannot be read.
@@ -63,12 +70,13 @@ class PictureList:
         for name, path in zip(self.names, self.paths, strict=True):
             encoded = os.fsencode(name)
             digest.update(len(encoded).to_bytes(8, "little") + encoded + _file_digest(path))
+        digest.update(self.reading.content.encode())
         return digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class ListEntry:
-    """One picture that a list or a folder names.
+    """One image that a list or a folder names.
 
     Attributes:
         line: its line in the list, from 1; 0 when the folder was read.
@@ -111,10 +119,15 @@ def scan_subset(root: Path, subset: str) -> list[ListEntry]:
     raise DataError(f"{root}: has neither a folder {subset} nor a list {subset}.txt")
 
 
-def read_pictures(root: Path, subset: str) -> PictureList:
-    """Return the pictures of a subset such as "trainA", in the order of its list, or by name where there is none.
+def read_images(root: Path, subset: str, reading: Reading | None = None) -> ImageList:
+    """Return the images of a subset such as "trainA", in the order of its list, or by name where there is none.
 
-    Training pictures that the search list of their domain names are left out.
+    Training images that the search list of their domain names are left out.
+
+    Args:
+        root: the data folder.
+        subset: a kind (train, test, search) and a domain.
+        reading: how the files become arrays; None reads RGB of full range.
 
     Raises:
         DataError: no such directory; no folder and no list; an empty list or folder; a line that names no file, or one
@@ -127,23 +140,24 @@ def read_pictures(root: Path, subset: str) -> PictureList:
         reserved = set(_names_or_error(root, reserved_list.stem))
         names = [name for name in names if name not in reserved]
         if not names:
-            raise DataError(f"{reserved_list}: names every picture of {subset}; none is left to train on")
-    return PictureList(root, tuple(names))
+            raise DataError(f"{reserved_list}: names every image of {subset}; none is left to train on")
+    return ImageList(root, tuple(names), reading or Reading())
 
 
-def search_pictures(root: Path, letter: str) -> tuple[PictureList, bool]:
-    """Return the pictures that a search evaluates on, and whether they are test pictures for want of a search list.
+def search_images(root: Path, letter: str, reading: Reading | None = None) -> tuple[ImageList, bool]:
+    """Return the images that a search evaluates on, and whether they are test images for want of a search list.
 
     Args:
         root: the data folder.
         letter: the source domain, "A" or "B".
+        reading: how the files become arrays; None reads RGB of full range.
 
     Raises:
-        DataError: as `read_pictures`.
+        DataError: as `read_images`.
     """
     if has_subset(root, f"search{letter}"):
-        return read_pictures(root, f"search{letter}"), False
-    return read_pictures(root, f"test{letter}"), True
+        return read_images(root, f"search{letter}", reading), False
+    return read_images(root, f"test{letter}", reading), True
 
 
 def _names_or_error(root: Path, subset: str) -> list[str]:
@@ -156,7 +170,12 @@ def _names_or_error(root: Path, subset: str) -> list[str]:
     return [entry.name for entry in entries]
 
 
-def _scan_list(root: Path, subset: str) -> list[ListEntry]:
+def list_lines(root: Path, subset: str) -> list[tuple[int, str]]:
+    """Return the lines of a subset's list that are not blank, numbered from 1.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8 text.
+    """
     path = list_path(root, subset)
     try:
         # Split at line feeds only: splitlines() would also cut names at rarer separators such as U+2028.
@@ -165,37 +184,54 @@ def _scan_list(root: Path, subset: str) -> list[ListEntry]:
         raise DataError(f"{path}: is not UTF-8 text; save the list as UTF-8") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    numbered = [(number, text) for number, line in enumerate(lines, 1) if (text := line.strip(" \t\r"))]
-    entries = [_resolve(root, subset, number, text) for number, text in numbered]
+    return [(number, text) for number, line in enumerate(lines, 1) if (text := line.strip(" \t\r"))]
+
+
+def _scan_list(root: Path, subset: str) -> list[ListEntry]:
+    lines = list_lines(root, subset)
+    entries = [_resolve(root, subset, number, text) for number, text in lines if not is_companion(text)]
     if not entries:
-        raise DataError(f"{path}: the list is empty; expected one picture a line (or no such file: the folder is read)")
+        path = list_path(root, subset)
+        raise DataError(f"{path}: the list is empty; expected one image a line (or no such file: the folder is read)")
     return entries
 
 
 def _scan_folder(root: Path, subset: str) -> list[ListEntry]:
     folder = root / subset
-    try:
-        files = sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
-    pictures = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES)]
-    if not pictures:
-        raise DataError(f"{folder}: holds no pictures; expected files such as .jpg or .png")
-    return [ListEntry(0, name, f"{subset}/{name}") for name in pictures]
+    images = scan_folder(folder).images
+    if not images:
+        raise DataError(f"{folder}: holds no images; expected files such as .jpg or .png")
+    return [ListEntry(0, name, f"{subset}/{name}") for name in images]
 
 
-def _resolve(root: Path, subset: str, number: int, text: str) -> ListEntry:
+def is_companion(name: str) -> bool:
+    """Whether a file is what macOS puts beside another one on foreign disks: it is named ._x and never an image."""
+    return PurePosixPath(name.replace("\\", "/")).name.startswith("._")
+
+
+def _resolve(root: Path, subset: str, number: int, line: str) -> ListEntry:
     """Find the file that a list line means: the line itself, then written with / for \\, then in other normal forms."""
+    text = _below(root, line)
     if _leaves(text):
-        return ListEntry(number, text, None, f"{text} lies outside {root}; a list names only files below its folder")
+        return ListEntry(number, line, None, f"{line} lies outside {root}; a list names only files below its folder")
     for spelling in dict.fromkeys((text, text.replace("\\", "/"))):
         places = (f"{subset}/{spelling}", spelling)
-        for name in places if "/" not in spelling else places[::-1]:
+        from_the_root = "/" in spelling or text != line
+        for name in places[::-1] if from_the_root else places:
             # File systems differ in the normal form that they give back, lists in the one that they were written in.
             for form in dict.fromkeys((name, normalize("NFC", name), normalize("NFD", name))):
                 if os.path.isfile(root / form):
-                    return ListEntry(number, text, PurePosixPath(form).as_posix())
-    return ListEntry(number, text, None, f"no such file: {text}")
+                    return ListEntry(number, line, PurePosixPath(form).as_posix())
+    return ListEntry(number, line, None, f"no such file: {line}")
+
+
+def _below(root: Path, text: str) -> str:
+    """Return an absolute path in the root as one relative to it, anything else as it is."""
+    if os.path.isabs(text) and ".." not in Path(text).parts:
+        for place in (os.path.abspath(root), os.path.realpath(root)):
+            if Path(text).is_relative_to(place):
+                return Path(text).relative_to(place).as_posix()
+    return text
 
 
 def _leaves(text: str) -> bool:

@@ -40,7 +40,7 @@ def batches(
             samples: its arrays then have n = 0.
 
     Raises:
-        DataError: a picture cannot be read; raised in place of the batch that it belongs to.
+        DataError: an image cannot be read; raised in place of the batch that it belongs to.
         ValueError: an argument is out of its range.
     """
     if batch_size < ranks or not 0 <= rank < ranks or workers < 0 or first_step < 0:

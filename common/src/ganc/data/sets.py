@@ -1,4 +1,4 @@
-"""Image sets: what one training step or one evaluation sees of the pictures, as floats.
+"""Image sets: what one training step or one evaluation sees of the images, as floats.
 
 A training set is anything with `sample(epoch, index)` (a tuple of float32 arrays), `len` (samples an epoch) and
 `fingerprint`; loader.py and the stages use nothing else of it, so that a paired set stands beside the unpaired one.
@@ -6,23 +6,26 @@ Samples depend on the seed, the epoch and the index only, never on who asks for 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from ganc.base.errors import DataError
+from ganc.base.resizing import Resize
 from ganc.base.rng import keyed_generator
-from ganc.data.images import Size, load_rgb, resize, to_float
-from ganc.data.lists import PictureList
+from ganc.data.images import Size, read_size, to_float
+from ganc.data.lists import ImageList
+from ganc.data.reading import require_covering
 
 
 class TrainingSet(Protocol):
-    """What the loader and the stages need of a set of training pictures."""
+    """What the loader and the stages need of a set of training images."""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the pictures' content; sizes, seed and augmentation are not part of it."""
+        """SHA-256 (hex) of the images' content; sizes, seed and augmentation are not part of it."""
         ...
 
     def __len__(self) -> int:
@@ -30,50 +33,47 @@ class TrainingSet(Protocol):
         ...
 
     def sample(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
-        """Return (source, target) of one sample, float32 (3, h, w) in [-1, 1]; safe to call from several threads."""
+        """Return (source, target) of one sample, float32 (channels, h, w) in [-1, 1]; several threads may call it."""
         ...
 
 
-class ResizedPictures:
-    """Pictures resized to one size; with `cached` each is decoded once and kept as uint8.
+class PreparedImages:
+    """Images, each prepared when it is first needed; with `cached` it is then kept as uint8.
 
-    Threads may share it: two that load the same picture at once store the same bytes.
+    Threads may share it: two that load the same image at once store equal arrays.
     """
 
-    def __init__(self, pictures: PictureList, size: Size, *, cached: bool):
-        self._paths = pictures.paths
-        self._size = size
-        width, height = size
-        self._store = np.empty((len(pictures) if cached else 0, height, width, 3), dtype=np.uint8)
-        self._stored = np.zeros(len(self._store), dtype=bool)
+    def __init__(self, paths: Sequence[Path], prepare: Callable[[Path], np.ndarray], *, cached: bool):
+        self._paths = paths
+        self._prepare = prepare
+        self._kept: dict[int, np.ndarray] | None = {} if cached else None
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Return a picture as uint8 (h, w, 3). Raises DataError when it cannot be read, IndexError beyond the end."""
+        """Return uint8 (h, w, channels). Raises DataError when it cannot be read, IndexError beyond the end."""
         if not 0 <= index < len(self):
             raise IndexError(f"index (={index}) must be in 0 … {len(self) - 1}")
-        if len(self._store) and self._stored[index]:
-            return self._store[index]
-        picture = resize(load_rgb(self._paths[index]), self._size)
-        if len(self._store):
-            self._store[index] = picture
-            self._stored[index] = True
-        return picture
+        if self._kept is None:
+            return self._prepare(self._paths[index])
+        if index not in self._kept:
+            # A copy: what was cut out of a larger image would keep all of it.
+            self._kept[index] = np.array(self._prepare(self._paths[index]))
+        return self._kept[index]
 
 
 class UnpairedSet:
-    """Pictures of two domains that do not belong together: A in order or shuffled, B drawn at random (CycleGAN).
+    """Images of two domains that do not belong together: A in order or shuffled, B drawn at random (CycleGAN).
 
-    Each is resized to `load_size` (bicubic, the aspect is not kept), cropped to `crop_size` at a random place and
-    mirrored in half of the cases (method.md, "Training").
+    Each is resized to `load_size` (bicubic) as its list's `Reading.resize` says, cropped to `crop_size` at a random
+    place and mirrored in half of the cases (method.md, "Training").
     """
 
     def __init__(
         self,
-        source: PictureList,
-        target: PictureList,
+        source: ImageList,
+        target: ImageList,
         *,
         load_size: Size,
         crop_size: Size,
@@ -82,24 +82,25 @@ class UnpairedSet:
         flip: bool = True,
         cache_bytes: int,
     ):
-        """Make the set; pictures are read when they are first needed.
+        """Make the set; images are read when they are first needed.
 
         Args:
-            source: the pictures of domain A.
-            target: the pictures of domain B.
-            load_size: (width, height) that every picture is resized to.
+            source: the images of domain A.
+            target: the images of domain B.
+            load_size: (width, height) that images are resized to before the crop; unused where they are not resized.
             crop_size: (width, height) of the samples.
             seed: the run's seed.
             shuffle: visit A in a new order each epoch.
             flip: mirror at random.
-            cache_bytes: resized pictures are kept in memory when all of them take no more than this.
+            cache_bytes: resized images are kept in memory when all of them take no more than this.
 
         Raises:
-            DataError: a size that does not fit, or an empty list.
+            DataError: a size that does not fit, an empty list, or an image that is not resized and too small.
         """
-        _check_sizes(load_size, crop_size)
+        if min(crop_size) < 1:
+            raise DataError(f"crop_size (={_text(crop_size)}) must be positive")
         if not len(source) or not len(target):
-            raise DataError(f"an unpaired set needs pictures of both domains, got {len(source)} and {len(target)}")
+            raise DataError(f"an unpaired set needs images of both domains, got {len(source)} and {len(target)}")
         self.source = source
         self.target = target
         self.load_size = load_size
@@ -107,9 +108,14 @@ class UnpairedSet:
         self.seed = seed
         self.shuffle = shuffle
         self.flip = flip
-        self.cached = _bytes_needed(len(source) + len(target), load_size) <= cache_bytes
-        self._sources = ResizedPictures(source, load_size, cached=self.cached)
-        self._targets = ResizedPictures(target, load_size, cached=self.cached)
+        needed = sum(_bytes_resized(images, load_size, crop_size) for images in (source, target))
+        self.cached = needed <= cache_bytes
+        self._sources, self._targets = (
+            PreparedImages(
+                images.paths, lambda path, r=images.reading: r.load_resized(path, load_size), cached=self.cached
+            )
+            for images in (source, target)
+        )
         self._order = (-1, np.empty(0, dtype=np.int64))
 
     @property
@@ -118,14 +124,14 @@ class UnpairedSet:
         return hashlib.sha256(f"{self.source.fingerprint} {self.target.fingerprint}".encode()).hexdigest()
 
     def __len__(self) -> int:
-        """Return the samples an epoch: the number of pictures of the larger domain."""
+        """Return the samples an epoch: the number of images of the larger domain."""
         return max(len(self.source), len(self.target))
 
     def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (source, target), each float32 (3, h, w) in [-1, 1].
+        """Return (source, target), each float32 (channels, h, w) in [-1, 1].
 
         Raises:
-            DataError: a picture cannot be read.
+            DataError: an image cannot be read.
             IndexError: `index` is not in 0 … len - 1.
         """
         if not 0 <= index < len(self):
@@ -147,72 +153,83 @@ class UnpairedSet:
             self._order = (epoch, order)
         return int(order[index])
 
-    def _augment(self, picture: np.ndarray, domain: str, epoch: int, index: int) -> np.ndarray:
+    def _augment(self, image: np.ndarray, domain: str, epoch: int, index: int) -> np.ndarray:
         crop_draw = keyed_generator(self.seed, f"data.crop.{domain}", epoch, index)
-        picture = random_crop(picture, self.crop_size, crop_draw)
+        image = random_crop(image, self.crop_size, crop_draw)
         if self.flip and keyed_generator(self.seed, f"data.flip.{domain}", epoch, index).integers(2):
-            picture = picture[:, ::-1]
-        return to_float(picture)
+            image = image[:, ::-1]
+        return to_float(image)
 
 
 class EvaluationSet:
-    """Pictures resized straight to one size, without crop or flip, in order."""
+    """Images of one size, in order, without random crop or flip; `Reading.resize` says how they come to that size."""
 
-    def __init__(self, pictures: PictureList, size: Size, cache_bytes: int = 0):
-        """Make the set; pictures are read when they are first needed.
+    def __init__(self, images: ImageList, size: Size, cache_bytes: int = 0):
+        """Make the set; images are read when they are first needed.
 
         Args:
-            pictures: what to evaluate on.
+            images: what to evaluate on.
             size: (width, height).
-            cache_bytes: resized pictures are kept in memory when all of them take no more than this.
+            cache_bytes: prepared images are kept in memory when all of them take no more than this.
 
         Raises:
             DataError: a size that is not positive.
         """
         if min(size) < 1:
             raise DataError(f"size (={_text(size)}) must be positive")
-        self.pictures = pictures
+        self.images = images
         self.size = size
-        self.cached = _bytes_needed(len(pictures), size) <= cache_bytes
-        self._resized = ResizedPictures(pictures, size, cached=self.cached)
+        self.cached = len(images) * size[0] * size[1] * images.reading.channels <= cache_bytes
+        self._prepared = PreparedImages(
+            images.paths, lambda path: images.reading.load_fitted(path, size), cached=self.cached
+        )
+
+    @property
+    def preparation(self) -> str:
+        """How the images were read and resized, for the record."""
+        return self.images.reading.preparation
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the pictures. Raises DataError when a file cannot be read."""
-        return self.pictures.fingerprint
+        """SHA-256 (hex) of the images. Raises DataError when a file cannot be read."""
+        return self.images.fingerprint
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Return a picture as float32 (3, h, w) in [-1, 1]. Raises DataError, IndexError."""
-        return to_float(self._resized[index])
+        """Return an image as float32 (channels, h, w) in [-1, 1]. Raises DataError, IndexError."""
+        return to_float(self._prepared[index])
 
     def batches(self, batch_size: int) -> Iterator[np.ndarray]:
-        """Yield all pictures in order as float32 (n, 3, h, w), n = `batch_size` but for the last. Raises DataError."""
+        """Yield all images in order as float32 (n, channels, h, w), n = `batch_size` but for the last."""
         for start in range(0, len(self), batch_size):
             yield np.stack([self[index] for index in range(start, min(start + batch_size, len(self)))])
 
 
-def random_crop(picture: np.ndarray, size: Size, draw: np.random.Generator) -> np.ndarray:
-    """Return a `size` = (width, height) part of a uint8 (h, w, 3) picture, every place equally likely."""
+def random_crop(image: np.ndarray, size: Size, draw: np.random.Generator) -> np.ndarray:
+    """Return a `size` = (width, height) part of a uint8 (h, w, channels) image, every place equally likely."""
     width, height = size
-    top = int(draw.integers(picture.shape[0] - height + 1))
-    left = int(draw.integers(picture.shape[1] - width + 1))
-    return picture[top : top + height, left : left + width]
+    top = int(draw.integers(image.shape[0] - height + 1))
+    left = int(draw.integers(image.shape[1] - width + 1))
+    return image[top : top + height, left : left + width]
 
 
-def _check_sizes(load_size: Size, crop_size: Size) -> None:
-    if min(crop_size) < 1:
-        raise DataError(f"crop_size (={_text(crop_size)}) must be positive")
-    if load_size[0] < crop_size[0] or load_size[1] < crop_size[1]:
+def _bytes_resized(images: ImageList, load_size: Size, crop_size: Size) -> int:
+    """Return what a list's resized images take in memory, after checking that each of them can be cropped."""
+    reading = images.reading
+    if reading.resize != Resize.NONE and (load_size[0] < crop_size[0] or load_size[1] < crop_size[1]):
         raise DataError(
             f"load_size (={_text(load_size)}) must be at least crop_size (={_text(crop_size)}) in width and height"
         )
-
-
-def _bytes_needed(count: int, size: Size) -> int:
-    return count * size[0] * size[1] * 3
+    if reading.resize == Resize.BOTH:
+        return len(images) * load_size[0] * load_size[1] * reading.channels
+    pixels = 0
+    for path in images.paths:
+        width, height = reading.resized_size(read_size(path), load_size)
+        require_covering(path, (width, height), crop_size)
+        pixels += width * height
+    return pixels * reading.channels
 
 
 def _text(size: Size) -> str:

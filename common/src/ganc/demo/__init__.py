@@ -1,1 +1,1 @@
-"""The drawn set of pictures."""
+"""The drawn set of images."""

@@ -74,13 +74,13 @@ class Coat:
 
 @dataclass(frozen=True)
 class Animal:
-    """One animal in place: its limbs, back to front, in its own units, and where it stands in the picture.
+    """One animal in place: its limbs, back to front, in its own units, and where it stands in the image.
 
     Attributes:
         limbs: by name.
         coat: its colours.
-        foot: where it stands, in parts of the picture's width and height.
-        scale: the height of its withers in parts of the picture's shorter side.
+        foot: where it stands, in parts of the image's width and height.
+        scale: the height of its withers in parts of the image's shorter side.
         mirrored: whether it faces left.
     """
 

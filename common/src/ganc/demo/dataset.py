@@ -7,7 +7,7 @@ from ganc.base.atomic import replacing_folder
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size
-from ganc.data.lists import LETTERS, PictureList, list_path, read_pictures
+from ganc.data.lists import LETTERS, ImageList, list_path, read_images
 from ganc.demo.scene import draw_scene
 
 MARKER = "demo.json"
@@ -16,7 +16,7 @@ SMALLEST = 16
 
 def write_demo_set(
     root: Path, train: int = 200, test: int = 60, size: int | Size = 64, seed: int = 0
-) -> dict[str, PictureList]:
+) -> dict[str, ImageList]:
     """Write the demo set: folders trainA, trainB, testA, testB of PNG files, a list of each, and `demo.json`.
 
     The domains differ in the animals' coats only, and no animal stands in both. Equal arguments give byte-equal files
@@ -24,13 +24,13 @@ def write_demo_set(
 
     Args:
         root: the folder to make.
-        train: training pictures of each domain.
-        test: test pictures of each domain.
+        train: training images of each domain.
+        test: test images of each domain.
         size: width and height in pixels, or one number for both.
-        seed: what the pictures are drawn from.
+        seed: what the images are drawn from.
 
     Returns:
-        The pictures of each subset.
+        The images of each subset.
 
     Raises:
         DataError: a count below 1, or a size below 16.
@@ -47,13 +47,13 @@ def write_demo_set(
             _write_subset(folder, subset, count, size, seed)
         settings = {"format": "ganc-demo-set", "version": 1, "train": train, "test": test, "size": size, "seed": seed}
         (folder / MARKER).write_text(json.dumps(settings, sort_keys=True) + "\n", encoding="utf-8")
-    return {subset: read_pictures(root, subset) for subset, _ in subsets}
+    return {subset: read_images(root, subset) for subset, _ in subsets}
 
 
 def _write_subset(folder: Path, subset: str, count: int, size: Size, seed: int) -> None:
     (folder / subset).mkdir()
     names = [f"{subset}/{index:05d}.png" for index in range(count)]
     for index, name in enumerate(names):
-        picture = draw_scene(keyed_generator(seed, f"demo.{subset}", index), size, striped=subset.endswith("B"))
-        picture.save(folder / name)
+        image = draw_scene(keyed_generator(seed, f"demo.{subset}", index), size, striped=subset.endswith("B"))
+        image.save(folder / name)
     list_path(folder, subset).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The pictures of the demo set: a meadow with sky, clouds, hills, trees and flowers, and one or two animals on it."""
+"""The images of the demo set: a meadow with sky, clouds, hills, trees and flowers, and one or two animals on it."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ _LIGHTS = ((1.0, 1.0, 1.0), (1.05, 1.0, 0.93), (0.94, 0.98, 1.04), (0.9, 0.9, 0.
 
 
 def draw_scene(draw: np.random.Generator, size: tuple[int, int], striped: bool) -> Image.Image:
-    """Return one RGB picture of `size` = (width, height); between the domains only the animals' coats differ."""
+    """Return one RGB image of `size` = (width, height); between the domains only the animals' coats differ."""
     factor = 4 if max(size) <= 128 else 2
     canvas_size = (size[0] * factor, size[1] * factor)
     horizon = draw.uniform(0.26, 0.44)
@@ -37,8 +37,8 @@ def draw_scene(draw: np.random.Generator, size: tuple[int, int], striped: bool) 
     _paint_grass(canvas, draw, horizon, meadow)
     _paint_animals(canvas, draw, horizon, striped, meadow)
     light = np.array(_LIGHTS[draw.integers(len(_LIGHTS))]) * draw.uniform(0.94, 1.04)
-    picture = canvas.resize(size, Image.Resampling.LANCZOS)
-    return picture.point([min(255, round(level * gain)) for gain in light for level in range(256)])
+    resized = canvas.resize(size, Image.Resampling.LANCZOS)
+    return resized.point([min(255, round(level * gain)) for gain in light for level in range(256)])
 
 
 def _gradient(size: tuple[int, int], horizon: float, sky: tuple, meadow: tuple) -> Image.Image:
@@ -120,7 +120,7 @@ def _paint_grass(canvas: Image.Image, draw: np.random.Generator, horizon: float,
 def _paint_animals(
     canvas: Image.Image, draw: np.random.Generator, horizon: float, striped: bool, meadow: tuple
 ) -> None:
-    """Paint one animal, and in a fifth of the pictures a second one behind it, with grass about their hooves."""
+    """Paint one animal, and in a fifth of the images a second one behind it, with grass about their hooves."""
     placed = [(draw.uniform(0.84, 0.95), draw.uniform(0.42, 0.52))]
     if draw.random() < 0.2:
         placed.insert(0, (horizon + draw.uniform(0.20, 0.28), draw.uniform(0.24, 0.32)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganc.base.engine_table import PRECISIONS
 from ganc.base.errors import SpecError
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines import Engine
 from ganc.engines.streams import ThreadedStreams
 from ganc.files.card import Variant
@@ -26,7 +26,7 @@ class Adapter(ABC):
     def of_network(self, state: NetworkState, precision: str) -> Engine:
         """Return the engine with a network, in a precision of the row's `of_checkpoints`."""
 
-    def of_variant(self, folder: Path, variant: Variant, pictures: PictureFormat, size_multiple: int) -> Engine:
+    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> Engine:
         """Return the engine with a variant of an exported folder.
 
         Raises:
@@ -62,7 +62,7 @@ class StreamedGraph(Protocol):
 class GraphEngine:
     """A whole generator as a compiled graph; images go in and out in the graph's own format."""
 
-    def __init__(self, graph: CompiledGraph, pictures: PictureFormat, size_multiple: int):
+    def __init__(self, graph: CompiledGraph, pictures: ImageFormat, size_multiple: int):
         self.name, self.size_multiple = graph.engine, size_multiple
         self._graph, self._pictures = graph, pictures
 
@@ -89,7 +89,7 @@ class GraphAdapter(Adapter):
         graph = generator_graph(state, dtype=np.float16 if precision == "f16" else np.float32)
         return GraphEngine(self.compile(graph, _told(precision), None), FLOATS, state.spec.shape.size_multiple)
 
-    def of_variant(self, folder: Path, variant: Variant, pictures: PictureFormat, size_multiple: int) -> GraphEngine:
+    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> GraphEngine:
         """Compile the variant's graph."""
         return GraphEngine(self.compile(folder / variant.path, _told(variant.precision), None), pictures, size_multiple)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from ganc.base.engine_table import PRECISIONS, EngineRow, engine_row, exported_engines, in_order
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.extras import missing
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.engines import Engine
 from ganc.engines.compile import adapter_of
 from ganc.files.card import CHECKPOINT, Variant, card_variants, check_files, read_card
 
 
-def open_variant(folder: Path, variant: Variant, engine: str, pictures: PictureFormat, size_multiple: int) -> Engine:
+def open_variant(folder: Path, variant: Variant, engine: str, pictures: ImageFormat, size_multiple: int) -> Engine:
     """Return a variant that is ready to run in an engine.
 
     Raises:

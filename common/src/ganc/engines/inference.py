@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines.adapter import Adapter
 from ganc.engines.paddle_files import PARAMETERS, PROGRAMS
 from ganc.files.card import Variant
@@ -23,7 +23,7 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 1, pictures: PictureFormat = FLOATS):
+    def __init__(self, folder: Path, size_multiple: int = 1, pictures: ImageFormat = FLOATS):
         self.size_multiple = size_multiple
         self._pictures = pictures
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
@@ -73,8 +73,6 @@ class InferenceAdapter(Adapter):
             save_inference_model(Generator.from_state(state), Path(folder))
             return InferenceEngine(Path(folder), state.spec.shape.size_multiple)
 
-    def of_variant(
-        self, folder: Path, variant: Variant, pictures: PictureFormat, size_multiple: int
-    ) -> InferenceEngine:
+    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> InferenceEngine:
         """Load the variant's files."""
         return InferenceEngine(folder / variant.name, size_multiple, pictures)

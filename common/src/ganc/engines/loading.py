@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ganc.base.engine_table import FORMATS, REFERENCE, engine_row, precision_row
 from ganc.base.errors import FileFormatError, SpecError
-from ganc.data.layout import FLOATS, picture_format
+from ganc.data.layout import FLOATS, image_format
+from ganc.data.reading import Readings
 from ganc.engines import Engine
 from ganc.engines.compile import adapter_of
 from ganc.engines.exported import choose_variant, open_variant, variant_of_file
@@ -23,6 +24,7 @@ class Model:
     """A generator that is ready to run, and what is known of it.
 
     Attributes:
+        readings: how it was shown image files: channels, levels, resizing.
         bytes: what it takes on the disk: the checkpoint, or the exported model's files.
         image_size: (width, height) that it was trained on.
     """
@@ -32,6 +34,7 @@ class Model:
     spec: GeneratorSpec
     direction: str
     image_size: tuple[int, int]
+    readings: Readings
     bytes: int
 
 
@@ -116,6 +119,7 @@ def _checkpoint(
         spec=state.spec,
         direction=checkpoint.direction,
         image_size=checkpoint.image_size,
+        readings=checkpoint.readings,
         bytes=path.stat().st_size,
     )
 
@@ -138,6 +142,7 @@ def _exported(
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),
+        readings=Readings.recorded(card, (spec.in_channels, spec.out_channels)),
         bytes=variant_bytes(folder, variant),
     )
 
@@ -152,7 +157,7 @@ def _pictures(folder: Path, card: Mapping):
     if "input" not in card:
         return FLOATS
     try:
-        return picture_format(card["input"])
+        return image_format(card["input"])
     except (KeyError, TypeError) as error:
         raise FileFormatError(f"{folder / CARD}: does not say what goes in; export the model again") from error
 

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -56,10 +57,17 @@ def timed_by_turns(
     return [_timing(times) for times in seconds]
 
 
-def milliseconds_per_image(engines: list[Engine], size: tuple[int, int], repeats: int = 10) -> list[float]:
-    """Return each engine's median milliseconds for one image of `size` (width, height) at batch 1, taking turns."""
-    image = random_images(1, 3, size)
-    return [timing.median for timing in timed_by_turns([lambda e=engine: e(image) for engine in engines], repeats)]
+def milliseconds_per_image(
+    engines: Sequence[Engine], size: tuple[int, int], channels: Sequence[int] | None = None, repeats: int = 10
+) -> list[float]:
+    """Return each engine's median milliseconds for one image of `size` (width, height) at batch 1, taking turns.
+
+    Args:
+        channels: of each engine's images; None is 3 for all.
+    """
+    images = [random_images(1, count, size) for count in channels or [3] * len(engines)]
+    calls = [partial(engine, image) for engine, image in zip(engines, images, strict=True)]
+    return [timing.median for timing in timed_by_turns(calls, repeats)]
 
 
 def random_images(batch: int, channels: int, size: tuple[int, int]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganc.base.errors import InterruptedRun
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines.paddle_files import PARAMETERS
 from ganc.models.generator import Generator
 from ganc.system.runtime import paddle
@@ -26,7 +26,7 @@ class _OfBytes(paddle.nn.Layer):
         return paddle.transpose(x, [0, 2, 3, 1]) if self.channels_last else x
 
 
-def save_inference_model(generator: Generator, folder: Path, pictures: PictureFormat = FLOATS) -> None:
+def save_inference_model(generator: Generator, folder: Path, pictures: ImageFormat = FLOATS) -> None:
     """Trace the generator for any batch, height and width; the graph has the plain form of every convolution.
 
     Tracing is enough, as nothing in a generator depends on values: Paddle's rewriting of Python code is switched off.

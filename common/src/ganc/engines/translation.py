@@ -1,71 +1,89 @@
 """Translating image files with any engine."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ganc.base.errors import DataError
-from ganc.data import load_rgb, resize, save_picture, to_float, to_uint8
-from ganc.data.lists import IMAGE_SUFFIXES
+from ganc.data import Reading, resize, save_image, to_float, to_rgb, to_uint8
+from ganc.data.images import MOST_PIXELS, MOST_PIXELS_IN_TILES, Size, load_image, load_with_opacity
+from ganc.data.outputs import Pair
+from ganc.data.reading import covering
+from ganc.data.saving import QUALITY, written_format
 from ganc.engines import Engine
+from ganc.engines.tiles import Tiling, continued, translate_in_tiles
 
 
-def translate_image(engine: Engine, image: np.ndarray) -> np.ndarray:
-    """Translate one uint8 image (h, w, 3) of any size and return one of the same size.
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """How image files are translated.
 
-    Where the engine needs multiples of some number, the image is continued by reflection and cut back afterwards; so
-    is one so small that the generator's own padding by reflection would have too little to reflect.
+    Attributes:
+        reading: how they become arrays: channels and levels.
+        size: (width, height) to resize to first; None leaves the size.
+        keep_aspect: take `size` as the least width and height, of which one is reached.
+        tiling: translate in tiles; None translates images whole.
+        keep_opacity: give the results the opacity of their images; else what is transparent is laid on white.
+        quality: of JPEG and WebP files.
+    """
+
+    reading: Reading = field(default_factory=Reading)
+    size: Size | None = None
+    keep_aspect: bool = False
+    tiling: Tiling | None = None
+    keep_opacity: bool = False
+    quality: int = QUALITY
+
+
+def translate_image(engine: Engine, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
+    """Translate one uint8 image (h, w, c) of any size and return one of the same size.
+
+    Where the engine needs multiples of some number, the image is continued by reflection and cut back afterwards; so is
+    one so small that the generator's own padding by reflection would have too little to reflect.
     """
     height, width = image.shape[:2]
-    multiple = engine.size_multiple
-    padding = [(0, max(-side % multiple, 2 * multiple - side)) for side in (height, width)] + [(0, 0)]
-    padded = np.pad(image, padding, mode="reflect" if min(height, width) > multiple else "edge")
-    return to_uint8(engine(to_float(padded)[None])[0])[:height, :width]
+    if tiling is not None and max(height, width) > tiling.tile:
+        return translate_in_tiles(engine, image, tiling)
+    return to_uint8(engine(to_float(continued(image, engine.size_multiple))[None])[0])[:height, :width]
 
 
-def translate_files(engine: Engine, source: Path, output: Path, size: tuple[int, int] | None = None) -> int:
-    """Translate an image file, or all image files of a folder, and return how many were written.
-
-    Args:
-        output: a .png or .jpg file for a file, a folder for a folder; there the names stay, as .png.
-        size: (width, height) to resize each image to first; None leaves it.
+def translate_file(engine: Engine, pair: Pair, how: Translation) -> None:
+    """Translate one file into another.
 
     Raises:
-        DataError: there is no image, or some cannot be read; the others are written all the same.
+        DataError: it cannot be read, or not be written in that format.
+        WriteError: the result cannot be written.
     """
-    if source.is_dir():
-        return _translate_folder(engine, source, output, size)
-    if not source.is_file():
-        raise DataError(f"{source}: no such image or folder")
-    if output.is_dir():
-        output = output / f"{source.stem}.png"
-    if output.exists() and output.samefile(source):
-        raise DataError(f"{output}: is the image to translate itself; write to another file")
-    _translate_file(engine, source, output, size)
-    return 1
+    if how.keep_opacity and written_format(pair.output) == "JPEG":
+        raise DataError(f"{pair.output}: JPEG holds no opacity; write .png or .webp")
+    most_pixels = MOST_PIXELS_IN_TILES if how.tiling else MOST_PIXELS
+    channels, levels = how.reading.channels, how.reading.levels
+    opacity = None
+    if how.keep_opacity and channels != 4:  # a generator of 4 channels makes its own
+        image, opacity = load_with_opacity(pair.source, channels, levels, most_pixels)
+    else:
+        image = load_image(pair.source, channels, levels, most_pixels)
+    if how.size is not None:
+        own = (image.shape[1], image.shape[0])
+        size = covering(own, how.size) if how.keep_aspect else how.size
+        image = resize(image, size)
+        opacity = None if opacity is None else resize(opacity[..., None], size)[..., 0]
+    made = translate_image(engine, image, how.tiling)
+    if opacity is not None:
+        made = np.dstack([to_rgb(made), opacity])
+    del image  # of a large one, saving takes as much again
+    save_image(pair.output, made, how.quality)
 
 
-def _translate_folder(engine: Engine, folder: Path, output: Path, size: tuple[int, int] | None) -> int:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-    if not files:
-        raise DataError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
-    if output.is_file():
-        raise DataError(f"{output}: is a file, but the images of a folder go into a folder")
-    if output.exists() and output.samefile(folder):
-        raise DataError(f"{output}: holds the images to translate; write to another folder")
-    names = [file.stem for file in files]
-    failed = []
-    for file in files:
-        unique = file.stem if names.count(file.stem) == 1 else file.name
+def translate_files(
+    engine: Engine, pairs: tuple[Pair, ...], how: Translation
+) -> Iterator[tuple[Pair, DataError | None]]:
+    """Translate files in order; yield each when it is done, with the reason where it could not be translated."""
+    for pair in pairs:
         try:
-            _translate_file(engine, file, output / f"{unique}.png", size)
+            translate_file(engine, pair, how)
         except DataError as error:
-            failed.append(error)
-    if failed:
-        raise DataError(f"{folder}: {len(failed)} of {len(files)} images could not be translated: {failed[0]}")
-    return len(files)
-
-
-def _translate_file(engine: Engine, source: Path, output: Path, size: tuple[int, int] | None) -> None:
-    image = load_rgb(source)
-    save_picture(output, translate_image(engine, resize(image, size) if size else image))
+            yield pair, error
+        else:
+            yield pair, None

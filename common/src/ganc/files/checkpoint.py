@@ -11,6 +11,7 @@ from ganc.base.digests import tensors_digest
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.json_text import JsonObject
+from ganc.data.reading import Readings
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 from ganc.models.convolutions import NetworkSpec, NetworkState
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, spec_from_json
@@ -67,6 +68,12 @@ class Checkpoint:
     @property
     def generator(self) -> NetworkState:
         return self.networks[GENERATOR]
+
+    @property
+    def readings(self) -> Readings:
+        """How the generator was shown image files. Raises DataError where the training facts are damaged."""
+        spec = self.generator.spec
+        return Readings.recorded(self.training, (spec.in_channels, spec.out_channels))
 
     @cached_property
     def digest(self) -> str:

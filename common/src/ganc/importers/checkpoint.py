@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.data.images import CHANNELS
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
 from ganc.importers.files import read_networks
 from ganc.importers.networks import Tensors, is_generator, named_networks, roles
@@ -51,6 +52,12 @@ def import_checkpoint(
         places = _places(path, found, role, direction, key if role == GENERATOR else None)
         networks |= _states(path, found, role, places, dropout, note)
     spec: GeneratorSpec = networks[GENERATOR].spec
+    for count in (spec.in_channels, spec.out_channels):
+        if count not in CHANNELS:
+            raise SpecError(
+                f"{files[GENERATOR]}: the generator has {spec.in_channels} channels in and {spec.out_channels} out;"
+                f" images have {', '.join(map(str, CHANNELS))}"
+            )
     spec.require_size(*image_size)
     training = {"image_size": list(image_size)}
     if space is not None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganc.base.cache import default_cache
 from ganc.base.errors import GancError, StatisticsError
-from ganc.data.images import RESIZE_FILTER
+from ganc.data.images import to_rgb
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.frechet import frechet_distance_from_features
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
@@ -18,12 +18,14 @@ _BATCH = 16
 
 
 def picture_features(batches: Iterable[np.ndarray], feature_set: FeatureSet) -> np.ndarray:
-    """Return the features (n, d) of all pictures, given as batches (m, h, w, 3) of uint8.
+    """Return the features (n, d) of all pictures, given as batches (m, h, w, 1, 3 or 4) of uint8.
+
+    Feature sets see RGB: grey is repeated, what is transparent is laid on white.
 
     Raises:
         StatisticsError: there is no picture, or the pictures do not fit the feature set.
     """
-    parts = [feature_set(batch) for batch in batches]
+    parts = [feature_set(to_rgb(batch)) for batch in batches]
     if not parts:
         raise StatisticsError("no pictures to compute features of; at least 2 are needed")
     return np.concatenate(parts)
@@ -40,7 +42,7 @@ def target_statistics(
     """Return the statistics of a list of pictures, computed once and then read from the cache.
 
     Args:
-        pictures: a ganc.data.PictureList.
+        pictures: a ganc.data.ImageList.
         size: (width, height) to which the pictures are resized.
         cache_dir: a folder, `default_cache()` if None. One that cannot be written only costs the time to compute.
 
@@ -49,15 +51,16 @@ def target_statistics(
         StatisticsError: fewer than two pictures.
     """
     fingerprint = pictures.fingerprint
-    key = f"{fingerprint}\n{size[0]}x{size[1]}\n{RESIZE_FILTER}\n{feature_set.digest}"
+    preparation = pictures.reading.preparation
+    key = f"{fingerprint}\n{size[0]}x{size[1]}\n{preparation}\n{feature_set.digest}"
     path = (cache_dir or default_cache()) / f"statistics-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
     with contextlib.suppress(GancError):  # absent, damaged or unreadable: computed again
         cached = read_statistics(path, feature_set)
-        expected = (fingerprint, tuple(size), RESIZE_FILTER)
+        expected = (fingerprint, tuple(size), preparation)
         if (cached.data_fingerprint, cached.image_size, cached.resize) == expected and cached.features is not None:
             return cached
     features = picture_features(_byte_batches(pictures, size), feature_set)
-    statistics = statistics_of(features, feature_set, image_size=size, data_fingerprint=fingerprint)
+    statistics = statistics_of(features, feature_set, image_size=size, data_fingerprint=fingerprint, resize=preparation)
     with contextlib.suppress(GancError):
         write_statistics(path, statistics)
     return statistics

@@ -9,9 +9,8 @@ import numpy as np
 
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError, StatisticsError
-from ganc.data import EvaluationSet, has_subset, read_pictures, to_uint8
-from ganc.data.images import RESIZE_FILTER
-from ganc.data.lists import PictureList
+from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, to_uint8
+from ganc.data.lists import ImageList
 from ganc.engines import Engine
 from ganc.metrics.distance import picture_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
@@ -44,6 +43,7 @@ class Evaluation:
         direction: Direction,
         size: tuple[int, int],
         *,
+        readings: Readings | None = None,
         subset: str | None = None,
         statistics: Path | None = None,
         feature_set: str | None = None,
@@ -52,7 +52,8 @@ class Evaluation:
         """Return the evaluation of translations of a folder's images.
 
         Args:
-            size: (width, height) that the images are resized to.
+            size: (width, height) that the images are brought to.
+            readings: how source and target are read; None reads RGB of full range and resizes width and height.
             subset: the list or folder of the source images, such as "searchA"; None takes the source domain's test
                 images, or its training images where there are none.
             statistics: a file of the target's statistics; None computes them from its train + test images, or takes
@@ -63,8 +64,11 @@ class Evaluation:
             DataError: images are missing, cannot be read, or are fewer than two.
             StatisticsError: the file belongs to another feature set, image size or resize filter.
         """
-        target, features = chosen_statistics(folder, Direction(direction).target, size, statistics, feature_set)
-        images, subset = evaluation_pictures(folder, Direction(direction).source, subset)
+        readings, way = readings or Readings(), Direction(direction)
+        target, features = chosen_statistics(
+            folder, way.target, size, statistics, feature_set, readings.target(direction)
+        )
+        images, subset = evaluation_pictures(folder, way.source, subset, readings.source(direction))
         return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features, batch_size)
 
     def check(self) -> None:
@@ -91,7 +95,7 @@ class Evaluation:
         return self.reference.measure(features)
 
     def translations(self, engine: Engine) -> Iterator[np.ndarray]:
-        """Yield the translated images as uint8 (n, h, w, 3)."""
+        """Yield the translated images as uint8 (n, h, w, channels)."""
         for batch in self.pictures.batches(self.batch_size):
             yield to_uint8(engine(batch))
 
@@ -105,11 +109,13 @@ class Evaluation:
             "images": len(self.pictures),
             "subset": self.subset,
             "target_images": self.statistics.images,
-            "resize": RESIZE_FILTER,
+            "resize": self.pictures.preparation,
         }
 
 
-def domain_statistics(folder: Path, letter: str, size: tuple[int, int], features: FeatureSet) -> Statistics:
+def domain_statistics(
+    folder: Path, letter: str, size: tuple[int, int], features: FeatureSet, reading: Reading | None = None
+) -> Statistics:
     """Return the statistics of a domain's train + test images, from the cache where they were computed before.
 
     Test images alone would raise the distance (method.md, "Fréchet distance").
@@ -117,14 +123,19 @@ def domain_statistics(folder: Path, letter: str, size: tuple[int, int], features
     Raises:
         DataError: the domain has no images, or one cannot be read.
     """
-    pictures = read_pictures(folder, f"train{letter}")
+    pictures = read_images(folder, f"train{letter}", reading)
     if has_subset(folder, f"test{letter}"):
-        pictures = pictures + read_pictures(folder, f"test{letter}")
+        pictures = pictures + read_images(folder, f"test{letter}", reading)
     return target_statistics(pictures, size, features)
 
 
 def chosen_statistics(
-    folder: Path, letter: str, size: tuple[int, int], file: Path | None, feature_set_name: str | None
+    folder: Path,
+    letter: str,
+    size: tuple[int, int],
+    file: Path | None,
+    feature_set_name: str | None,
+    reading: Reading | None = None,
 ) -> tuple[Statistics, FeatureSet]:
     """Return the statistics to compare with, and the feature set that they belong to.
 
@@ -133,22 +144,25 @@ def chosen_statistics(
         size: (width, height) of the images.
         file: statistics made before; of another image size or resize filter they are refused.
         feature_set_name: needed for a file of another program, which does not say what its numbers are.
+        reading: how the domain's images are read; None reads RGB of full range and resizes width and height.
 
     Raises:
         StatisticsError: the file belongs to another feature set, image size or resize filter.
     """
     if file is None:
         features = feature_set(feature_set_name or DEFAULT_FEATURE_SET)
-        return domain_statistics(folder, letter, size, features), features
+        return domain_statistics(folder, letter, size, features, reading), features
     named = feature_set(feature_set_name) if feature_set_name else None
     statistics = read_statistics(file, named, assume_feature_set=named is not None)
     features = named or feature_set(statistics.feature_set)
     require_feature_set(file, statistics, features)
-    _require_resize(file, statistics, size)
+    _require_resize(file, statistics, size, (reading or Reading()).preparation)
     return statistics, features
 
 
-def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) -> tuple[PictureList, str]:
+def evaluation_pictures(
+    folder: Path, letter: str, subset: str | None = None, reading: Reading | None = None
+) -> tuple[ImageList, str]:
     """Return a domain's images of `subset` and the subset's name.
 
     Without a subset these are its test images, or its training images where there are none.
@@ -158,19 +172,19 @@ def evaluation_pictures(folder: Path, letter: str, subset: str | None = None) ->
     """
     if subset is None:
         subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
-    pictures = read_pictures(folder, subset)
+    pictures = read_images(folder, subset, reading)
     if len(pictures) < 2:
         raise DataError(f"{folder}: {subset} has 1 image, a metric needs at least 2")
     return pictures, subset
 
 
-def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int]) -> None:
+def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int], preparation: str) -> None:
     """Features of images resized otherwise are other features; a foreign file does not say how they were."""
     if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
         raise StatisticsError(f"{file}: made from images of {had}, here they are {wanted}; make it again with --size")
-    if statistics.resize not in (None, RESIZE_FILTER):
+    if statistics.resize not in (None, preparation):
         raise StatisticsError(
-            f"{file}: made from images resized {statistics.resize}, here they are resized {RESIZE_FILTER}; "
+            f"{file}: made from images resized {statistics.resize}, here they are resized {preparation}; "
             "make it again with ganc stats"
         )

@@ -100,7 +100,12 @@ class Statistics:
 
 
 def statistics_of(
-    features: np.ndarray, feature_set: FeatureSet, *, image_size: tuple[int, int], data_fingerprint: str
+    features: np.ndarray,
+    feature_set: FeatureSet,
+    *,
+    image_size: tuple[int, int],
+    data_fingerprint: str,
+    resize: str = RESIZE_FILTER,
 ) -> Statistics:
     """Return the statistics of features (n, d). Raises StatisticsError for n < 2 or numbers that are not finite."""
     features = checked_features(features)
@@ -118,7 +123,7 @@ def statistics_of(
         image_size=tuple(image_size),
         data_fingerprint=data_fingerprint,
         verified=True,
-        resize=RESIZE_FILTER,
+        resize=resize,
         features=features[kept].astype(np.float32),
     )
 

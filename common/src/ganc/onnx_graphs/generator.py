@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.models.convolutions import NetworkState
 from ganc.models.layers import placed
 from ganc.models.spec import GeneratorSpec
@@ -13,7 +13,7 @@ INPUT, OUTPUT = "image", "translation"
 
 
 def generator_graph(
-    state: NetworkState, pictures: PictureFormat = FLOATS, dtype: type = np.float32, exact_norms: bool = False
+    state: NetworkState, pictures: ImageFormat = FLOATS, dtype: type = np.float32, exact_norms: bool = False
 ) -> bytes:
     """Return the ONNX model of a generator for any number of pictures of any size that fits it.
 
@@ -70,7 +70,7 @@ def _even(spec: GeneratorSpec, segment: int) -> frozenset[str]:
     )
 
 
-def write_entrance(builder: GraphBuilder, x: str, pictures: PictureFormat = FLOATS) -> str:
+def write_entrance(builder: GraphBuilder, x: str, pictures: ImageFormat = FLOATS) -> str:
     """Add what makes values in [-1, 1], in the graph's precision, of the input: a clip, or the scaling of bytes."""
     if not pictures.bytes:
         x = builder.node("Clip", x, builder.constant(np.float32(-1)), builder.constant(np.float32(1)))
@@ -82,7 +82,7 @@ def write_entrance(builder: GraphBuilder, x: str, pictures: PictureFormat = FLOA
     return x if builder.dtype == np.float32 else builder.cast(x, builder.dtype)
 
 
-def write_exit(builder: GraphBuilder, x: str, pictures: PictureFormat) -> str:
+def write_exit(builder: GraphBuilder, x: str, pictures: ImageFormat) -> str:
     """Add what makes the output of values in [-1, 1]: nothing, or bytes, truncated as `ganc.data` has it."""
     if builder.dtype != np.float32:
         x = builder.cast(x, np.float32)

@@ -61,7 +61,8 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
         rows.append(_row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted))
     if wanted.timed:
         timed_rows = [row for row in rows if row["macs"] is not None]
-        for row, milliseconds in zip(timed_rows, milliseconds_per_image(engines, wanted.size), strict=True):
+        channels = [ORIGINAL.in_channels] * wanted.original + [model.spec.in_channels for model in models]
+        for row, milliseconds in zip(timed_rows, milliseconds_per_image(engines, wanted.size, channels), strict=True):
             row["milliseconds"] = milliseconds
     return rows
 
@@ -72,10 +73,18 @@ def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
         raise SpecError(
             f"the models translate in different directions ({', '.join(directions)}): compare one at a time"
         )
+    readings = models[0].readings
+    for model in models:
+        if model.readings != readings:
+            raise SpecError(
+                f"{models[0].path} and {model.path} read images differently (levels, channels or resizing): compare one"
+                " at a time"
+            )
     return Evaluation.of_folder(
         wanted.folder,
         Direction(directions[0]),
         wanted.size,
+        readings=readings,
         statistics=wanted.statistics,
         feature_set=wanted.feature_set,
     )

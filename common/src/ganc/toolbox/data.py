@@ -1,4 +1,4 @@
-"""`ganc data`: making, checking and splitting picture folders."""
+"""`ganc data`: making, checking and splitting image folders."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import click
 from ganc.cli.command import command
 from ganc.cli.options import FOLDER, POSITIVE
 from ganc.cli.tables import show
-from ganc.cli.types import SIZE
+from ganc.cli.types import LEVELS, SIZE
 
 
 @click.group()
 def data():
-    """Make, check and split folders of pictures.
+    """Make, check and split folders of images.
 
     \b
     ganc data check horse2zebra
@@ -21,17 +21,17 @@ def data():
 
 @command("demo")
 @click.argument("folder", type=FOLDER)
-@click.option("--train", type=POSITIVE, default=200, help="Training pictures of each domain.")
-@click.option("--test", type=POSITIVE, default=60, help="Test pictures of each domain.")
-@click.option("--size", type=SIZE, default="64", help="Picture size, N or WxH.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every picture.")
+@click.option("--train", type=POSITIVE, default=200, help="Training images of each domain.")
+@click.option("--test", type=POSITIVE, default=60, help="Test images of each domain.")
+@click.option("--size", type=SIZE, default="64", help="Image size, N or WxH.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every image.")
 def demo(folder: Path, train: int, test: int, size, seed: int):
-    """Draw pictures to try ganc on.
+    """Draw images to try ganc on.
 
     FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows.
 
     \b
-    ganc data demo pictures
+    ganc data demo images
     """
     from ganc.demo.dataset import write_demo_set
 
@@ -40,35 +40,42 @@ def demo(folder: Path, train: int, test: int, size, seed: int):
 
 @command("check")
 @click.argument("folder", type=FOLDER)
-@click.option("--minimum", type=SIZE, default="1", help="Report pictures smaller than N or WxH.")
-def check(folder: Path, minimum):
-    """Find everything that is wrong with a folder of pictures.
+@click.option("--minimum", type=SIZE, default="1", help="Report images smaller than N or WxH.")
+@click.option("--levels", type=LEVELS, help="Check with these stored values as black and white, MIN:MAX.")
+def check(folder: Path, minimum, levels):
+    """Find everything that is wrong with a folder of images.
 
-    Reports missing, unreadable, undersized and repeated pictures, and those that are both trained and tested on.
+    Reports missing, unreadable, undersized and repeated images, those that are both trained and tested on, and 16-bit
+    images that would come out nearly black; notes what is in the folder and not used.
 
     \b
     ganc data check horse2zebra --minimum 256
     """
     from ganc.base.errors import DataError
-    from ganc.data.check import check_folder, count_pictures
+    from ganc.data.check import check_folder, count_images
+    from ganc.data.levels import AUTO
+    from ganc.data.measure import domain_levels
 
-    problems = check_folder(folder, minimum)
-    for problem in problems:
-        click.echo(str(problem))
-    if problems:
-        raise DataError(f"{folder}: {len(problems)} problem{'s' if len(problems) > 1 else ''}, listed above")
-    _show_counts(folder, count_pictures(folder))
+    if levels == AUTO:
+        raise click.UsageError("--levels auto fits any folder: name MIN:MAX to check them")
+    findings = check_folder(folder, minimum, domain_levels(levels, folder))
+    for finding in findings:
+        click.echo(str(finding))
+    if problems := sum(finding.problem for finding in findings):
+        raise DataError(f"{folder}: {problems} problem{'s' if problems > 1 else ''}, listed above")
+    _show_counts(folder, count_images(folder))
+    click.echo(f"{folder}: no problems found")
 
 
 @command("split")
 @click.argument("folder", type=FOLDER)
-@click.option("--search", "count", type=POSITIVE, required=True, help="Pictures to set aside for the search.")
+@click.option("--search", "count", type=POSITIVE, required=True, help="Images to set aside for the search.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="A", help="The domain to take them from.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of the choice.")
 def split(folder: Path, count: int, domain: str, seed: int):
-    """Set training pictures aside for the search.
+    """Set training images aside for the search.
 
-    Writes searchA.txt and takes those pictures out of trainA.txt.
+    Writes searchA.txt and takes those images out of trainA.txt.
 
     \b
     ganc data split horse2zebra --search 120
@@ -77,7 +84,7 @@ def split(folder: Path, count: int, domain: str, seed: int):
 
     result = split_search(folder, count, seed, domain)
     kept = "already set aside" if result.already_done else "set aside"
-    click.echo(f"{folder}: {result.search} pictures {kept} in search{domain}.txt, {result.train} left to train")
+    click.echo(f"{folder}: {result.search} images {kept} in search{domain}.txt, {result.train} left to train")
 
 
 def _show_counts(folder: Path, counts) -> None:

@@ -8,8 +8,9 @@ from ganc.toolbox.bench import bench
 from ganc.toolbox.data import data
 from ganc.toolbox.files import inspect, merge, profile, select
 from ganc.toolbox.import_ import import_
-from ganc.toolbox.models import evaluate, stats, translate
+from ganc.toolbox.models import evaluate, stats
 from ganc.toolbox.plot import plot
+from ganc.toolbox.translate import translate
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

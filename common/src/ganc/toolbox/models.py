@@ -1,9 +1,12 @@
-"""`ganc stats`, `evaluate` and `translate`: what runs networks on images."""
+"""`ganc stats` and `evaluate`: what measures networks on images."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ganc.base.resizing import Resize
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import (
@@ -11,26 +14,63 @@ from ganc.cli.options import (
     FOLDER,
     device_option,
     feature_set_option,
+    grouped,
     json_option,
     setting_option,
 )
 from ganc.cli.tables import show, show_json, with_error
-from ganc.cli.types import SIZE, WIDTHS
+from ganc.cli.types import LEVELS, SIZE, WIDTHS
 from ganc.training.settings import RunSettings
+
+if TYPE_CHECKING:
+    from ganc.data import Reading
+    from ganc.data.levels import LevelsChoice
 
 direction_option = click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class HowRead:
+    """How the images of a domain are read."""
+
+    resize: str
+    levels: "LevelsChoice"
+    channels: str
+
+    def reading(self, folder: Path, letter: str) -> "Reading":
+        """Return it for one domain of a folder. Raises DataError where levels cannot be measured."""
+        from ganc.data import Reading
+        from ganc.data.measure import domain_levels
+
+        levels = domain_levels(self.levels, folder)
+        return Reading(int(self.channels), levels.get(letter), Resize(self.resize))
+
+
+reading_options = grouped(
+    "read",
+    HowRead,
+    click.option(
+        "--resize",
+        type=click.Choice([one.value for one in Resize]),
+        default=Resize.BOTH.value,
+        help="As in the training.",
+    ),
+    click.option("--levels", type=LEVELS, help="As in the training: MIN:MAX, MIN:MAX,MIN:MAX for A and B, or auto."),
+    click.option("--channels", type=click.Choice(["1", "3", "4"]), default="3", help="Of the generator's images."),
+)
+
+
 @command()
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test images.")
-@click.option("--size", type=SIZE, default="256", help="Resize to N or WxH: the crop size of the training.")
+@click.option("--size", type=SIZE, default="256", help="Bring images to N or WxH: the --eval-size of the training.")
+@reading_options
 @setting_option(RunSettings, "feature_set", default_text="untrained-conv3-v1")
 @click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
 @device_option
-def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path, device: str):
+def stats(folder: Path, domain: str, size, read, feature_set: str | None, output: Path, device: str):
     """Write the statistics that translations are compared with.
 
     Mean and covariance of the features of a domain's train and test images.
@@ -44,7 +84,7 @@ def stats(folder: Path, domain: str, size, feature_set: str | None, output: Path
 
     chosen = features.feature_set(feature_set or features.DEFAULT_FEATURE_SET)
     select_device(device)
-    statistics = domain_statistics(folder, domain, size, chosen)
+    statistics = domain_statistics(folder, domain, size, chosen, read.reading(folder, domain))
     write_statistics(output, statistics)
     row = {
         "file": str(output),
@@ -105,30 +145,3 @@ def _readable(row: dict) -> dict:
     shown["kernel distance"] = with_error(row["kernel"], row["kernel_error"])
     shown["images"] = row["images"] or "-"
     return shown
-
-
-@command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="An image, or a folder.")
-@direction_option
-@click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
-@click.option("--size", type=SIZE, show_default="as they are", help="Resize images to N or WxH first.")
-@engine_options
-@device_option
-def translate(model: Path, images: Path, output: Path, size, **opening):
-    """Translate an image or a folder of images.
-
-    MODEL is a checkpoint, an exported folder, or one graph in it.
-
-    \b
-    ganc translate finetune.safetensors horse.jpg -o zebra.png
-    ganc translate dist/ horses/ -o zebras/
-    ganc translate dist/ horses/ -o zebras/ --engine openvino --precision bf16
-    """
-    from ganc.engines.loading import open_model
-    from ganc.engines.translation import translate_files
-
-    opened = open_model(model, **opening)
-    written = translate_files(opened.engine, images, output, size)
-    click.echo(f"{written} image{'s' if written > 1 else ''} in {output}")

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from ganc.base.errors import SpecError
-from ganc.data import TrainingSet, UnpairedSet, read_pictures, steps_per_epoch
+from ganc.base.errors import DataError, SpecError
+from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
+from ganc.data.measure import domain_levels
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -51,20 +52,42 @@ class Surroundings:
     samples: TrainingSet
     processes: Processes
     evaluation: Evaluation
+    readings: Readings
 
 
-def prepare(task: Task, judge: DiscriminatorSpec, data: DataSettings, run: RunSettings) -> Surroundings:
+def chosen_readings(data: DataSettings, generator: GeneratorSpec, start: Checkpoint | None) -> Readings:
+    """Return how images are read: with the generator's channels, and the levels that were chosen or inherited.
+
+    Args:
+        start: the checkpoint whose levels are inherited, such as the teacher's.
+
+    Raises:
+        DataError: the levels that were chosen are not those of that checkpoint, or cannot be measured.
+    """
+    channels = (generator.in_channels, generator.out_channels)
+    recorded = start.readings.levels if start else {}
+    chosen = domain_levels(data.levels_choice(), data.folder)
+    if chosen and recorded and chosen != recorded:
+        said, had = (", ".join(f"{letter} {one}" for letter, one in sorted(all.items())) for all in (chosen, recorded))
+        raise DataError(f"--levels {data.levels} ({said}) differ from those of the input checkpoint ({had}); leave out")
+    return Readings(channels, chosen or recorded, data.resize)
+
+
+def prepare(
+    task: Task, judge: DiscriminatorSpec, data: DataSettings, run: RunSettings, readings: Readings
+) -> Surroundings:
     """Find the images, select the device and join the other processes, before any network is made.
 
     Args:
         judge: the spec of the smallest discriminator that will see the crops.
+        readings: how the images are read.
 
     Raises:
         DataError, StatisticsError: images or statistics are missing or do not fit.
         RunError: there is no such device, or it has no mixed precision.
         SpecError: there is no image set for the task, or the crop is too small for the discriminator.
     """
-    samples = training_set(task, data, run.seed)
+    samples = training_set(task, data, run.seed, readings)
     if min(data.crop_size) < judge.smallest_image:
         raise SpecError(
             f"--crop-size {min(data.crop_size)}: the discriminator needs at least {judge.smallest_image} pixels"
@@ -73,12 +96,17 @@ def prepare(task: Task, judge: DiscriminatorSpec, data: DataSettings, run: RunSe
     mixed_precision(run.amp)  # refuses a CPU before anything is made
     processes = join_processes()
     evaluation = Evaluation.of_folder(
-        data.folder, data.direction, data.crop_size, statistics=run.statistics, feature_set=run.feature_set
+        data.folder,
+        data.direction,
+        data.eval_size,
+        readings=readings,
+        statistics=run.statistics,
+        feature_set=run.feature_set,
     )
-    return Surroundings(samples=samples, processes=processes, evaluation=evaluation)
+    return Surroundings(samples=samples, processes=processes, evaluation=evaluation, readings=readings)
 
 
-def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
+def training_set(task: Task, data: DataSettings, seed: int, readings: Readings | None = None) -> TrainingSet:
     """Return the training images, paired as the task wants them.
 
     Raises:
@@ -87,13 +115,13 @@ def training_set(task: Task, data: DataSettings, seed: int) -> TrainingSet:
     """
     if task.pairing not in IMAGE_SETS:
         raise SpecError(f"the task's images are {task.pairing.value}, and ganc has no image set for that")
-    return IMAGE_SETS[task.pairing](data, seed)
+    return IMAGE_SETS[task.pairing](data, seed, readings or Readings())
 
 
-def _unpaired_set(data: DataSettings, seed: int) -> TrainingSet:
+def _unpaired_set(data: DataSettings, seed: int, readings: Readings) -> TrainingSet:
     return UnpairedSet(
-        read_pictures(data.folder, f"train{data.direction.source}"),
-        read_pictures(data.folder, f"train{data.direction.target}"),
+        read_images(data.folder, f"train{data.direction.source}", readings.source(data.direction)),
+        read_images(data.folder, f"train{data.direction.target}", readings.target(data.direction)),
         load_size=data.load_size,
         crop_size=data.crop_size,
         seed=seed,
@@ -149,6 +177,8 @@ def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: Data
         "data": around.samples.fingerprint,
         "load_size": data.load_size,
         "crop_size": data.crop_size,
+        **({"eval_size": data.eval_size} if data.eval_size != data.crop_size else {}),
+        **around.readings.facts,
         "shuffle": data.shuffle,
         "seed": run.seed,
         "amp": run.amp,
@@ -161,7 +191,8 @@ def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: Data
 
 
 def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataSettings, run: RunSettings) -> Product:
-    facts = {"image_size": list(data.crop_size), "seed": run.seed, "data": around.samples.fingerprint}
+    facts = {"image_size": list(data.eval_size), "seed": run.seed, "data": around.samples.fingerprint}
+    facts |= around.readings.facts
     template = Checkpoint(
         stage=stage.name,
         task=stage.task,
@@ -216,8 +247,10 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         DataError, StatisticsError, RunError: images, statistics or device do not serve.
     """
     require_same_depth(plan.teacher.generator, plan.student)
-    plan.student.spec.require_size(*data.crop_size)
-    around = prepare(plan.stage.task, plan.discriminator_spec, data, run)
+    for size in (data.crop_size, data.eval_size):
+        plan.student.spec.require_size(*size)
+    readings = chosen_readings(data, plan.student.spec, plan.teacher)
+    around = prepare(plan.stage.task, plan.discriminator_spec, data, run, readings)
     step = DistillationStep(
         task=plan.stage.task,
         teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import require_writable
-from ganc.data import save_picture, strip, to_uint8
+from ganc.data import save_image, strip, to_uint8
 from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -213,7 +213,7 @@ class Recorder(Observer):
         measured = self._measured.values = self._views.measure()
         if self._product.keep_best and self._best.improved(number, measured):
             write_checkpoint(self._directory.best_path, self._checkpoint(number))
-        save_picture(self._directory.sample_path(number), self._views.strip())
+        save_image(self._directory.sample_path(number), self._views.strip())
 
     def _checkpoint(self, steps: int) -> Checkpoint:
         return self._product.after(steps, self._views.metric(self._measured.values))

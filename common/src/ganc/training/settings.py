@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.base.errors import SettingError
+from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
 from ganc.models.task import Task
 
@@ -53,12 +54,17 @@ class DataSettings:
 
     Attributes:
         load_size: what images are resized to before the crop; None keeps the published 286 : 256.
+        resize: how they come to that size, and to `eval_size`.
+        eval_size: of the images that are evaluated, and for which costs count; None is the crop size.
+        levels: stored values that become black and white, as `ganc.data.levels.parse_levels` reads them; None takes
+            those of the input checkpoint, or what the files can hold.
         workers: threads that prepare batches ahead; 0 prepares them in line.
         cache_memory: MiB; prepared images are kept in memory if the whole set fits this bound.
 
     Raises:
         SettingError: a value is outside its limits.
         SpecError: there is no such direction.
+        DataError: the levels say nothing.
     """
 
     folder: Path = setting("Folder with trainA, trainB, testA, testB.", names=("--data",), folder=True)
@@ -66,7 +72,21 @@ class DataSettings:
     load_size: tuple[int, int] | None = setting(
         "Resize to N or WxH, then crop.", None, default_text="crop size * 286 / 256"
     )
-    crop_size: tuple[int, int] = setting("Crop at random to N or WxH; evaluation resizes to it.", (256, 256))
+    crop_size: tuple[int, int] = setting("Crop at random to N or WxH.", (256, 256))
+    resize: Resize = setting(
+        "Resize both sides (the aspect is lost), the shorter one (it stays), or none: crops at native scale.",
+        Resize.BOTH,
+    )
+    eval_size: tuple[int, int] | None = setting(
+        "Size of evaluated images: resized as training images are, then cut to the centre.",
+        None,
+        default_text="crop size",
+    )
+    levels: str | None = setting(
+        "Stored values that become black and white: MIN:MAX, MIN:MAX,MIN:MAX for A and B, or auto.",
+        None,
+        default_text="the input's, else what files can hold",
+    )
     shuffle: bool = setting(
         "Source images in random order, or as listed.", default=True, names=("--shuffle/--in-order",)
     )
@@ -76,8 +96,19 @@ class DataSettings:
     def __post_init__(self):
         check_limits(self)
         object.__setattr__(self, "direction", Direction(self.direction))
+        object.__setattr__(self, "resize", Resize(self.resize))
         if self.load_size is None:
             object.__setattr__(self, "load_size", tuple(round(side * 286 / 256) for side in self.crop_size))
+        if self.eval_size is None:
+            object.__setattr__(self, "eval_size", self.crop_size)
+        if self.levels is not None:
+            self.levels_choice()
+
+    def levels_choice(self):
+        """Return the levels that were chosen, parsed. Raises DataError where they say nothing."""
+        from ganc.data.levels import parse_levels  # Pillow comes with it, which --help does without
+
+        return None if self.levels is None else parse_levels(self.levels)
 
     @property
     def cache_bytes(self) -> int:

@@ -119,7 +119,7 @@ def main(source: Source, output: Path, variants, pictures, data, device):
     calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
     if data is None and calibrated:
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
-    from ganc.data.layout import PICTURE_FORMATS
+    from ganc.data.layout import IMAGE_FORMATS
     from ganc.models.spec import format_widths
     from ganc.system.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
@@ -131,7 +131,7 @@ def main(source: Source, output: Path, variants, pictures, data, device):
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
-    show(_rows(export(alone, output, data, variants, PICTURE_FORMATS[pictures]), output))
+    show(_rows(export(alone, output, data, variants, IMAGE_FORMATS[pictures]), output))
 
 
 def _rows(exported, output: Path) -> list[dict]:

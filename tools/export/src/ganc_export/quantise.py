@@ -23,7 +23,7 @@ from onnxruntime.quantization import (
 )
 
 from ganc.base.errors import ExportError
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.models.convolutions import Convolution
 from ganc.onnx_graphs.generator import INPUT
 
@@ -31,7 +31,7 @@ from ganc.onnx_graphs.generator import INPUT
 class _Pictures(CalibrationDataReader):
     """Calibration images as the graph takes them."""
 
-    def __init__(self, images: Sequence[np.ndarray], pictures: PictureFormat):
+    def __init__(self, images: Sequence[np.ndarray], pictures: ImageFormat):
         self._fed: Iterator[np.ndarray] = (pictures.feed(one) for one in images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
@@ -43,7 +43,7 @@ def quantised(
     graph: bytes,
     convolutions: Sequence[Convolution],
     images: Sequence[np.ndarray],
-    pictures: PictureFormat,
+    pictures: ImageFormat,
     float_results: bool,
 ) -> bytes:
     """Return a generator's ONNX graph with its inner convolutions in 8 bits.

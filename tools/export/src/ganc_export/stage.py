@@ -10,8 +10,8 @@ from ganc.base.atomic import replacing_folder
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
-from ganc.data import EvaluationSet, has_subset, read_pictures
-from ganc.data.layout import FLOATS, PictureFormat
+from ganc.data import EvaluationSet, has_subset, read_images
+from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
 from ganc.engines.exported import open_variant
@@ -26,6 +26,7 @@ from ganc_export.verify import Difference, compared_pictures, difference, is_clo
 
 STAGE = "export"
 CALIBRATION_PICTURES = 64
+KEPT_FACTS = ("image_size", "levels", "resize", "metric")  # of the training, in the standalone checkpoint
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Chec
         SpecError: the widths do not fit.
     """
     state = checkpoint.generator
-    training = {key: checkpoint.training[key] for key in ("image_size", "metric") if key in checkpoint.training}
+    training = {key: checkpoint.training[key] for key in KEPT_FACTS if key in checkpoint.training}
     if widths is not None and widths != state.spec.widths:
         state = state.leading(state.spec.narrowed(widths))
         training.pop("metric", None)  # it was another network's
@@ -91,7 +92,7 @@ def export(
     output: Path,
     data: Path | None,
     variants: Sequence[Variant],
-    pictures: PictureFormat = FLOATS,
+    pictures: ImageFormat = FLOATS,
 ) -> Exported:
     """Write checkpoint, variants and card into the folder `output`, all or nothing.
 
@@ -175,11 +176,11 @@ def _calibration(
         return (), None
     if data is None:
         raise SpecError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
-    source = checkpoint.direction[0]
+    source, reading = checkpoint.direction[0], checkpoint.readings.source(checkpoint.direction)
     if has_subset(data, f"train{source}"):
-        pictures, subset = read_pictures(data, f"train{source}"), f"train{source}"
+        pictures, subset = read_images(data, f"train{source}", reading), f"train{source}"
     else:
-        pictures, subset = evaluation_pictures(data, source)
+        pictures, subset = evaluation_pictures(data, source, reading=reading)
     order = keyed_generator(0, "export/calibration").permutation(len(pictures))[:CALIBRATION_PICTURES]
     resized = EvaluationSet(pictures, _image_size(checkpoint))
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
@@ -189,8 +190,9 @@ def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
     """Return what measures an engine on the source domain's test images."""
     size = _image_size(checkpoint)
     source, target = checkpoint.direction[0], checkpoint.direction[-1]
-    statistics, features = chosen_statistics(data, target, size, None, None)
-    pictures, subset = evaluation_pictures(data, source)
+    readings = checkpoint.readings
+    statistics, features = chosen_statistics(data, target, size, None, None, readings.target(checkpoint.direction))
+    pictures, subset = evaluation_pictures(data, source, reading=readings.source(checkpoint.direction))
     return Evaluation(EvaluationSet(pictures, size, CACHE_BYTES), subset, statistics, features)
 
 
@@ -198,7 +200,7 @@ def _image_size(checkpoint: Checkpoint) -> tuple[int, int]:
     return tuple(checkpoint.training.get("image_size", (256, 256)))
 
 
-def _card(exported: Exported, pictures: PictureFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
+def _card(exported: Exported, pictures: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
     checkpoint = exported.checkpoint
     size = _image_size(checkpoint)
     spec = checkpoint.generator.spec
@@ -207,6 +209,7 @@ def _card(exported: Exported, pictures: PictureFormat, compared: Sequence[np.nda
         "direction": checkpoint.direction,
         "generator": asdict(spec),
         "image_size": size,
+        **checkpoint.readings.facts,
         "costs": asdict(spec.costs(size)),
         "metric": checkpoint.training.get("metric"),
         "sources": dict(checkpoint.sources),

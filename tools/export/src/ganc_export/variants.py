@@ -12,7 +12,7 @@ import numpy as np
 from ganc.base.engine_table import FORMATS, variant_packages
 from ganc.base.errors import ExportError, SpecError
 from ganc.base.extras import require
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.engines.compile import adapter_of
 from ganc.files.card import Variant, file_digest
 from ganc.models.convolutions import NetworkState
@@ -29,7 +29,7 @@ class Material:
     """
 
     state: NetworkState
-    pictures: PictureFormat
+    pictures: ImageFormat
     calibration: Sequence[np.ndarray] = ()
     exact_norms: bool = False
 

@@ -1,16 +1,17 @@
 """Comparing an exported variant with the checkpoint: on which images, how far it is, how far it may be."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ganc.base.engine_table import PRECISIONS
 from ganc.base.errors import ExportError
+from ganc.base.resizing import Resize
 from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, to_float, to_uint8
-from ganc.data.layout import PictureFormat
+from ganc.data.layout import ImageFormat
 from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics.evaluation import evaluation_pictures
@@ -50,7 +51,7 @@ def difference(reference: Engine, variant: Engine, pictures: Sequence[np.ndarray
     return Difference(float(apart.max()), float(apart.mean(dtype=np.float64)), float(np.concatenate(changed).mean()))
 
 
-def is_close(found: Difference, precision: str, pictures: PictureFormat) -> bool:
+def is_close(found: Difference, precision: str, pictures: ImageFormat) -> bool:
     """Whether a variant is near enough to the checkpoint.
 
     f32 has to be equal but for rounding: 1e-4 in any value, or, where bytes come out, one level in 1 % of the values.
@@ -63,7 +64,7 @@ def is_close(found: Difference, precision: str, pictures: PictureFormat) -> bool
     return found.largest < LARGEST_DIFFERENCE
 
 
-def require_close(found: Difference, precision: str, pictures: PictureFormat, name: str) -> None:
+def require_close(found: Difference, precision: str, pictures: ImageFormat, name: str) -> None:
     """Raise ExportError unless `is_close`; `name` is the variant's, for the message."""
     if is_close(found, precision, pictures):
         return
@@ -89,6 +90,8 @@ def compared_pictures(checkpoint: Checkpoint, size: tuple[int, int], data: Path 
             random = draws.integers(0, 256, (batch, high, wide, channels), dtype=np.uint8)
             yield np.stack([to_float(picture) for picture in random])
         else:
-            pictures, _ = evaluation_pictures(data, checkpoint.direction[0])
+            # Resized, as images need not be as large as is compared.
+            reading = replace(checkpoint.readings.source(checkpoint.direction), resize=Resize.BOTH)
+            pictures, _ = evaluation_pictures(data, checkpoint.direction[0], reading=reading)
             shown = EvaluationSet(pictures, (wide, high))
             yield np.stack([shown[index % len(shown)] for index in range(batch)])

@@ -12,7 +12,7 @@ from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.models.task import Task
-from ganc.training.assembly import Stage, assemble_job, discriminator_spec, prepare
+from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
@@ -54,9 +54,11 @@ def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: 
         GancError: a file, the images or the settings do not serve; the message says which.
     """
     start = read_checkpoint(plan.init_from).facing(data.direction, plan.init_from) if plan.init_from else None
-    plan.generator.require_size(*data.crop_size)
+    for size in (data.crop_size, data.eval_size):
+        plan.generator.require_size(*size)
     specs = plan.specs()
-    around = prepare(plan.task, specs[DISCRIMINATOR], data, run)
+    readings = chosen_readings(data, plan.generator, start)
+    around = prepare(plan.task, specs[DISCRIMINATOR], data, run, readings)
     networks = {name: _network(spec) for name, spec in specs.items()}
     for name, network in networks.items():
         network.initialise(run.seed, f"{STAGE}/{name}")

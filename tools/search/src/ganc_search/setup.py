@@ -45,7 +45,8 @@ class SearchInputs:
         settings, source = self.settings, self.settings.direction.source
         subset = f"search{source}" if has_subset(settings.folder, f"search{source}") else f"test{source}"
         chosen = {name: getattr(settings, name) for name in ("statistics", "feature_set", "batch_size")}
-        return Evaluation.of_folder(settings.folder, settings.direction, self.image_size, subset=subset, **chosen)
+        chosen |= {"subset": subset, "readings": self.supernet.readings}
+        return Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
 
     @cached_property
     def evaluator(self) -> SharedEvaluator:
