@@ -12,7 +12,8 @@ from ganc.models import NAMED_SPACES, format_widths, parse_space
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.cli import main
 from ganc_supernet.sampling import Sampling, subnets_of_step
-from ganc_supernet.stage import SupernetStart, supernet_job
+from ganc_supernet.stage import supernet_job
+from ganc_supernet.start import SupernetStart
 
 STEPS = 4000
 

@@ -10,7 +10,8 @@ from helpers.support import TINY_SPACE, TINY_TRAINING, assert_equal_states, make
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models import GeneratorSpec, parse_space
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
-from ganc_supernet.stage import SupernetStart, supernet_job
+from ganc_supernet.stage import supernet_job
+from ganc_supernet.start import SupernetStart
 
 
 @pytest.fixture

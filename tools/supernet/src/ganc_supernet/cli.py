@@ -18,7 +18,7 @@ from ganc.cli.types import SPACE
 
 def _start(teacher, student, space, width, sampling):
     from ganc_supernet.sampling import Sampling
-    from ganc_supernet.stage import SupernetStart
+    from ganc_supernet.start import SupernetStart
 
     if student and width:
         raise click.UsageError("--width is for a supernet without --student; a student brings its own widths")

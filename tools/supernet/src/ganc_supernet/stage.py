@@ -1,36 +1,15 @@
 """Stage 3: train every sub-network at once, some of them each step (Once-for-All, arXiv 1908.09791)."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState, initial_state
-from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec, format_widths
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
-from ganc_supernet.sampling import Sampling, subnets_of_step
+from ganc_supernet.sampling import subnets_of_step
+from ganc_supernet.start import SupernetStart
 
 STAGE = "supernet"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SupernetStart:
-    """Where the supernet starts from.
-
-    Attributes:
-        space: the sub-networks that are trained.
-        student_file: a distilled student; None trains from scratch.
-        width: base width of a supernet trained from scratch; None takes the space's largest widths.
-        sampling: which sub-networks a step trains.
-    """
-
-    teacher_file: Path
-    space: SearchSpace
-    student_file: Path | None = None
-    width: int | None = None
-    sampling: Sampling = Sampling.UNIFORM
 
 
 def supernet_job(
