@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ganc.models.spec import parse_widths
-from helpers.support import TINY_TRAINING, fail, succeed
+from helpers.support import PATIENCE, TINY_TRAINING, fail, succeed
 
 SPACE = "8,4/8,4/8/8,4/8/8,4/8/8,4"  # 32 sub-networks
 NETWORKS = ("--width", "8", "--n-blocks", "3", "--discriminator-width", "8")
@@ -67,7 +67,7 @@ OUTPUTS = {
 
 @pytest.fixture(scope="session")
 def split_data(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny set with 2 of its 6 training pictures set aside for the search. Read it only."""
+    """The tiny set with 2 of its 6 training images set aside for the search. Read it only."""
     folder = tmp_path_factory.mktemp("split") / "data"
     shutil.copytree(tiny_data, folder)
     succeed("ganc", "data", "split", folder, "--search", 2)
@@ -133,10 +133,10 @@ def json_of(program: str, *arguments: object):
     return json.loads(succeed(program, *arguments, "--json").stdout)
 
 
-def wait_until(condition: Callable[[], bool], process, seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], process, seconds: float = PATIENCE) -> None:
     """Wait for a condition while a process runs."""
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it took too long"
+        assert time.monotonic() < end, "the condition never became true"
         time.sleep(0.005)

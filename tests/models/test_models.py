@@ -264,43 +264,43 @@ def test_a_state_goes_in_and_out_bit_by_bit_and_by_value():
 @pytest.mark.parametrize(("width", "height"), [(16, 18), (22, 16), (15, 15), (4, 16)])
 def test_sizes_that_do_not_fit_are_refused(width, height):
     generator = Generator.from_state(random_state(generator_spec(4)))
-    with pytest.raises(SpecError, match=f"images of {width}x{height} do not fit .* multiples of 4, at least 8"):
+    with pytest.raises(SpecError, match=f"{width}x{height}"):
         generator(paddle.zeros([1, 3, height, width]))
 
 
 def test_widths_that_do_not_fit_are_refused():
     generator = Generator.from_state(random_state(generator_spec(4)))
     for call in (lambda widths: generator(paddle.zeros([1, 3, 16, 16]), widths), generator.extract):
-        with pytest.raises(SpecError, match="exceed the generator's own, 4_4_4_4_4_4_4_4"):
+        with pytest.raises(SpecError, match="4_4_4_4_4_4_4_4"):
             call((4, 4, 4, 5, 4, 4, 4, 4))
-        with pytest.raises(SpecError, match="must be 8 positive numbers"):
+        with pytest.raises(SpecError, match=r"widths.*8"):
             call((4, 4, 4))
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
         (
             lambda t: t.pop("stages.1.conv.weight"),
-            r"tensor stages.1.conv.weight is missing, expected with shape \[8, 4, 3",
+            r"stages.1.conv.weight.*\[8, 4, 3",
         ),
-        (lambda t: t.update(extra=t["stages.1.conv.bias"]), "tensor extra does not belong to the network"),
+        (lambda t: t.update(extra=t["stages.1.conv.bias"]), "extra"),
         (
             lambda t: t.update({"stages.1.conv.bias": np.zeros(9, np.float32)}),
-            r"tensor stages.1.conv.bias has shape \[9\], expected \[8\]",
+            r"stages.1.conv.bias.*\[9\].*\[8\]",
         ),
         (
             lambda t: t.update({"stages.1.conv.bias": np.zeros(8, np.float16)}),
-            "tensor stages.1.conv.bias holds float16 numbers, expected float32",
+            "stages.1.conv.bias.*float16.*float32",
         ),
     ],
     ids=["missing", "superfluous", "shape", "dtype"],
 )
-def test_tensors_that_do_not_fit_are_named(change, message):
+def test_tensors_that_do_not_fit_are_named(change, named):
     state = random_state(generator_spec(4))
     tensors = dict(state.tensors)
     change(tensors)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SpecError, match=named):
         NetworkState(state.spec, tensors)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SpecError, match=named):
         Generator(state.spec).load(tensors)
