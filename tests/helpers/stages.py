@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -133,10 +134,10 @@ def json_of(program: str, *arguments: object):
     return json.loads(succeed(program, *arguments, "--json").stdout)
 
 
-def wait_until(condition: Callable[[], bool], process, seconds: float = PATIENCE) -> None:
-    """Wait for a condition while a process runs."""
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen | None = None) -> None:
+    """Wait for a condition, and fail where `process` ends before it is true."""
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < end, "the condition never became true"
         time.sleep(0.005)

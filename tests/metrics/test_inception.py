@@ -186,36 +186,36 @@ def test_the_digest_covers_the_weights(weights):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        (lambda t: t.pop("Mixed_5b.branch1x1.bn.running_mean"), "has no Mixed_5b.branch1x1.bn.running_mean"),
+        (lambda t: t.pop("Mixed_5b.branch1x1.bn.running_mean"), "Mixed_5b.branch1x1.bn.running_mean"),
         (
             lambda t: t.update({"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 5, 5), np.float32)}),
-            r"Conv2d_1a_3x3.conv.weight has shape \(32, 3, 5, 5\)",
+            r"Conv2d_1a_3x3.conv.weight.*\(32, 3, 5, 5\)",
         ),
         (
             lambda t: t.update({"Mixed_7c.branch1x1.bn.bias": np.full(320, np.nan, np.float32)}),
-            "Mixed_7c.branch1x1.bn.bias holds numbers",
+            "Mixed_7c.branch1x1.bn.bias",
         ),
         (
             lambda t: t.update({"Mixed_7c.branch1x1.bn.running_var": np.full(320, -1, np.float32)}),
-            "Mixed_7c.branch1x1.bn.running_var holds numbers",
+            "Mixed_7c.branch1x1.bn.running_var",
         ),
     ],
 )
-def test_weights_of_another_network_are_refused_by_their_first_tensor(weights, change, message):
+def test_weights_of_another_network_are_refused_by_their_first_tensor(weights, change, named):
     tensors = dict(weights.tensors)
     change(tensors)
-    with pytest.raises(FileFormatError, match=f"^here: {message}"):
+    with pytest.raises(FileFormatError, match=f"^here: .*{named}"):
         weights_from(tensors, "here")
 
 
 def test_files_that_are_something_else_are_refused(tmp_path, weights):
     path = tmp_path / "w.safetensors"
-    with pytest.raises(StatisticsError, match=r"w\.safetensors: no such file.*ganc import inception"):
+    with pytest.raises(StatisticsError, match=r"w\.safetensors.*ganc import inception"):
         feature_set(str(path))
     path.write_bytes(b"PK")
-    with pytest.raises(FileFormatError, match="not a ganc-inception file"):
+    with pytest.raises(FileFormatError, match="ganc-inception"):
         feature_set(str(path))
     write_tensors(path, {"format": "ganc-inception", "version": 3}, {})
     with pytest.raises(FileFormatError, match="version 3"):
@@ -227,7 +227,7 @@ def test_files_that_are_something_else_are_refused(tmp_path, weights):
 def test_the_feature_set_is_found_in_the_cache_and_where_the_environment_says(weights, monkeypatch, tmp_path):
     monkeypatch.delenv("GANC_INCEPTION", raising=False)
     monkeypatch.setenv("GANC_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(StatisticsError, match=r"cache/inception-v3-fid\.safetensors: no such file"):
+    with pytest.raises(StatisticsError, match=r"cache/inception-v3-fid\.safetensors"):
         feature_set(NAME)
     assert feature_set().name == "untrained-conv3-v1"
     write_weights(tmp_path / "cache" / "inception-v3-fid.safetensors", weights)
@@ -235,7 +235,7 @@ def test_the_feature_set_is_found_in_the_cache_and_where_the_environment_says(we
     assert (found.name, found.digest, found.dimensions) == (NAME, weights.digest, 2048)
     assert feature_set().name == "untrained-conv3-v1"
     monkeypatch.setenv("GANC_INCEPTION", str(tmp_path / "elsewhere.safetensors"))
-    with pytest.raises(StatisticsError, match=r"elsewhere\.safetensors: no such file"):
+    with pytest.raises(StatisticsError, match=r"elsewhere\.safetensors"):
         feature_set(NAME)
 
 

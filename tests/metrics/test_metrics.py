@@ -122,31 +122,31 @@ def test_few_inception_sized_features_need_no_second_matrix_of_that_size():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ((np.zeros(3), np.eye(3), np.zeros(4), np.eye(4)), "3 and 4 dimensions"),
-        ((np.zeros(3), np.eye(4), np.zeros(3), np.eye(3)), r"first statistics: mu has shape \(3,\)"),
-        ((np.zeros(3), np.eye(3), np.array([0, np.nan, 0]), np.eye(3)), "second statistics hold numbers"),
-        ((np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0])), "no covariance"),
+        ((np.zeros(3), np.eye(3), np.zeros(4), np.eye(4)), "3 and 4"),
+        ((np.zeros(3), np.eye(4), np.zeros(3), np.eye(3)), r"first.*mu.*\(3,\)"),
+        ((np.zeros(3), np.eye(3), np.array([0, np.nan, 0]), np.eye(3)), "second"),
+        ((np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0])), "covariance"),
     ],
 )
-def test_statistics_that_do_not_fit_are_refused(arguments, message):
-    with pytest.raises(StatisticsError, match=message):
+def test_statistics_that_do_not_fit_are_refused(arguments, named):
+    with pytest.raises(StatisticsError, match=named):
         frechet_distance(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("features", "message"),
+    ("features", "named"),
     [
-        (np.zeros((1, 3)), "1 pictures have no covariance"),
+        (np.zeros((1, 3)), "1 .*covariance"),
         (np.zeros(3), r"shape \(3,\)"),
-        (np.array([[0.0, 0, 0], [0, np.inf, 0]]), "picture 1 are not finite"),
-        (np.zeros((2, 4)), "4 and 3 dimensions"),
-        (np.zeros((9, 4)), "4 and 3 dimensions"),
+        (np.array([[0.0, 0, 0], [0, np.inf, 0]]), "1 are not finite"),
+        (np.zeros((2, 4)), "4 and 3"),
+        (np.zeros((9, 4)), "4 and 3"),
     ],
 )
-def test_features_that_do_not_fit_are_refused(features, message):
-    with pytest.raises(StatisticsError, match=message):
+def test_features_that_do_not_fit_are_refused(features, named):
+    with pytest.raises(StatisticsError, match=named):
         frechet_distance_from_features(features, np.zeros(3), np.eye(3))
 
 
@@ -211,7 +211,7 @@ def test_the_digest_covers_name_architecture_and_weights():
 
 
 def test_unknown_feature_sets_and_unfit_pictures_are_refused():
-    with pytest.raises(StatisticsError, match=r"'fid'.*use one of inception-v3-fid, untrained-conv3-v1, or a file"):
+    with pytest.raises(StatisticsError, match=r"'fid'.*inception-v3-fid, untrained-conv3-v1"):
         feature_set("fid")
     for pictures in (np.zeros((1, 8, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(StatisticsError, match="expected"):

@@ -214,7 +214,7 @@ def test_a_graph_that_is_not_valid_is_refused():
     x = builder.input("x", np.float32, ["n", 3])
     builder.output(builder.node("Relu", "nowhere"), "y", np.float32, ["n", 3])
     assert x == "x"
-    with pytest.raises(ExportError, match="graph broken is not valid"):
+    with pytest.raises(ExportError, match="broken"):
         builder.model()
 
 

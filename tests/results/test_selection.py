@@ -126,7 +126,7 @@ def test_budgets(text, number):
 
 @pytest.mark.parametrize("text", ["", "G", "-3G", "0", "2,7G", "2.7GB", "nan", "inf", "1e99", "0.3", "٣G", "2 7"])
 def test_what_is_no_budget_is_refused(text):
-    with pytest.raises(SpecError, match=r"2\.7G, 350M"):
+    with pytest.raises(SpecError, match=r"2\.7G.*350M"):
         parse_budget(text)
 
 

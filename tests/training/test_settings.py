@@ -47,7 +47,7 @@ def test_a_run_s_steps_and_what_cuts_them_short():
 
 
 def test_a_run_without_epochs_is_refused():
-    with pytest.raises(SettingError, match="epochs and decay epochs are both 0"):
+    with pytest.raises(SettingError, match="epochs"):
         Schedule(epochs=0, decay_epochs=0)
 
 
@@ -91,7 +91,7 @@ def test_a_value_outside_its_limits_is_refused_by_the_settings_themselves(kind, 
         RunSettings: {"output": Path("o")},
         DistillationSettings: {},
     }
-    with pytest.raises(SettingError, match=rf"^{named} \(={re.escape(str(values[named]))}\): expected"):
+    with pytest.raises(SettingError, match=rf"^{named} .*{re.escape(str(values[named]))}"):
         kind(**needed[kind] | values)
 
 
@@ -290,8 +290,8 @@ def test_other_settings_are_refused_and_every_change_is_named(run, tmp_path):
     with run.opened(restart=False):
         run.save_state({"step": 1, "finished": None}, {})  # without a state there is nothing to protect
     other = RunDirectory(tmp_path / "run", {"seed": 2, "crop_size": [64, 48], "amp": True})
-    message = r"was started with other settings \(amp was absent, now true; seed was 1, now 2\); use --restart"
-    with pytest.raises(RunError, match=message), other.opened(restart=False):
+    named = "amp was absent, now true; seed was 1, now 2.*--restart"
+    with pytest.raises(RunError, match=named), other.opened(restart=False):
         pytest.fail("the block must not run")
     with other.opened(restart=True):
         pass
@@ -303,10 +303,10 @@ def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
     with run.opened(restart=False):
         run.save_state({"step": 1, "finished": None}, {})
         (tmp_path / "run" / "state.safetensors").write_bytes(b"half a file")
-        with pytest.raises(RunError, match=r"state.safetensors: not a ganc-run-state file.*use --restart"):
+        with pytest.raises(RunError, match=r"state\.safetensors.*--restart"):
             run.load_state()
     (tmp_path / "run" / "settings.json").write_text("{")
-    with pytest.raises(RunError, match=r"settings.json: is damaged; use --restart"), run.opened(restart=False):
+    with pytest.raises(RunError, match=r"settings\.json.*--restart"), run.opened(restart=False):
         pytest.fail("the block must not run")
     with run.opened(restart=True):
         assert run.load_state() is None
@@ -315,7 +315,7 @@ def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
 def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
     second = RunDirectory(tmp_path / "run", run.settings)
     with run.opened(restart=False):
-        refused = pytest.raises(RunError, match="another process is using it")
+        refused = pytest.raises(RunError, match=str(tmp_path / "run"))
         with refused, second.opened(restart=True):
             pytest.fail("the block must not run")
     with second.opened(restart=False):
