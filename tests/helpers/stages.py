@@ -26,6 +26,18 @@ STAGE_TOOLS = (*TRAINING_TOOLS, "ganc-search")
 # Too small to move a float32 weight: what comes out is what the stage started from.
 STANDING_STILL = (*TINY_TRAINING, "--max-steps", "1", "--lr", "1e-30")
 
+# Put before a program that searches: it takes so long that it cannot end between two looks at its journal.
+SLOW_ROWS = """
+import time
+from ganc.results.journal import ResultsWriter
+
+append_at_once = ResultsWriter.append
+def append_slowly(self, row):
+    time.sleep(0.05)
+    append_at_once(self, row)
+ResultsWriter.append = append_slowly
+"""
+
 
 @dataclass(frozen=True)
 class Chain:
