@@ -194,15 +194,15 @@ def test_wrong_usage(models):
     fail("ganc", "bench", status=2)
 
 
-def test_the_chart_is_a_picture_that_shows_every_case(models, tmp_path):
+def test_the_chart_is_an_image_that_shows_every_case(models, tmp_path):
     pytest.importorskip("matplotlib", reason="draws the chart")
     chart = tmp_path / "charts" / "bench.png"
     bench(models, "--engine", "paddle", "--batch", "1,2", "--threads", 1, "--chart", chart)
-    with Image.open(chart) as picture:
-        assert picture.format == "PNG"
-        assert picture.width >= 800
-        assert picture.height >= 200
-        colours = {tuple(pixel) for pixel in np.asarray(picture.convert("RGB")).reshape(-1, 3)}
+    with Image.open(chart) as image:
+        assert image.format == "PNG"
+        assert image.width >= 800
+        assert image.height >= 200
+        colours = {tuple(pixel) for pixel in np.asarray(image.convert("RGB")).reshape(-1, 3)}
     assert {(0x9A, 0xA3, 0xAD), (0x1F, 0x6F, 0xB4)} <= colours  # the original's bars and the model's
 
 
@@ -216,8 +216,8 @@ def test_a_chart_grows_with_its_cases_and_stays_away_on_an_error(tmp_path):
     sizes = []
     for count in (1, 6):
         draw_chart(rows[:count], (256, 256), tmp_path / f"{count}.png")
-        with Image.open(tmp_path / f"{count}.png") as picture:
-            sizes.append(picture.size)
+        with Image.open(tmp_path / f"{count}.png") as image:
+            sizes.append(image.size)
     assert sizes[0][0] == sizes[1][0]
     assert sizes[0][1] < sizes[1][1]
     (tmp_path / "file").write_text("")

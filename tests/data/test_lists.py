@@ -73,7 +73,7 @@ def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
     assert names == sorted([*NAMES, "Z.JPG"])
 
 
-def test_a_list_may_name_a_image_in_another_folder(root):
+def test_a_list_may_name_an_image_in_another_folder(root):
     write_list(root, "trainA/a.png\n", "searchA.txt")
     assert read_images(root, "searchA").names == ("trainA/a.png",)
 

@@ -270,7 +270,7 @@ def test_ranks_share_every_batch(root, workers):
             assert mine.shape[1:] == yours.shape[1:] == (3, 12, 16)
             assert np.array_equal(mine, batch[column][0::2])
             assert np.array_equal(yours, batch[column][1::2])
-    assert len(shares[1][1][0]) == 0  # an epoch's last batch of one sample leaves the second rank without
+    assert len(shares[1][1][0]) == 0  # an epoch's last batch of one sample leaves the second process without
 
 
 def test_a_broken_image_is_reported_at_its_batch(root):

@@ -68,9 +68,9 @@ def test_ties_break_by_channel_index(tiny_data, tmp_path):
 def test_pruning_to_the_full_width_only_reorders_channels(tiny_data, tmp_path, block):
     teacher = make_checkpoint("replace", 8, seed=4, block=block)
     student = start_of(teacher, (8,) * 8, tiny_data, tmp_path)
-    pictures = keyed_generator(0, "pictures").uniform(-1, 1, (2, 3, SIZE, SIZE)).astype(np.float32)
+    images = keyed_generator(0, "pictures").uniform(-1, 1, (2, 3, SIZE, SIZE)).astype(np.float32)
     made, wanted = (
-        EagerEngine(Generator.from_state(state))(pictures) for state in (student.generator, teacher.generator)
+        EagerEngine(Generator.from_state(state))(images) for state in (student.generator, teacher.generator)
     )
     assert np.std(wanted) > 0.1
     np.testing.assert_allclose(made, wanted, atol=1e-5)

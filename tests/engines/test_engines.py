@@ -192,18 +192,18 @@ def test_files_of_a_variant_are_checked_by_their_digests(tmp_path):
 
 
 @pytest.mark.parametrize("name", list(IMAGE_FORMATS))
-def test_picture_formats_go_there_and_back(name):
-    pictures = IMAGE_FORMATS[name]
+def test_image_formats_go_there_and_back(name):
+    kind = IMAGE_FORMATS[name]
     source = keyed_generator(0, "there").integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
-    floats = np.stack([to_float(picture) for picture in source])
-    fed = pictures.feed(floats)
-    assert fed.dtype == pictures.dtype
-    assert fed.shape == ((2, 5, 7, 3) if pictures.layout == "NHWC" else (2, 3, 5, 7))
-    assert pictures.shape(3).index(3) == (3 if pictures.layout == "NHWC" else 1)
-    np.testing.assert_array_equal(pictures.images(fed), floats)
-    np.testing.assert_array_equal(to_uint8(pictures.images(fed)), source)
-    assert image_format(pictures.describe()) == pictures
-    assert (pictures == FLOATS) == (name == "float32")
+    floats = np.stack([to_float(image) for image in source])
+    fed = kind.feed(floats)
+    assert fed.dtype == kind.dtype
+    assert fed.shape == ((2, 5, 7, 3) if kind.layout == "NHWC" else (2, 3, 5, 7))
+    assert kind.shape(3).index(3) == (3 if kind.layout == "NHWC" else 1)
+    np.testing.assert_array_equal(kind.images(fed), floats)
+    np.testing.assert_array_equal(to_uint8(kind.images(fed)), source)
+    assert image_format(kind.describe()) == kind
+    assert (kind == FLOATS) == (name == "float32")
 
 
 def test_foreign_files_are_recognised(tmp_path):

@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
         ("run_paddle.py", "paddle", "paddle", ["paddle/generator.json", "paddle/generator.pdmodel"]),
     ],
 )
-def test_an_example_makes_the_picture_that_translate_makes(tmp_path, example, module, model_format, models):
+def test_an_example_makes_the_image_that_translate_makes(tmp_path, example, module, model_format, models):
     if model_format != "paddle":  # which ganc.system.runtime imports, first of all
         pytest.importorskip(module, reason=f"{example} runs {module}")
         pytest.importorskip("onnx", reason="graphs are written with the onnx package")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 from PIL import Image
@@ -22,13 +23,6 @@ def out(tmp_path):
     return tmp_path / "dist"
 
 
-def picture(folder, name="picture.png", size=(45, 30)):
-    """Write a picture of random colours and return its path."""
-    pixels = keyed_generator(0, name).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(folder / name)
-    return folder / name
-
-
 @pytest.mark.paddle26
 @pytest.mark.parametrize(
     "spec", [{}, {"block": "resnet"}, {"widths": (4, 8, 6, 2, 8, 4, 3, 5)}], ids=["mobile", "resnet", "mixed widths"]
@@ -43,10 +37,10 @@ def test_the_exported_model_does_what_the_checkpoint_does(out, tmp_path, spec):
         open_model(tmp_path / "checkpoint"),
     )
     for shape in ((1, 3, 24, 52), (3, 3, 64, 32)):
-        pictures = keyed_generator(0, "pictures", *shape[1:]).uniform(-1, 1, shape).astype(np.float32)
-        wanted = original.engine(pictures)
-        np.testing.assert_array_equal(alone.engine(pictures), wanted)
-        assert np.abs(exported.engine(pictures) - wanted).max() < 1e-4
+        images = keyed_generator(0, "pictures", *shape[1:]).uniform(-1, 1, shape).astype(np.float32)
+        wanted = original.engine(images)
+        np.testing.assert_array_equal(alone.engine(images), wanted)
+        assert np.abs(exported.engine(images) - wanted).max() < 1e-4
         assert wanted.std() > 0.1
     assert str(out / "paddle") in said.stdout
     model_bytes = sum(path.stat().st_size for path in (out / "paddle").iterdir())
@@ -54,15 +48,15 @@ def test_the_exported_model_does_what_the_checkpoint_does(out, tmp_path, spec):
 
 
 @pytest.mark.paddle26
-def test_both_translate_a_picture_alike(chain, tmp_path):
-    source = picture(tmp_path)
-    pictures = []
+def test_both_translate_an_image_alike(chain, tmp_path):
+    source = save_random_image(tmp_path / "image.png", (45, 30))
+    images = []
     for name, model in (("checkpoint", chain.finetune), ("exported", chain.export)):
         succeed("ganc", "translate", model, source, "-o", tmp_path / f"{name}.png")
-        pictures.append(np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int))
-    assert pictures[0].shape == (30, 45, 3)
-    assert np.abs(pictures[0] - pictures[1]).max() <= 1
-    assert pictures[0].std() > 1
+        images.append(np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int))
+    assert images[0].shape == (30, 45, 3)
+    assert np.abs(images[0] - images[1]).max() <= 1
+    assert images[0].std() > 1
 
 
 def test_the_standalone_checkpoint_has_the_generator_only(chain):
@@ -126,7 +120,7 @@ def test_the_other_direction_of_a_teacher_has_no_metric(chain, out):
     assert alone.sources == {"checkpoint": source.digest}
 
 
-def test_it_verifies_on_pictures_of_one_s_own(chain, out):
+def test_it_verifies_on_images_of_one_s_own(chain, out):
     succeed("ganc-export", "--checkpoint", chain.finetune, "--data", chain.data, "-o", out)
     assert read_card(out)["verified"]["largest_difference"] < 1e-4
 
@@ -197,7 +191,7 @@ def test_a_place_that_cannot_be_written_is_named(chain, tmp_path):
 
 
 def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
-    source = picture(tmp_path)
+    source = save_random_image(tmp_path / "image.png", (45, 30))
     for name, damage, named in (
         ("no card", lambda folder: (folder / "model.json").unlink(), "model.json"),
         ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json"),

@@ -124,11 +124,11 @@ def nothing_changes(*folders: Path) -> Iterator[None]:
 
 def widths_of_space(space: str) -> list[tuple[int, ...]]:
     """Return all sub-networks of a space given as lists, in no order that matters."""
-    return list(itertools.product(*([int(width) for width in stage.split(",")] for stage in space.split("/"))))
+    return list(itertools.product(*(map(int, segment.split(",")) for segment in space.split("/"))))
 
 
 def macs_by_hand(widths: tuple[int, ...] | str, size: int, n_blocks: int = 3, block: str = "mobile") -> int:
-    """Count the MACs of a generator stage by stage, as method.md says: convolutions only, each on its output size."""
+    """Count a generator's MACs segment by segment, as method.md says: convolutions only, each on its output size."""
     w = parse_widths(widths) if isinstance(widths, str) else widths
     full, half, quarter = size * size, (size // 2) ** 2, (size // 4) ** 2
     macs = full * 49 * 3 * w[0] + half * 9 * w[0] * 2 * w[1] + quarter * 9 * 2 * w[1] * 4 * w[2]

@@ -54,7 +54,7 @@ def outputs(state: NetworkState, x: np.ndarray) -> np.ndarray:
         return network(paddle.to_tensor(x)).numpy()
 
 
-def picture(channels: int = 3) -> np.ndarray:
+def image(channels: int = 3) -> np.ndarray:
     return keyed_generator(0, "test/picture").uniform(-1, 1, (1, channels, SIZE, SIZE + 8)).astype(np.float32)
 
 
@@ -98,8 +98,8 @@ def test_a_generator_makes_what_pytorch_makes(tmp_path, chain, zipped):
     torch.save(network.state_dict(), tmp_path / "g.pth", _use_new_zipfile_serialization=zipped)
     state = import_checkpoint({"generator": tmp_path / "g.pth"}).generator
     with torch.no_grad():
-        expected = network(torch.from_numpy(picture())).numpy()
-    np.testing.assert_allclose(outputs(state, picture()), expected, atol=1e-5)
+        expected = network(torch.from_numpy(image())).numpy()
+    np.testing.assert_allclose(outputs(state, image()), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("n_layers", [1, 3, 4])
@@ -110,7 +110,7 @@ def test_a_discriminator_says_what_it_says_in_pytorch(tmp_path, n_layers):
     generator = saved(tmp_path / "g.pth", tensors(SMALL))
     state = import_checkpoint({"generator": generator, "discriminator": tmp_path / "d.pth"}).networks["discriminator"]
     assert state.spec == DiscriminatorSpec(width=4, n_layers=n_layers)
-    x = np.tile(picture(), (1, 1, 2, 2))
+    x = np.tile(image(), (1, 1, 2, 2))
     with torch.no_grad():
         expected = network(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(outputs(state, x), expected, atol=1e-5)
@@ -127,7 +127,7 @@ def test_paddlegan_s_networks_come_with_each_other(tmp_path):
     checkpoint = import_checkpoint({"generator": path}, direction="BtoA")
     roles = {"generator": "netG_A", "generator_b": "netG_B", "discriminator": "netD_A", "discriminator_b": "netD_B"}
     assert set(checkpoint.networks) == set(roles)
-    x = np.tile(picture(), (1, 1, 2, 2))
+    x = np.tile(image(), (1, 1, 2, 2))
     for role, name in roles.items():
         layers[name].eval()
         with paddle.no_grad():
@@ -237,7 +237,7 @@ def test_norms_that_ganc_has_not_are_refused_by_name(tmp_path):
 
 
 def test_the_legacy_generator_of_gan_compression_is_refused_by_name(tmp_path):
-    inner = [12, 8, 8, 16, 8, 8, 4, 8, 8]  # of the widths 3, 4, 1 of the stages, the stream's being 2
+    inner = [12, 8, 8, 16, 8, 8, 4, 8, 8]  # of the widths 3, 4, 1 of the segments, the stream's being 2
     held = tensors(generator_chain((2,) * 8, "mobile", 9, True, inner=inner))
     message = refusal(tmp_path, held)
     assert "LegacySubMobileResnetGenerator" in message
@@ -312,7 +312,7 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
     assert files_under(tmp_path) == before
 
 
-def assert_expected_picture(made: Path) -> None:
+def assert_expected_image(made: Path) -> None:
     difference = np.abs(load_rgb(made).astype(int) - load_rgb(REFERENCE / "expected.png"))
     print(f"largest difference {difference.max()}, equal {(difference == 0).mean():.4%}")
     assert difference.max() <= 1
@@ -329,9 +329,9 @@ def real(tmp_path_factory) -> Path:
     return model
 
 
-def test_the_real_compressed_generator_makes_the_expected_picture(real, tmp_path):
+def test_the_real_compressed_generator_makes_the_expected_image(real, tmp_path):
     generator = read_checkpoint(real).generator
     assert generator.spec == GeneratorSpec(widths=parse_widths("16_16_32_16_32_32_16_16"), block="mobile", n_blocks=9)
     assert (len(generator.tensors), sum(array.size for array in generator.tensors.values())) == (84, 356_867)
     succeed("ganc", "translate", real, REFERENCE / "input.png", "-o", tmp_path / "made.png")
-    assert_expected_picture(tmp_path / "made.png")
+    assert_expected_image(tmp_path / "made.png")

@@ -43,15 +43,15 @@ def random_tensors(seed=0):
     return tensors
 
 
-def random_pictures(count, width, height, seed=0):
-    """Pictures with structure at several scales, so that features differ from picture to picture."""
+def random_images(count, width, height, seed=0):
+    """Images with structure at several scales, so that features differ from image to image."""
     draws = keyed_generator(seed, "inception pictures")
-    picture = draws.integers(0, 256, (count, height, width, 3)) * 0.3
+    image = draws.integers(0, 256, (count, height, width, 3)) * 0.3
     for cells in (2, 8, 32):
         coarse = draws.uniform(0, 255, (count, cells, cells, 3))
         rows, columns = (np.arange(side) * cells // side for side in (height, width))
-        picture += coarse[:, rows][:, :, columns] * 0.25
-    return picture.clip(0, 255).astype(np.uint8)
+        image += coarse[:, rows][:, :, columns] * 0.25
+    return image.clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def public(tmp_path_factory):
         patch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: torch.load(path))
         model = inception.InceptionV3([3]).eval()
 
-    def features(pictures):
+    def features(images):
         with torch.no_grad():
-            planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+            planes = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
             return model(planes)[0][:, :, 0, 0].numpy()
 
     return features, score.calculate_frechet_distance, path
@@ -103,10 +103,10 @@ def test_features_equal_pytorchs_on_every_engine(public, imported, computed_by, 
     network = computed_by(engine)
     assert network.digest == read_weights(imported).digest
     for size in ((256, 256), (384, 200)):
-        pictures = random_pictures(2, *size)
-        expected = public[0](pictures)
-        assert np.median(expected.std(axis=0)) > 1e-3 * np.abs(expected).mean()  # they tell the pictures apart
-        features = network(pictures)
+        images = random_images(2, *size)
+        expected = public[0](images)
+        assert np.median(expected.std(axis=0)) > 1e-3 * np.abs(expected).mean()  # they tell the images apart
+        features = network(images)
         assert features.shape == (2, 2048)
         np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).mean())
 
@@ -115,8 +115,8 @@ def test_features_equal_pytorchs_on_every_engine(public, imported, computed_by, 
 def test_the_distance_equals_pytorchs(public, imported):
     """On the liveliest dimensions: scipy needs half a minute for all (benchmarks/metric.py compares those)."""
     network = feature_set(str(imported))
-    pictures = random_pictures(6, 96, 128, seed=1), random_pictures(6, 96, 128, seed=2) // 2
-    theirs, ours = ([f(part).astype(np.float64) for part in pictures] for f in (public[0], network))
+    images = random_images(6, 96, 128, seed=1), random_images(6, 96, 128, seed=2) // 2
+    theirs, ours = ([f(part).astype(np.float64) for part in images] for f in (public[0], network))
     few = np.argsort(np.prod([part.std(axis=0) for part in theirs], axis=0))[-4:]
     theirs, ours = ([part[:, few] for part in parts] for parts in (theirs, ours))
     expected = public[1](*gaussian(theirs[0]), *gaussian(theirs[1]))
@@ -131,10 +131,10 @@ def gaussian(features):
 @pytest.mark.parametrize("side", [1, 17, 128, 256, 299, 600])
 def test_resizing_equals_pytorchs(side, weights):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    pictures = random_pictures(2, side, 32 + side)
-    planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).double() / 255
+    images = random_images(2, side, 32 + side)
+    planes = torch.from_numpy(images).permute(0, 3, 1, 2).double() / 255
     expected = torch.nn.functional.interpolate(planes, size=(299, 299), mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(inception_network(weights).planes(pictures) / 255, expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(inception_network(weights).planes(images) / 255, expected.numpy(), atol=1e-6)
 
 
 def test_resizing_has_a_closed_form():
@@ -149,22 +149,22 @@ def test_resizing_has_a_closed_form():
 
 @pytest.mark.paddle26
 def test_all_engines_agree(weights, computed_by):
-    pictures = random_pictures(2, 40, 30)
-    expected = computed_by("paddle")(pictures)
+    images = random_images(2, 40, 30)
+    expected = computed_by("paddle")(images)
     assert (
         NetworkFeatures(inception_network(weights)).engine == engines()[0]
     )  # the first is the fastest; no GPU is selected here
     for engine in engines():
-        features = computed_by(engine)(pictures)
+        features = computed_by(engine)(images)
         np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).mean())
 
 
 def test_features_do_not_depend_on_the_batch(computed_by):
     network = computed_by(engines()[0])
-    pictures = random_pictures(7, 40, 30)
-    whole = network(pictures)
+    images = random_images(7, 40, 30)
+    whole = network(images)
     for size in (1, 3):
-        parts = np.concatenate([network(pictures[i : i + size]) for i in range(0, 7, size)])
+        parts = np.concatenate([network(images[i : i + size]) for i in range(0, 7, size)])
         np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-5 * np.abs(whole).mean())
 
 

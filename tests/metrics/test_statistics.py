@@ -72,7 +72,7 @@ def test_a_file_without_features_or_resize_filter_is_read_and_keeps_its_digest(t
     assert again.digest == hashlib.sha256(content).hexdigest()
 
 
-def test_of_many_pictures_a_fixed_choice_of_features_is_kept():
+def test_of_many_images_a_fixed_choice_of_features_is_kept():
     features = keyed_generator(0, "many").standard_normal((3000, 8))
     statistics = statistics_of(features, NETWORK, image_size=(64, 48), data_fingerprint="")
     assert (statistics.images, statistics.features.shape) == (3000, (2048, 8))

@@ -78,8 +78,8 @@ def test_drawn_sub_networks_belong_to_the_space_and_take_every_width_equally_oft
     space = NAMED_SPACES["channels-48"]
     drawn = [space.draw(keyed_generator(0, "draw", step)) for step in range(4000)]
     assert all(widths in space for widths in drawn)
-    for stage, choices in enumerate(space.choices):
-        counts = Counter(widths[stage] for widths in drawn)
+    for segment, choices in enumerate(space.choices):
+        counts = Counter(widths[segment] for widths in drawn)
         assert set(counts) == set(choices)
         expected = len(drawn) / len(choices)
         assert all(abs(count - expected) < 5 * expected**0.5 for count in counts.values())

@@ -76,7 +76,7 @@ CORRUPT = {
 @pytest.mark.parametrize("kind", CORRUPT)
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("program", TRAINING_TOOLS)
-def test_a_corrupt_picture_that_training_comes_upon(command, own, tmp_path, program, workers, kind):
+def test_a_corrupt_image_that_training_comes_upon(command, own, tmp_path, program, workers, kind):
     for path in sorted((own / "trainA").iterdir()):
         path.write_bytes(CORRUPT[kind](path.read_bytes()))
     with nothing_changes(tmp_path):
@@ -87,7 +87,7 @@ def test_a_corrupt_picture_that_training_comes_upon(command, own, tmp_path, prog
 
 @pytest.mark.parametrize("program", STAGE_TOOLS)
 @pytest.mark.parametrize("subset", ["testA", "trainB", "testB"])
-def test_a_corrupt_picture_that_is_evaluated_is_found_before_the_first_step(command, own, tmp_path, program, subset):
+def test_a_corrupt_image_that_is_evaluated_is_found_before_the_first_step(command, own, tmp_path, program, subset):
     (own / subset / "00001.png").write_bytes(b"no picture at all")
     steps = () if program == "ganc-search" else ("--max-steps", 3)
     with nothing_changes(tmp_path):
@@ -97,15 +97,15 @@ def test_a_corrupt_picture_that_is_evaluated_is_found_before_the_first_step(comm
     assert not re.search(r"\b[1-9]/[23] ", said.stderr), "the bar has moved"
 
 
-def test_after_a_picture_was_mended_the_same_command_runs(command, own, out):
-    picture = own / "trainA" / "00000.png"
+def test_after_an_image_was_mended_the_same_command_runs(command, own, out):
+    image = own / "trainA" / "00000.png"
     whole = {path: path.read_bytes() for path in (own / "trainA").iterdir()}
     for path in whole:
         path.write_bytes(b"no picture")
     refusal(*command("ganc-distill", own))
     for path, content in whole.items():
         path.write_bytes(content)
-    assert picture.is_file()
+    assert image.is_file()
     succeed(*command("ganc-distill", own))
     assert out.is_file()
 
@@ -193,7 +193,7 @@ def test_mixed_precision_without_a_gpu(command, tiny_data, tmp_path, program):
     assert "--amp" in line
 
 
-def test_too_few_pictures_for_a_metric(command, own, tmp_path):
+def test_too_few_images_for_a_metric(command, own, tmp_path):
     (own / "testA.txt").write_text("00000.png\n")
     with nothing_changes(tmp_path):
         assert "at least 2" in refusal(*command("ganc-replace", own))
@@ -202,12 +202,12 @@ def test_too_few_pictures_for_a_metric(command, own, tmp_path):
 
 @pytest.mark.parametrize("program", [*STAGE_TOOLS, "ganc-export", "ganc stats", "ganc evaluate", "ganc translate"])
 def test_without_paddle_the_message_names_the_extra(command, tiny_data, teacher_file, out, tmp_path, program):
-    pictures = tiny_data / "trainA"
+    images = tiny_data / "trainA"
     arguments = {
         "ganc-export": ("ganc-export", "--checkpoint", teacher_file, "-o", out),
         "ganc stats": ("ganc", "stats", "--data", tiny_data, "-o", out),
         "ganc evaluate": ("ganc", "evaluate", teacher_file, "--data", tiny_data),
-        "ganc translate": ("ganc", "translate", teacher_file, pictures, "-o", out),
+        "ganc translate": ("ganc", "translate", teacher_file, images, "-o", out),
     }.get(program) or command(program, tiny_data)
     with nothing_changes(tmp_path):
         done = run_command(*arguments, absent=PADDLE)

@@ -152,7 +152,7 @@ def test_the_settings_reach_the_task(tiny_data, out):
     assert "identity" not in log
 
 
-def test_pictures_in_order_and_shuffled_train_differently(tiny_data, tmp_path):
+def test_images_in_order_and_shuffled_train_differently(tiny_data, tmp_path):
     shuffled, ordered = tmp_path / "shuffled", tmp_path / "ordered"
     replace(tiny_data, shuffled)
     replace(tiny_data, ordered, "--in-order")

@@ -1,4 +1,4 @@
-"""`ganc plot` through its command: what the picture says, which it reads from the file it wrote."""
+"""`ganc plot` through its command: what the image says, which it reads from the file it wrote."""
 
 import re
 import subprocess
@@ -94,7 +94,7 @@ def test_the_original_s_value_is_drawn_where_it_is_given(tmp_path):
     assert "Zebras" in texts
 
 
-def test_rows_on_fewer_pictures_are_named_and_not_on_the_front(tmp_path):
+def test_rows_on_fewer_images_are_named_and_not_on_the_front(tmp_path):
     texts, _ = plotted(tmp_path, images=[120, 120, 120, 30, 120])
     assert "4 sub-networks on 120 pictures" in texts
     assert "1 on fewer pictures (30)" in texts
@@ -109,7 +109,7 @@ def test_equal_results_give_equal_files(tmp_path, suffix):
     assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"other.{suffix}").read_bytes()
 
 
-def test_many_points_stay_a_small_picture_and_hide_nothing_of_the_front(tmp_path):
+def test_many_points_stay_a_small_image_and_hide_nothing_of_the_front(tmp_path):
     draws = np.random.default_rng(0)
     points = list(zip(draws.uniform(1, 4, 30_000), draws.normal(80, 9, 30_000), strict=True))
     points.append((0.9, 10.0))
@@ -123,11 +123,11 @@ def test_many_points_stay_a_small_picture_and_hide_nothing_of_the_front(tmp_path
     assert (tmp_path / "many.svg").stat().st_size < 500_000
 
 
-def test_a_picture_is_as_large_as_it_is_readable(tmp_path):
+def test_an_image_is_as_large_as_it_is_readable(tmp_path):
     succeed("ganc", "plot", write(tmp_path / "search.h5"), "-o", tmp_path / "front.png")
-    with Image.open(tmp_path / "front.png") as picture:
-        assert picture.width >= 1000
-        assert len(picture.convert("RGB").getcolors(1 << 20)) > 50
+    with Image.open(tmp_path / "front.png") as image:
+        assert image.width >= 1000
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 50
 
 
 def test_one_row_and_equal_rows_are_drawn(tmp_path):

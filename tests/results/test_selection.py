@@ -146,7 +146,7 @@ def test_counts_are_written_with_their_unit(count, text):
     assert format_count(count) == text
 
 
-def test_rows_on_fewer_pictures_do_not_compare_with_those_on_more():
+def test_rows_on_fewer_images_do_not_compare_with_those_on_more():
     few = make_results(((32, 32), 40, 1.0), ((8, 8), 5, 2.0)).rows
     more = make_results(((24, 24), 20, 5.0), ((16, 16), 30, 6.0)).rows
     rows = [*few, *(dataclasses.replace(row, images=32) for row in more)]

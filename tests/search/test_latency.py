@@ -112,11 +112,20 @@ def test_a_table_has_each_segment_once_and_sums_it(state, tmp_path):
         numbers |= json.loads(line)
     # Segments 0-7 as functions of their own width and their input's: 2, 2, 2, 4, 2, 2, 4, 4.
     names = [name for name in numbers if name.startswith("stage ")]
-    assert [sum(name.startswith(f"stage {stage} ") for name in names) for stage in range(8)] == [2, 2, 2, 4, 2, 2, 4, 4]
+    assert [sum(name.startswith(f"stage {segment} ") for name in names) for segment in range(8)] == [
+        2,
+        2,
+        2,
+        4,
+        2,
+        2,
+        4,
+        4,
+    ]
     widths = SPACE.largest
     outs = ["8", "16", "32", *["32-32-32-32"] * 3, "16", "8-3"]
     ins = [3, 8, 16, 32, 32, 32, 32, 16]
-    times = [numbers[f"stage {stage} {out} of {n}"] for stage, (out, n) in enumerate(zip(outs, ins, strict=True))]
+    times = [numbers[f"stage {segment} {out} of {n}"] for segment, (out, n) in enumerate(zip(outs, ins, strict=True))]
     before, blocks, behind, offset = (
         numbers[f"correction {name}"] for name in ("before blocks", "blocks", "behind blocks", "offset")
     )

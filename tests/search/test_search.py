@@ -162,7 +162,7 @@ def test_another_supernet_s_results_are_refused_by_name(supernet_file, tiny_data
     assert read_results(out).identity.supernet_digest == digests[1]
 
 
-def test_other_pictures_sizes_and_spaces_are_another_search(supernet_file, tiny_data, split_data, out, tmp_path):
+def test_other_images_sizes_and_spaces_are_another_search(supernet_file, tiny_data, split_data, out, tmp_path):
     search(supernet_file, tiny_data, out, "--space", FEW)
     searching = ("--supernet", supernet_file, "-o", out)
     with nothing_changes(tmp_path):
@@ -189,7 +189,7 @@ def test_a_row_s_metric_is_that_of_the_sub_network_alone(supernet_file, tiny_dat
         assert (alone["macs"], alone["device_macs"], alone["params"]) == (row.macs, row.device_macs, row.params)
 
 
-def test_it_looks_at_the_search_pictures_where_there_are_some(supernet_file, split_data, out):
+def test_it_looks_at_the_search_images_where_there_are_some(supernet_file, split_data, out):
     said = search(supernet_file, split_data, out, "--space", FEW)
     assert "warning" not in said.stderr
     assert "images 2 of searchA at 32x32" in said.stderr
@@ -198,7 +198,7 @@ def test_it_looks_at_the_search_pictures_where_there_are_some(supernet_file, spl
     assert {row.images for row in results} == {2}
 
 
-def test_without_them_it_warns_and_records_the_test_pictures(supernet_file, tiny_data, out):
+def test_without_them_it_warns_and_records_the_test_images(supernet_file, tiny_data, out):
     said = search(supernet_file, tiny_data, out, "--space", FEW)
     assert f"warning: {tiny_data} has no searchA.txt" in said.stderr
     assert "ganc data split" in said.stderr

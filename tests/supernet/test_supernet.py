@@ -75,19 +75,19 @@ def test_a_step_trains_one_sub_network_of_the_space_and_seeds_train_others(
         supernet(tiny_data, teacher_file, out, *options)
         after = read_checkpoint(out).generator.tensors
         widths = []
-        for stage, (name, axis, multiplier) in enumerate(
+        for segment, (name, axis, multiplier) in enumerate(
             [
                 ("stages.0.conv", 0, 1),
                 ("stages.1.conv", 0, 2),
                 ("stages.2.conv", 0, 4),
-                *((f"stages.{stage}.blocks.0.first.pointwise", 0, 4) for stage in (3, 4, 5)),
+                *((f"stages.{segment}.blocks.0.first.pointwise", 0, 4) for segment in (3, 4, 5)),
                 ("stages.6.conv", 1, 2),
                 ("stages.7.conv", 1, 1),
             ]
         ):
             moved = np.moveaxis(after[f"{name}.weight"] != before[f"{name}.weight"], axis, 0)
             channels = np.flatnonzero(moved.reshape(len(moved), -1).any(axis=1))
-            assert channels.tolist() == list(range(len(channels))), f"stage {stage}: not the leading channels"
+            assert channels.tolist() == list(range(len(channels))), f"segment {segment}: not the leading channels"
             widths.append(len(channels) / multiplier)
         assert tuple(widths) in set(widths_of_space(TINY_SPACE))
         seen.add(tuple(widths))

@@ -6,6 +6,7 @@ import math
 import re
 
 import pytest
+from helpers.published_costs import TABLE
 from helpers.search_rows import changed, eight_rows, make_results, make_row
 from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
 from helpers.support import SIZE, generator_spec, make_checkpoint, run_command, succeed
@@ -14,17 +15,6 @@ from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import write_tensors
 from ganc.models import format_widths
 from ganc.results.hdf5 import read_results, write_results
-
-# method.md, "Costs that must come out": MACs in G, parameters in M, device MACs in G where they are told.
-TABLE = [
-    ("64", "resnet", 56.80, 11.378, 49.55),
-    ("64", "mobile", 18.31, 1.987, 11.07),
-    ("32", "mobile", 4.929, 0.514, 3.117),
-    ("24_24_24_32_32_32_20_16", "mobile", 2.649, 0.3416, None),
-    ("16_16_32_16_32_32_16_16", "mobile", 2.525, 0.357, 1.846),
-    ("32_32_48_32_48_48_16_16", "mobile", 4.962, 0.822, None),
-    ("16_16_24_16_32_64_16_24", "mobile", 2.618, 0.355, None),
-]
 
 
 def rounds_to(value, expected):

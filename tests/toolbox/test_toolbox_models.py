@@ -5,37 +5,19 @@ import re
 
 import numpy as np
 import pytest
+from helpers.images import translated_by_hand
 from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
 from helpers.support import SIZE, make_checkpoint, succeed
-from PIL import Image
 
-from ganc.base.rng import keyed_generator
-from ganc.data import load_rgb, read_images, to_float, to_uint8
+from ganc.data import load_rgb, read_images
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics import feature_set, frechet_distance, kernel_distance, read_statistics, statistics_of
-from ganc.models.generator import Generator
-from ganc.system.runtime import paddle
 
 METRIC = "untrained-conv3-v1"
 
 
-def save(path, size=(30, 22), mode="RGB"):
-    """Write a picture of random colours, width and height as given."""
-    pixels = keyed_generator(0, path.name).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path)
-    return path
-
-
-def translated_by_hand(generator_file, picture):
-    """Return the picture that a checkpoint makes of a uint8 picture whose sides are multiples of 4."""
-    generator = Generator.from_state(read_checkpoint(generator_file).generator)
-    generator.eval()
-    with paddle.no_grad():
-        return to_uint8(generator(paddle.to_tensor(to_float(picture)[None])).numpy())[0]
-
-
 @pytest.mark.paddle26
-def test_stats_are_those_of_the_domain_s_train_and_test_pictures(tiny_data, tmp_path):
+def test_stats_are_those_of_the_domain_s_train_and_test_images(tiny_data, tmp_path):
     said = succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
     statistics = read_statistics(tmp_path / "real.npz", None)
     paths = [*read_images(tiny_data, "trainB").paths, *read_images(tiny_data, "testB").paths]
@@ -70,12 +52,12 @@ def test_stats_refuse_what_does_not_serve(tiny_data, tmp_path):
 
 
 @pytest.mark.paddle26
-def test_evaluate_gives_the_distance_of_the_translated_test_pictures(chain):
+def test_evaluate_gives_the_distance_of_the_translated_test_images(chain):
     (row,) = json_of("ganc", "evaluate", chain.finetune, "--data", chain.data)
     made = [translated_by_hand(chain.finetune, load_rgb(path)) for path in read_images(chain.data, "testA").paths]
     features = feature_set()(np.stack(made))
-    pictures = [*read_images(chain.data, "trainB").paths, *read_images(chain.data, "testB").paths]
-    real = feature_set()(np.stack([load_rgb(path) for path in pictures]))
+    images = [*read_images(chain.data, "trainB").paths, *read_images(chain.data, "testB").paths]
+    real = feature_set()(np.stack([load_rgb(path) for path in images]))
     distance = frechet_distance(
         features.mean(axis=0), np.cov(features, rowvar=False), real.mean(axis=0), np.cov(real, rowvar=False)
     )
@@ -140,7 +122,7 @@ def test_evaluate_a_sub_network_another_size_and_the_other_direction(chain):
     assert back["value"] != square["value"]
 
 
-def test_evaluate_uses_training_pictures_where_there_are_no_test_pictures(chain, tiny_data, tmp_path):
+def test_evaluate_uses_training_images_where_there_are_no_test_images(chain, tiny_data, tmp_path):
     for name in ("trainA", "trainB"):
         (tmp_path / name).symlink_to(tiny_data / name)
     (row,) = json_of("ganc", "evaluate", chain.replace, "--data", tmp_path)

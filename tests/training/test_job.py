@@ -398,7 +398,7 @@ def test_the_log_and_the_strips_tell_the_course_of_a_run(uninterrupted):
     assert [path.name for path in strips] == ["0000002.png", "0000004.png", "0000006.png", "0000008.png"]
     with Image.open(strips[-1]) as strip:
         assert strip.size[0] >= 3 * SIZE  # input, teacher, student
-        assert strip.size[1] >= 4 * SIZE  # the four test pictures
+        assert strip.size[1] >= 4 * SIZE  # the four test images
 
 
 def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, tiny_data, teacher_file):

@@ -20,7 +20,7 @@ from ganc_distill.stage import distill_job
 
 TESTS = Path(__file__).parents[1]
 
-# What each of the two processes runs. Arguments: pictures, teacher, folder to write into, this repository's tests.
+# What each of the two processes runs. Arguments: images, teacher, folder to write into, this repository's tests.
 PROGRAM = """
 import dataclasses
 import sys

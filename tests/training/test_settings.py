@@ -110,7 +110,7 @@ def numbered(*numbers):
     return np.array(numbers, np.float32).reshape(-1, 1, 1, 1)
 
 
-def test_a_pool_fills_with_the_first_pictures_and_hands_them_back():
+def test_a_pool_fills_with_the_first_images_and_hands_them_back():
     pool = ImagePool(4, seed=0, stream="pool")
     for step in range(2):
         images = numbered(2 * step, 2 * step + 1)
@@ -119,7 +119,7 @@ def test_a_pool_fills_with_the_first_pictures_and_hands_them_back():
 
 
 @pytest.mark.paddle26
-def test_half_of_a_full_pool_s_pictures_are_older_ones_each_given_back_once():
+def test_half_of_a_full_pool_s_images_are_older_ones_each_given_back_once():
     pool, size, steps = ImagePool(10, seed=3, stream="pool"), 10, 3000
     given = np.concatenate([pool.exchange(numbered(step), step) for step in range(steps)]).ravel()
     later = given[size:]
@@ -130,12 +130,12 @@ def test_half_of_a_full_pool_s_pictures_are_older_ones_each_given_back_once():
     assert len(set(returned)) == len(returned)
     assert not set(returned) & set(pool.state()[""].ravel())
     assert len(pool.state()[""]) == size
-    # Each slot is left with probability 0.5 / size a step: a picture waits 2 * size steps on average.
+    # Each slot is left with probability 0.5 / size a step: an image waits 2 * size steps on average.
     waited = (np.arange(size, steps)[older] - returned)[returned >= size]
     assert waited.mean() == pytest.approx(2 * size, rel=0.15)
 
 
-def test_a_pool_of_size_0_shows_the_newest_pictures_only():
+def test_a_pool_of_size_0_shows_the_newest_images_only():
     pool = ImagePool(0, seed=0, stream="pool")
     for step in range(5):
         np.testing.assert_array_equal(pool.exchange(numbered(step, -step), step), numbered(step, -step))
@@ -175,14 +175,14 @@ def test_a_pool_s_state_stays_as_it_was_taken():
     assert (pool.state()[""] != state).any()
 
 
-def picture_loss(generator, step):
+def image_loss(generator, step):
     x = keyed_generator(0, "x", step).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
     return (generator(paddle.to_tensor(x)) ** 2).mean()
 
 
 def trained(generator, adam, steps, rate=1e-2):
     for step in steps:
-        adam.backward(picture_loss(generator, step))
+        adam.backward(image_loss(generator, step))
         adam.step(rate * (1 + step % 3))
     return generator.state().tensors
 
@@ -196,7 +196,7 @@ def test_adam_does_what_its_paper_says():
     first = {name: np.zeros_like(array) for name, array in expected.items()}
     second = {name: np.zeros_like(array) for name, array in expected.items()}
     for step, rate in enumerate((1e-2, 3e-3, 1e-3), 1):
-        adam.backward(picture_loss(generator, step))
+        adam.backward(image_loss(generator, step))
         gradients = {name: p.grad.numpy() for name, p in generator.named_parameters() if p.grad is not None}
         adam.step(rate)
         for name, gradient in gradients.items():
@@ -244,7 +244,7 @@ def test_adam_s_state_is_named_by_network_and_parameter():
     networks = {name: Generator.from_state(random_state(generator_spec(2))) for name in ("one", "other")}
     adam = Adam(networks, Processes())
     assert adam.state() == {}
-    adam.backward(sum(picture_loss(network, 0) for network in networks.values()))
+    adam.backward(sum(image_loss(network, 0) for network in networks.values()))
     adam.step(1e-3)
     state = adam.state()
     owners = {key.partition("/")[0] for key in state}

@@ -29,7 +29,7 @@ JUDGE = DiscriminatorSpec(width=4)
 
 @pytest.fixture(scope="module")
 def batch(tiny_data):
-    """Two pictures of each domain, float32 (2, 3, 32, 32)."""
+    """Two images of each domain, float32 (2, 3, 32, 32)."""
     return tuple(
         next(iter(EvaluationSet(read_images(tiny_data, f"train{letter}"), (SIZE, SIZE)).batches(2))) for letter in "AB"
     )
@@ -82,7 +82,7 @@ def states(step):
 
 
 def translated(state, x):
-    """The picture and the taps that a generator makes, by the independent implementation."""
+    """The image and the taps that a generator makes, by the independent implementation."""
     return plain_networks.generator(x, state.tensors, state.spec.block, state.spec.n_blocks)
 
 
@@ -252,7 +252,7 @@ def test_without_a_gan_weight_the_student_ignores_the_discriminator(batch):
 
 
 def test_another_task_needs_no_other_step(batch):
-    """A discriminator that sees source and picture, hinge loss, the ground truth as reference."""
+    """A discriminator that sees source and image, hinge loss, the ground truth as reference."""
     source, target = batch
     task = dataclasses.replace(
         CYCLEGAN,
