@@ -140,11 +140,13 @@ def test_what_is_missing_is_said_in_one_sentence():
     other = Package("neither_this", ("two",))
     require(here)
     assert missing((here, absent), (here,)) is None
-    with pytest.raises(MissingDependencyError) as caught:
+    with pytest.raises(
+        MissingDependencyError, match=r"NoSuchThing.*: install ganc-common\[one\] or ganc-common\[two\]$"
+    ):
         require(here, absent)
-    assert str(caught.value) == "NoSuchThing is not installed: install ganc-common[one] or ganc-common[two]"
-    both = missing((absent,), (here, other))
-    assert str(both) == ("none of NoSuchThing, neither_this is installed: install ganc-common[one] or ganc-common[two]")
+    both = str(missing((absent,), (here, other)))
+    assert "NoSuchThing, neither_this" in both
+    assert both.endswith("install ganc-common[one] or ganc-common[two]")
 
 
 def image_in(folder):

@@ -45,8 +45,8 @@ def first_subset(program):
 def test_lists_that_are_empty_or_name_what_is_not_there(command, own, tmp_path, program):
     path = own / f"{first_subset(program)}.txt"
     for content, named in (
-        ("", f"{path}: the list is empty"),
-        ("\r\n \n", f"{path}: the list is empty"),
+        ("", str(path)),
+        ("\r\n \n", str(path)),
         ("00000.png\nabsent.png\n", f"{path}, line 2"),
         ("../other/x.png\n", "outside"),
     ):
@@ -125,7 +125,7 @@ def test_sizes_that_do_not_fit(command, tiny_data, tmp_path, program):
             (("--crop-size", 20), "--crop-size 20"),
             (("--crop-size", "32x20"), "--crop-size 20"),
             (("--crop-size", 34), "34x34"),
-            (("--load-size", 30), "load_size (=30x30) must be at least crop_size (=32x32) in width and height"),
+            (("--load-size", 30), "30x30"),
             (("--load-size", "40x30"), "40x30"),
         ):
             assert named in refusal(*command(program, tiny_data, *options))
