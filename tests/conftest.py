@@ -31,7 +31,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo set of 32x32: 6 training and 4 test pictures a domain, with lists. Read it only."""
+    """A demo set of 32x32: 6 training and 4 test images a domain, with lists. Read it only."""
     folder = tmp_path_factory.mktemp("data") / "tiny"
     write_demo_set(folder, train=6, test=4, size=SIZE, seed=7)
     return folder

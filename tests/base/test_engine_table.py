@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from helpers.stages import refusal
-from helpers.support import SIZE, invoke, module_of, run_command, succeed
+from helpers.support import PATIENCE, SIZE, invoke, module_of, run_command, succeed
 from PIL import Image
 
 from ganc.base.engine_table import (
@@ -90,7 +90,7 @@ def test_help_lists_the_rows(command, option, names):
 @ALL_OPTIONS
 def test_what_is_no_row_is_wrong_usage(command, option, names):
     for name in {"tensorrt", *ENGINES, *FORMATS, *PRECISIONS} - {*names}:
-        assert f"'{name}' is not one of" in refusal(*command.split(), option, name, status=2)
+        assert f"'{name}'" in refusal(*command.split(), option, name, status=2)
 
 
 @ALL_OPTIONS
@@ -99,7 +99,7 @@ def test_what_is_a_row_is_read(command, option, names):
     for name in names:
         said = invoke(*command.split(), option, name)
         assert said.exit_code == 2
-        assert "is not one of" not in said.stderr
+        assert f"'{name}'" not in said.stderr
 
 
 @pytest.mark.parametrize("command", ["ganc translate", "ganc evaluate", "ganc bench", "ganc-search"])
@@ -109,15 +109,16 @@ def test_a_former_name_of_an_engine_is_taken_and_the_new_one_said(command):
             said = invoke(*command.split(), "--engine", former)
             assert said.exit_code == 2
             first, *_, last = said.stderr.splitlines()
-            assert first == f"--engine {former} is now called {row.name}"
+            assert former in first
+            assert row.name in first
             assert "Missing" in last  # what else must be given
 
 
 def test_the_former_name_still_runs(teacher_file, tiny_data, tmp_path):
-    picture = picture_in(tmp_path)
+    image = image_in(tmp_path)
     for name in ("paddle-eager", "paddle"):
-        said = succeed("ganc", "translate", teacher_file, picture, "-o", tmp_path / f"{name}.png", "--engine", name)
-        assert ("now called paddle" in said.stderr) == (name != "paddle")
+        said = succeed("ganc", "translate", teacher_file, image, "-o", tmp_path / f"{name}.png", "--engine", name)
+        assert ("paddle-eager" in said.stderr) == (name == "paddle-eager")
     assert (tmp_path / "paddle-eager.png").read_bytes() == (tmp_path / "paddle.png").read_bytes()
     rows = {}
     for name in ("paddle-eager", "paddle"):
@@ -139,23 +140,25 @@ def test_what_is_missing_is_said_in_one_sentence():
     other = Package("neither_this", ("two",))
     require(here)
     assert missing((here, absent), (here,)) is None
-    with pytest.raises(MissingDependencyError) as caught:
+    with pytest.raises(
+        MissingDependencyError, match=r"NoSuchThing.*: install ganc-common\[one\] or ganc-common\[two\]$"
+    ):
         require(here, absent)
-    assert str(caught.value) == "NoSuchThing is not installed: install ganc-common[one] or ganc-common[two]"
-    both = missing((absent,), (here, other))
-    assert str(both) == ("none of NoSuchThing, neither_this is installed: install ganc-common[one] or ganc-common[two]")
+    both = str(missing((absent,), (here, other)))
+    assert "NoSuchThing, neither_this" in both
+    assert both.endswith("install ganc-common[one] or ganc-common[two]")
 
 
-def picture_in(folder):
-    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(folder / "picture.png")
-    return folder / "picture.png"
+def image_in(folder):
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(folder / "image.png")
+    return folder / "image.png"
 
 
 def test_the_sentence_is_the_same_in_every_command(chain, tmp_path):
-    picture, out = picture_in(tmp_path), tmp_path / "out"
+    image, out = image_in(tmp_path), tmp_path / "out"
     search = ("--supernet", chain.supernet, "--data", chain.data, "--device", "cpu", "-o", out)
     commands = [
-        ("ganc", "translate", chain.finetune, picture, "-o", out, "--engine", "openvino"),
+        ("ganc", "translate", chain.finetune, image, "-o", out, "--engine", "openvino"),
         ("ganc", "evaluate", chain.finetune, "--data", chain.data, "--engine", "openvino"),
         ("ganc", "bench", chain.finetune, "--size", 32, "--engine", "openvino"),
         ("ganc-search", *search, "--engine", "openvino"),
@@ -192,7 +195,7 @@ importlib.import_module(module).main()
 def run_with_new_rows(program, *arguments):
     description = json.dumps([program, module_of(program)])
     command = [sys.executable, "-c", _WITH_NEW_ROWS, description, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_a_new_row_appears_in_help_and_refusals(chain, tmp_path):
@@ -202,20 +205,20 @@ def test_a_new_row_appears_in_help_and_refusals(chain, tmp_path):
         assert ("int4" in said) == (program == "ganc")
     assert "bird: int4" in run_with_new_rows("ganc-export", "--help").stdout.replace("\n" + " " * 34, " ")
 
-    picture, out = picture_in(tmp_path), tmp_path / "out"
+    image, out = image_in(tmp_path), tmp_path / "out"
     export = ("ganc-export", "--checkpoint", chain.finetune, "-o", out, "--format", "bird")
     search = ("--supernet", chain.supernet, "--data", chain.data, "--device", "cpu", "-o", out)
     missing_swift = "swift]"
     for status, word, (program, *arguments) in (
-        (1, missing_swift, ("ganc", "translate", chain.finetune, picture, "-o", out, "--engine", "swift")),
+        (1, missing_swift, ("ganc", "translate", chain.finetune, image, "-o", out, "--engine", "swift")),
         (1, missing_swift, ("ganc", "bench", chain.finetune, "--size", 32, "--engine", "swift")),
         (1, missing_swift, ("ganc-search", *search, "--engine", "swift")),
         (1, missing_swift, (*export, "--precision", "int4", "--data", chain.data)),
-        (2, "int4 is calibrated", (*export, "--precision", "int4")),
-        (2, "bird has no f32, it has int4", export),
-        (1, "it has paddle f32", ("ganc", "translate", chain.export, picture, "-o", out, "--precision", "int4")),
-        (1, "swift", ("ganc", "translate", chain.export, picture, "-o", out, "--engine", "swift")),
-        (1, "swift", ("ganc", "translate", chain.export, picture, "-o", out, "--engine", "paddle")),
+        (2, "int4", (*export, "--precision", "int4")),
+        (2, "f32", export),
+        (1, "int4", ("ganc", "translate", chain.export, image, "-o", out, "--precision", "int4")),
+        (1, "swift", ("ganc", "translate", chain.export, image, "-o", out, "--engine", "swift")),
+        (1, "swift", ("ganc", "translate", chain.export, image, "-o", out, "--engine", "paddle")),
     ):
         done = run_with_new_rows(program, *arguments)
         assert done.returncode == status, done.stderr

@@ -9,23 +9,23 @@ from ganc.base.errors import RunError
 from ganc.base.lock import lock
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from ganc.base.lock import lock
 
 file = open(sys.argv[1], "w")
 lock(file, Path(sys.argv[1]), "")
 print("held", flush=True)
-time.sleep(60)
+sys.stdin.read()  # until it is killed
 """
 
 
 def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
     path = tmp_path / "lock"
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
     try:
-        with path.open("w") as file, pytest.raises(RunError, match=rf"{tmp_path}: another process.*use --elsewhere"):
+        with path.open("w") as file, pytest.raises(RunError, match=rf"{tmp_path}.*--elsewhere"):
             lock(file, tmp_path, "use --elsewhere")
     finally:
         holder.kill()

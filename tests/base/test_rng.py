@@ -63,5 +63,5 @@ def test_streams_and_positions_are_uncorrelated():
 
 
 def test_a_position_has_at_most_three_numbers():
-    with pytest.raises(ValueError, match=r"position \(=\(1, 2, 3, 4\)\) has 4 numbers"):
+    with pytest.raises(ValueError, match=r"position.*1, 2, 3, 4"):
         keyed_generator(0, "a", 1, 2, 3, 4)

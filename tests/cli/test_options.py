@@ -131,7 +131,9 @@ def test_a_renamed_option_keeps_working_and_says_its_new_name(old):
     done = run("-w", "w", *old)
     assert done.exit_code == 0
     assert "layers=3" in done.stdout
-    assert done.stderr == "--coats is now called --layers\n"
+    (line,) = done.stderr.splitlines()
+    assert "--coats" in line
+    assert "--layers" in line
     assert "--coats" not in run("--help").stdout
     assert run("-w", "w", "--layers", "3").stderr == ""
 

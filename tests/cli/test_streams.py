@@ -5,7 +5,7 @@ import shlex
 import subprocess
 
 import pytest
-from helpers.support import command_line
+from helpers.support import PATIENCE, command_line
 
 COMMANDS = [
     ("ganc", "--help"),
@@ -19,7 +19,14 @@ COMMANDS = [
 
 def shell(redirected: str, *command: str) -> subprocess.CompletedProcess:
     line = f"{shlex.join(command_line(*command))} {redirected}"
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+def assert_one_line(said: str, *parts: str) -> None:
+    """Assert that standard error holds one line, and that it names each of `parts`."""
+    (line,) = said.splitlines()
+    for part in parts:
+        assert part in line
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
@@ -27,14 +34,14 @@ def shell(redirected: str, *command: str) -> subprocess.CompletedProcess:
 def test_a_full_standard_output_is_said_in_one_line(command):
     done = shell("> /dev/full", *command)
     assert done.returncode == 1
-    assert done.stderr == "Error: standard output cannot be written (No space left on device)\n"
+    assert_one_line(done.stderr, "standard output", "No space left on device")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_closed_standard_output_is_said_in_one_line(command):
     done = shell(">&-", *command)
     assert done.returncode == 1
-    assert done.stderr == "Error: standard output cannot be written (Bad file descriptor)\n"
+    assert_one_line(done.stderr, "standard output", "Bad file descriptor")
     assert shell(">&- 2>&-", *command).returncode == 1
 
 
@@ -59,4 +66,4 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
 def test_a_closed_standard_input_is_an_empty_one():
     done = shell("<&-", "ganc", "select", "-")
     assert done.returncode == 1
-    assert "standard input was empty" in done.stderr
+    assert_one_line(done.stderr, "standard input")

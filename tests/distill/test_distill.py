@@ -68,9 +68,9 @@ def test_ties_break_by_channel_index(tiny_data, tmp_path):
 def test_pruning_to_the_full_width_only_reorders_channels(tiny_data, tmp_path, block):
     teacher = make_checkpoint("replace", 8, seed=4, block=block)
     student = start_of(teacher, (8,) * 8, tiny_data, tmp_path)
-    pictures = keyed_generator(0, "pictures").uniform(-1, 1, (2, 3, SIZE, SIZE)).astype(np.float32)
+    images = keyed_generator(0, "pictures").uniform(-1, 1, (2, 3, SIZE, SIZE)).astype(np.float32)
     made, wanted = (
-        EagerEngine(Generator.from_state(state))(pictures) for state in (student.generator, teacher.generator)
+        EagerEngine(Generator.from_state(state))(images) for state in (student.generator, teacher.generator)
     )
     assert np.std(wanted) > 0.1
     np.testing.assert_allclose(made, wanted, atol=1e-5)
@@ -109,10 +109,8 @@ def test_a_teacher_without_the_direction_says_so(tiny_data, student_file, out, t
     with nothing_changes(tmp_path):
         arguments = ("--teacher", student_file, "--data", tiny_data, "--width", "4", *TRAINING)
         said = refusal("ganc-distill", *arguments, "--direction", "BtoA", "-o", out)
-    assert said == (
-        f"{student_file}: holds a generator for AtoB only, expected one for BtoA; use --direction AtoB, or the "
-        "checkpoint of ganc-replace, which has both"
-    )
+    assert str(student_file) in said
+    assert "--direction AtoB" in said
 
 
 @pytest.mark.paddle26
@@ -140,7 +138,7 @@ def test_the_table_is_printed_again_when_the_run_had_finished(chain, monkeypatch
     monkeypatch.chdir(chain.folder)
     with nothing_changes(chain.folder):
         said = succeed("ganc-distill", *chain.arguments["distill"], "-o", "distill.safetensors")
-    assert "already finished; --restart trains anew" in said.stderr
+    assert "--restart" in said.stderr
     assert "8_8_8_8_8_8_8_8" in said.stdout
 
 
@@ -149,17 +147,17 @@ def test_a_student_wider_than_its_teacher_is_refused(tiny_data, teacher_file, ou
         with nothing_changes(tmp_path):
             arguments = ("--teacher", teacher_file, "--data", tiny_data, *widths, *TRAINING)
             said = refusal("ganc-distill", *arguments, "-o", out)
-        assert "exceed the teacher's 8_8_8_8_8_8_8_8: choose a smaller --width" in said
+        assert "8_8_8_8_8_8_8_8: choose a smaller --width" in said
 
 
 def test_wrong_usage_is_refused(tiny_data, teacher_file, out):
-    assert "Missing option '--teacher'" in refusal("ganc-distill", "--data", tiny_data, "-o", out, status=2)
+    assert "'--teacher'" in refusal("ganc-distill", "--data", tiny_data, "-o", out, status=2)
     arguments = ("--teacher", teacher_file, "--data", tiny_data, "--feature-weight", "-1", "-o", out)
-    assert "'--feature-weight': -1.0 is not in the range x>=0" in refusal("ganc-distill", *arguments, status=2)
+    assert "'--feature-weight': -1.0" in refusal("ganc-distill", *arguments, status=2)
 
 
 def test_the_teacher_is_not_overwritten(tiny_data, teacher_file, tmp_path):
     (tmp_path / "teacher").write_bytes(teacher_file.read_bytes())
     with nothing_changes(tmp_path):
         arguments = ("--teacher", tmp_path / "teacher", "--data", tiny_data, "--width", "4", *TRAINING)
-        assert "would overwrite" in refusal("ganc-distill", *arguments, "-o", tmp_path / "teacher", status=2)
+        assert str(tmp_path / "teacher") in refusal("ganc-distill", *arguments, "-o", tmp_path / "teacher", status=2)

@@ -1,5 +1,7 @@
 """Engines: what runs a graph, a checkpoint or an exported variant, which one is taken, what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers.stages import refusal
@@ -108,17 +110,17 @@ def test_a_checkpoint_in_half_precision_is_near(engine, student_file):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (("--precision", "bf16"), "paddle runs a checkpoint in f32, not in bf16"),
+        (("--precision", "bf16"), "bf16"),
         (("--engine", "openvino", "--precision", "int8"), "ganc-export --precision int8"),
-        (("--engine", "openvino", "--device", "gpu"), "leave --device gpu out"),
+        (("--engine", "openvino", "--device", "gpu"), "--device gpu"),
     ],
 )
-def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, options, message):
+def test_what_a_checkpoint_does_not_run_in_is_refused(student_file, tmp_path, options, named):
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "a.png")
     said = refusal("ganc", "translate", student_file, tmp_path / "a.png", "-o", tmp_path / "b.png", *options)
-    assert message in said
+    assert named in said
 
 
 def variants(*pairs):
@@ -157,17 +159,17 @@ def test_on_a_gpu_paddle_s_variant_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("asked", "named"),
     [
-        ((None, "int8"), "has no int8, it has onnx f32"),
-        (("paddle-inference", None), "has no variant for paddle-inference, it has onnx f32"),
-        (("onnxruntime", "f16"), "has no f16 for onnxruntime, it has onnx f32"),
+        ((None, "int8"), "int8.*onnx f32"),
+        (("paddle-inference", None), "paddle-inference.*onnx f32"),
+        (("onnxruntime", "f16"), "f16.*onnxruntime.*onnx f32"),
         (("paddle", None), r"'paddle'.*openvino, onnxruntime, paddle-inference"),
-        (("other", None), "engine 'other'"),
+        (("other", None), "'other'"),
     ],
 )
-def test_a_variant_that_is_not_there_is_refused(tmp_path, asked, message):
-    with pytest.raises(SpecError, match=message):
+def test_a_variant_that_is_not_there_is_refused(tmp_path, asked, named):
+    with pytest.raises(SpecError, match=named):
         choose_variant(tmp_path, variants("onnx f32"), *asked)
 
 
@@ -180,28 +182,28 @@ def test_files_of_a_variant_are_checked_by_their_digests(tmp_path):
     check_files(tmp_path, variant)
     assert variant_of_file(tmp_path, [variant], path) is variant
     path.write_bytes(b"two")
-    with pytest.raises(FileFormatError, match="its digest differs"):
+    with pytest.raises(FileFormatError, match="digest"):
         check_files(tmp_path, variant)
     path.unlink()
-    with pytest.raises(FileFormatError, match="no such file"):
+    with pytest.raises(FileFormatError, match=re.escape(str(path))):
         check_files(tmp_path, variant)
-    with pytest.raises(FileFormatError, match="is not listed"):
+    with pytest.raises(FileFormatError, match=r"other\.onnx"):
         variant_of_file(tmp_path, [variant], tmp_path / "onnx" / "other.onnx")
 
 
 @pytest.mark.parametrize("name", list(IMAGE_FORMATS))
-def test_picture_formats_go_there_and_back(name):
-    pictures = IMAGE_FORMATS[name]
+def test_image_formats_go_there_and_back(name):
+    kind = IMAGE_FORMATS[name]
     source = keyed_generator(0, "there").integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
-    floats = np.stack([to_float(picture) for picture in source])
-    fed = pictures.feed(floats)
-    assert fed.dtype == pictures.dtype
-    assert fed.shape == ((2, 5, 7, 3) if pictures.layout == "NHWC" else (2, 3, 5, 7))
-    assert pictures.shape(3).index(3) == (3 if pictures.layout == "NHWC" else 1)
-    np.testing.assert_array_equal(pictures.images(fed), floats)
-    np.testing.assert_array_equal(to_uint8(pictures.images(fed)), source)
-    assert image_format(pictures.describe()) == pictures
-    assert (pictures == FLOATS) == (name == "float32")
+    floats = np.stack([to_float(image) for image in source])
+    fed = kind.feed(floats)
+    assert fed.dtype == kind.dtype
+    assert fed.shape == ((2, 5, 7, 3) if kind.layout == "NHWC" else (2, 3, 5, 7))
+    assert kind.shape(3).index(3) == (3 if kind.layout == "NHWC" else 1)
+    np.testing.assert_array_equal(kind.images(fed), floats)
+    np.testing.assert_array_equal(to_uint8(kind.images(fed)), source)
+    assert image_format(kind.describe()) == kind
+    assert (kind == FLOATS) == (name == "float32")
 
 
 def test_foreign_files_are_recognised(tmp_path):

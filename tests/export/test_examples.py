@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.support import make_checkpoint, succeed
+from helpers.support import PATIENCE, make_checkpoint, succeed
 from PIL import Image
 
 from ganc.base.rng import keyed_generator
@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
         ("run_paddle.py", "paddle", "paddle", ["paddle/generator.json", "paddle/generator.pdmodel"]),
     ],
 )
-def test_an_example_makes_the_picture_that_translate_makes(tmp_path, example, module, model_format, models):
+def test_an_example_makes_the_image_that_translate_makes(tmp_path, example, module, model_format, models):
     if model_format != "paddle":  # which ganc.system.runtime imports, first of all
         pytest.importorskip(module, reason=f"{example} runs {module}")
         pytest.importorskip("onnx", reason="graphs are written with the onnx package")
@@ -35,7 +35,7 @@ def test_an_example_makes_the_picture_that_translate_makes(tmp_path, example, mo
     Image.fromarray(source).save(tmp_path / "horse.png")
     (model,) = [folder / name for name in models if (folder / name).is_file()]
     command = [sys.executable, EXAMPLES / example, model, tmp_path / "horse.png", tmp_path / "zebra.png"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     succeed("ganc", "translate", tmp_path / "checkpoint", tmp_path / "horse.png", "-o", tmp_path / "wanted.png")
     made, wanted = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("zebra.png", "wanted.png"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 from PIL import Image
@@ -22,13 +23,6 @@ def out(tmp_path):
     return tmp_path / "dist"
 
 
-def picture(folder, name="picture.png", size=(45, 30)):
-    """Write a picture of random colours and return its path."""
-    pixels = keyed_generator(0, name).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(folder / name)
-    return folder / name
-
-
 @pytest.mark.paddle26
 @pytest.mark.parametrize(
     "spec", [{}, {"block": "resnet"}, {"widths": (4, 8, 6, 2, 8, 4, 3, 5)}], ids=["mobile", "resnet", "mixed widths"]
@@ -43,10 +37,10 @@ def test_the_exported_model_does_what_the_checkpoint_does(out, tmp_path, spec):
         open_model(tmp_path / "checkpoint"),
     )
     for shape in ((1, 3, 24, 52), (3, 3, 64, 32)):
-        pictures = keyed_generator(0, "pictures", *shape[1:]).uniform(-1, 1, shape).astype(np.float32)
-        wanted = original.engine(pictures)
-        np.testing.assert_array_equal(alone.engine(pictures), wanted)
-        assert np.abs(exported.engine(pictures) - wanted).max() < 1e-4
+        images = keyed_generator(0, "pictures", *shape[1:]).uniform(-1, 1, shape).astype(np.float32)
+        wanted = original.engine(images)
+        np.testing.assert_array_equal(alone.engine(images), wanted)
+        assert np.abs(exported.engine(images) - wanted).max() < 1e-4
         assert wanted.std() > 0.1
     assert str(out / "paddle") in said.stdout
     model_bytes = sum(path.stat().st_size for path in (out / "paddle").iterdir())
@@ -54,15 +48,15 @@ def test_the_exported_model_does_what_the_checkpoint_does(out, tmp_path, spec):
 
 
 @pytest.mark.paddle26
-def test_both_translate_a_picture_alike(chain, tmp_path):
-    source = picture(tmp_path)
-    pictures = []
+def test_both_translate_an_image_alike(chain, tmp_path):
+    source = save_random_image(tmp_path / "image.png", (45, 30))
+    images = []
     for name, model in (("checkpoint", chain.finetune), ("exported", chain.export)):
         succeed("ganc", "translate", model, source, "-o", tmp_path / f"{name}.png")
-        pictures.append(np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int))
-    assert pictures[0].shape == (30, 45, 3)
-    assert np.abs(pictures[0] - pictures[1]).max() <= 1
-    assert pictures[0].std() > 1
+        images.append(np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int))
+    assert images[0].shape == (30, 45, 3)
+    assert np.abs(images[0] - images[1]).max() <= 1
+    assert images[0].std() > 1
 
 
 def test_the_standalone_checkpoint_has_the_generator_only(chain):
@@ -108,7 +102,7 @@ def test_a_sub_network_of_a_supernet(chain, out):
     assert_equal_states(alone.generator, supernet.generator.leading(supernet.generator.spec.narrowed(widths)))
     assert alone.sources == {"supernet": supernet.digest}
     assert "metric" not in alone.training  # it was the whole supernet's
-    assert f"widths {format_widths(widths)}" in said.stderr
+    assert format_widths(widths) in said.stderr
 
 
 def test_a_sub_network_selected_from_results(chain, out):
@@ -126,7 +120,7 @@ def test_the_other_direction_of_a_teacher_has_no_metric(chain, out):
     assert alone.sources == {"checkpoint": source.digest}
 
 
-def test_it_verifies_on_pictures_of_one_s_own(chain, out):
+def test_it_verifies_on_images_of_one_s_own(chain, out):
     succeed("ganc-export", "--checkpoint", chain.finetune, "--data", chain.data, "-o", out)
     assert read_card(out)["verified"]["largest_difference"] < 1e-4
 
@@ -144,7 +138,7 @@ def test_a_folder_of_its_own_is_written_again_and_a_foreign_one_is_not(chain, ou
     (foreign / "model.txt").write_text("mine")
     with nothing_changes(tmp_path):
         said = refusal("ganc-export", "--checkpoint", chain.finetune, "-o", foreign)
-    assert said == f"{foreign}: exists and was not made by ganc (no model.json in it); choose another folder"
+    assert str(foreign) in said
 
 
 def test_a_model_that_differs_is_not_written(out, tmp_path):
@@ -155,54 +149,56 @@ def test_a_model_that_differs_is_not_written(out, tmp_path):
     write_checkpoint(tmp_path / "checkpoint", checkpoint)
     with nothing_changes(tmp_path):
         said = refusal("ganc-export", "--checkpoint", tmp_path / "checkpoint", "-o", out)
-    assert said.endswith("less than 0.0001 was expected; nothing was written")
+    assert "0.0001" in said
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "message"),
+    ("options", "status", "named"),
     [
-        ((), 2, "name a generator with --checkpoint, or a supernet with --supernet (one of the two)"),
-        (("--checkpoint", "{finetune}", "--supernet", "{supernet}"), 2, "(one of the two)"),
-        (("--supernet", "{supernet}"), 2, "--supernet needs --config or --results"),
-        (("--checkpoint", "{finetune}", "--max-macs", "1M"), 2, "select from search results: name them with --results"),
-        (("--checkpoint", "{finetune}", "--format", "other"), 2, "'other' is not"),
+        ((), 2, "--checkpoint"),
+        (("--checkpoint", "{finetune}", "--supernet", "{supernet}"), 2, "--supernet"),
+        (("--supernet", "{supernet}"), 2, "--config or --results"),
+        (("--checkpoint", "{finetune}", "--max-macs", "1M"), 2, "--results"),
+        (("--checkpoint", "{finetune}", "--format", "other"), 2, "'other'"),
         (
             ("--supernet", "{finetune}", "--config", "4"),
             1,
-            "a checkpoint of ganc-finetune, expected one of ganc-supernet",
+            "ganc-supernet",
         ),
-        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at segment 0 is not in the space 8,4/8,4/8/"),
-        (("--checkpoint", "{finetune}", "--config", "16"), 1, "exceed the generator's own"),
-        (("--checkpoint", "{finetune}", "--direction", "BtoA"), 1, "holds a generator for AtoB only"),
-        (("--checkpoint", "{search}"), 1, "search.h5: not a ganc-checkpoint file"),
-        (("--checkpoint", "{finetune}", "--data", "nowhere"), 1, "nowhere: no such directory"),
-        (("--supernet", "{replace}", "--results", "{search}"), 1, "expected one of ganc-supernet as --supernet"),
+        (("--supernet", "{supernet}", "--config", "5"), 1, "5 at segment 0"),
+        (("--checkpoint", "{finetune}", "--config", "16"), 1, "16_16_16_16_16_16_16_16"),
+        (("--checkpoint", "{finetune}", "--direction", "BtoA"), 1, "--direction AtoB"),
+        (("--checkpoint", "{search}"), 1, "search.h5"),
+        (("--checkpoint", "{finetune}", "--data", "nowhere"), 1, "nowhere"),
+        (("--supernet", "{replace}", "--results", "{search}"), 1, "--supernet"),
     ],
 )
-def test_what_does_not_serve_is_refused(chain, out, tmp_path, options, status, message):
+def test_what_does_not_serve_is_refused(chain, out, tmp_path, options, status, named):
     names = ("replace", "supernet", "search", "finetune")
     filled = [option.format(**{name: getattr(chain, name) for name in names}) for option in options]
     with nothing_changes(tmp_path):
-        assert message in refusal("ganc-export", *filled, "-o", out, status=status)
+        assert named in refusal("ganc-export", *filled, "-o", out, status=status)
 
 
 def test_a_place_that_cannot_be_written_is_named(chain, tmp_path):
     (tmp_path / "file").write_text("mine")
     with nothing_changes(tmp_path):
-        assert "is a file" in refusal("ganc-export", "--checkpoint", chain.finetune, "-o", tmp_path / "file", status=2)
+        assert str(tmp_path / "file") in refusal(
+            "ganc-export", "--checkpoint", chain.finetune, "-o", tmp_path / "file", status=2
+        )
         said = refusal("ganc-export", "--checkpoint", chain.finetune, "-o", tmp_path / "file" / "dist")
-    assert said.endswith("file/dist: cannot be written (a part of its path is a file, not a folder)")
+    assert "file/dist" in said
 
 
 def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
-    source = picture(tmp_path)
-    for name, damage, message in (
-        ("no card", lambda folder: (folder / "model.json").unlink(), "no model.json in it"),
-        ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json: its JSON is damaged"),
-        ("other card", lambda folder: (folder / "model.json").write_text("[]"), "is a list, expected an object"),
-        ("newer", lambda folder: _change_card(folder, version=3), "ganc-model version 3, this ganc reads"),
-        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "lacks 'forms.0.format'"),
-        ("no input", lambda folder: _change_card(folder, input=None), "its 'input' is null, expected an object"),
+    source = save_random_image(tmp_path / "image.png", (45, 30))
+    for name, damage, named in (
+        ("no card", lambda folder: (folder / "model.json").unlink(), "model.json"),
+        ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json"),
+        ("other card", lambda folder: (folder / "model.json").write_text("[]"), "a list"),
+        ("newer", lambda folder: _change_card(folder, version=3), "version 3"),
+        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "'forms.0.format'"),
+        ("no input", lambda folder: _change_card(folder, input=None), "'input' is null"),
         ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "export the model again"),
         ("cut", lambda folder: (folder / "paddle" / "generator.pdiparams").write_bytes(b"cut"), "export it again"),
     ):
@@ -210,7 +206,7 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
         shutil.copytree(chain.export, folder)
         damage(folder)
         said = refusal("ganc", "translate", folder, source, "-o", tmp_path / "out.png")
-        assert message in said, (name, said)
+        assert named in said, (name, said)
         assert not (tmp_path / "out.png").exists()
 
 

@@ -1,4 +1,4 @@
-"""A real compressed generator, exported to every format in f32, still makes the picture that it made in PyTorch."""
+"""A real compressed generator, exported to every format in f32, still makes the image that it made in PyTorch."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def checkpoint(tmp_path_factory):
         ("openvino", "openvino", ("onnx", "openvino")),
     ],
 )
-def test_the_reference_generator_reproduces_its_picture(checkpoint, tmp_path, model_format, engine, modules):
+def test_the_reference_generator_reproduces_its_image(checkpoint, tmp_path, model_format, engine, modules):
     for module in modules:
         pytest.importorskip(module, reason=f"{module} writes or runs the exported model")
     succeed("ganc-export", "--checkpoint", checkpoint, "--format", model_format, "-o", tmp_path / "dist")

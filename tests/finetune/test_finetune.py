@@ -105,45 +105,45 @@ def test_results_of_another_supernet_are_refused(chain, refused, supernet_file, 
     succeed("ganc-search", *arguments, "-o", other)
     said = refused("--results", other)
     theirs, own = (read_checkpoint(path).digest[:16] for path in (supernet_file, chain.supernet))
-    assert said.startswith(f"{other}: is a search of another supernet ({theirs}, this one is {own}); search this one")
+    for word in (str(other), theirs, own):
+        assert word in said
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "message"),
+    ("options", "status", "named"),
     [
-        ((), 2, "name a sub-network with --config, or select one with --results (one of the two)"),
-        (("--config", "8", "--results", "search.h5"), 2, "(one of the two)"),
-        (("--config", "8", "--max-macs", "1M"), 2, "select from --results; --config names the sub-network itself"),
-        (("--config", "8", "--rank", "2"), 2, "select from --results; --config names the sub-network itself"),
-        (("--config", "8_x"), 2, "widths '8_x': expected 8 positive numbers"),
-        (("--config", "16"), 1, "widths 16_16_16_16_16_16_16_16: 16 at segment 0 is not in the space 8,4/8,4/8/"),
-        (("--config", "8_8_4_8_8_8"), 1, "4 at segment 2 is not in the space"),
-        (("--config", "6_8_8_8_8_8"), 1, "6 at segment 0 is not in the space"),
-        (("--results", "{search}", "--max-macs", "1M"), 1, "the smallest possible of the 32 sub-networks is "),
-        (("--results", "{search}", "--max-latency", "5"), 1, "no latency was measured for the 32 sub-networks"),
-        (("--results", "{search}", "--rank", "33"), 1, "--rank 33 is not one of the 32 places"),
-        (("--results", "{supernet}"), 1, "supernet.safetensors: is not an HDF5 file; expected search results"),
-        (("--results", "absent.h5"), 1, "absent.h5: no such file; expected search results"),
+        ((), 2, "--config"),
+        (("--config", "8", "--results", "search.h5"), 2, "--results"),
+        (("--config", "8", "--max-macs", "1M"), 2, "--results"),
+        (("--config", "8", "--rank", "2"), 2, "--results"),
+        (("--config", "8_x"), 2, "'8_x'"),
+        (("--config", "16"), 1, "16 at segment 0"),
+        (("--config", "8_8_4_8_8_8"), 1, "4 at segment 2"),
+        (("--config", "6_8_8_8_8_8"), 1, "6 at segment 0"),
+        (("--results", "{search}", "--max-macs", "1M"), 1, "smallest possible of the 32"),
+        (("--results", "{search}", "--max-latency", "5"), 1, "latency"),
+        (("--results", "{search}", "--rank", "33"), 1, "--rank 33"),
+        (("--results", "{supernet}"), 1, "supernet.safetensors"),
+        (("--results", "absent.h5"), 1, "absent.h5"),
     ],
 )
-def test_a_sub_network_that_cannot_be_chosen_is_refused(chain, refused, options, status, message):
+def test_a_sub_network_that_cannot_be_chosen_is_refused(chain, refused, options, status, named):
     filled = [option.format(search=chain.search, supernet=chain.supernet) for option in options]
-    assert message in refused(*filled, status=status)
+    assert named in refused(*filled, status=status)
 
 
 @pytest.mark.paddle26
 def test_an_empty_pipe_and_one_of_something_else_are_refused(refused):
-    assert refused("--results", "-", stdin=b"") == (
-        "standard input was empty: the command before the pipe wrote no results; see its messages"
-    )
-    assert "is not an HDF5 file; expected search results" in refused("--results", "-", stdin=b"something else")
+    assert "standard input was empty" in refused("--results", "-", stdin=b"")
+    assert "HDF5" in refused("--results", "-", stdin=b"something else")
 
 
 def test_another_stage_s_checkpoint_is_no_supernet(chain, tiny_data, out, tmp_path):
     arguments = ("--supernet", chain.distill, "--teacher", chain.replace, "--data", tiny_data, "--config", "8")
     with nothing_changes(tmp_path):
         said = refusal("ganc-finetune", *arguments, *TRAINING, "-o", out)
-    assert said == f"{chain.distill}: a checkpoint of ganc-distill, expected one of ganc-supernet as --supernet"
+    assert str(chain.distill) in said
+    assert "--supernet" in said
 
 
 def test_a_teacher_of_another_depth_is_refused(supernet_file, tiny_data, out, tmp_path):
@@ -151,7 +151,7 @@ def test_a_teacher_of_another_depth_is_refused(supernet_file, tiny_data, out, tm
     arguments = ("--supernet", supernet_file, "--teacher", tmp_path / "deep", "--data", tiny_data, "--config", "8")
     with nothing_changes(tmp_path):
         said = refusal("ganc-finetune", *arguments, *TRAINING, "-o", out)
-    assert said.startswith("teacher and student differ in n_blocks: 9 (8_8_8_8_8_8_8_8) and 3 (8_8_8_8_8_8_8_8)")
+    assert "n_blocks: 9 (8_8_8_8_8_8_8_8) and 3 (8_8_8_8_8_8_8_8)" in said
 
 
 def test_a_supernet_without_a_recorded_space_takes_any_width(tiny_data, teacher_file, out, tmp_path):
@@ -165,4 +165,4 @@ def test_a_supernet_without_a_recorded_space_takes_any_width(tiny_data, teacher_
     succeed("ganc-finetune", *arguments, "--config", "5", *STANDING_STILL, "-o", out)
     assert read_checkpoint(out).generator.spec.widths == (5,) * 8
     wide = refusal("ganc-finetune", *arguments, "--config", "16", *STANDING_STILL, "-o", tmp_path / "wide")
-    assert "widths 16_16_16_16_16_16_16_16 exceed the generator's own, 8_8_8_8_8_8_8_8" in wide
+    assert "16_16_16_16_16_16_16_16" in wide

@@ -60,7 +60,7 @@ def _half(block: str, ins: int, outs: int) -> list:
 
 
 def generator_chain(widths, block: str, n_blocks: int, dropout: bool, ins: int = 3, outs: int = 3, inner=None) -> list:
-    """Return a generator's chain; `inner` are the channels inside each block, else those of the stage's width."""
+    """Return a generator's chain; `inner` are the channels inside each block, else those of the segment's width."""
     w0, w1, w2, w3, w4, w5, w6, w7 = widths
     stream = 4 * w2
     inner = inner or [4 * (w3, w4, w5)[number * 3 // n_blocks] for number in range(n_blocks)]

@@ -1,6 +1,6 @@
 """The networks once more, in numpy alone and written from their description: what the tests compare with.
 
-Nothing of ganc is used. Arrays are float64; pictures are (n, c, h, w); `tensors` are a network's tensors by name.
+Nothing of ganc is used. Arrays are float64; images are (n, c, h, w); `tensors` are a network's tensors by name.
 """
 
 from collections.abc import Mapping
@@ -55,15 +55,15 @@ def half_block(x, tensors: Tensors, name: str, block: str):
 
 
 def generator(x, tensors: Tensors, block: str, n_blocks: int):
-    """Return the picture and the taps: the outputs of stages 2, 3, 4 and 5."""
+    """Return the image and the taps: the outputs of segments 2, 3, 4 and 5."""
     x = np.clip(np.float64(x), -1, 1)
     x = relu(instance_norm(convolution(reflected(x, 3), tensors, "stages.0.conv")))
     x = relu(instance_norm(convolution(x, tensors, "stages.1.conv", stride=2, padding=1)))
     x = relu(instance_norm(convolution(x, tensors, "stages.2.conv", stride=2, padding=1)))
     taps = [x]
-    for stage in (3, 4, 5):
+    for segment in (3, 4, 5):
         for number in range(n_blocks // 3):
-            name = f"stages.{stage}.blocks.{number}"
+            name = f"stages.{segment}.blocks.{number}"
             inner = relu(instance_norm(half_block(x, tensors, f"{name}.first", block)))
             x = x + instance_norm(half_block(inner, tensors, f"{name}.second", block))
         taps.append(x)

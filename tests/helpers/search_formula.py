@@ -21,7 +21,7 @@ COSTS = SubnetCosts(GeneratorSpec(widths=SPACE.largest, n_blocks=3), (32, 32))
 
 
 def value(widths, images):
-    """A metric that prefers wide last stages, and whose ranks on few pictures are not quite those on all."""
+    """A metric that prefers wide last segments, and whose ranks on few images are not quite those on all."""
     noise = np.sin(7.0 * np.dot(widths, range(1, 9)) + images)
     return 100.0 + 200.0 / images - widths[0] - 2.0 * widths[6] - 3.0 * widths[7] + 4.0 * noise / images
 

@@ -23,10 +23,10 @@ class _Pruning:
         kept = self._plain("stages.0.conv", [0, 1, 2], w[0])
         kept = self._plain("stages.1.conv", kept, 2 * w[1])
         stream = self._plain("stages.2.conv", kept, 4 * w[2])
-        for stage in (3, 4, 5):
+        for segment in (3, 4, 5):
             for number in range(self.n_blocks // 3):
-                name = f"stages.{stage}.blocks.{number}"
-                inner = self._half(f"{name}.first", stream, 4 * w[stage])
+                name = f"stages.{segment}.blocks.{number}"
+                inner = self._half(f"{name}.first", stream, 4 * w[segment])
                 self._half(f"{name}.second", inner, stream)
         kept = self._transposed("stages.6.conv", stream, 2 * w[6])
         kept = self._transposed("stages.7.conv", kept, w[7])

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ganc.models.spec import parse_widths
-from helpers.support import TINY_TRAINING, fail, succeed
+from helpers.support import PATIENCE, TINY_TRAINING, fail, succeed
 
 SPACE = "8,4/8,4/8/8,4/8/8,4/8/8,4"  # 32 sub-networks
 NETWORKS = ("--width", "8", "--n-blocks", "3", "--discriminator-width", "8")
@@ -24,6 +25,18 @@ STAGE_TOOLS = (*TRAINING_TOOLS, "ganc-search")
 
 # Too small to move a float32 weight: what comes out is what the stage started from.
 STANDING_STILL = (*TINY_TRAINING, "--max-steps", "1", "--lr", "1e-30")
+
+# Put before a program that searches: it takes so long that it cannot end between two looks at its journal.
+SLOW_ROWS = """
+import time
+from ganc.results.journal import ResultsWriter
+
+append_at_once = ResultsWriter.append
+def append_slowly(self, row):
+    time.sleep(0.05)
+    append_at_once(self, row)
+ResultsWriter.append = append_slowly
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ OUTPUTS = {
 
 @pytest.fixture(scope="session")
 def split_data(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny set with 2 of its 6 training pictures set aside for the search. Read it only."""
+    """The tiny set with 2 of its 6 training images set aside for the search. Read it only."""
     folder = tmp_path_factory.mktemp("split") / "data"
     shutil.copytree(tiny_data, folder)
     succeed("ganc", "data", "split", folder, "--search", 2)
@@ -111,11 +124,11 @@ def nothing_changes(*folders: Path) -> Iterator[None]:
 
 def widths_of_space(space: str) -> list[tuple[int, ...]]:
     """Return all sub-networks of a space given as lists, in no order that matters."""
-    return list(itertools.product(*([int(width) for width in stage.split(",")] for stage in space.split("/"))))
+    return list(itertools.product(*(map(int, segment.split(",")) for segment in space.split("/"))))
 
 
 def macs_by_hand(widths: tuple[int, ...] | str, size: int, n_blocks: int = 3, block: str = "mobile") -> int:
-    """Count the MACs of a generator stage by stage, as method.md says: convolutions only, each on its output size."""
+    """Count a generator's MACs segment by segment, as method.md says: convolutions only, each on its output size."""
     w = parse_widths(widths) if isinstance(widths, str) else widths
     full, half, quarter = size * size, (size // 2) ** 2, (size // 4) ** 2
     macs = full * 49 * 3 * w[0] + half * 9 * w[0] * 2 * w[1] + quarter * 9 * 2 * w[1] * 4 * w[2]
@@ -133,10 +146,10 @@ def json_of(program: str, *arguments: object):
     return json.loads(succeed(program, *arguments, "--json").stdout)
 
 
-def wait_until(condition: Callable[[], bool], process, seconds: float = 60.0) -> None:
-    """Wait for a condition while a process runs."""
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen | None = None) -> None:
+    """Wait for a condition, and fail where `process` ends before it is true."""
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it took too long"
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "the condition never became true"
         time.sleep(0.005)

@@ -22,10 +22,13 @@ from ganc.models import RESNET, DiscriminatorSpec, GeneratorSpec, NetworkState, 
 from ganc.models.spec import AdaptorsSpec
 from ganc.models.task import CYCLEGAN
 
-SIZE = 32  # of the tiny set's pictures; the smallest multiple of 8 in which a discriminator finds patches
+# Seconds until a test gives a process or a condition up as stuck. It measures no speed: a busy machine may be slow.
+PATIENCE = 900.0
+
+SIZE = 32  # of the tiny set's images; the smallest multiple of 8 in which a discriminator finds patches
 TINY_SPACE = "/".join(["8,4"] * RESNET.segments)
 
-# A training command with these options takes about a second: 6 pictures a domain, 3 steps an epoch.
+# A training command with these options takes about a second: 6 images a domain, 3 steps an epoch.
 TINY_TRAINING = (
     *("--load-size", "36", "--crop-size", str(SIZE), "--batch-size", "2", "--workers", "0"),
     *("--device", "cpu", "--epochs", "1", "--decay-epochs", "1", "--lr", "1e-3"),
@@ -91,12 +94,11 @@ def run_command(
     cwd: Path | None = None,
     stdin: bytes | None = None,
     environment: dict[str, str] | None = None,
-    timeout: float = 120,
 ) -> subprocess.CompletedProcess:
     """Run a command in another process and wait for it; standard output and error are bytes.
 
-    `absent` names import packages and distributions (with `_`) that it must not find: ("ganc_search",) or
-    ("paddle", "paddlepaddle").
+    After PATIENCE seconds it is killed and the test fails. `absent` names import packages and distributions (with `_`)
+    that it must not find: ("ganc_search",) or ("paddle", "paddlepaddle").
     """
     return subprocess.run(
         command_line(program, *arguments, absent=absent),
@@ -104,7 +106,7 @@ def run_command(
         input=b"" if stdin is None else stdin,
         env={**os.environ, **(environment or {})},
         capture_output=True,
-        timeout=timeout,
+        timeout=PATIENCE,
         check=False,
     )
 

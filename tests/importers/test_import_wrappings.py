@@ -107,7 +107,7 @@ def test_what_lies_beside_a_generator_and_cannot_be_used_is_said(tmp_path):
     other = {"model.0.weight": np.zeros((8, 3, 4, 4), np.float32)}
     path = saved(tmp_path / "x", {"generator": tensors(CHAIN, 1), "discriminator": other})
     said = succeed("ganc", "import", path, "-o", tmp_path / "out")
-    assert "(discriminator): is left out" in said.stderr
+    assert "discriminator" in said.stderr
     assert set(read_checkpoint(tmp_path / "out").networks) == {"generator"}
 
 
@@ -141,7 +141,7 @@ def test_nothing_in_such_a_container_is_made(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     for value in (argparse.Namespace(a=Called()), {Path("x"): Called()}, collections.deque([Called()])):
-        with pytest.raises(FileFormatError, match=r"refers to builtins\.exec|refers to __builtin__\.exec"):
+        with pytest.raises(FileFormatError, match=r"(builtins|__builtin__)\.exec"):
             import_checkpoint({"generator": saved(tmp_path / "x", {"state_dict": tensors(CHAIN), "a": value})})
     assert not (tmp_path / "executed").exists()
 
@@ -172,7 +172,7 @@ def test_safetensors_that_are_damaged_or_ganc_s_own_are_refused(tmp_path, teache
     whole = (tmp_path / "x").read_bytes()
     for length in (9, 100, len(whole) - 1):
         (tmp_path / "x").write_bytes(whole[:length])
-        assert "truncated or damaged" in fail("ganc", "import", tmp_path / "x", "-o", tmp_path / "out")
+        assert "truncated" in fail("ganc", "import", tmp_path / "x", "-o", tmp_path / "out")
 
 
 def test_numbers_too_large_for_a_size_end_at_once(tmp_path):

@@ -43,15 +43,15 @@ def random_tensors(seed=0):
     return tensors
 
 
-def random_pictures(count, width, height, seed=0):
-    """Pictures with structure at several scales, so that features differ from picture to picture."""
+def random_images(count, width, height, seed=0):
+    """Images with structure at several scales, so that features differ from image to image."""
     draws = keyed_generator(seed, "inception pictures")
-    picture = draws.integers(0, 256, (count, height, width, 3)) * 0.3
+    image = draws.integers(0, 256, (count, height, width, 3)) * 0.3
     for cells in (2, 8, 32):
         coarse = draws.uniform(0, 255, (count, cells, cells, 3))
         rows, columns = (np.arange(side) * cells // side for side in (height, width))
-        picture += coarse[:, rows][:, :, columns] * 0.25
-    return picture.clip(0, 255).astype(np.uint8)
+        image += coarse[:, rows][:, :, columns] * 0.25
+    return image.clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def public(tmp_path_factory):
         patch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: torch.load(path))
         model = inception.InceptionV3([3]).eval()
 
-    def features(pictures):
+    def features(images):
         with torch.no_grad():
-            planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+            planes = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
             return model(planes)[0][:, :, 0, 0].numpy()
 
     return features, score.calculate_frechet_distance, path
@@ -103,10 +103,10 @@ def test_features_equal_pytorchs_on_every_engine(public, imported, computed_by, 
     network = computed_by(engine)
     assert network.digest == read_weights(imported).digest
     for size in ((256, 256), (384, 200)):
-        pictures = random_pictures(2, *size)
-        expected = public[0](pictures)
-        assert np.median(expected.std(axis=0)) > 1e-3 * np.abs(expected).mean()  # they tell the pictures apart
-        features = network(pictures)
+        images = random_images(2, *size)
+        expected = public[0](images)
+        assert np.median(expected.std(axis=0)) > 1e-3 * np.abs(expected).mean()  # they tell the images apart
+        features = network(images)
         assert features.shape == (2, 2048)
         np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).mean())
 
@@ -115,8 +115,8 @@ def test_features_equal_pytorchs_on_every_engine(public, imported, computed_by, 
 def test_the_distance_equals_pytorchs(public, imported):
     """On the liveliest dimensions: scipy needs half a minute for all (benchmarks/metric.py compares those)."""
     network = feature_set(str(imported))
-    pictures = random_pictures(6, 96, 128, seed=1), random_pictures(6, 96, 128, seed=2) // 2
-    theirs, ours = ([f(part).astype(np.float64) for part in pictures] for f in (public[0], network))
+    images = random_images(6, 96, 128, seed=1), random_images(6, 96, 128, seed=2) // 2
+    theirs, ours = ([f(part).astype(np.float64) for part in images] for f in (public[0], network))
     few = np.argsort(np.prod([part.std(axis=0) for part in theirs], axis=0))[-4:]
     theirs, ours = ([part[:, few] for part in parts] for parts in (theirs, ours))
     expected = public[1](*gaussian(theirs[0]), *gaussian(theirs[1]))
@@ -131,10 +131,10 @@ def gaussian(features):
 @pytest.mark.parametrize("side", [1, 17, 128, 256, 299, 600])
 def test_resizing_equals_pytorchs(side, weights):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    pictures = random_pictures(2, side, 32 + side)
-    planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).double() / 255
+    images = random_images(2, side, 32 + side)
+    planes = torch.from_numpy(images).permute(0, 3, 1, 2).double() / 255
     expected = torch.nn.functional.interpolate(planes, size=(299, 299), mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(inception_network(weights).planes(pictures) / 255, expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(inception_network(weights).planes(images) / 255, expected.numpy(), atol=1e-6)
 
 
 def test_resizing_has_a_closed_form():
@@ -149,22 +149,22 @@ def test_resizing_has_a_closed_form():
 
 @pytest.mark.paddle26
 def test_all_engines_agree(weights, computed_by):
-    pictures = random_pictures(2, 40, 30)
-    expected = computed_by("paddle")(pictures)
+    images = random_images(2, 40, 30)
+    expected = computed_by("paddle")(images)
     assert (
         NetworkFeatures(inception_network(weights)).engine == engines()[0]
     )  # the first is the fastest; no GPU is selected here
     for engine in engines():
-        features = computed_by(engine)(pictures)
+        features = computed_by(engine)(images)
         np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).mean())
 
 
 def test_features_do_not_depend_on_the_batch(computed_by):
     network = computed_by(engines()[0])
-    pictures = random_pictures(7, 40, 30)
-    whole = network(pictures)
+    images = random_images(7, 40, 30)
+    whole = network(images)
     for size in (1, 3):
-        parts = np.concatenate([network(pictures[i : i + size]) for i in range(0, 7, size)])
+        parts = np.concatenate([network(images[i : i + size]) for i in range(0, 7, size)])
         np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-5 * np.abs(whole).mean())
 
 
@@ -186,36 +186,36 @@ def test_the_digest_covers_the_weights(weights):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        (lambda t: t.pop("Mixed_5b.branch1x1.bn.running_mean"), "has no Mixed_5b.branch1x1.bn.running_mean"),
+        (lambda t: t.pop("Mixed_5b.branch1x1.bn.running_mean"), "Mixed_5b.branch1x1.bn.running_mean"),
         (
             lambda t: t.update({"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 5, 5), np.float32)}),
-            r"Conv2d_1a_3x3.conv.weight has shape \(32, 3, 5, 5\)",
+            r"Conv2d_1a_3x3.conv.weight.*\(32, 3, 5, 5\)",
         ),
         (
             lambda t: t.update({"Mixed_7c.branch1x1.bn.bias": np.full(320, np.nan, np.float32)}),
-            "Mixed_7c.branch1x1.bn.bias holds numbers",
+            "Mixed_7c.branch1x1.bn.bias",
         ),
         (
             lambda t: t.update({"Mixed_7c.branch1x1.bn.running_var": np.full(320, -1, np.float32)}),
-            "Mixed_7c.branch1x1.bn.running_var holds numbers",
+            "Mixed_7c.branch1x1.bn.running_var",
         ),
     ],
 )
-def test_weights_of_another_network_are_refused_by_their_first_tensor(weights, change, message):
+def test_weights_of_another_network_are_refused_by_their_first_tensor(weights, change, named):
     tensors = dict(weights.tensors)
     change(tensors)
-    with pytest.raises(FileFormatError, match=f"^here: {message}"):
+    with pytest.raises(FileFormatError, match=f"^here: .*{named}"):
         weights_from(tensors, "here")
 
 
 def test_files_that_are_something_else_are_refused(tmp_path, weights):
     path = tmp_path / "w.safetensors"
-    with pytest.raises(StatisticsError, match=r"w\.safetensors: no such file.*ganc import inception"):
+    with pytest.raises(StatisticsError, match=r"w\.safetensors.*ganc import inception"):
         feature_set(str(path))
     path.write_bytes(b"PK")
-    with pytest.raises(FileFormatError, match="not a ganc-inception file"):
+    with pytest.raises(FileFormatError, match="ganc-inception"):
         feature_set(str(path))
     write_tensors(path, {"format": "ganc-inception", "version": 3}, {})
     with pytest.raises(FileFormatError, match="version 3"):
@@ -227,7 +227,7 @@ def test_files_that_are_something_else_are_refused(tmp_path, weights):
 def test_the_feature_set_is_found_in_the_cache_and_where_the_environment_says(weights, monkeypatch, tmp_path):
     monkeypatch.delenv("GANC_INCEPTION", raising=False)
     monkeypatch.setenv("GANC_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(StatisticsError, match=r"cache/inception-v3-fid\.safetensors: no such file"):
+    with pytest.raises(StatisticsError, match=r"cache/inception-v3-fid\.safetensors"):
         feature_set(NAME)
     assert feature_set().name == "untrained-conv3-v1"
     write_weights(tmp_path / "cache" / "inception-v3-fid.safetensors", weights)
@@ -235,7 +235,7 @@ def test_the_feature_set_is_found_in_the_cache_and_where_the_environment_says(we
     assert (found.name, found.digest, found.dimensions) == (NAME, weights.digest, 2048)
     assert feature_set().name == "untrained-conv3-v1"
     monkeypatch.setenv("GANC_INCEPTION", str(tmp_path / "elsewhere.safetensors"))
-    with pytest.raises(StatisticsError, match=r"elsewhere\.safetensors: no such file"):
+    with pytest.raises(StatisticsError, match=r"elsewhere\.safetensors"):
         feature_set(NAME)
 
 

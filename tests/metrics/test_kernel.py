@@ -16,7 +16,7 @@ def draw(name, *shape):
 
 
 def kernel_by_loops(features, target):
-    """The estimate as its definition has it, one pair of pictures at a time."""
+    """The estimate as its definition has it, one pair of images at a time."""
 
     def mean(first, second, *, same):
         values = [
@@ -32,7 +32,7 @@ def kernel_by_loops(features, target):
 
 
 def jackknife_by_loops(features, target):
-    """The standard error by leaving out one picture after another."""
+    """The standard error by leaving out one image after another."""
     variance = 0
     for number, mine in enumerate((features, target)):
         left = []
@@ -43,19 +43,19 @@ def jackknife_by_loops(features, target):
     return np.sqrt(variance)
 
 
-@pytest.mark.parametrize(("pictures", "target"), [(2, 2), (2, 5), (9, 4), (5, 12)])
-def test_the_kernel_distance_equals_its_definition(pictures, target):
-    features, others = draw("kernel", pictures, 6) + 0.3, draw("kernel target", target, 6)
+@pytest.mark.parametrize(("images", "target"), [(2, 2), (2, 5), (9, 4), (5, 12)])
+def test_the_kernel_distance_equals_its_definition(images, target):
+    features, others = draw("kernel", images, 6) + 0.3, draw("kernel target", target, 6)
     distance = kernel_distance(features, others)
     assert distance.value == pytest.approx(kernel_by_loops(features, others), rel=1e-10)
     assert kernel_distance(others, features).value == pytest.approx(distance.value, rel=1e-10)
-    if min(pictures, target) == 2:
-        assert distance.error is None  # nothing is left to average over without one of two pictures
+    if min(images, target) == 2:
+        assert distance.error is None  # nothing is left to average over without one of two images
     else:
         assert distance.error == pytest.approx(jackknife_by_loops(features, others), rel=1e-8)
 
 
-def test_many_pictures_are_summed_in_parts():
+def test_many_images_are_summed_in_parts():
     features, others = draw("parts", 2100, 3), draw("other parts", 40, 3) * 2
     kernel = [(x @ y.T / 3 + 1) ** 3 for x, y in ((features, features), (others, others), (features, others))]
     inner = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in kernel[:2]]
@@ -64,7 +64,7 @@ def test_many_pictures_are_summed_in_parts():
 
 def test_the_kernel_distance_is_unbiased_and_its_error_is_that_of_repetitions():
     """N(0, 1) against N(c, 1) in one dimension: E (xy + 1)^3 follows from the moments."""
-    shift, pictures, target, repetitions = 0.5, 12, 20, 3000
+    shift, images, target, repetitions = 0.5, 12, 20, 3000
 
     def expected(mean1, mean2):
         second1, second2 = 1 + mean1**2, 1 + mean2**2
@@ -72,9 +72,9 @@ def test_the_kernel_distance_is_unbiased_and_its_error_is_that_of_repetitions():
         return third1 * third2 + 3 * second1 * second2 + 3 * mean1 * mean2 + 1
 
     true = expected(0, 0) + expected(shift, shift) - 2 * expected(0, shift)
-    draws = draw("repetitions", repetitions, pictures + target, 1)
-    draws[:, pictures:] += shift
-    distances = [kernel_distance(sample[:pictures], sample[pictures:]) for sample in draws]
+    draws = draw("repetitions", repetitions, images + target, 1)
+    draws[:, images:] += shift
+    distances = [kernel_distance(sample[:images], sample[images:]) for sample in draws]
     values, errors = np.array([[distance.value, distance.error] for distance in distances]).T
     assert values.mean() == pytest.approx(true, abs=4 * values.std() / np.sqrt(repetitions))
     # The jackknife errs on the high side, and third powers of few numbers vary a lot.
@@ -85,13 +85,13 @@ def test_the_kernel_distance_is_unbiased_and_its_error_is_that_of_repetitions():
 
 
 def test_features_that_have_no_kernel_distance_are_refused():
-    for features, target, message in (
-        (np.zeros((1, 3)), np.zeros((4, 3)), "at least 2 pictures"),
-        (np.zeros((4, 3)), np.zeros((1, 3)), "at least 2 pictures"),
-        (np.zeros((4, 3)), np.zeros((4, 2)), "3 and 2 dimensions"),
+    for features, target, named in (
+        (np.zeros((1, 3)), np.zeros((4, 3)), "at least 2"),
+        (np.zeros((4, 3)), np.zeros((1, 3)), "at least 2"),
+        (np.zeros((4, 3)), np.zeros((4, 2)), "3 and 2"),
         (np.full((4, 3), np.nan), np.zeros((4, 3)), "not finite"),
     ):
-        with pytest.raises(StatisticsError, match=message):
+        with pytest.raises(StatisticsError, match=named):
             kernel_distance(features, target)
 
 

@@ -71,23 +71,23 @@ def test_singular_covariances_keep_their_precision():
     assert frechet_distance(mu, np.zeros((40, 40)), mu, sigma) == pytest.approx(np.trace(sigma), rel=1e-12)
 
 
-@pytest.mark.parametrize("pictures", [2, 3, 30, 63, 64, 65, 200])
-def test_the_form_for_few_pictures_equals_the_full_one(pictures):
+@pytest.mark.parametrize("count", [2, 3, 30, 63, 64, 65, 200])
+def test_the_form_for_few_images_equals_the_full_one(count):
     mu, sigma = gaussian("target", 64)
-    features = draw("features", pictures, 64) * 2 + 1
+    features = draw("features", count, 64) * 2 + 1
     full = frechet_distance(features.mean(axis=0), np.cov(features, rowvar=False), mu, sigma)
     assert frechet_distance_from_features(features, mu, sigma) == pytest.approx(full, rel=1e-9)
 
 
-@pytest.mark.parametrize("pictures", [2, 3, 20, 64, 100])
-def test_a_set_has_no_distance_to_itself(pictures):
-    features = np.abs(draw("same", pictures, 64)) * 30 + 5
+@pytest.mark.parametrize("count", [2, 3, 20, 64, 100])
+def test_a_set_has_no_distance_to_itself(count):
+    features = np.abs(draw("same", count, 64)) * 30 + 5
     features[:, 60:] = 0  # a filter that never fires
     mu, sigma = features.mean(axis=0), np.cov(features, rowvar=False)
     assert frechet_distance_from_features(features, mu, sigma) == 0
     assert frechet_distance(mu, sigma, features[::-1].mean(axis=0), np.cov(features[::-1], rowvar=False)) == 0
     twice = np.concatenate([features, features])  # singular, and of another covariance by the factor that n - 1 brings
-    assert 0 <= frechet_distance_from_features(twice, mu, sigma) < 0.03 * np.trace(sigma) * 4 / pictures
+    assert 0 <= frechet_distance_from_features(twice, mu, sigma) < 0.03 * np.trace(sigma) * 4 / count
 
 
 def test_features_far_from_an_isotropic_target_have_a_closed_form():
@@ -101,7 +101,7 @@ def test_features_far_from_an_isotropic_target_have_a_closed_form():
 
 
 def test_few_features_equal_scipys_matrix_square_root():
-    """120 pictures of 300 dimensions against a full reference; benchmarks/metric.py does it with 2048."""
+    """120 images of 300 dimensions against a full reference; benchmarks/metric.py does it with 2048."""
     mu, sigma = gaussian("scipy", 300)
     features = draw("scipy features", 120, 300) * 1.5 + 0.5
     expected = scipy_distance(features.mean(axis=0), np.cov(features, rowvar=False), mu, sigma)
@@ -122,47 +122,47 @@ def test_few_inception_sized_features_need_no_second_matrix_of_that_size():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ((np.zeros(3), np.eye(3), np.zeros(4), np.eye(4)), "3 and 4 dimensions"),
-        ((np.zeros(3), np.eye(4), np.zeros(3), np.eye(3)), r"first statistics: mu has shape \(3,\)"),
-        ((np.zeros(3), np.eye(3), np.array([0, np.nan, 0]), np.eye(3)), "second statistics hold numbers"),
-        ((np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0])), "no covariance"),
+        ((np.zeros(3), np.eye(3), np.zeros(4), np.eye(4)), "3 and 4"),
+        ((np.zeros(3), np.eye(4), np.zeros(3), np.eye(3)), r"first.*mu.*\(3,\)"),
+        ((np.zeros(3), np.eye(3), np.array([0, np.nan, 0]), np.eye(3)), "second"),
+        ((np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0])), "covariance"),
     ],
 )
-def test_statistics_that_do_not_fit_are_refused(arguments, message):
-    with pytest.raises(StatisticsError, match=message):
+def test_statistics_that_do_not_fit_are_refused(arguments, named):
+    with pytest.raises(StatisticsError, match=named):
         frechet_distance(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("features", "message"),
+    ("features", "named"),
     [
-        (np.zeros((1, 3)), "1 pictures have no covariance"),
+        (np.zeros((1, 3)), "1 .*covariance"),
         (np.zeros(3), r"shape \(3,\)"),
-        (np.array([[0.0, 0, 0], [0, np.inf, 0]]), "picture 1 are not finite"),
-        (np.zeros((2, 4)), "4 and 3 dimensions"),
-        (np.zeros((9, 4)), "4 and 3 dimensions"),
+        (np.array([[0.0, 0, 0], [0, np.inf, 0]]), "1 are not finite"),
+        (np.zeros((2, 4)), "4 and 3"),
+        (np.zeros((9, 4)), "4 and 3"),
     ],
 )
-def test_features_that_do_not_fit_are_refused(features, message):
-    with pytest.raises(StatisticsError, match=message):
+def test_features_that_do_not_fit_are_refused(features, named):
+    with pytest.raises(StatisticsError, match=named):
         frechet_distance_from_features(features, np.zeros(3), np.eye(3))
 
 
-def random_pictures(name, count, height, width):
+def random_images(name, count, height, width):
     return keyed_generator(1, name).integers(0, 256, (count, height, width, 3)).astype(np.uint8)
 
 
-def numpy_features(network, pictures):
+def numpy_features(network, images):
     """The network with loops over the kernel's positions, in float64."""
-    planes = pictures.transpose(0, 3, 1, 2) / 127.5 - 1
+    planes = images.transpose(0, 3, 1, 2) / 127.5 - 1
     colour = planes.mean(axis=(2, 3))
     parts = []
     for kernel in network.weights:
         padded = np.pad(planes, ((0, 0), (0, 0), (1, 1), (1, 1)))
         height, width = planes.shape[2] // 2, planes.shape[3] // 2
-        planes = np.zeros((len(pictures), len(kernel), height, width))
+        planes = np.zeros((len(images), len(kernel), height, width))
         for y in range(4):
             for x in range(4):
                 patch = padded[:, :, y : y + 2 * height : 2, x : x + 2 * width : 2]
@@ -176,19 +176,19 @@ def numpy_features(network, pictures):
 @pytest.mark.parametrize("size", [(16, 16), (20, 33), (64, 48)])
 def test_the_untrained_network_equals_its_numpy_form_at_any_size(size):
     network = feature_set()
-    pictures = random_pictures("any size", 3, *size)
-    features = network(pictures)
+    images = random_images("any size", 3, *size)
+    features = network(images)
     assert features.shape == (3, network.dimensions)
-    np.testing.assert_allclose(features, numpy_features(network, pictures), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features, numpy_features(network, images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.paddle26
 def test_features_do_not_depend_on_the_batch():
     network = feature_set()
-    pictures = random_pictures("batches", 7, 32, 32)
-    whole = network(pictures)
+    images = random_images("batches", 7, 32, 32)
+    whole = network(images)
     for size in (1, 2, 5):
-        batches = (pictures[start : start + size] for start in range(0, 7, size))
+        batches = (images[start : start + size] for start in range(0, 7, size))
         np.testing.assert_allclose(picture_features(batches, network), whole, rtol=1e-5, atol=1e-6)
 
 
@@ -210,25 +210,25 @@ def test_the_digest_covers_name_architecture_and_weights():
     assert len(digests) == 6
 
 
-def test_unknown_feature_sets_and_unfit_pictures_are_refused():
-    with pytest.raises(StatisticsError, match=r"'fid'.*use one of inception-v3-fid, untrained-conv3-v1, or a file"):
+def test_unknown_feature_sets_and_unfit_images_are_refused():
+    with pytest.raises(StatisticsError, match=r"'fid'.*inception-v3-fid, untrained-conv3-v1"):
         feature_set("fid")
-    for pictures in (np.zeros((1, 8, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.zeros((1, 3, 64, 64), np.uint8)):
+    for images in (np.zeros((1, 8, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(StatisticsError, match="expected"):
-            feature_set()(pictures)
+            feature_set()(images)
     with pytest.raises(StatisticsError, match="no pictures"):
         picture_features([], feature_set())
 
 
 def coats(name, count, striped):
-    """Noise in a colour of its own for each picture; striped ones have dark bands on the middle."""
+    """Noise in a colour of its own for each image; striped ones have dark bands on the middle."""
     generator = keyed_generator(2, name)
-    pictures = generator.uniform(60, 190, (count, 1, 1, 3)) + generator.normal(0, 8, (count, 32, 32, 3))
+    images = generator.uniform(60, 190, (count, 1, 1, 3)) + generator.normal(0, 8, (count, 32, 32, 3))
     if striped:
-        for picture in pictures:
+        for image in images:
             bands = np.sin(np.arange(32) * generator.uniform(1.2, 1.8) + generator.uniform(0, 6)) > 0
-            picture[8:24, bands] -= 60
-    return pictures.clip(0, 255).astype(np.uint8)
+            image[8:24, bands] -= 60
+    return images.clip(0, 255).astype(np.uint8)
 
 
 def test_stripes_are_far_and_halves_of_a_set_are_near():
@@ -246,12 +246,12 @@ def test_stripes_are_far_and_halves_of_a_set_are_near():
 def target(tmp_path):
     folder = tmp_path / "data" / "trainB"
     folder.mkdir(parents=True)
-    for index, picture in enumerate(coats("files", 20, True)):
-        Image.fromarray(picture).save(folder / f"{index:02d}.png")
+    for index, image in enumerate(coats("files", 20, True)):
+        Image.fromarray(image).save(folder / f"{index:02d}.png")
     return read_images(tmp_path / "data", "trainB")
 
 
-def test_target_statistics_are_those_of_the_pictures_and_cached(target, tmp_path):
+def test_target_statistics_are_those_of_the_images_and_cached(target, tmp_path):
     network, cache = feature_set(), tmp_path / "cache"
     statistics = target_statistics(target, (32, 32), network, cache)
     features = network(coats("files", 20, True))

@@ -72,7 +72,7 @@ def test_a_file_without_features_or_resize_filter_is_read_and_keeps_its_digest(t
     assert again.digest == hashlib.sha256(content).hexdigest()
 
 
-def test_of_many_pictures_a_fixed_choice_of_features_is_kept():
+def test_of_many_images_a_fixed_choice_of_features_is_kept():
     features = keyed_generator(0, "many").standard_normal((3000, 8))
     statistics = statistics_of(features, NETWORK, image_size=(64, 48), data_fingerprint="")
     assert (statistics.images, statistics.features.shape) == (3000, (2048, 8))
@@ -86,26 +86,26 @@ def test_of_many_pictures_a_fixed_choice_of_features_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("features", "error", "message"),
+    ("features", "error", "named"),
     [
-        (np.zeros((5, 7), np.float32), FileFormatError, r"\(5, 7\) of float32; expected floats of shape \(k, 8\)"),
+        (np.zeros((5, 7), np.float32), FileFormatError, r"\(5, 7\).*\(k, 8\)"),
         (np.zeros((1, 8), np.float32), FileFormatError, "at least 2"),
         (np.zeros(8, np.float32), FileFormatError, r"shape \(8,\)"),
-        (np.zeros((5, 8), np.int32), FileFormatError, "of int32"),
+        (np.zeros((5, 8), np.int32), FileFormatError, "int32"),
         (np.full((5, 8), np.inf, np.float32), StatisticsError, "not finite"),
     ],
 )
-def test_features_that_do_not_fit_are_refused(tmp_path, features, error, message):
+def test_features_that_do_not_fit_are_refused(tmp_path, features, error, named):
     write_statistics(tmp_path / "s.npz", make(features=features))
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=named):
         read_statistics(tmp_path / "s.npz", NETWORK)
 
 
 def test_another_feature_set_is_refused_with_both_names(tmp_path):
     write_statistics(tmp_path / "s.npz", make())
-    with pytest.raises(StatisticsError, match="small, expected untrained-conv3-v1"):
+    with pytest.raises(StatisticsError, match=r"small.*untrained-conv3-v1"):
         read_statistics(tmp_path / "s.npz", feature_set())
-    with pytest.raises(StatisticsError, match="small, expected untrained-conv3-v1"):
+    with pytest.raises(StatisticsError, match=r"small.*untrained-conv3-v1"):
         read_statistics(tmp_path / "s.npz", feature_set(), assume_feature_set=True)
     other = UntrainedFeatures("small", seed=2, channels=(2, 3), scale=1.0, colour_scale=1.0)
     with pytest.raises(StatisticsError, match=f"{NETWORK.digest[:16]}, .*{other.digest[:16]}"):
@@ -121,45 +121,45 @@ def test_a_foreign_file_is_taken_only_when_its_feature_set_is_named(tmp_path):
     statistics = read_statistics(path, NETWORK, assume_feature_set=True)
     assert (statistics.feature_set, statistics.feature_digest) == ("small", NETWORK.digest)
     assert (statistics.verified, statistics.images, statistics.image_size) == (False, None, None)
-    with pytest.raises(StatisticsError, match="has 8 dimensions, but untrained-conv3-v1 has 67"):
+    with pytest.raises(StatisticsError, match=r"8 .*untrained-conv3-v1.* 67"):
         read_statistics(path, feature_set(), assume_feature_set=True)
     write_statistics(tmp_path / "copy.npz", statistics)
     assert not read_statistics(tmp_path / "copy.npz", NETWORK).verified
 
 
 @pytest.mark.parametrize(
-    ("arrays", "message"),
+    ("arrays", "named"),
     [
-        ({"mu": np.zeros(8)}, "has no sigma"),
-        ({"x": np.zeros(8)}, "has no mu and no sigma"),
+        ({"mu": np.zeros(8)}, "sigma"),
+        ({"x": np.zeros(8)}, "mu.*sigma"),
         ({"mu": np.zeros(8), "sigma": np.zeros((8, 7))}, r"sigma \(8, 7\)"),
-        ({"mu": np.zeros((8, 1)), "sigma": np.zeros((8, 8))}, r"mu has shape \(8, 1\)"),
-        ({"mu": np.zeros(8, int), "sigma": np.zeros((8, 8))}, "of floats"),
-        ({"mu": np.zeros(8), "sigma": np.zeros((8, 8)), "ganc": np.array("?")}, "'ganc' is damaged or no JSON"),
-        ({"mu": np.zeros(8), "sigma": np.zeros((8, 8)), "ganc": np.arange(3)}, "'ganc' holds no text"),
-        ({"mu": np.array([{}] * 8), "sigma": np.zeros((8, 8))}, "damaged or pickled"),
+        ({"mu": np.zeros((8, 1)), "sigma": np.zeros((8, 8))}, r"mu.*\(8, 1\)"),
+        ({"mu": np.zeros(8, int), "sigma": np.zeros((8, 8))}, "floats"),
+        ({"mu": np.zeros(8), "sigma": np.zeros((8, 8)), "ganc": np.array("?")}, "'ganc'.*JSON"),
+        ({"mu": np.zeros(8), "sigma": np.zeros((8, 8)), "ganc": np.arange(3)}, "'ganc'.*text"),
+        ({"mu": np.array([{}] * 8), "sigma": np.zeros((8, 8))}, "pickled"),
     ],
 )
-def test_files_of_another_content_are_refused_in_one_line(tmp_path, arrays, message):
+def test_files_of_another_content_are_refused_in_one_line(tmp_path, arrays, named):
     path = tmp_path / "s.npz"
     np.savez(path, **arrays)
-    with pytest.raises(FileFormatError, match=message) as caught:
+    with pytest.raises(FileFormatError, match=named) as caught:
         read_statistics(path, NETWORK, assume_feature_set=True)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("facts", "message"),
+    ("facts", "named"),
     [
-        ({"format": "ganc-statistics", "version": 2}, "version 2, this ganc reads version 1"),
-        ({"format": "ganc-statistics", "version": 1, "images": 2}, "lack feature_set, feature_digest"),
-        ({"format": "other"}, "is a other file, expected ganc-statistics"),
+        ({"format": "ganc-statistics", "version": 2}, "version 2.*version 1"),
+        ({"format": "ganc-statistics", "version": 1, "images": 2}, "feature_set, feature_digest"),
+        ({"format": "other"}, "other.*ganc-statistics"),
     ],
 )
-def test_metadata_that_are_not_as_specified_are_refused(tmp_path, facts, message):
+def test_metadata_that_are_not_as_specified_are_refused(tmp_path, facts, named):
     np.savez(tmp_path / "s.npz", mu=make().mu, sigma=make().sigma, ganc=np.array(json.dumps(facts)))
-    with pytest.raises(FileFormatError, match=message):
+    with pytest.raises(FileFormatError, match=named):
         read_statistics(tmp_path / "s.npz", None)
 
 
@@ -175,9 +175,9 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
 
 def test_what_is_no_npz_is_refused_wherever_it_is_cut(tmp_path):
     path = tmp_path / "s.npz"
-    with pytest.raises(FileFormatError, match="no such file"):
+    with pytest.raises(FileFormatError, match=r"s\.npz"):
         read_statistics(path, NETWORK)
-    with pytest.raises(FileFormatError, match="is a folder"):
+    with pytest.raises(FileFormatError, match="folder"):
         read_statistics(tmp_path, NETWORK)
     write_statistics(path, make())
     whole = path.read_bytes()

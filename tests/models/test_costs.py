@@ -1,6 +1,7 @@
 """Costs: the published table, a closed formula, a count of what really runs, and the quick form of searches."""
 
 import pytest
+from helpers.published_costs import TABLE
 
 from ganc.base.rng import keyed_generator
 from ganc.models import NAMED_SPACES, RESNET, DiscriminatorSpec, GeneratorSpec, parse_widths
@@ -12,16 +13,6 @@ from ganc.models.network import ElasticConvolution
 from ganc.models.subnets import SubnetCosts
 from ganc.system.runtime import paddle
 
-# The table of the method: MACs (G), parameters (M), and where it says so device MACs (G), at 256x256.
-TABLE = [
-    ("64", "resnet", 56.80, 11.378, 49.55),
-    ("64", "mobile", 18.31, 1.987, 11.07),
-    ("32", "mobile", 4.929, 0.514, 3.117),
-    ("24_24_24_32_32_32_20_16", "mobile", 2.649, 0.3416, None),
-    ("16_16_32_16_32_32_16_16", "mobile", 2.525, 0.357, 1.846),
-    ("32_32_48_32_48_48_16_16", "mobile", 4.962, 0.822, None),
-    ("16_16_24_16_32_64_16_24", "mobile", 2.618, 0.355, None),
-]
 ODD_WIDTHS = (5, 3, 7, 2, 9, 4, 6, 8)
 
 
@@ -56,7 +47,7 @@ def closed_formula(widths, block, n_blocks, width, height) -> Costs:
 
 
 def counted_while_running(network, shape) -> Costs:
-    """Count from the weights and the pictures that meet while the network runs."""
+    """Count from the weights and the images that meet while the network runs."""
     counts = []
 
     def count(layer, inputs, output):

@@ -29,7 +29,7 @@ def spec(widths=WIDE) -> GeneratorSpec:
     return GeneratorSpec(family="sketch", widths=widths)
 
 
-def pictures(count=2, height=12, width=16):
+def images(count=2, height=12, width=16):
     return keyed_generator(0, "sketch").uniform(-1.2, 1.2, (count, 3, height, width)).astype(np.float32)
 
 
@@ -54,7 +54,7 @@ def macs_by_hand(widths, size) -> int:
 
 
 def test_it_computes_what_its_layers_say_whole_and_in_part():
-    state, x = random_state(spec()), pictures()
+    state, x = random_state(spec()), images()
     np.testing.assert_allclose(EagerEngine(Generator.from_state(state))(x), in_numpy(x, state.tensors), atol=2e-5)
     sliced = EagerEngine(Generator.from_state(state), NARROW)(x)
     np.testing.assert_allclose(sliced, in_numpy(x, state.leading(spec(NARROW)).tensors), atol=2e-5)
@@ -68,7 +68,7 @@ def test_its_graph_computes_that_too(engine, exact_norms):
     from ganc.engines.compile import compile_graph
     from ganc.onnx_graphs.generator import generator_graph, segment_graph
 
-    state, x = random_state(spec()), pictures(height=10, width=6)
+    state, x = random_state(spec()), images(height=10, width=6)
     expected = in_numpy(x, state.tensors)
     whole = compile_graph(generator_graph(state, exact_norms=exact_norms), engine)
     np.testing.assert_allclose(whole(x), expected, atol=3e-5)
@@ -126,7 +126,7 @@ def _installed(name: str) -> bool:
 def test_pruning_to_the_full_width_only_reorders_channels(tiny_data, tmp_path):
     from ganc_distill.importance import prune
 
-    state, x = random_state(spec()), pictures()
+    state, x = random_state(spec()), images()
     pruned = prune(state, WIDE)
     assert any(not np.array_equal(pruned.tensors[name], state.tensors[name]) for name in state.tensors)
     np.testing.assert_allclose(in_numpy(x, pruned.tensors), in_numpy(x, state.tensors), atol=1e-9)

@@ -184,7 +184,7 @@ def test_the_smallest_image_leaves_every_reflection_enough():
 
 
 def test_layers_that_do_not_fit_each_other_are_refused():
-    with pytest.raises(SpecError, match="second expects 3 channels, 2 reach it"):
+    with pytest.raises(SpecError, match=r"second.*3.*2"):
         channels_after((pointwise("first", 3, 2), pointwise("second", 3, 2)), 3)
     with pytest.raises(SpecError, match="residual"):
         channels_after((Residual((pointwise("first", 3, 2),)),), 3)

@@ -19,7 +19,7 @@ from ganc.system.runtime import paddle
 UNEVEN = (5, 3, 7, 2, 9, 4, 6, 8)
 
 
-def pictures(size=16, count=1, channels=3, seed=0):
+def images(size=16, count=1, channels=3, seed=0):
     """Noise that leaves [-1, 1] in places."""
     return keyed_generator(seed, "pictures").uniform(-1.2, 1.2, (count, channels, size, size)).astype(np.float32)
 
@@ -51,7 +51,7 @@ def test_extract_equals_the_sliced_run_all_over_a_named_space(name):
     generator = Generator.from_state(random_state(generator_spec(widths=space.largest, n_blocks=9)))
     draws = keyed_generator(0, "sub-networks")
     for widths in (space.largest, space.smallest, *(space.draw(draws) for _ in range(20))):
-        assert_extract_equals_the_sliced_run(generator, widths, pictures())
+        assert_extract_equals_the_sliced_run(generator, widths, images())
 
 
 @pytest.mark.paddle26
@@ -61,7 +61,7 @@ def test_extract_equals_the_sliced_run_for_both_blocks_and_uneven_widths(block):
     draws = keyed_generator(1, "sub-networks")
     for _ in range(8):
         widths = tuple(int(draws.integers(1, width + 1)) for width in UNEVEN)
-        assert_extract_equals_the_sliced_run(generator, widths, pictures(24, 2))
+        assert_extract_equals_the_sliced_run(generator, widths, images(24, 2))
 
 
 @pytest.mark.parametrize("block", RESNET.blocks)
@@ -76,12 +76,12 @@ def test_a_sub_network_takes_the_leading_channels(block):
         spoiled[name][leading] = state.tensors[name][leading]
     whole = Generator.from_state(state)
     rest = Generator.from_state(NetworkState(state.spec, spoiled))
-    np.testing.assert_array_equal(run(whole, pictures(), narrow), run(rest, pictures(), narrow))
+    np.testing.assert_array_equal(run(whole, images(), narrow), run(rest, images(), narrow))
 
 
 def test_the_own_widths_are_the_whole_generator():
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN)))
-    np.testing.assert_array_equal(run(generator, pictures()), run(generator, pictures(), UNEVEN))
+    np.testing.assert_array_equal(run(generator, images()), run(generator, images(), UNEVEN))
     assert_equal_states(generator.extract(UNEVEN).state(), generator.state())
 
 
@@ -97,7 +97,7 @@ def test_an_extracted_generator_shares_nothing_with_its_supernet():
 @pytest.mark.parametrize("n_blocks", [3, 6])
 def test_a_generator_agrees_with_the_independent_implementation(block, n_blocks):
     state = random_state(generator_spec(widths=UNEVEN, block=block, n_blocks=n_blocks))
-    x = pictures(20, 2)
+    x = images(20, 2)
     output, taps = run(Generator.from_state(state), x, return_taps=True)
     expected, expected_taps = plain_networks.generator(x, state.tensors, block, n_blocks)
     np.testing.assert_allclose(output, expected, rtol=0, atol=2e-5)
@@ -107,7 +107,7 @@ def test_a_generator_agrees_with_the_independent_implementation(block, n_blocks)
     assert np.abs(output - output.mean()).mean() > 0.1
 
 
-def test_pictures_that_are_not_square_and_other_channels():
+def test_images_that_are_not_square_and_other_channels():
     state = random_state(generator_spec(4, in_channels=1, out_channels=2))
     x = keyed_generator(3, "pictures").uniform(-1, 1, (1, 1, 12, 28)).astype(np.float32)
     output = run(Generator.from_state(state), x)
@@ -118,27 +118,27 @@ def test_pictures_that_are_not_square_and_other_channels():
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_a_discriminator_agrees_with_the_independent_implementation(layers):
     state = random_state(DiscriminatorSpec(width=3, n_layers=layers, in_channels=6))
-    x = pictures(40, 2, channels=6)
+    x = images(40, 2, channels=6)
     scores = run(Discriminator.from_state(state), x)
     assert scores.shape == (2, 1, *(2 * [40 // 2**layers - 2]))
     np.testing.assert_allclose(scores, plain_networks.discriminator(x, state.tensors, layers), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
-def test_the_smallest_picture_leaves_a_discriminator_one_patch(layers):
+def test_the_smallest_image_leaves_a_discriminator_one_patch(layers):
     spec = DiscriminatorSpec(width=2, n_layers=layers)
     discriminator = Discriminator.from_state(random_state(spec))
-    assert run(discriminator, pictures(spec.smallest_image)).shape == (1, 1, 1, 1)
+    assert run(discriminator, images(spec.smallest_image)).shape == (1, 1, 1, 1)
     try:
-        too_small = run(discriminator, pictures(spec.smallest_image - 1))
+        too_small = run(discriminator, images(spec.smallest_image - 1))
     except (ValueError, RuntimeError, OSError):  # Paddle's own complaints
         return
     assert too_small.size == 0
 
 
-def test_pictures_of_a_batch_do_not_influence_each_other():
-    """What lets a step run real and made pictures in one batch."""
-    x = pictures(32, 3)
+def test_images_of_a_batch_do_not_influence_each_other():
+    """What lets a step run real and made images in one batch."""
+    x = images(32, 3)
     for network in (
         Generator.from_state(random_state(generator_spec(4))),
         Discriminator.from_state(random_state(DiscriminatorSpec(width=4))),
@@ -152,20 +152,20 @@ def test_pictures_of_a_batch_do_not_influence_each_other():
 def test_taps_are_the_outputs_of_segments_2_to_5(block):
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN, block=block)))
     for widths in (UNEVEN, (1, 2, 3, 1, 9, 4, 6, 8)):
-        output, taps = run(generator, pictures(24, 2), widths, return_taps=True)
+        output, taps = run(generator, images(24, 2), widths, return_taps=True)
         assert [tap.shape for tap in taps] == [(2, 4 * widths[2], 6, 6)] * 4
         assert tuple(tap.shape[1] for tap in taps) == generator.spec.narrowed(widths).tap_channels
-        np.testing.assert_array_equal(output, run(generator, pictures(24, 2), widths))
+        np.testing.assert_array_equal(output, run(generator, images(24, 2), widths))
 
 
 def test_walking_the_public_segments_gives_the_output():
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN)))
     for widths in (None, (2, 3, 4, 1, 5, 4, 3, 2)):
-        x = paddle.clip(paddle.to_tensor(pictures()), -1, 1)
+        x = paddle.clip(paddle.to_tensor(images()), -1, 1)
         with paddle.no_grad():
             for segment in generator.segments(widths):
                 x = segment(x)
-        np.testing.assert_array_equal(x.numpy(), run(generator, pictures(), widths))
+        np.testing.assert_array_equal(x.numpy(), run(generator, images(), widths))
 
 
 @pytest.mark.paddle26
@@ -175,9 +175,9 @@ def test_the_fast_forms_for_a_cpu_agree_with_the_plain_ones(width):
     generator = Generator.from_state(random_state(generator_spec(width)))
 
     def passes():
-        x = paddle.to_tensor(pictures(32), stop_gradient=False)
+        x = paddle.to_tensor(images(32), stop_gradient=False)
         output = generator(x)
-        (output * paddle.to_tensor(pictures(32, seed=1))).sum().backward()
+        (output * paddle.to_tensor(images(32, seed=1))).sum().backward()
         gradients = [p.grad.numpy() for p in generator.parameters() if p.grad is not None]
         generator.clear_gradients()
         return [output.numpy(), x.grad.numpy(), *gradients]
@@ -193,10 +193,10 @@ def test_the_fast_forms_for_a_cpu_agree_with_the_plain_ones(width):
 
 def test_plain_forms_end_with_their_block():
     generator = Generator.from_state(random_state(generator_spec(24)))
-    before = run(generator, pictures())
+    before = run(generator, images())
     with pytest.raises(KeyError), plain_forms():
         raise KeyError
-    np.testing.assert_array_equal(run(generator, pictures()), before)
+    np.testing.assert_array_equal(run(generator, images()), before)
 
 
 def test_biases_in_front_of_a_norm_have_no_effect_and_no_gradient():
@@ -205,8 +205,8 @@ def test_biases_in_front_of_a_norm_have_no_effect_and_no_gradient():
     without = {name: np.zeros_like(array) if name in normed else array for name, array in state.tensors.items()}
     generator = Generator.from_state(state)
     zeroed = Generator.from_state(NetworkState(state.spec, without))
-    np.testing.assert_array_equal(run(generator, pictures()), run(zeroed, pictures()))
-    generator(paddle.to_tensor(pictures())).sum().backward()
+    np.testing.assert_array_equal(run(generator, images()), run(zeroed, images()))
+    generator(paddle.to_tensor(images())).sum().backward()
     with_gradient = {name for name, p in generator.named_parameters() if name.endswith(".bias") and p.grad is not None}
     assert with_gradient == {"stages.7.output.bias"}
 
@@ -241,12 +241,12 @@ def test_dropout_acts_in_training_only():
     state = random_state(generator_spec(8, dropout=0.5))
     generator, plain = Generator.from_state(state), Generator(dataclasses.replace(state.spec, dropout=0.0))
     plain.load(dict(state.tensors))
-    np.testing.assert_array_equal(run(generator, pictures()), run(plain, pictures()))
+    np.testing.assert_array_equal(run(generator, images()), run(plain, images()))
     generator.train()
     outputs = []
     for seed in (1, 1, 2):
         paddle.seed(seed)
-        outputs.append(generator(paddle.to_tensor(pictures())).numpy())
+        outputs.append(generator(paddle.to_tensor(images())).numpy())
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert (outputs[0] != outputs[2]).any()
 
@@ -264,43 +264,43 @@ def test_a_state_goes_in_and_out_bit_by_bit_and_by_value():
 @pytest.mark.parametrize(("width", "height"), [(16, 18), (22, 16), (15, 15), (4, 16)])
 def test_sizes_that_do_not_fit_are_refused(width, height):
     generator = Generator.from_state(random_state(generator_spec(4)))
-    with pytest.raises(SpecError, match=f"images of {width}x{height} do not fit .* multiples of 4, at least 8"):
+    with pytest.raises(SpecError, match=f"{width}x{height}"):
         generator(paddle.zeros([1, 3, height, width]))
 
 
 def test_widths_that_do_not_fit_are_refused():
     generator = Generator.from_state(random_state(generator_spec(4)))
     for call in (lambda widths: generator(paddle.zeros([1, 3, 16, 16]), widths), generator.extract):
-        with pytest.raises(SpecError, match="exceed the generator's own, 4_4_4_4_4_4_4_4"):
+        with pytest.raises(SpecError, match="4_4_4_4_4_4_4_4"):
             call((4, 4, 4, 5, 4, 4, 4, 4))
-        with pytest.raises(SpecError, match="must be 8 positive numbers"):
+        with pytest.raises(SpecError, match=r"widths.*8"):
             call((4, 4, 4))
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
         (
             lambda t: t.pop("stages.1.conv.weight"),
-            r"tensor stages.1.conv.weight is missing, expected with shape \[8, 4, 3",
+            r"stages.1.conv.weight.*\[8, 4, 3",
         ),
-        (lambda t: t.update(extra=t["stages.1.conv.bias"]), "tensor extra does not belong to the network"),
+        (lambda t: t.update(extra=t["stages.1.conv.bias"]), "extra"),
         (
             lambda t: t.update({"stages.1.conv.bias": np.zeros(9, np.float32)}),
-            r"tensor stages.1.conv.bias has shape \[9\], expected \[8\]",
+            r"stages.1.conv.bias.*\[9\].*\[8\]",
         ),
         (
             lambda t: t.update({"stages.1.conv.bias": np.zeros(8, np.float16)}),
-            "tensor stages.1.conv.bias holds float16 numbers, expected float32",
+            "stages.1.conv.bias.*float16.*float32",
         ),
     ],
     ids=["missing", "superfluous", "shape", "dtype"],
 )
-def test_tensors_that_do_not_fit_are_named(change, message):
+def test_tensors_that_do_not_fit_are_named(change, named):
     state = random_state(generator_spec(4))
     tensors = dict(state.tensors)
     change(tensors)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SpecError, match=named):
         NetworkState(state.spec, tensors)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SpecError, match=named):
         Generator(state.spec).load(tensors)

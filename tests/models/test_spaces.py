@@ -64,11 +64,8 @@ def test_the_order_and_repetition_of_a_custom_space_s_widths_do_not_matter():
     "text", ["", "channels-31", "32,24", "/".join(["32"] * 7), "/".join(["32"] * 9), CUSTOM + "/", "a/" * 7 + "b"]
 )
 def test_what_is_no_space_is_refused_and_both_forms_are_shown(text):
-    with pytest.raises(
-        SpecError, match=r"expected one of channels-32, channels-48, .* or 8 lists of widths such as"
-    ) as e:
+    with pytest.raises(SpecError, match=f"'{text}'.*channels-32, channels-48.*8 lists"):
         parse_space(text)
-    assert f"'{text}'" in str(e.value)
 
 
 @pytest.mark.parametrize("width", ["0", "-8", "8,0", "8,,4", "1.5", "8_4"])
@@ -81,17 +78,17 @@ def test_drawn_sub_networks_belong_to_the_space_and_take_every_width_equally_oft
     space = NAMED_SPACES["channels-48"]
     drawn = [space.draw(keyed_generator(0, "draw", step)) for step in range(4000)]
     assert all(widths in space for widths in drawn)
-    for stage, choices in enumerate(space.choices):
-        counts = Counter(widths[stage] for widths in drawn)
+    for segment, choices in enumerate(space.choices):
+        counts = Counter(widths[segment] for widths in drawn)
         assert set(counts) == set(choices)
         expected = len(drawn) / len(choices)
         assert all(abs(count - expected) < 5 * expected**0.5 for count in counts.values())
 
 
-def test_widths_outside_a_space_are_refused_with_their_stage():
+def test_widths_outside_a_space_are_refused_with_their_segment():
     space = NAMED_SPACES["channels-32"]
     space.require((32, 24, 16, 32, 24, 16, 32, 24))
-    with pytest.raises(SpecError, match="20 at segment 6 is not in the space channels-32, which has 32, 24, 16 there"):
+    with pytest.raises(SpecError, match=r"20.*segment 6.*32, 24, 16"):
         space.require((32, 24, 16, 32, 24, 16, 20, 24))
 
 
@@ -99,7 +96,7 @@ def test_a_space_that_reaches_beyond_a_generator_is_refused():
     space = NAMED_SPACES["channels-32"]
     space.require_within((32,) * 8)
     space.require_within((32, 64, 32, 32, 32, 32, 32, 32))
-    with pytest.raises(SpecError, match="reaches 32_32_32_32_32_32_32_32, the generator only 32_32_32_24_32_32_32_32"):
+    with pytest.raises(SpecError, match="32_32_32_24_32_32_32_32"):
         space.require_within((32, 32, 32, 24, 32, 32, 32, 32))
 
 
@@ -121,28 +118,25 @@ def test_width_strings_of_eight_six_and_one_number(text, widths):
     "text", ["", "_", "32_32", "1_2_3_4_5_6_7", "8_" * 9, "0", "8_8_8_8_8_8_8_-8", "1.5", "32,32", "x"]
 )
 def test_what_is_no_width_string_is_refused_and_both_forms_are_named(text):
-    with pytest.raises(
-        SpecError, match=r"expected 8 positive numbers joined by _ such as 32_32_.*; or 6, with one .*; or one number"
-    ) as e:
+    with pytest.raises(SpecError, match=f"'{text}'.*8 positive numbers.* 6.*one number"):
         parse_widths(text)
-    assert f"'{text}'" in str(e.value)
 
 
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"widths": (8,) * 7}, r"widths \(=.*\) must be 8 positive numbers"),
-        ({"widths": (8,) * 7 + (0,)}, r"widths \(=.*\) must be 8 positive numbers"),
-        ({"widths": (8,) * 7 + (8.0,)}, r"widths \(=.*\) must be 8 positive numbers"),
-        ({"widths": (8,) * 7 + (True,)}, r"widths \(=.*\) must be 8 positive numbers"),
-        ({"block": "dense"}, r"block \(='dense'\) must be one of mobile, resnet"),
-        ({"n_blocks": 4}, r"n_blocks \(=4\) must be a positive multiple of 3"),
-        ({"n_blocks": 0}, r"n_blocks \(=0\) must be a positive multiple of 3"),
-        ({"in_channels": 0}, r"in_channels \(=0\) and out_channels \(=3\) must be positive"),
-        ({"out_channels": -3}, r"in_channels \(=3\) and out_channels \(=-3\) must be positive"),
-        ({"dropout": 1.0}, r"dropout \(=1.0\) must be at least 0 and less than 1"),
-        ({"dropout": -0.1}, r"dropout \(=-0.1\) must be at least 0 and less than 1"),
-        ({"family": "unet"}, "generator family 'unet' is not known, expected one of resnet"),
+        ({"widths": (8,) * 7}, "widths.*8"),
+        ({"widths": (8,) * 7 + (0,)}, "widths.*8"),
+        ({"widths": (8,) * 7 + (8.0,)}, "widths.*8"),
+        ({"widths": (8,) * 7 + (True,)}, "widths.*8"),
+        ({"block": "dense"}, "'dense'.*mobile, resnet"),
+        ({"n_blocks": 4}, "n_blocks.*4.*multiple of 3"),
+        ({"n_blocks": 0}, "n_blocks.*0.*multiple of 3"),
+        ({"in_channels": 0}, "in_channels.*0"),
+        ({"out_channels": -3}, "out_channels.*-3"),
+        ({"dropout": 1.0}, "dropout.*1.0"),
+        ({"dropout": -0.1}, "dropout.*-0.1"),
+        ({"family": "unet"}, "'unet'.*resnet"),
     ],
 )
 def test_an_impossible_generator_is_refused_with_argument_and_value(values, named):
@@ -151,18 +145,18 @@ def test_an_impossible_generator_is_refused_with_argument_and_value(values, name
 
 
 def test_other_impossible_specs_are_refused():
-    with pytest.raises(SpecError, match=r"discriminator .*'width': 0.*must be positive"):
+    with pytest.raises(SpecError, match="'width': 0"):
         DiscriminatorSpec(width=0)
-    with pytest.raises(SpecError, match="adaptors: 2 inputs for 1 outputs"):
+    with pytest.raises(SpecError, match=r"adaptors.*2.*1"):
         AdaptorsSpec(in_channels=(1, 2), out_channels=(3,))
-    with pytest.raises(SpecError, match=r"adaptors .*must be positive"):
+    with pytest.raises(SpecError, match=r"adaptors.*1, 0"):
         AdaptorsSpec(in_channels=(1, 0), out_channels=(3, 3))
 
 
 def test_a_sub_network_cannot_be_wider_than_its_generator():
     spec = GeneratorSpec(widths=(8,) * 8, dropout=0.5, n_blocks=6)
     assert spec.narrowed((4,) * 8) == GeneratorSpec(widths=(4,) * 8, dropout=0.5, n_blocks=6)
-    with pytest.raises(SpecError, match="widths 8_8_8_8_9_8_8_8 exceed the generator's own, 8_8_8_8_8_8_8_8"):
+    with pytest.raises(SpecError, match=r"8_8_8_8_9_8_8_8.*8_8_8_8_8_8_8_8"):
         spec.narrowed((8, 8, 8, 8, 9, 8, 8, 8))
 
 
@@ -177,12 +171,12 @@ def test_a_sub_network_cannot_be_wider_than_its_generator():
 def test_a_spec_comes_back_from_json(spec):
     stored = json.loads(json.dumps(dataclasses.asdict(spec)))
     assert spec_from_json(type(spec), stored) == spec
-    with pytest.raises(SpecError, match="has no 'colour'"):
+    with pytest.raises(SpecError, match="'colour'"):
         spec_from_json(type(spec), stored | {"colour": 1})
 
 
 def test_a_spec_that_lacks_a_value_is_refused():
-    with pytest.raises(SpecError, match=r"GeneratorSpec: .*widths"):
+    with pytest.raises(SpecError, match=r"GeneratorSpec.*widths"):
         spec_from_json(GeneratorSpec, {"block": "mobile"})
 
 
@@ -203,13 +197,13 @@ def test_a_task_comes_back_from_json_and_refuses_what_it_does_not_know():
     paired = dataclasses.replace(CYCLEGAN, pairing=Pairing.PAIRED, feature_weight=0.25)
     for task in (CYCLEGAN, paired):
         assert Task.from_json(json.loads(json.dumps(task.to_json()))) == task
-    with pytest.raises(SpecError, match="task has no 'colour'"):
+    with pytest.raises(SpecError, match=r"task.*'colour'"):
         Task.from_json(CYCLEGAN.to_json() | {"colour": 1})
-    with pytest.raises(SpecError, match="task: 'wild' is not a valid Pairing"):
+    with pytest.raises(SpecError, match=r"task.*'wild'"):
         Task.from_json(CYCLEGAN.to_json() | {"pairing": "wild"})
-    with pytest.raises(SpecError, match=r"task: .*pairing"):
+    with pytest.raises(SpecError, match=r"task.*pairing"):
         Task.from_json({"reference": "teacher"})
-    with pytest.raises(SpecError, match=r"gan_weight \(=-1.0\) must not be negative"):
+    with pytest.raises(SpecError, match=r"gan_weight.*-1.0"):
         dataclasses.replace(CYCLEGAN, gan_weight=-1.0)
 
 

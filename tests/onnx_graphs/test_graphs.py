@@ -38,8 +38,8 @@ def _there(module):
     return importlib.util.find_spec(module) is not None
 
 
-RUNTIME = pytest.mark.parametrize(
-    "runtime",
+GRAPH_ENGINES = pytest.mark.parametrize(
+    "engine",
     [
         pytest.param(name, marks=pytest.mark.skipif(not _there(name), reason=f"{name} is not installed"))
         for name in ("onnxruntime", "openvino")
@@ -114,11 +114,11 @@ def test_equal_networks_give_equal_bytes(spec: GeneratorSpec):
     assert generator_graph(random_state(spec)) != generator_graph(random_state(spec, 1))
 
 
-@RUNTIME
+@GRAPH_ENGINES
 @EACH
-def test_a_graph_does_what_the_network_does(runtime, spec: GeneratorSpec):
+def test_a_graph_does_what_the_network_does(engine, spec: GeneratorSpec):
     state = random_state(spec)
-    run = compile_graph(generator_graph(state), runtime)
+    run = compile_graph(generator_graph(state), engine)
     for batch, height, width in ((1, 32, 32), (3, 20, 36)):
         x = images(batch, spec.in_channels, height, width)
         wanted = in_paddle(state, x)
@@ -126,25 +126,25 @@ def test_a_graph_does_what_the_network_does(runtime, spec: GeneratorSpec):
         np.testing.assert_allclose(run(x), wanted, atol=3e-5)
 
 
-@RUNTIME
+@GRAPH_ENGINES
 @EACH
-def test_exact_norms_are_the_same_norms(runtime, spec: GeneratorSpec):
+def test_exact_norms_are_the_same_norms(engine, spec: GeneratorSpec):
     state = random_state(spec)
-    run = compile_graph(generator_graph(state, exact_norms=True), runtime)
+    run = compile_graph(generator_graph(state, exact_norms=True), engine)
     x = images(2, spec.in_channels, 20, 36)
     np.testing.assert_allclose(run(x), in_paddle(state, x), atol=3e-5)
     operators = {node.op_type for node in onnx.load_from_string(generator_graph(state, exact_norms=True)).graph.node}
     assert "InstanceNormalization" not in operators
 
 
-@RUNTIME
+@GRAPH_ENGINES
 @EACH
-def test_the_segments_one_after_another_are_the_generator(runtime, spec: GeneratorSpec):
+def test_the_segments_one_after_another_are_the_generator(engine, spec: GeneratorSpec):
     state = random_state(spec)
     x = wanted = images(2, spec.in_channels, 24, 40)
     for segment in range(spec.shape.segments):
-        x = compile_graph(segment_graph(state, segment), runtime)(x)
-    np.testing.assert_allclose(x, compile_graph(generator_graph(state), runtime)(wanted), atol=1e-5)
+        x = compile_graph(segment_graph(state, segment), engine)(x)
+    np.testing.assert_allclose(x, compile_graph(generator_graph(state), engine)(wanted), atol=1e-5)
 
 
 def test_a_segment_says_its_own_channels():
@@ -191,21 +191,21 @@ def test_half_precision_is_in_the_graph_and_not_at_its_ends():
     assert 1e-5 < np.abs(found - in_paddle(state, x)).max() < 0.02
 
 
-@RUNTIME
+@GRAPH_ENGINES
 @pytest.mark.parametrize("name", ["uint8-nhwc", "uint8-nchw"])
-def test_bytes_are_converted_as_ganc_converts_them(runtime, name):
-    state, pictures = random_state(SPECS["mobile"]), IMAGE_FORMATS[name]
+def test_bytes_are_converted_as_ganc_converts_them(engine, name):
+    state, kind = random_state(SPECS["mobile"]), IMAGE_FORMATS[name]
     source = keyed_generator(0, "graphs/bytes").integers(0, 256, (2, 28, 36, 3), dtype=np.uint8)
     source[0, 0, :, 0] = np.arange(36)
-    floats = np.stack([to_float(picture) for picture in source])
+    floats = np.stack([to_float(image) for image in source])
     wanted = to_uint8(in_paddle(state, floats)).astype(int)
-    run = compile_graph(generator_graph(state, pictures), runtime)
-    made = run(pictures.feed(floats))
+    run = compile_graph(generator_graph(state, kind), engine)
+    made = run(kind.feed(floats))
     assert made.dtype == np.uint8
     found = np.moveaxis(made, 1, -1) if name == "uint8-nchw" else made
     assert np.abs(found.astype(int) - wanted).max() <= 1
     assert (found == wanted).mean() > 0.999
-    graph = onnx.load_from_string(generator_graph(state, pictures)).graph
+    graph = onnx.load_from_string(generator_graph(state, kind)).graph
     assert "Clip" not in {node.op_type for node in graph.node}  # bytes are in [-1, 1] already
 
 
@@ -214,7 +214,7 @@ def test_a_graph_that_is_not_valid_is_refused():
     x = builder.input("x", np.float32, ["n", 3])
     builder.output(builder.node("Relu", "nowhere"), "y", np.float32, ["n", 3])
     assert x == "x"
-    with pytest.raises(ExportError, match="graph broken is not valid"):
+    with pytest.raises(ExportError, match="broken"):
         builder.model()
 
 

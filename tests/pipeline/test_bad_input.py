@@ -28,13 +28,13 @@ def test_the_commands_that_are_spoilt_here_work(command, tiny_data, out):
 def test_a_directory_that_is_not_there(command, tmp_path, program):
     with nothing_changes(tmp_path):
         said = refusal(*command(program, tmp_path / "nowhere"))
-    assert said == f"{tmp_path / 'nowhere'}: no such directory; expected one with trainA/ and trainB/ in it"
+    assert str(tmp_path / "nowhere") in said
 
 
 @pytest.mark.parametrize("program", STAGE_TOOLS)
 def test_a_file_in_place_of_a_directory_is_wrong_usage(command, teacher_file, tmp_path, program):
     with nothing_changes(tmp_path):
-        assert "is a file" in refusal(*command(program, teacher_file), status=2)
+        assert str(teacher_file) in refusal(*command(program, teacher_file), status=2)
 
 
 def first_subset(program):
@@ -44,17 +44,17 @@ def first_subset(program):
 @pytest.mark.parametrize("program", STAGE_TOOLS)
 def test_lists_that_are_empty_or_name_what_is_not_there(command, own, tmp_path, program):
     path = own / f"{first_subset(program)}.txt"
-    for content, message in (
-        ("", f"{path}: the list is empty; expected one image a line"),
-        ("\r\n \n", f"{path}: the list is empty"),
-        ("00000.png\nabsent.png\n", f"{path}, line 2: no such file: absent.png; `ganc data check` names all of them"),
-        ("../other/x.png\n", "lies outside"),
+    for content, named in (
+        ("", str(path)),
+        ("\r\n \n", str(path)),
+        ("00000.png\nabsent.png\n", f"{path}, line 2"),
+        ("../other/x.png\n", "outside"),
     ):
         path.write_text(content)
         with nothing_changes(tmp_path):
-            assert message in refusal(*command(program, own))
+            assert named in refusal(*command(program, own))
     path.write_bytes(b"\xff\xfe")
-    assert f"{path}: is not UTF-8 text" in refusal(*command(program, own))
+    assert f"{path}: is not UTF-8" in refusal(*command(program, own))
 
 
 @pytest.mark.parametrize("program", STAGE_TOOLS)
@@ -62,7 +62,7 @@ def test_a_domain_that_is_not_there(command, own, tmp_path, program):
     (own / "trainB.txt").unlink()
     shutil.rmtree(own / "trainB")
     with nothing_changes(tmp_path):
-        assert f"{own}: has neither a folder trainB nor a list trainB.txt" in refusal(*command(program, own))
+        assert "trainB.txt" in refusal(*command(program, own))
 
 
 CORRUPT = {
@@ -76,7 +76,7 @@ CORRUPT = {
 @pytest.mark.parametrize("kind", CORRUPT)
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("program", TRAINING_TOOLS)
-def test_a_corrupt_picture_that_training_comes_upon(command, own, tmp_path, program, workers, kind):
+def test_a_corrupt_image_that_training_comes_upon(command, own, tmp_path, program, workers, kind):
     for path in sorted((own / "trainA").iterdir()):
         path.write_bytes(CORRUPT[kind](path.read_bytes()))
     with nothing_changes(tmp_path):
@@ -87,25 +87,25 @@ def test_a_corrupt_picture_that_training_comes_upon(command, own, tmp_path, prog
 
 @pytest.mark.parametrize("program", STAGE_TOOLS)
 @pytest.mark.parametrize("subset", ["testA", "trainB", "testB"])
-def test_a_corrupt_picture_that_is_evaluated_is_found_before_the_first_step(command, own, tmp_path, program, subset):
+def test_a_corrupt_image_that_is_evaluated_is_found_before_the_first_step(command, own, tmp_path, program, subset):
     (own / subset / "00001.png").write_bytes(b"no picture at all")
     steps = () if program == "ganc-search" else ("--max-steps", 3)
     with nothing_changes(tmp_path):
         said = invoke(*command(program, own, *steps))
     assert said.exit_code == 1
-    assert f"Error: {own / subset / '00001.png'}: is corrupt or not an image" in said.stderr.splitlines()[-1]
+    assert str(own / subset / "00001.png") in said.stderr.splitlines()[-1]
     assert not re.search(r"\b[1-9]/[23] ", said.stderr), "the bar has moved"
 
 
-def test_after_a_picture_was_mended_the_same_command_runs(command, own, out):
-    picture = own / "trainA" / "00000.png"
+def test_after_an_image_was_mended_the_same_command_runs(command, own, out):
+    image = own / "trainA" / "00000.png"
     whole = {path: path.read_bytes() for path in (own / "trainA").iterdir()}
     for path in whole:
         path.write_bytes(b"no picture")
     refusal(*command("ganc-distill", own))
     for path, content in whole.items():
         path.write_bytes(content)
-    assert picture.is_file()
+    assert image.is_file()
     succeed(*command("ganc-distill", own))
     assert out.is_file()
 
@@ -115,21 +115,20 @@ def test_a_teacher_and_a_student_of_different_depth(command, tiny_data, tmp_path
     write_checkpoint(tmp_path / "deep", make_checkpoint("replace", 8, n_blocks=6))
     with nothing_changes(tmp_path):
         said = refusal(*command(program, tiny_data, teacher=tmp_path / "deep"))
-    assert said.startswith("teacher and student differ in n_blocks: 6 ")
-    assert said.endswith("a student needs a teacher of its own depth")
+    assert "n_blocks: 6 " in said
 
 
 @pytest.mark.parametrize("program", TRAINING_TOOLS)
 def test_sizes_that_do_not_fit(command, tiny_data, tmp_path, program):
     with nothing_changes(tmp_path):
-        for options, message in (
-            (("--crop-size", 20), "--crop-size 20: the discriminator needs at least 24 pixels"),
-            (("--crop-size", "32x20"), "--crop-size 20: the discriminator needs at least 24 pixels"),
+        for options, named in (
+            (("--crop-size", 20), "--crop-size 20"),
+            (("--crop-size", "32x20"), "--crop-size 20"),
             (("--crop-size", 34), "34x34"),
-            (("--load-size", 30), "load_size (=30x30) must be at least crop_size (=32x32) in width and height"),
-            (("--load-size", "40x30"), "load_size (=40x30) must be at least crop_size (=32x32)"),
+            (("--load-size", 30), "30x30"),
+            (("--load-size", "40x30"), "40x30"),
         ):
-            assert message in refusal(*command(program, tiny_data, *options))
+            assert named in refusal(*command(program, tiny_data, *options))
 
 
 @pytest.fixture
@@ -148,24 +147,24 @@ def test_statistics_of_another_feature_set_or_size(command, tiny_data, statistic
     np.savez(tmp_path / "foreign.npz", mu=real.mu, sigma=real.sigma)
     np.savez(tmp_path / "narrow.npz", mu=real.mu[:5], sigma=real.sigma[:5, :5])
     (tmp_path / "cut.npz").write_bytes(statistics.read_bytes()[:-200])
-    named = ("--feature-set", METRIC)
+    assumed = ("--feature-set", METRIC)
     with nothing_changes(tmp_path):
-        for name, options, message in (
-            ("other", (), "feature set (='inception-v3') is not known; use one of inception-v3-fid, untrained-"),
-            ("other", named, "was computed with the feature set inception-v3, expected untrained-conv3-v1"),
-            ("weights", (), "its weights differ; make the statistics again with ganc stats"),
-            ("size", (), "made from images of 64x64, here they are 32x32; make it again with --size"),
-            ("foreign", (), "does not say which feature set it was computed with; name it with --feature-set"),
-            ("narrow", named, "has 5 dimensions, but untrained-conv3-v1 has"),
-            ("cut", (), "is no .npz file or is truncated"),
-            ("absent", (), "no such file; expected statistics as ganc stats writes them"),
+        for name, options, named in (
+            ("other", (), "'inception-v3'"),
+            ("other", assumed, "inception-v3, expected untrained-conv3-v1"),
+            ("weights", (), "ganc stats"),
+            ("size", (), "--size"),
+            ("foreign", (), "--feature-set"),
+            ("narrow", assumed, "5 dimensions"),
+            ("cut", (), "truncated"),
+            ("absent", (), "no such file"),
         ):
             path = tmp_path / f"{name}.npz"
             said = refusal(*command(program, tiny_data, "--stats", path, *options))
-            assert message in said
-            assert said.startswith(f"{path}: ") or "is not known" in said
+            assert named in said
+            assert str(path) in said or name == "other"
         said = refusal(*command(program, tiny_data, "--feature-set", "inception"))
-        assert said.startswith("feature set (='inception') is not known; use one of inception-v3-fid, untrained-conv")
+        assert "'inception'" in said
 
 
 @pytest.mark.parametrize("program", STAGE_TOOLS)
@@ -174,13 +173,15 @@ def test_a_place_that_cannot_be_written(command, tiny_data, tmp_path, program):
     place = tmp_path / "file" / "out"
     with nothing_changes(tmp_path):
         said = refusal(*command(program, tiny_data), "-o", place)  # the last -o counts
-        assert said.startswith(f"{place}")
-        assert said.endswith("cannot be written (a part of its path is a file, not a folder)")
+        assert str(place) in said
+
         if program in TRAINING_TOOLS:
-            assert "is a directory" in refusal(*command(program, tiny_data), "-o", tmp_path, status=2)
+            assert str(tmp_path) in refusal(*command(program, tiny_data), "-o", tmp_path, status=2)
             said = refusal(*command(program, tiny_data, "--run-dir", place))
-            assert said == f"{place}: cannot be written (a part of its path is a file, not a folder)"
-            assert "is a file" in refusal(*command(program, tiny_data, "--run-dir", tmp_path / "file"), status=2)
+            assert str(place) in said
+            assert str(tmp_path / "file") in refusal(
+                *command(program, tiny_data, "--run-dir", tmp_path / "file"), status=2
+            )
 
 
 @pytest.mark.parametrize("program", TRAINING_TOOLS)
@@ -188,10 +189,11 @@ def test_mixed_precision_without_a_gpu(command, tiny_data, tmp_path, program):
     with nothing_changes(tmp_path):
         said = invoke(*command(program, tiny_data, "--amp"))
     assert (said.exit_code, said.stdout) == (1, "")
-    assert said.stderr == "Error: mixed precision needs a GPU: leave --amp out on a CPU\n"  # before anything begins
+    (line,) = said.stderr.splitlines()  # before anything begins
+    assert "--amp" in line
 
 
-def test_too_few_pictures_for_a_metric(command, own, tmp_path):
+def test_too_few_images_for_a_metric(command, own, tmp_path):
     (own / "testA.txt").write_text("00000.png\n")
     with nothing_changes(tmp_path):
         assert "at least 2" in refusal(*command("ganc-replace", own))
@@ -200,20 +202,19 @@ def test_too_few_pictures_for_a_metric(command, own, tmp_path):
 
 @pytest.mark.parametrize("program", [*STAGE_TOOLS, "ganc-export", "ganc stats", "ganc evaluate", "ganc translate"])
 def test_without_paddle_the_message_names_the_extra(command, tiny_data, teacher_file, out, tmp_path, program):
-    pictures = tiny_data / "trainA"
+    images = tiny_data / "trainA"
     arguments = {
         "ganc-export": ("ganc-export", "--checkpoint", teacher_file, "-o", out),
         "ganc stats": ("ganc", "stats", "--data", tiny_data, "-o", out),
         "ganc evaluate": ("ganc", "evaluate", teacher_file, "--data", tiny_data),
-        "ganc translate": ("ganc", "translate", teacher_file, pictures, "-o", out),
+        "ganc translate": ("ganc", "translate", teacher_file, images, "-o", out),
     }.get(program) or command(program, tiny_data)
     with nothing_changes(tmp_path):
         done = run_command(*arguments, absent=PADDLE)
     assert done.returncode == 1
     assert done.stdout == b""
-    assert done.stderr.decode().splitlines() == [
-        "Error: PaddlePaddle is not installed: install ganc-common[cpu] or ganc-common[gpu]"
-    ]
+    (line,) = done.stderr.decode().splitlines()
+    assert "ganc-common[cpu] or ganc-common[gpu]" in line
 
 
 def test_what_runs_no_network_needs_no_paddle(chain, tmp_path):

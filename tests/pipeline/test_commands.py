@@ -10,7 +10,7 @@ import sys
 import click
 import pytest
 from helpers.stages import refusal
-from helpers.support import command_line, module_of, run_command, succeed
+from helpers.support import PATIENCE, command_line, module_of, run_command, succeed
 
 TOOLS = [f"ganc-{stage}" for stage in ("replace", "distill", "supernet", "search", "finetune", "export")]
 PROGRAMS = ["ganc", *TOOLS]
@@ -88,8 +88,7 @@ def test_examples_name_options_that_exist(names, command):
 
 @ALL
 def test_an_option_that_does_not_exist_is_wrong_usage(names, command):
-    message = refusal(names[0], *names[1:], "--no-such-option", status=2)
-    assert "No such option" in message or "no such option" in message.lower()
+    assert "--no-such-option" in refusal(names[0], *names[1:], "--no-such-option", status=2)
 
 
 REPORT = """
@@ -112,7 +111,7 @@ def test_help_imports_neither_paddle_nor_h5py_nor_scipy(names):
         [sys.executable, "-c", REPORT, json.dumps([module_of(program), [*rest, "--help"]])],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -124,10 +123,11 @@ def test_a_traceback_is_shown_only_when_asked_for(tmp_path):
         run_command("ganc", "inspect", "absent", *options, cwd=tmp_path) for options in ((), ("--debug",))
     )
     assert (plain.returncode, plain.stdout) == (1, b"")
-    assert plain.stderr == b"Error: absent: no such file; expected a file of ganc\n"
+    (line,) = plain.stderr.splitlines()
+    assert line.startswith(b"Error: absent")
     assert (debugging.returncode, debugging.stdout) == (1, b"")
     assert debugging.stderr.startswith(b"Traceback")
-    assert b"FileFormatError: absent: no such file" in debugging.stderr
+    assert b"FileFormatError: absent" in debugging.stderr
 
 
 def test_a_reader_that_stops_reading_ends_a_command_quietly(chain, tmp_path):

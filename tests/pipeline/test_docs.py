@@ -107,9 +107,9 @@ def test_the_examples_of_formats_read_what_ganc_reads(made, read_by_example):
     np.testing.assert_array_equal(names["mu"], statistics.mu)
     assert names["facts"]["data_fingerprint"] == statistics.data_fingerprint
     assert names["translated"].shape == (1, 3, SIZE, SIZE)
-    pictures = read_images(made / "horse2zebra", "trainA")
-    assert names["paths"] == [path.relative_to(made) for path in pictures.paths]
-    assert names["fingerprint"] == pictures.fingerprint
+    images = read_images(made / "horse2zebra", "trainA")
+    assert names["paths"] == [path.relative_to(made) for path in images.paths]
+    assert names["fingerprint"] == images.fingerprint
     for text in ("16_16_32_16_32_32_16_16", "16_16_32_16_16_16", "64"):
         assert tuple(names["parse_widths"](text)) == parse_widths(text)
 
@@ -118,8 +118,8 @@ def test_the_example_of_formats_writes_a_checkpoint_that_runs(made, read_by_exam
     checkpoint = read_checkpoint(made / "own.safetensors")
     assert checkpoint.generator.spec.block == "resnet"
     Generator.from_state(checkpoint.generator)
-    picture = next((made / "horse2zebra" / "testA").glob("*.png"))
-    succeed("ganc", "translate", made / "own.safetensors", picture, "-o", made / "own.png", "--device", "cpu")
+    image = next((made / "horse2zebra" / "testA").glob("*.png"))
+    succeed("ganc", "translate", made / "own.safetensors", image, "-o", made / "own.png", "--device", "cpu")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "formats.md"], ids=lambda page: page.name)

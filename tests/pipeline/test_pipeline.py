@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from helpers.stages import ARGUMENTS, OUTPUTS, TRAINING, json_of, listing, macs_by_hand
-from helpers.support import SIZE, command_line, run_command, succeed
+from helpers.support import PATIENCE, SIZE, command_line, run_command, succeed
 
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
@@ -72,13 +72,13 @@ def test_the_pipe_gives_the_checkpoint_of_the_two_commands_with_a_file_between_t
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "piped.safetensors").read_bytes() == chain.finetune.read_bytes()
     assert "piped.safetensors" in done.stdout
-    assert "32 sub-networks in standard output" in done.stderr
+    assert "32 sub-networks" in done.stderr
 
 
 def test_a_pipe_from_a_search_that_fails_ends_with_one_line_of_each(chain, tmp_path):
@@ -86,13 +86,13 @@ def test_a_pipe_from_a_search_that_fails_ends_with_one_line_of_each(chain, tmp_p
     arguments = ("--supernet", chain.supernet, "--teacher", chain.replace, "--data", chain.data, "--results", "-")
     tune = shlex.join(command_line("ganc-finetune", *arguments, *TRAINING, "-o", tmp_path / "out"))
     done = subprocess.run(
-        ["bash", "-c", f"{search} | {tune}"], capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", f"{search} | {tune}"], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 1
-    assert sorted(line.partition(":")[2].strip() for line in done.stderr.splitlines()) == [
-        f"{chain.replace}: a checkpoint of ganc-replace, expected one of ganc-supernet as --supernet",
-        "standard input was empty: the command before the pipe wrote no results; see its messages",
-    ]
+    first, second = sorted(done.stderr.splitlines(), key=lambda line: "standard input" in line)
+    assert str(chain.replace) in first
+    assert "--supernet" in first
+    assert "standard input was empty" in second
     assert list(tmp_path.iterdir()) == []
 
 

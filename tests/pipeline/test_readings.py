@@ -1,6 +1,7 @@
 """Levels, resizing, evaluation size and channels, from training through export to translation, by the commands."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_the_aspect_can_be_kept_and_evaluation_has_a_size_of_its_own(scans, tmp_
 def test_images_too_small_to_crop_are_named_before_training(scans, tmp_path):
     options = ("--data", scans, *SMALL, *STANDING_STILL, "--resize", "none", "--crop-size", 48, "--load-size", 48)
     said = refusal("ganc-replace", *options, "-o", tmp_path / "a.safetensors")
-    assert "trainA/0.png: is 56x40, smaller than 48x48" in said
+    assert re.search("trainA/0.png.*56x40.*48x48", said)
     out = ("-o", tmp_path / "a.safetensors")
     assert "30x30" in refusal("ganc-replace", *options[:2], *SMALL, *STANDING_STILL, "--eval-size", 30, *out)
     for wrong in (("--levels", "9"), ("--resize", "no"), ("--eval-size", "x")):

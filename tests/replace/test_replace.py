@@ -45,7 +45,7 @@ def test_a_mobile_cyclegan_comes_out(tiny_data, out):
     assert set(rule) == {"-", " "}
     for part in (str(out), "8_8_8_8_8_8_8_8", f"{out.stat().st_size:,}", f"{facts['metric']['value']:.4f}"):
         assert part in row.split()
-    assert said.stderr.startswith("ganc-replace: data ")
+    assert "ganc-replace" in said.stderr
     assert said.stderr.splitlines()[0].count("steps 3") == 1
     assert "cycle_b" in said.stderr  # the progress bar shows the losses
 
@@ -152,7 +152,7 @@ def test_the_settings_reach_the_task(tiny_data, out):
     assert "identity" not in log
 
 
-def test_pictures_in_order_and_shuffled_train_differently(tiny_data, tmp_path):
+def test_images_in_order_and_shuffled_train_differently(tiny_data, tmp_path):
     shuffled, ordered = tmp_path / "shuffled", tmp_path / "ordered"
     replace(tiny_data, shuffled)
     replace(tiny_data, ordered, "--in-order")
@@ -169,26 +169,26 @@ def test_statistics_from_a_file_are_recorded(tiny_data, out, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "message"),
+    ("options", "status", "named"),
     [
-        (("--width", "0"), 2, r"Invalid value for '--width': 0 is not in the range x>=1"),
-        (("--widths", "8_8"), 2, r"widths '8_8': expected 8 positive numbers"),
-        (("--n-blocks", "4"), 2, r"'4': expected a positive multiple of 3"),
-        (("--direction", "AtoC"), 2, r"'AtoC' is not one of 'AtoB', 'BtoA'"),
-        (("--epochs", "0", "--decay-epochs", "0"), 2, r"nothing to train"),
-        (("--amp",), 1, r"mixed precision needs a GPU: leave --amp out"),
-        (("--device", "cpu:3"), 1, r"device 'cpu:3': expected auto, cpu, gpu or gpu:N"),
-        (("--crop-size", "20"), 1, r"--crop-size 20: the discriminator needs at least 24 pixels"),
-        (("--crop-size", "30"), 1, "images of 30x30 do not fit"),
-        (("--load-size", "28"), 1, r"load_size \(=28x28\) must be at least crop_size \(=32x32\)"),
-        (("surplus",), 2, r"unexpected extra argument"),
+        (("--width", "0"), 2, "'--width': 0"),
+        (("--widths", "8_8"), 2, "'8_8'"),
+        (("--n-blocks", "4"), 2, "'4'.*multiple of 3"),
+        (("--direction", "AtoC"), 2, "'AtoC'"),
+        (("--epochs", "0", "--decay-epochs", "0"), 2, "epochs"),
+        (("--amp",), 1, "--amp"),
+        (("--device", "cpu:3"), 1, "'cpu:3'"),
+        (("--crop-size", "20"), 1, "--crop-size 20.* 24 "),
+        (("--crop-size", "30"), 1, "30x30"),
+        (("--load-size", "28"), 1, "load_size.*28x28.*crop_size.*32x32"),
+        (("surplus",), 2, "surplus"),
     ],
 )
-def test_what_does_not_serve_is_refused_before_anything_is_made(tiny_data, out, tmp_path, options, status, message):
+def test_what_does_not_serve_is_refused_before_anything_is_made(tiny_data, out, tmp_path, options, status, named):
     with nothing_changes(tmp_path, tiny_data):
         arguments = ("--data", tiny_data, *NETWORKS, *TRAINING, *options, "-o", out)
         said = refusal("ganc-replace", *arguments, status=status)
-    assert re.search(message, said), said
+    assert re.search(named, said), said
 
 
 def test_a_start_that_fits_nowhere_is_refused(tiny_data, out, tmp_path):
@@ -196,7 +196,7 @@ def test_a_start_that_fits_nowhere_is_refused(tiny_data, out, tmp_path):
     with nothing_changes(tmp_path):
         arguments = ("--data", tiny_data, "--init-from", tmp_path / "start", *NETWORKS, *TRAINING)
         said = refusal("ganc-replace", *arguments, "-o", out)
-    assert "start: none of its generator's tensors has the shape that these networks need; choose --width" in said
+    assert re.search("start: .*--width", said), said
 
 
 def test_a_start_is_not_overwritten(tiny_data, teacher_file, tmp_path):
@@ -205,4 +205,4 @@ def test_a_start_is_not_overwritten(tiny_data, teacher_file, tmp_path):
     with nothing_changes(tmp_path):
         arguments = ("--data", tiny_data, "--init-from", start, *NETWORKS, *TRAINING, "-o", start)
         said = refusal("ganc-replace", *arguments, status=2)
-    assert "would overwrite" in said
+    assert str(start) in said

@@ -39,7 +39,7 @@ def test_a_journal_gives_back_its_rows_and_drops_a_half_written_line(tmp_path):
 def test_a_journal_of_something_else_is_refused(tmp_path):
     path = tmp_path / "j"
     Journal(path, IDENTITY, {}).close()
-    with pytest.raises(RunError, match=r"space is channels-32 and channels-48.*--restart"):
+    with pytest.raises(RunError, match=r"space.*channels-32.*channels-48.*--restart"):
         Journal(path, changed(space="channels-48"), {})
     path.write_text("a diary\n")
     with pytest.raises(FileFormatError, match="ganc-search-journal"):
@@ -61,7 +61,7 @@ def test_a_journal_damaged_in_the_middle_is_refused_with_the_line(tmp_path):
     journal.close()
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"rubbish\n" + lines[2])
-    with pytest.raises(FileFormatError, match="line 2 is damaged"):
+    with pytest.raises(FileFormatError, match="line 2"):
         Journal(path, IDENTITY, {})
 
 
@@ -90,7 +90,7 @@ def test_a_writer_refuses_another_search_and_restart_throws_it_away(tmp_path):
     path = tmp_path / "out.h5"
     write_results(path, make_results(eight_rows()))
     other = changed(supernet_digest="another")
-    with pytest.raises(RunError, match="supernet_digest is supernet and another"):
+    with pytest.raises(RunError, match=r"supernet_digest.*supernet.*another"):
         ResultsWriter(path, other, {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.h5"]
     with ResultsWriter(path, other, {}, restart=True) as writer:
@@ -106,7 +106,7 @@ def test_a_writer_refuses_a_contradicting_row_and_a_second_process(tmp_path):
         with pytest.raises(FileFormatError, match="16_32"):
             writer.append(make_row((16, 32), 2.0))
         writer.append(make_row((16, 32), 2.0, images=120))
-        with pytest.raises(RunError, match="another process"):
+        with pytest.raises(RunError, match=r"out\.h5"):
             ResultsWriter(path, IDENTITY, {}, restart=True)
     assert read_results(path).rows[0].metrics == {"untrained": 2.0}
 
@@ -157,5 +157,5 @@ def test_inspect_reads_a_journal_and_leaves_it_alone(tmp_path):
     assert (described["format"], described["subnets"], described["facts"]) == ("ganc-search-journal", 8, {"seed": 3})
     assert path.read_bytes() == before
     path.write_bytes(before.replace(b'"images"', b'"pictures"', 1))
-    with pytest.raises(FileFormatError, match="line 2 is damaged"):
+    with pytest.raises(FileFormatError, match="line 2"):
         describe(path)

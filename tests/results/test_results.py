@@ -136,27 +136,27 @@ def replace_column(name, values):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        (lambda file: file.attrs.__setitem__("version", 2), "version 2, this ganc reads version 1"),
+        (lambda file: file.attrs.__setitem__("version", 2), "version 2.*version 1"),
         (lambda file: file.attrs.__setitem__("version", "1"), "not a whole number"),
         (lambda file: file.attrs.__setitem__("format", "other"), "format 'other'"),
         (lambda file: file.attrs.__delitem__("format"), "another kind"),
-        (lambda file: file.attrs.__delitem__("space"), "lacks space"),
+        (lambda file: file.attrs.__delitem__("space"), "space"),
         (lambda file: file.attrs.__setitem__("image_size", "big"), "damaged"),
         (lambda file: file.attrs.__setitem__("generator_spec", "{"), "damaged"),
-        (lambda file: file.__delitem__("subnets"), "no group 'subnets'"),
-        (lambda file: file["subnets"].__delitem__("macs"), "column 'macs' is missing"),
-        (lambda file: file["subnets"].__delitem__("untrained"), "column 'untrained' is missing"),
-        (replace_column("macs", np.arange(7)), r"column 'macs' has shape \(7,\)"),
-        (replace_column("macs", np.arange(8.0)), "expected .* of whole numbers"),
-        (replace_column("widths", np.arange(8)), r"column 'widths' has shape \(8,\)"),
+        (lambda file: file.__delitem__("subnets"), "'subnets'"),
+        (lambda file: file["subnets"].__delitem__("macs"), "'macs' is missing"),
+        (lambda file: file["subnets"].__delitem__("untrained"), "'untrained' is missing"),
+        (replace_column("macs", np.arange(7)), r"'macs'.*\(7,\)"),
+        (replace_column("macs", np.arange(8.0)), "'macs'.*whole numbers"),
+        (replace_column("widths", np.arange(8)), r"'widths'.*\(8,\)"),
         (replace_column("latency_setup", np.full(8, 3)), "latency_setup"),
     ],
 )
-def test_files_that_are_not_as_specified_are_refused_in_one_line(tmp_path, change, message):
+def test_files_that_are_not_as_specified_are_refused_in_one_line(tmp_path, change, named):
     path = tampered(tmp_path / "bad.h5", change)
-    with pytest.raises(FileFormatError, match=message) as caught:
+    with pytest.raises(FileFormatError, match=named) as caught:
         read_results(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -172,16 +172,16 @@ def test_unknown_optional_members_are_passed_over(tmp_path):
 
 
 def test_what_is_no_results_file_is_refused_in_one_line(tmp_path):
-    with pytest.raises(FileFormatError, match="no such file"):
+    with pytest.raises(FileFormatError, match=r"absent\.h5"):
         read_results(tmp_path / "absent.h5")
-    with pytest.raises(FileFormatError, match="cannot be read"):
+    with pytest.raises(FileFormatError, match=str(tmp_path)):
         read_results(tmp_path)
-    with pytest.raises(FileFormatError, match="was empty"):
+    with pytest.raises(FileFormatError, match="empty"):
         read_results(io.BytesIO())
-    with pytest.raises(FileFormatError, match="not an HDF5 file"):
+    with pytest.raises(FileFormatError, match="HDF5"):
         read_results(io.BytesIO(b"PNG"))
     (tmp_path / "empty.h5").touch()
-    with pytest.raises(FileFormatError, match="is empty"):
+    with pytest.raises(FileFormatError, match=r"empty\.h5.*empty"):
         read_results(tmp_path / "empty.h5")
 
 
@@ -192,7 +192,7 @@ def test_a_file_that_another_program_writes_is_in_use_and_not_damaged(tmp_path):
     command = [sys.executable, "-c", program, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        with pytest.raises(RunError, match="in use"):
+        with pytest.raises(RunError, match=str(path)):
             read_results(path)
         other.stdin.close()
     assert len(read_results(path)) == 8
@@ -209,7 +209,7 @@ def test_a_truncated_or_corrupted_file_is_refused_wherever_it_is_cut(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(WriteError, match="cannot be written"):
+    with pytest.raises(WriteError, match=r"out\.h5"):
         write_results(tmp_path / "file" / "out.h5", make_results([]))
 
 
@@ -225,7 +225,7 @@ def test_merging_refuses_another_search_and_names_all_that_differs():
     other = make_results([], identity=changed(space="channels-48", image_size=(128, 128)), source="b.h5")
     with pytest.raises(FileFormatError) as caught:
         merge_results([make_results([], source="a.h5"), other])
-    for part in ("a.h5", "b.h5", "space is channels-32 and channels-48", "image_size is [64, 48] and [128, 128]"):
+    for part in ("a.h5", "b.h5", "channels-32", "channels-48", "[64, 48]", "[128, 128]"):
         assert part in str(caught.value)
 
 
@@ -257,23 +257,23 @@ def test_a_value_near_zero_may_differ_by_a_part_of_its_standard_error():
     (row,) = merge_results([make(-2e-5, 0.01), make(3e-5, 0.01)])
     assert row.errors == {"untrained-kid": 0.01}
     for value, error in ((1e-3, 0.01), (1e-4, 0.02)):
-        with pytest.raises(FileFormatError, match="16_32 has two values of untrained-kid on 60 images"):
+        with pytest.raises(FileFormatError, match=r"16_32.*untrained-kid.*60"):
             merge_results([make(1e-4, 0.01), make(value, error)])
     without = make_results([make_row((16, 32), metrics={"untrained": 2.0, "untrained-kid": 1.1e-4})])
-    with pytest.raises(FileFormatError, match="two values"):
+    with pytest.raises(FileFormatError, match="untrained-kid"):
         merge_results([make_results([make_row((16, 32), metrics={"untrained-kid": 1e-4})]), without])
 
 
 @pytest.mark.parametrize("other", [{"metric": 1.5}, {"macs": 7, "images": 120}, {"params": 7}])
 def test_contradictions_are_refused_with_the_widths(other):
-    with pytest.raises(FileFormatError, match="sub-network 16_32 has two values"):
+    with pytest.raises(FileFormatError, match="16_32"):
         merge_results([make_results([make_row((16, 32))]), make_results([make_row((16, 32), **other)])])
 
 
 def test_facts_that_differ_become_a_list():
     parts = [make_results([], {"seed": 1, "shard": shard}) for shard in ("2/2", "1/2")]
     assert merge_results(parts).facts == {"seed": 1, "shard": ["1/2", "2/2"]}
-    with pytest.raises(FileFormatError, match="nothing to merge"):
+    with pytest.raises(FileFormatError, match="merge"):
         merge_results([])
 
 

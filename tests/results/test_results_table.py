@@ -1,4 +1,4 @@
-"""What the tables of search results say: errors, latencies and numbers of pictures; and whose front it is."""
+"""What the tables of search results say: errors, latencies and numbers of images; and whose front it is."""
 
 import re
 
@@ -41,7 +41,7 @@ def test_a_value_comes_with_its_error_and_the_kernel_distance_beside_the_metric(
         make_row((8, 2), metrics={"untrained": 4.0}),
         make_row((4, 4), metrics={"untrained": 1.0}, images=16),
     ]
-    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer pictures does not compare
+    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer images does not compare
     assert list(first) == ["widths", "MACs", "device MACs", "parameters", "untrained", "untrained-kid", "pictures"]
     assert (first["untrained"], first["untrained-kid"], first["pictures"]) == ("3.0000", "0.0123 ± 0.0045", "60")
     assert (second["untrained"], second["untrained-kid"], second["pictures"]) == ("4.0000", "-", "60")
@@ -54,8 +54,8 @@ def test_a_latency_says_what_it_was_measured_with(tmp_path):
     assert second["ms a picture"] == "-"
 
 
-def test_the_front_is_that_of_the_rows_on_the_most_pictures(tmp_path):
-    """A value on fewer pictures does not compare; a bound that leaves only such rows gives their front."""
+def test_the_front_is_that_of_the_rows_on_the_most_images(tmp_path):
+    """A value on fewer images does not compare; a bound that leaves only such rows gives their front."""
     points = {(8,): (1.0, 30, 5), (7,): (2.0, 60, 4), (6,): (4.0, 60, 6), (5,): (3.0, 60, 3), (4,): (0.5, 30, 1)}
     rows = [make_row(w, metric=metric, images=images, macs=macs) for w, (metric, images, macs) in points.items()]
     write_results(tmp_path / "search.h5", make_results(rows))

@@ -80,7 +80,7 @@ def test_the_largest_named_space_is_listed_whole():
 
 def test_a_list_of_too_many_is_refused_and_random_ones_are_drawn():
     costs = costs_for(WIDE, size=(256, 256))
-    with pytest.raises(SelectionError, match="has too many sub-networks to evaluate each; lower --max-macs"):
+    with pytest.raises(SelectionError, match="--max-macs"):
         exhaustive(Allowed(WIDE, Budget(), costs))
     smallest = costs(WIDE.smallest).macs
     for budget in (Budget(), Budget(max_macs=smallest * 5 // 4)):
@@ -132,20 +132,20 @@ def test_the_budget_has_three_bounds_and_asks_for_latencies_only_within_the_othe
     assert sample(allowed, 5000, 0) == found
     assert budget.allows(limit, 1)
     assert not budget.allows(limit + 1, 1)
-    with pytest.raises(ValueError, match=r"max_latency \(=3.4\) needs latency_of"):
+    with pytest.raises(ValueError, match=r"max_latency.*latency_of"):
         Allowed(UNEVEN, budget, costs)
 
 
 @pytest.mark.parametrize(
-    ("budget", "said", "takes"),
+    ("budget", "asked", "takes"),
     [
-        (Budget(max_macs=1_000_000), "--max-macs 1.00 M: no sub-network of ", ""),
-        (Budget(max_params=12, max_macs=20 * G), "--max-macs 20.00 G --max-params 12: no sub-network of ", ""),
-        (Budget(max_latency=0.5), "--max-latency 0.5: no sub-network of ", " and takes 3.1 ms an image"),
+        (Budget(max_macs=1_000_000), "--max-macs 1.00 M", ""),
+        (Budget(max_params=12, max_macs=20 * G), "--max-macs 20.00 G --max-params 12", ""),
+        (Budget(max_latency=0.5), "--max-latency 0.5", "3.1 ms"),
     ],
 )
-def test_an_impossible_budget_names_the_smallest_sub_network(budget, said, takes):
-    with pytest.raises(SelectionError, match=f"{said}.*; the smallest, 4_5_2_4_3_8_2_3, has .* parameters{takes}$"):
+def test_an_impossible_budget_names_the_smallest_sub_network(budget, asked, takes):
+    with pytest.raises(SelectionError, match=f"{asked}.*4_5_2_4_3_8_2_3.*{takes}"):
         Allowed(UNEVEN, budget, costs_for(UNEVEN), lambda widths: sum(widths) / 10)
 
 
@@ -182,10 +182,10 @@ def test_a_file_names_sub_networks(tmp_path):
         (b"32\n\n32_32\n", ["line 3", "32_32"]),
         (b"32\n# all\n24_32_32_32_32_32_32_32", ["line 3", "24 at"]),
         (b"32\n3.2", ["line 2", "3.2"]),
-        (b"# nothing\n\n", ["names no sub-network"]),
-        (b"", ["names no sub-network"]),
-        (b"\xff\xfe3\x002\x00", ["cannot be read"]),
-        (None, ["cannot be read"]),
+        (b"# nothing\n\n", ["no sub-network"]),
+        (b"", ["no sub-network"]),
+        (b"\xff\xfe3\x002\x00", []),
+        (None, []),
     ],
 )
 def test_a_wrong_line_is_named_with_its_number(tmp_path, content, words):

@@ -108,7 +108,7 @@ def test_the_fittest_come_by_front_and_then_by_room():
     assert [row.widths[0] for row in fittest(rows[::-1], "toy", 3)] == best[:3]
 
 
-def test_rows_on_fewer_pictures_and_without_a_value_are_not_fit():
+def test_rows_on_fewer_images_and_without_a_value_are_not_fit():
     def row(number, images, metrics):
         return SearchRow(widths=(number,), macs=number, device_macs=1, params=1, images=images, metrics=metrics)
 
@@ -192,7 +192,7 @@ def test_rows_read_from_a_file_serve_as_well_as_new_ones():
 
 
 def test_rows_that_were_raced_out_have_no_children():
-    """All wide ones stand on fewer pictures with a splendid value: without children the search stays narrow."""
+    """All wide ones stand on fewer images with a splendid value: without children the search stays narrow."""
 
     def raced(widths):
         wide = widths[3] == 32

@@ -40,4 +40,4 @@ def test_the_command_prints_a_table_and_writes_nothing(supernet_file, tiny_data,
 
 def test_two_images_are_too_few(supernet_file, split_data):
     arguments = ("--supernet", supernet_file, "--data", split_data, "--device", "cpu", "--rank-check", 5)
-    assert "2 images are too few for two halves, at least 4" in refusal("ganc-search", *arguments)
+    assert "at least 4" in refusal("ganc-search", *arguments)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_an_evolution_keeps_to_the_budget_and_goes_on_from_its_rows(supernet_fil
 
 def test_without_an_output_it_says_so(supernet_file, tiny_data):
     said = refusal("ganc-search", "--supernet", supernet_file, "--data", tiny_data, status=2)
-    assert said == "Missing option '-o' / '--output'."
+    assert "'--output'" in said
 
 
 def test_more_samples_than_there_are_end_with_all(supernet_file, tiny_data, out):
@@ -145,7 +146,7 @@ def test_restart_throws_nothing_else_away(supernet_file, tiny_data, tmp_path):
     with nothing_changes(tmp_path):
         arguments = ("--supernet", mine, "--data", tiny_data, "--restart", "-o", mine)
         said = refusal("ganc-search", *arguments)
-    assert "is no results file, so --restart leaves it alone" in said
+    assert str(mine) in said
 
 
 def test_another_supernet_s_results_are_refused_by_name(supernet_file, tiny_data, out, tmp_path):
@@ -155,18 +156,18 @@ def test_another_supernet_s_results_are_refused_by_name(supernet_file, tiny_data
     with nothing_changes(tmp_path):
         arguments = ("--supernet", tmp_path / "other", "--data", tiny_data, "--space", FEW)
         said = refusal("ganc-search", *arguments, "-o", out)
-    assert f"{out}: belongs to another search: supernet_digest is {digests[0]} and {digests[1]}" in said
-    assert said.endswith("write to another file, or use --restart to throw it away")
+    assert f"supernet_digest is {digests[0]} and {digests[1]}" in said
+    assert "--restart" in said
     search(tmp_path / "other", tiny_data, out, "--space", FEW, "--restart")
     assert read_results(out).identity.supernet_digest == digests[1]
 
 
-def test_other_pictures_sizes_and_spaces_are_another_search(supernet_file, tiny_data, split_data, out, tmp_path):
+def test_other_images_sizes_and_spaces_are_another_search(supernet_file, tiny_data, split_data, out, tmp_path):
     search(supernet_file, tiny_data, out, "--space", FEW)
     searching = ("--supernet", supernet_file, "-o", out)
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", *searching, "--data", split_data, "--space", FEW)
-        assert "data_fingerprint is " in said
+        assert "data_fingerprint" in said
         said = refusal("ganc-search", *searching, "--data", tiny_data, "--space", FEW, "--size", 40)
         assert "image_size is [32, 32] and [40, 40]" in said
         said = refusal("ganc-search", *searching, "--data", tiny_data, "--max-macs", "2.2M")
@@ -188,7 +189,7 @@ def test_a_row_s_metric_is_that_of_the_sub_network_alone(supernet_file, tiny_dat
         assert (alone["macs"], alone["device_macs"], alone["params"]) == (row.macs, row.device_macs, row.params)
 
 
-def test_it_looks_at_the_search_pictures_where_there_are_some(supernet_file, split_data, out):
+def test_it_looks_at_the_search_images_where_there_are_some(supernet_file, split_data, out):
     said = search(supernet_file, split_data, out, "--space", FEW)
     assert "warning" not in said.stderr
     assert "images 2 of searchA at 32x32" in said.stderr
@@ -197,10 +198,10 @@ def test_it_looks_at_the_search_pictures_where_there_are_some(supernet_file, spl
     assert {row.images for row in results} == {2}
 
 
-def test_without_them_it_warns_and_records_the_test_pictures(supernet_file, tiny_data, out):
+def test_without_them_it_warns_and_records_the_test_images(supernet_file, tiny_data, out):
     said = search(supernet_file, tiny_data, out, "--space", FEW)
-    assert f"warning: {tiny_data} has no searchA.txt, so the search looks at the test images" in said.stderr
-    assert "'ganc data split' sets images aside for it" in said.stderr
+    assert f"warning: {tiny_data} has no searchA.txt" in said.stderr
+    assert "ganc data split" in said.stderr
     results = read_results(out)
     assert results.facts["subset"] == "testA"
     assert results.facts["statistics_verified"] is True
@@ -213,7 +214,7 @@ def test_foreign_statistics_are_recorded_as_unverified(supernet_file, tiny_data,
         np.savez(tmp_path / "foreign.npz", mu=arrays["mu"], sigma=arrays["sigma"])
     options = ("--space", FEW, "--stats", tmp_path / "foreign.npz")
     said = refusal("ganc-search", "--supernet", supernet_file, "--data", tiny_data, *options, "-o", out)
-    assert "foreign.npz: does not say which feature set" in said
+    assert "foreign.npz" in said
     assert "--feature-set" in said
     search(supernet_file, tiny_data, out, *options, "--feature-set", METRIC)
     assert read_results(out).facts["statistics_verified"] is False
@@ -228,7 +229,7 @@ def test_the_table_has_the_best_rows(chain, out):
     best = sorted(read_results(out), key=lambda row: row.metrics[METRIC])[:3]
     assert [line.split()[0] for line in lines[2:5]] == [format_widths(row.widths) for row in best]
     assert lines[5] == f"32 sub-networks in {out} ({out.stat().st_size:,} bytes)"
-    assert said.stderr.startswith("ganc-search: space ")
+    assert "ganc-search" in said.stderr
 
 
 @pytest.mark.paddle26
@@ -239,7 +240,7 @@ def test_a_piped_search_writes_results_and_nothing_else(chain, tmp_path):
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"\x89HDF\r\n\x1a\n")
     assert read_results(io.BytesIO(done.stdout)).digest == read_results(chain.search).digest
-    assert b"32 sub-networks in standard output" in done.stderr
+    assert b"32 sub-networks" in done.stderr
 
 
 def test_a_piped_search_goes_on_from_its_run_directory_and_pipes_what_was_asked_for(chain, tmp_path, capfdbinary):
@@ -262,7 +263,7 @@ def test_the_other_direction(tiny_data, out, tmp_path):
     search(tmp_path / "supernet", tiny_data, out, "--space", FEW, "--direction", "BtoA")
     assert read_results(out).facts["subset"] == "testB"
     arguments = ("--supernet", tmp_path / "supernet", "--data", tiny_data, "--space", FEW)
-    assert "holds a generator for BtoA only, expected one for AtoB" in refusal("ganc-search", *arguments, "-o", out)
+    assert "BtoA" in refusal("ganc-search", *arguments, "-o", out)
 
 
 def test_a_budget_that_nothing_satisfies_names_the_smallest_possible(supernet_file, tiny_data, out, tmp_path):
@@ -270,57 +271,57 @@ def test_a_budget_that_nothing_satisfies_names_the_smallest_possible(supernet_fi
         arguments = ("--supernet", supernet_file, "--data", tiny_data, "-o", out)
         for options in (("--max-macs", "1M"), ("--max-params", "2k", "--samples", 3)):
             said = refusal("ganc-search", *arguments, *options)
-            assert said.startswith(" ".join(map(str, options[:2]))[:12])
-            assert "no sub-network of 8,4/8,4/" in said
+            assert said.startswith(options[0])
+
             macs = macs_by_hand((4,) * RESNET.segments, SIZE)
-            assert f"the smallest, 4_4_4_4_4_4_4_4, has {macs / 1e6:.2f} M MACs and 6.69 k parameters" in said
+            assert f"4_4_4_4_4_4_4_4, has {macs / 1e6:.2f} M MACs and 6.69 k parameters" in said
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (("--shard", "3/2"), "'3/2': expected K/N with 1 <= K <= N"),
-        (("--samples", "0"), "0 is not in the range x>=1"),
-        (("--max-macs", "much"), "budget (='much') is not a positive number; write it as 2.7G"),
-        (("--run-dir", "folder"), "--run-dir is for -o -"),
+        (("--shard", "3/2"), "'3/2'"),
+        (("--samples", "0"), "'--samples'"),
+        (("--max-macs", "much"), "'much'"),
+        (("--run-dir", "folder"), "--run-dir"),
         (("--strategy", "random"), "--samples"),
         (("--strategy", "exhaustive", "--samples", 5), "--samples"),
-        (("--strategy", "evolution", "--shard", "1/2"), "--strategy evolution has no shards"),
+        (("--strategy", "evolution", "--shard", "1/2"), "evolution"),
         (("--racing-keep", "1"), "--racing-keep"),
         (("--strategy", "configs"), "--configs"),
         (("--strategy", "random", "--configs", "-"), "--samples"),
         (("--configs", "-", "--samples", 5), "--configs"),
         (("--population", "0"), "--population"),
-        (("--rank-check", "2"), "2 is not in the range x>=3"),
+        (("--rank-check", "2"), "'--rank-check'"),
     ],
 )
-def test_wrong_usage_is_refused(supernet_file, tiny_data, out, tmp_path, options, message):
+def test_wrong_usage_is_refused(supernet_file, tiny_data, out, tmp_path, options, named):
     with nothing_changes(tmp_path):
         arguments = ("--supernet", supernet_file, "--data", tiny_data, *options, "-o", out)
-        assert message in refusal("ganc-search", *arguments, status=2)
+        assert named in refusal("ganc-search", *arguments, status=2)
 
 
 def test_what_fails_late_leaves_nothing_behind(supernet_file, tiny_data, out, tmp_path):
     arguments = ("--supernet", supernet_file, "--data", tiny_data)
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", *arguments, "--size", 30, "-o", out)
-        assert "images of 30x30 do not fit the generator" in said
-        assert "use fewer shards" in refusal("ganc-search", *arguments, "--shard", "300/300", "-o", out)
+        assert "30x30" in said
+        assert "shards" in refusal("ganc-search", *arguments, "--shard", "300/300", "-o", out)
         assert str(tmp_path) in refusal("ganc-search", *arguments, "-o", tmp_path, status=2)
         said = refusal("ganc-search", *arguments, "-o", tiny_data / "demo.json" / "out.h5")
-        assert said.endswith("cannot be written (a part of its path is a file, not a folder)")
+        assert str(tiny_data / "demo.json" / "out.h5") in said
 
 
 def test_a_checkpoint_of_another_stage_is_refused(teacher_file, tiny_data, out, tmp_path):
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", "--supernet", teacher_file, "--data", tiny_data, "-o", out)
-    assert said == f"{teacher_file}: a checkpoint of ganc-replace, expected one of ganc-supernet as --supernet"
+    assert re.search(f"{teacher_file}.*--supernet", said)
 
 
 def test_a_space_that_the_supernet_does_not_reach_is_refused(supernet_file, tiny_data, out, tmp_path):
     with nothing_changes(tmp_path):
         arguments = ("--supernet", supernet_file, "--data", tiny_data, "--space", "channels-32")
-        assert "the generator only 8_8_8_8_8_8_8_8" in refusal("ganc-search", *arguments, "-o", out)
+        assert "8_8_8_8_8_8_8_8" in refusal("ganc-search", *arguments, "-o", out)
 
 
 def test_what_is_recorded_identifies_the_search(supernet_file, tiny_data, out):

@@ -78,7 +78,7 @@ def test_the_group_s_size_changes_nothing(out, tmp_path, group_size):
     assert results.digest == whole.digest
 
 
-def test_racing_evaluates_the_rest_on_more_pictures(out):
+def test_racing_evaluates_the_rest_on_more_images(out):
     evaluator = Formula()
     results, steps = run(out, evaluator=evaluator, racing=Racing(1 / 3))
     on = {images: {widths for widths, asked in evaluator.asked if asked == images} for images in (8, 16, 32)}
@@ -148,11 +148,11 @@ def test_what_a_race_dropped_is_promoted_by_a_search_without(out, tmp_path):
 def test_a_race_of_other_steps_goes_on_from_what_there_is(out):
     run(out, racing=Racing())
     other = Formula()
-    other.whole_batch = 12  # its steps are 12, 24 and 32 pictures instead of 8, 16 and 32
+    other.whole_batch = 12  # its steps are 12, 24 and 32 images instead of 8, 16 and 32
     results, _ = run(out, evaluator=other, racing=Racing())
     assert {images for _, images in other.asked} >= {12, 24}
     known = {row.widths: row for row in results}
-    for widths, images in other.asked:  # each value is kept, also of rows that stand on more pictures already
+    for widths, images in other.asked:  # each value is kept, also of rows that stand on more images already
         row = known[widths]
         metric = METRIC if row.images == images else rung_metric(METRIC, images)
         assert row.metrics[metric] == value(widths, images)
@@ -171,7 +171,7 @@ def test_what_is_finished_is_not_raced(out):
     assert {widths for widths, images in evaluator.asked if images == 8} == {*SPACE} - {*few}
 
 
-def test_an_evolution_with_racing_has_parents_on_all_pictures_only(out):
+def test_an_evolution_with_racing_has_parents_on_all_images_only(out):
     results, _ = run(out, evolving(), racing=Racing(0.5))
     assert {row.images for row in results} == {8, 16, 32}
     again = Formula()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.search_formula import METRIC, run, value
 from helpers.search_rows import IDENTITY
+from helpers.support import PATIENCE
 
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import ResultsWriter
@@ -43,6 +44,8 @@ class Slow(Formula):
         with (folder / "run" / "begun").open("a") as file:
             file.write(" ".join("_".join(map(str, widths)) for widths in group) + chr(10))
         time.sleep(0.004)
+        if begun() > wanted + 1:
+            signal.pause()  # the kill is late: the machine is busy
         return super().measure(group, images)
 
 
@@ -60,13 +63,13 @@ def begun():
 
 for kill in range({KILLS}):
     (folder / "run").mkdir(exist_ok=True)
+    # After so many groups and a moment more: how fast the machine is does not matter.
+    draws = keyed_generator(5, "kill", kill)
+    wanted = begun() + draws.integers(0, 14)
     child = os.fork()
     if not child:
         search()
         os._exit(0)
-    # After so many groups and a moment more: how fast the machine is does not matter.
-    draws = keyed_generator(5, "kill", kill)
-    wanted = begun() + draws.integers(0, 14)
     ended = 0
     while begun() < wanted and not ended:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -84,7 +87,7 @@ for kill in range({KILLS}):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
     command = [sys.executable, "-c", PROGRAM, folder, TESTS]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 

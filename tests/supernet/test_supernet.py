@@ -76,19 +76,19 @@ def test_a_step_trains_one_sub_network_of_the_space_and_seeds_train_others(
         supernet(tiny_data, teacher_file, out, *options)
         after = read_checkpoint(out).generator.tensors
         widths = []
-        for stage, (name, axis, multiplier) in enumerate(
+        for segment, (name, axis, multiplier) in enumerate(
             [
                 ("stages.0.conv", 0, 1),
                 ("stages.1.conv", 0, 2),
                 ("stages.2.conv", 0, 4),
-                *((f"stages.{stage}.blocks.0.first.pointwise", 0, 4) for stage in (3, 4, 5)),
+                *((f"stages.{segment}.blocks.0.first.pointwise", 0, 4) for segment in (3, 4, 5)),
                 ("stages.6.conv", 1, 2),
                 ("stages.7.conv", 1, 1),
             ]
         ):
             moved = np.moveaxis(after[f"{name}.weight"] != before[f"{name}.weight"], axis, 0)
             channels = np.flatnonzero(moved.reshape(len(moved), -1).any(axis=1))
-            assert channels.tolist() == list(range(len(channels))), f"stage {stage}: not the leading channels"
+            assert channels.tolist() == list(range(len(channels))), f"segment {segment}: not the leading channels"
             widths.append(len(channels) / multiplier)
         assert tuple(widths) in set(widths_of_space(TINY_SPACE))
         seen.add(tuple(widths))
@@ -115,10 +115,10 @@ def test_a_space_larger_than_the_student_is_refused(tiny_data, teacher_file, stu
     arguments = ("--teacher", teacher_file, "--data", tiny_data, *TINY_TRAINING, "-o", out)
     with nothing_changes(tmp_path):
         said = refusal("ganc-supernet", *arguments, "--student", student_file)
-        assert said.startswith("the space channels-32 reaches 32_32_32_32_32_32_32_32, ")
-        assert said.endswith("the generator only 8_8_8_8_8_8_8_8")
+        assert "32_32_32_32_32_32_32_32" in said
+        assert "8_8_8_8_8_8_8_8" in said
         said = refusal("ganc-supernet", *arguments, "--space", TINY_SPACE, "--width", "4")
-        assert "the generator only 4_4_4_4_4_4_4_4" in said
+        assert "4_4_4_4_4_4_4_4" in said
 
 
 def test_a_teacher_and_a_student_of_different_depth_are_refused(tiny_data, student_file, out, tmp_path):
@@ -126,18 +126,18 @@ def test_a_teacher_and_a_student_of_different_depth_are_refused(tiny_data, stude
     arguments = ("--teacher", tmp_path / "deep", "--student", student_file, "--data", tiny_data, "--space", TINY_SPACE)
     with nothing_changes(tmp_path):
         said = refusal("ganc-supernet", *arguments, *TINY_TRAINING, "-o", out)
-    assert said.startswith("teacher and student differ in n_blocks: 6 (8_8_8_8_8_8_8_8) and 3 (8_8_8_8_8_8_8_8)")
+    assert "n_blocks: 6 (8_8_8_8_8_8_8_8) and 3 (8_8_8_8_8_8_8_8)" in said
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (("--space", "8,4"), "search space '8,4': expected one of channels-32, "),
-        (("--space", "/".join(["8,x"] * 8)), "expected one of channels-32, "),
-        (("--width", "8"), "--width is for a supernet without --student"),
+        (("--space", "8,4"), "'8,4'"),
+        (("--space", "/".join(["8,x"] * 8)), "8,x"),
+        (("--width", "8"), "--width"),
     ],
 )
-def test_wrong_usage_is_refused(tiny_data, teacher_file, student_file, out, tmp_path, options, message):
+def test_wrong_usage_is_refused(tiny_data, teacher_file, student_file, out, tmp_path, options, named):
     arguments = ("--teacher", teacher_file, "--student", student_file, "--data", tiny_data, *TINY_TRAINING, "-o", out)
     with nothing_changes(tmp_path):
-        assert message in refusal("ganc-supernet", *arguments, *options, status=2)
+        assert named in refusal("ganc-supernet", *arguments, *options, status=2)

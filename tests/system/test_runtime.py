@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers.support import run_command
+from helpers.support import PATIENCE, run_command
 
 from ganc.base.errors import RunError
 from ganc.system.runtime import available_cores, mkl_cpu_type, select_device
@@ -37,7 +37,7 @@ def run_python(program, *, paths=(), **environment):
         env=inherited | {"PYTHONPATH": os.pathsep.join(paths)} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -106,13 +106,13 @@ for _ in range(3):
 """
     done = run_python(program)
     assert done.returncode == 0
-    assert done.stderr.count("Paddle was imported before ganc.system.runtime") == 1
+    assert done.stderr.count("ganc.system.runtime") == 1
 
 
 def test_the_module_has_no_other_attributes():
     import ganc.system.runtime
 
-    with pytest.raises(AttributeError, match=r"ganc.system.runtime has no attribute torch"):
+    with pytest.raises(AttributeError, match="torch"):
         ganc.system.runtime.torch  # noqa: B018
 
 
@@ -146,9 +146,9 @@ def test_without_paddle_the_message_names_the_extra(tiny_data, tmp_path):
         absent=("paddle", "paddlepaddle", "paddlepaddle_gpu"),
     )
     assert done.returncode == 1
-    lines = done.stderr.decode().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("Error: PaddlePaddle is not installed: install ganc-common[cpu]")
+    (line,) = done.stderr.decode().splitlines()
+    assert "PaddlePaddle" in line
+    assert "ganc-common[cpu]" in line
     assert list(tmp_path.iterdir()) == []
 
 
@@ -175,9 +175,8 @@ except GancError as error:
 def test_paddle_2_beside_numpy_2_is_refused_before_it_crashes(tmp_path, package):
     done = run_python(LOAD, paths=[fabricated(tmp_path, numpy="2.4.1", **{package: "2.6.2"})])
     name = package.replace("_", "-")
-    assert done.stdout.strip() == (
-        f"MissingDependencyError {name} 2.6.2 crashes with numpy 2.4.1: install 'numpy<2' beside it"
-    ), done.stderr
+    for word in ("MissingDependencyError", f"{name} 2.6.2", "numpy 2.4.1", "'numpy<2'"):
+        assert word in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(("paddle_version", "numpy_version"), [("2.6.2", "1.26.4"), ("3.3.1", "2.4.1")])
@@ -190,9 +189,9 @@ def test_the_pairs_that_work_are_not_refused(tmp_path, paddle_version, numpy_ver
 @pytest.mark.paddle26
 def test_the_devices_of_this_machine():
     assert select_device("cpu") == "cpu"
-    with pytest.raises(RunError, match="device 'tpu': expected auto, cpu, gpu or gpu:N"):
+    with pytest.raises(RunError, match="'tpu'"):
         select_device("tpu")
-    with pytest.raises(RunError, match="device 'gpu:one': expected auto, cpu, gpu or gpu:N"):
+    with pytest.raises(RunError, match="'gpu:one'"):
         select_device("gpu:one")
 
 
@@ -204,5 +203,5 @@ def test_a_gpu_that_is_not_there_is_refused():
         pytest.skip("this machine has a GPU")
     assert select_device("auto") == "cpu"
     for device in ("gpu", "gpu:0"):
-        with pytest.raises(RunError, match="Paddle finds no GPU here; use --device cpu"):
+        with pytest.raises(RunError, match="--device cpu"):
             select_device(device)

@@ -1,5 +1,6 @@
 """`ganc data demo`, `check` and `split` through the command."""
 
+import re
 import shutil
 
 import pytest
@@ -39,13 +40,11 @@ def test_demo_replaces_its_own_folder_and_no_other(tmp_path):
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with nothing_changes(tmp_path):
         said = refusal("ganc", "data", "demo", tmp_path / "mine")
-        assert "exists and was not made by ganc (no demo.json in it)" in said
-        assert "is a file" in refusal("ganc", "data", "demo", tmp_path / "mine" / "letter.txt", status=2)
-        assert "must be at least 16x16" in refusal("ganc", "data", "demo", tmp_path / "new", "--size", 8)
-        assert "0 is not in the range" in refusal("ganc", "data", "demo", tmp_path / "new", "--train", 0, status=2)
-        assert "'12a': expected a number of pixels or" in refusal(
-            "ganc", "data", "demo", tmp_path / "new", "--size", "12a", status=2
-        )
+        assert str(tmp_path / "mine") in said
+        assert "letter.txt" in refusal("ganc", "data", "demo", tmp_path / "mine" / "letter.txt", status=2)
+        assert "16x16" in refusal("ganc", "data", "demo", tmp_path / "new", "--size", 8)
+        assert "'--train'" in refusal("ganc", "data", "demo", tmp_path / "new", "--train", 0, status=2)
+        assert "'12a'" in refusal("ganc", "data", "demo", tmp_path / "new", "--size", "12a", status=2)
 
 
 def test_check_passes_a_good_folder(tiny_data):
@@ -63,34 +62,32 @@ def test_check_reports_everything_at_once(own):
     problems = [line for line in result.stdout.splitlines() if not line.startswith("note: ")]
     assert len(problems) == 4
     for subset, words in (
-        ("trainA", "00001.png: is corrupt or not an image"),
-        ("trainB", "line 3: no such file: trainB/00002.png"),
-        ("testA", "00000.png: is 20x40, smaller than 32x32"),
-        ("testB", "testB.txt: the list is empty"),
+        ("trainA", "00001.png"),
+        ("trainB", "trainB/00002.png"),
+        ("testA", "20x40"),
+        ("testB", "testB.txt"),
     ):
         assert [line for line in problems if line.startswith(f"{subset}: ") and words in line], words
-    assert result.stderr == f"Error: {own}: 4 problems, listed above\n"
+    assert f"{own}: 4 problems" in result.stderr
 
 
 def test_check_refuses_what_is_no_folder(tmp_path, teacher_file):
-    assert "no such directory; expected one with trainA/ and trainB/ in it" in fail(
-        "ganc", "data", "check", tmp_path / "nowhere"
-    )
-    assert "is a file" in refusal("ganc", "data", "check", teacher_file, status=2)
+    assert str(tmp_path / "nowhere") in fail("ganc", "data", "check", tmp_path / "nowhere")
+    assert str(teacher_file) in refusal("ganc", "data", "check", teacher_file, status=2)
 
 
 def test_split_sets_images_aside_once(own):
     before = read_images(own, "trainA").names
     said = succeed("ganc", "data", "split", own, "--search", 2)
-    assert said.stdout == f"{own}: 2 images set aside in searchA.txt, 4 left to train\n"
+    assert f"{own}: 2 images set aside in searchA.txt, 4 left" in said.stdout
     search, train = read_images(own, "searchA").names, read_images(own, "trainA").names
     assert len(search) == 2
     assert sorted(search + train) == sorted(before)
     assert set((own / "trainA.txt").read_text().split()) == set(train)
     with nothing_changes(own):
         said = succeed("ganc", "data", "split", own, "--search", 2)
-        assert "2 images already set aside in searchA.txt, 4 left to train" in said.stdout
-        assert "already sets 2 images aside, not 3" in refusal("ganc", "data", "split", own, "--search", 3)
+        assert "2 images already set aside in searchA.txt, 4 left" in said.stdout
+        assert "searchA.txt" in refusal("ganc", "data", "split", own, "--search", 3)
     succeed("ganc", "data", "check", own)
 
 
@@ -108,6 +105,6 @@ def test_split_by_seed_and_domain(tiny_data, tmp_path):
 def test_split_refuses_more_than_there_are(own, tmp_path):
     with nothing_changes(own):
         said = refusal("ganc", "data", "split", own, "--search", 6)
-        assert "count (=6) must be in 1 … 5: trainA has 6 images" in said
-        assert "Missing option '--search'" in refusal("ganc", "data", "split", own, status=2)
-    assert "no such directory" in refusal("ganc", "data", "split", tmp_path / "nowhere", "--search", 1)
+        assert re.search(r"\(=6\).*5.*trainA has 6", said)
+        assert "'--search'" in refusal("ganc", "data", "split", own, status=2)
+    assert str(tmp_path / "nowhere") in refusal("ganc", "data", "split", tmp_path / "nowhere", "--search", 1)

@@ -3,8 +3,10 @@
 import itertools
 import json
 import math
+import re
 
 import pytest
+from helpers.published_costs import TABLE
 from helpers.search_rows import changed, eight_rows, make_results, make_row
 from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
 from helpers.support import SIZE, generator_spec, make_checkpoint, run_command, succeed
@@ -13,17 +15,6 @@ from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import write_tensors
 from ganc.models import format_widths
 from ganc.results.hdf5 import read_results, write_results
-
-# method.md, "Costs that must come out": MACs in G, parameters in M, device MACs in G where they are told.
-TABLE = [
-    ("64", "resnet", 56.80, 11.378, 49.55),
-    ("64", "mobile", 18.31, 1.987, 11.07),
-    ("32", "mobile", 4.929, 0.514, 3.117),
-    ("24_24_24_32_32_32_20_16", "mobile", 2.649, 0.3416, None),
-    ("16_16_32_16_32_32_16_16", "mobile", 2.525, 0.357, 1.846),
-    ("32_32_48_32_48_48_16_16", "mobile", 4.962, 0.822, None),
-    ("16_16_24_16_32_64_16_24", "mobile", 2.618, 0.355, None),
-]
 
 
 def rounds_to(value, expected):
@@ -58,14 +49,16 @@ def test_profile_s_size_keeps_its_old_name_and_says_the_new_one(old):
     arguments = ("ganc", "profile", "--widths", "8", "--n-blocks", 6, "--json")
     told = succeed(*arguments, *old)
     assert told.stdout == succeed(*arguments, "--size", 64).stdout
-    assert told.stderr.splitlines() == ["--image-size is now called --size"]
+    (line,) = told.stderr.splitlines()
+    assert "--image-size" in line
+    assert "--size" in line
 
 
 def test_profile_refuses_what_is_no_generator():
-    assert "widths '8_8': expected 8 positive numbers" in refusal("ganc", "profile", "--widths", "8_8", status=2)
-    assert "Missing option '--widths'" in refusal("ganc", "profile", status=2)
+    assert "'8_8'" in refusal("ganc", "profile", "--widths", "8_8", status=2)
+    assert "'--widths'" in refusal("ganc", "profile", status=2)
     said = refusal("ganc", "profile", "--widths", "8", "--n-blocks", 4, status=2)
-    assert "'4': expected a positive multiple of 3" in said
+    assert "multiple of 3" in said
 
 
 def lines_of(path):
@@ -130,33 +123,31 @@ def test_inspect_foreign_statistics(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "named"),
     [
         (None, "no such file"),
-        (b"", "not a ganc-checkpoint file, or truncated"),
-        (b"a letter", "not a ganc-checkpoint file, or truncated"),
-        (b"\x89HDF\r\n\x1a\n and no more", "is truncated or damaged"),
-        (b"PK\x05\x06" + bytes(18), "has no mu and no sigma"),
+        (b"", "ganc-checkpoint"),
+        (b"a letter", "ganc-checkpoint"),
+        (b"\x89HDF\r\n\x1a\n and no more", "truncated"),
+        (b"PK\x05\x06" + bytes(18), "sigma"),
     ],
 )
-def test_inspect_refuses_other_files(tmp_path, content, message):
+def test_inspect_refuses_other_files(tmp_path, content, named):
     path = tmp_path / "file"
     if content is not None:
         path.write_bytes(content)
     for options in ((), ("--json",)):
         said = refusal("ganc", "inspect", path, *options)
         assert said.startswith(f"{path}: ")
-        assert message in said
+        assert named in said
 
 
 def test_inspect_refuses_other_formats_and_versions(tmp_path):
     write_tensors(tmp_path / "other", {"format": "something", "version": 1}, {})
-    assert "is a something file, expected ganc-checkpoint" in refusal("ganc", "inspect", tmp_path / "other")
+    assert "something" in refusal("ganc", "inspect", tmp_path / "other")
     write_tensors(tmp_path / "newer", {"format": "ganc-checkpoint", "version": 3}, {})
-    assert "ganc-checkpoint version 3, this ganc reads version 1 and 2" in refusal(
-        "ganc", "inspect", tmp_path / "newer"
-    )
-    assert "no model.json in it" in refusal("ganc", "inspect", tmp_path)
+    assert "version 3" in refusal("ganc", "inspect", tmp_path / "newer")
+    assert "model.json" in refusal("ganc", "inspect", tmp_path)
 
 
 @pytest.fixture
@@ -229,23 +220,23 @@ def test_json_has_no_numbers_that_json_lacks(searched):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (("--max-macs", "500"), "no sub-network satisfies --max-macs 500 (500); the smallest possible of the 12"),
-        (("--max-metric", "1"), "the smallest possible of the 12 sub-networks is 2 untrained"),
-        (("--max-macs", "3k", "--max-metric", "7"), "within --max-macs 3.00 k (3000) is 8 untrained"),
-        (("--max-latency", "9"), "no latency was measured for the 12 sub-networks; leave --max-latency out"),
+        (("--max-macs", "500"), "--max-macs 500 (500)"),
+        (("--max-metric", "1"), "smallest possible of the 12 sub-networks is 2 untrained"),
+        (("--max-macs", "3k", "--max-metric", "7"), "--max-macs 3.00 k (3000) is 8 untrained"),
+        (("--max-latency", "9"), "--max-latency"),
     ],
 )
-def test_select_says_the_smallest_possible(searched, options, message):
-    assert message in refusal("ganc", "select", searched, *options)
+def test_select_says_the_smallest_possible(searched, options, named):
+    assert named in refusal("ganc", "select", searched, *options)
 
 
 def test_select_refuses_what_are_no_results(tmp_path):
     write_checkpoint(tmp_path / "checkpoint", make_checkpoint("distill", 4))
-    assert "is not an HDF5 file" in refusal("ganc", "select", tmp_path / "checkpoint")
-    assert "no such file" in refusal("ganc", "select", tmp_path / "absent")
-    assert "is a directory" in refusal("ganc", "select", tmp_path, status=2)
+    assert "HDF5" in refusal("ganc", "select", tmp_path / "checkpoint")
+    assert str(tmp_path / "absent") in refusal("ganc", "select", tmp_path / "absent")
+    assert str(tmp_path) in refusal("ganc", "select", tmp_path, status=2)
     assert "'--max-metric'" in refusal("ganc", "select", tmp_path / "x", "--max-metric", "low", status=2)
 
 
@@ -265,14 +256,14 @@ def test_merge_in_any_order_gives_the_whole(shards, tmp_path):
         out = tmp_path / f"merged{number}.h5"
         said = succeed("ganc", "merge", *order, "-o", out)
         assert out.read_bytes() == (tmp_path / "whole.h5").read_bytes()
-        assert said.stderr == f"8 sub-networks of 3 files in {out}\n"
+        assert f"8 sub-networks of 3 files in {out}" in said.stderr
     succeed("ganc", "merge", *shards, shards[0], "-o", tmp_path / "twice.h5")
     assert (tmp_path / "twice.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 def test_merge_into_a_pipe_and_onto_one_of_its_own_files(shards, tmp_path):
     done = run_command("ganc", "merge", *shards, "-o", "-")
-    assert done.stderr == b"8 sub-networks of 3 files in standard output\n"
+    assert b"8 sub-networks of 3 files in standard output" in done.stderr
     succeed("ganc", "merge", *shards, "-o", shards[0])
     assert shards[0].read_bytes() == done.stdout
 
@@ -282,11 +273,11 @@ def test_merge_refuses_other_searches_and_absent_files(shards, tmp_path):
     write_results(other, make_results(eight_rows(), identity=changed(space="channels-48")))
     with nothing_changes(tmp_path):
         said = refusal("ganc", "merge", *shards, other, "-o", tmp_path / "out.h5")
-        assert said.startswith(f"{other}: is of another search than {shards[0]}: space is channels-32 and channels-48")
-        assert "no such file" in refusal("ganc", "merge", shards[0], tmp_path / "absent.h5", "-o", tmp_path / "out.h5")
-        assert "Missing argument" in refusal("ganc", "merge", "-o", tmp_path / "out.h5", status=2)
+        assert re.search(f"{other}.*{shards[0]}.*space is channels-32 and channels-48", said)
+        assert "absent.h5" in refusal("ganc", "merge", shards[0], tmp_path / "absent.h5", "-o", tmp_path / "out.h5")
+        assert "argument" in refusal("ganc", "merge", "-o", tmp_path / "out.h5", status=2)
         said = refusal("ganc", "merge", *shards, "-o", shards[0] / "out.h5")
-        assert said.endswith("cannot be written (a part of its path is a file, not a folder)")
+        assert str(shards[0] / "out.h5") in said
 
 
 def test_a_spec_s_costs_are_what_inspect_tells(tmp_path):

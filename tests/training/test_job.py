@@ -9,7 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from helpers.stages import wait_until
 from helpers.support import (
+    PATIENCE,
     SIZE,
     TINY_TRAINING,
     assert_equal_states,
@@ -39,7 +41,7 @@ from ganc_distill.stage import distill_job
 from ganc_finetune.stage import finetune_job, read_supernet
 from ganc_replace.stage import Replacement, replace_job
 
-SCHEDULE = Schedule(epochs=2, decay_epochs=2, batch_size=4, learning_rate=1e-3)  # 4 + 2 pictures an epoch, 8 steps
+SCHEDULE = Schedule(epochs=2, decay_epochs=2, batch_size=4, learning_rate=1e-3)  # 4 + 2 images an epoch, 8 steps
 SAVES_AFTER_EVERY_STEP = "import ganc.training.job; ganc.training.job.SAVE_SECONDS = -1.0; "
 ENDLESS = ("--epochs", "1000000")
 
@@ -153,7 +155,7 @@ def test_a_signal_stops_a_run_after_the_step_with_its_state_saved(make_job, unin
             if progress.step == 4:
                 signal.raise_signal(number)
 
-    with pytest.raises(InterruptedRun, match="stopped at step 5 of 8; the same command goes on from there") as caught:
+    with pytest.raises(InterruptedRun, match="step 5 of 8") as caught:
         run()
     assert caught.value.signal_number == number
     assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == handlers
@@ -199,15 +201,6 @@ def started(arguments, preamble=""):
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def wait_until(condition, process, seconds=60.0):
-    """Wait for a condition while the process runs."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
-
-
 def lines_of(path):
     return len(path.read_text().splitlines()) if path.exists() else 0
 
@@ -225,7 +218,7 @@ def test_a_command_that_is_interrupted_says_so_and_goes_on(tiny_data, teacher_fi
     process = started(arguments(out))
     wait_until(lambda: lines_of(tmp_path / "out.safetensors.run" / "log.jsonl") >= 2, process)
     process.send_signal(number)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=PATIENCE)
     assert process.returncode == status
     message = messages.decode().splitlines()[-1]
     assert "stopped at step" in message
@@ -252,7 +245,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_saved_state(tiny_data, teac
         wait_until(lambda before=before: saved() >= before + 3, process)
         time.sleep(pause)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
         assert not out.exists()
     steps = saved() + 4
     succeed(*distill(tiny_data, teacher_file, out, *ENDLESS, "--max-steps", steps))
@@ -268,7 +261,7 @@ def test_a_second_process_in_a_run_directory_is_refused(make_job, tiny_data, tea
         arguments = distill(tiny_data, teacher_file, tmp_path / "other", "--run-dir", tmp_path / "out.run", *options)
         done = run_command(*arguments)
         assert done.returncode == 1
-        assert "out.run: another process is using it" in done.stderr.decode().splitlines()[-1]
+        assert str(tmp_path / "out.run") in done.stderr.decode().splitlines()[-1]
     assert files_under(tmp_path) == before
     for _ in job:
         pass
@@ -305,17 +298,17 @@ def cut_run(tiny_data, teacher_file, tmp_path_factory):
 def test_changed_settings_are_refused_and_named(tiny_data, teacher_file, cut_run, options, named):
     before = files_under(cut_run.parent)
     message = fail(*distill(tiny_data, teacher_file, cut_run, *options))
-    assert "out.safetensors.run: was started with other settings" in message
+    assert "out.safetensors.run" in message
     assert named in message
-    assert message.endswith("use --restart")
+    assert "--restart" in message
     assert files_under(cut_run.parent) == before
 
 
-def test_another_teacher_and_other_pictures_are_other_settings(tiny_data, teacher_file, cut_run, tmp_path):
+def test_another_teacher_and_other_images_are_other_settings(tiny_data, teacher_file, cut_run, tmp_path):
     write_checkpoint(tmp_path / "teacher", make_checkpoint("replace", seed=9))
-    assert "sources.teacher was" in fail(*distill(tiny_data, tmp_path / "teacher", cut_run))
-    write_demo_set(tmp_path / "pictures", train=6, test=4, size=SIZE, seed=8)
-    assert "data was" in fail(*distill(tmp_path / "pictures", teacher_file, cut_run))
+    assert "sources.teacher" in fail(*distill(tiny_data, tmp_path / "teacher", cut_run))
+    write_demo_set(tmp_path / "images", train=6, test=4, size=SIZE, seed=8)
+    assert "data was" in fail(*distill(tmp_path / "images", teacher_file, cut_run))
 
 
 def test_what_does_not_change_the_result_may_change(tiny_data, teacher_file, cut_run, tmp_path):
@@ -349,7 +342,7 @@ def test_a_finished_command_prints_its_table_again_and_trains_nothing(tiny_data,
     again = succeed(*distill(tiny_data, teacher_file, out))
     assert again.stdout == first.stdout
     assert "MACs" in again.stdout
-    assert "already finished; --restart trains anew" in again.stderr
+    assert "--restart" in again.stderr
     assert files_under(tmp_path) == before
     assert out.stat().st_mtime_ns == at
 
@@ -374,7 +367,8 @@ def test_a_longer_run_goes_on_where_the_shorter_ended_and_a_shorter_is_refused(t
         succeed(*distill(tiny_data, teacher_file, out, "--max-steps", steps))
         assert read_checkpoint(out).training["steps"] == steps
     message = fail(*distill(tiny_data, teacher_file, out, "--max-steps", "3"))
-    assert "has already trained 5 steps, 3 were asked for; use --restart to train anew" in message
+    for word in ("5 steps", " 3 ", "--restart"):
+        assert word in message
     succeed(*distill(tiny_data, teacher_file, out))
     succeed(*distill(tiny_data, teacher_file, plain))
     assert out.read_bytes() == plain.read_bytes()
@@ -387,7 +381,7 @@ def test_a_damaged_state_is_refused_with_the_cure(tiny_data, teacher_file, tmp_p
     state.write_bytes(state.read_bytes()[:-100])
     message = fail(*distill(tiny_data, teacher_file, out))
     assert str(state) in message
-    assert message.endswith("use --restart to start over")
+    assert "--restart" in message
     succeed(*distill(tiny_data, teacher_file, out, "--restart"))
 
 
@@ -404,7 +398,7 @@ def test_the_log_and_the_strips_tell_the_course_of_a_run(uninterrupted):
     assert [path.name for path in strips] == ["0000002.png", "0000004.png", "0000006.png", "0000008.png"]
     with Image.open(strips[-1]) as strip:
         assert strip.size[0] >= 3 * SIZE  # input, teacher, student
-        assert strip.size[1] >= 4 * SIZE  # the four test pictures
+        assert strip.size[1] >= 4 * SIZE  # the four test images
 
 
 def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, tiny_data, teacher_file):
@@ -445,7 +439,7 @@ def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_pa
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused(make_job, tmp_path):
     job = make_job("distill", tmp_path / "out")
-    with pytest.raises(RunError, match="--batch-size 4 over 5 processes: at least 5 are needed"):
+    with pytest.raises(RunError, match=r"--batch-size 4.* 5 "):
         dataclasses.replace(job, processes=Processes(0, 5))
 
 
@@ -462,7 +456,8 @@ def test_a_job_in_a_thread_runs_without_handling_signals(make_job, uninterrupted
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(timeout=PATIENCE)
+    assert not thread.is_alive()
     assert not failures
     assert_equal_runs(tmp_path / "out", uninterrupted("distill"))
 

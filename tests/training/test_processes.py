@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.support import SIZE, generator_spec, random_state
+from helpers.support import PATIENCE, SIZE, generator_spec, random_state
 
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
@@ -20,7 +20,7 @@ from ganc_distill.stage import distill_job
 
 TESTS = Path(__file__).parents[1]
 
-# What each of the two processes runs. Arguments: pictures, teacher, folder to write into, this repository's tests.
+# What each of the two processes runs. Arguments: images, teacher, folder to write into, this repository's tests.
 PROGRAM = """
 import dataclasses
 import sys
@@ -114,7 +114,7 @@ def folder(tiny_data, teacher_file, tmp_path_factory):
         [*map(str, launcher), *map(str, (folder / "program.py", tiny_data, teacher_file, folder, TESTS))],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     if done.returncode:
@@ -176,7 +176,7 @@ def test_the_pools_of_both_processes_are_saved(folder, pool):
 
 
 def test_two_processes_train_what_one_trains(folder, tiny_data, teacher_file, tmp_path):
-    """They draw the same pictures; only the sums are taken in another order."""
+    """They draw the same images; only the sums are taken in another order."""
     job = distill_job(
         teacher_file,
         (4,) * 8,

@@ -47,7 +47,7 @@ def test_a_run_s_steps_and_what_cuts_them_short():
 
 
 def test_a_run_without_epochs_is_refused():
-    with pytest.raises(SettingError, match="epochs and decay epochs are both 0"):
+    with pytest.raises(SettingError, match="epochs"):
         Schedule(epochs=0, decay_epochs=0)
 
 
@@ -91,7 +91,7 @@ def test_a_value_outside_its_limits_is_refused_by_the_settings_themselves(kind, 
         RunSettings: {"output": Path("o")},
         DistillationSettings: {},
     }
-    with pytest.raises(SettingError, match=rf"^{named} \(={re.escape(str(values[named]))}\): expected"):
+    with pytest.raises(SettingError, match=rf"^{named} .*{re.escape(str(values[named]))}"):
         kind(**needed[kind] | values)
 
 
@@ -110,7 +110,7 @@ def numbered(*numbers):
     return np.array(numbers, np.float32).reshape(-1, 1, 1, 1)
 
 
-def test_a_pool_fills_with_the_first_pictures_and_hands_them_back():
+def test_a_pool_fills_with_the_first_images_and_hands_them_back():
     pool = ImagePool(4, seed=0, stream="pool")
     for step in range(2):
         images = numbered(2 * step, 2 * step + 1)
@@ -119,7 +119,7 @@ def test_a_pool_fills_with_the_first_pictures_and_hands_them_back():
 
 
 @pytest.mark.paddle26
-def test_half_of_a_full_pool_s_pictures_are_older_ones_each_given_back_once():
+def test_half_of_a_full_pool_s_images_are_older_ones_each_given_back_once():
     pool, size, steps = ImagePool(10, seed=3, stream="pool"), 10, 3000
     given = np.concatenate([pool.exchange(numbered(step), step) for step in range(steps)]).ravel()
     later = given[size:]
@@ -130,12 +130,12 @@ def test_half_of_a_full_pool_s_pictures_are_older_ones_each_given_back_once():
     assert len(set(returned)) == len(returned)
     assert not set(returned) & set(pool.state()[""].ravel())
     assert len(pool.state()[""]) == size
-    # Each slot is left with probability 0.5 / size a step: a picture waits 2 * size steps on average.
+    # Each slot is left with probability 0.5 / size a step: an image waits 2 * size steps on average.
     waited = (np.arange(size, steps)[older] - returned)[returned >= size]
     assert waited.mean() == pytest.approx(2 * size, rel=0.15)
 
 
-def test_a_pool_of_size_0_shows_the_newest_pictures_only():
+def test_a_pool_of_size_0_shows_the_newest_images_only():
     pool = ImagePool(0, seed=0, stream="pool")
     for step in range(5):
         np.testing.assert_array_equal(pool.exchange(numbered(step, -step), step), numbered(step, -step))
@@ -175,14 +175,14 @@ def test_a_pool_s_state_stays_as_it_was_taken():
     assert (pool.state()[""] != state).any()
 
 
-def picture_loss(generator, step):
+def image_loss(generator, step):
     x = keyed_generator(0, "x", step).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
     return (generator(paddle.to_tensor(x)) ** 2).mean()
 
 
 def trained(generator, adam, steps, rate=1e-2):
     for step in steps:
-        adam.backward(picture_loss(generator, step))
+        adam.backward(image_loss(generator, step))
         adam.step(rate * (1 + step % 3))
     return generator.state().tensors
 
@@ -196,7 +196,7 @@ def test_adam_does_what_its_paper_says():
     first = {name: np.zeros_like(array) for name, array in expected.items()}
     second = {name: np.zeros_like(array) for name, array in expected.items()}
     for step, rate in enumerate((1e-2, 3e-3, 1e-3), 1):
-        adam.backward(picture_loss(generator, step))
+        adam.backward(image_loss(generator, step))
         gradients = {name: p.grad.numpy() for name, p in generator.named_parameters() if p.grad is not None}
         adam.step(rate)
         for name, gradient in gradients.items():
@@ -244,7 +244,7 @@ def test_adam_s_state_is_named_by_network_and_parameter():
     networks = {name: Generator.from_state(random_state(generator_spec(2))) for name in ("one", "other")}
     adam = Adam(networks, Processes())
     assert adam.state() == {}
-    adam.backward(sum(picture_loss(network, 0) for network in networks.values()))
+    adam.backward(sum(image_loss(network, 0) for network in networks.values()))
     adam.step(1e-3)
     state = adam.state()
     owners = {key.partition("/")[0] for key in state}
@@ -290,8 +290,8 @@ def test_other_settings_are_refused_and_every_change_is_named(run, tmp_path):
     with run.opened(restart=False):
         run.save_state({"step": 1, "finished": None}, {})  # without a state there is nothing to protect
     other = RunDirectory(tmp_path / "run", {"seed": 2, "crop_size": [64, 48], "amp": True})
-    message = r"was started with other settings \(amp was absent, now true; seed was 1, now 2\); use --restart"
-    with pytest.raises(RunError, match=message), other.opened(restart=False):
+    named = "amp was absent, now true; seed was 1, now 2.*--restart"
+    with pytest.raises(RunError, match=named), other.opened(restart=False):
         pytest.fail("the block must not run")
     with other.opened(restart=True):
         pass
@@ -303,10 +303,10 @@ def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
     with run.opened(restart=False):
         run.save_state({"step": 1, "finished": None}, {})
         (tmp_path / "run" / "state.safetensors").write_bytes(b"half a file")
-        with pytest.raises(RunError, match=r"state.safetensors: not a ganc-run-state file.*use --restart"):
+        with pytest.raises(RunError, match=r"state\.safetensors.*--restart"):
             run.load_state()
     (tmp_path / "run" / "settings.json").write_text("{")
-    with pytest.raises(RunError, match=r"settings.json: is damaged; use --restart"), run.opened(restart=False):
+    with pytest.raises(RunError, match=r"settings\.json.*--restart"), run.opened(restart=False):
         pytest.fail("the block must not run")
     with run.opened(restart=True):
         assert run.load_state() is None
@@ -315,7 +315,7 @@ def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
 def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
     second = RunDirectory(tmp_path / "run", run.settings)
     with run.opened(restart=False):
-        refused = pytest.raises(RunError, match="another process is using it")
+        refused = pytest.raises(RunError, match=str(tmp_path / "run"))
         with refused, second.opened(restart=True):
             pytest.fail("the block must not run")
     with second.opened(restart=False):

@@ -120,7 +120,7 @@ def test_a_loss_that_was_not_finite_in_any_step_is_named_and_never_saved(value):
     for cycle in (1.0, value, 1.0):
         means.add(tensors(gan=1.0, cycle=cycle))
     for look in (means.means, means.state):
-        with pytest.raises(RunError, match=r"'cycle' became (nan|-?inf): lower --lr"):
+        with pytest.raises(RunError, match=r"'cycle' .*(nan|inf).*--lr"):
             look()
 
 
@@ -175,7 +175,7 @@ def test_a_state_that_lacks_something_is_refused_with_the_cure(tiny_data, teache
     facts, saved = read_tensors(path, *FORMAT)
     facts, saved = ({name: value for name, value in one.items() if name != lost} for one in (facts, saved))
     write_tensors(path, facts, saved)
-    with pytest.raises(RunError, match=rf"out\.run: .*{re.escape(named)}.*use --restart"):
+    with pytest.raises(RunError, match=rf"out\.run: .*{re.escape(named)}.*--restart"):
         next(iter(learning_job(tiny_data, teacher_file, tmp_path / "out")))
 
 

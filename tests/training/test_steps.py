@@ -29,7 +29,7 @@ JUDGE = DiscriminatorSpec(width=4)
 
 @pytest.fixture(scope="module")
 def batch(tiny_data):
-    """Two pictures of each domain, float32 (2, 3, 32, 32)."""
+    """Two images of each domain, float32 (2, 3, 32, 32)."""
     return tuple(
         next(iter(EvaluationSet(read_images(tiny_data, f"train{letter}"), (SIZE, SIZE)).batches(2))) for letter in "AB"
     )
@@ -82,7 +82,7 @@ def states(step):
 
 
 def translated(state, x):
-    """The picture and the taps that a generator makes, by the independent implementation."""
+    """The image and the taps that a generator makes, by the independent implementation."""
     return plain_networks.generator(x, state.tensors, state.spec.block, state.spec.n_blocks)
 
 
@@ -179,24 +179,16 @@ def test_a_cycle_without_identity_has_no_such_loss_and_the_same_others(batch):
 
 
 @pytest.mark.paddle26
-def test_on_a_fixed_batch_the_distillation_learns(batch):
-    step = distillation_step(fresh=True)
-    course = []
+@pytest.mark.parametrize(
+    ("make_step", "watched"),
+    [(distillation_step, ("reconstruction", "feature")), (cycle_step, ("cycle", "cycle_b"))],
+    ids=["distillation", "cycle"],
+)
+def test_on_a_fixed_batch_a_step_learns(batch, make_step, watched):
+    step, course = make_step(fresh=True), []
     for number in range(30):
         losses = updated(step, *batch, number, 2e-3)
-        course.append((losses["reconstruction"], losses["feature"]))
-    first, last = np.mean(course[:3], axis=0), np.mean(course[-3:], axis=0)
-    assert last.sum() < 0.8 * first.sum()
-    assert (last < first).all()
-
-
-@pytest.mark.paddle26
-def test_on_a_fixed_batch_the_cycle_learns(batch):
-    step = cycle_step(fresh=True)
-    course = []
-    for number in range(30):
-        losses = updated(step, *batch, number, 2e-3)
-        course.append((losses["cycle"], losses["cycle_b"]))
+        course.append([losses[name] for name in watched])
     first, last = np.mean(course[:3], axis=0), np.mean(course[-3:], axis=0)
     assert last.sum() < 0.8 * first.sum()
     assert (last < first).all()
@@ -260,7 +252,7 @@ def test_without_a_gan_weight_the_student_ignores_the_discriminator(batch):
 
 
 def test_another_task_needs_no_other_step(batch):
-    """A discriminator that sees source and picture, hinge loss, the ground truth as reference."""
+    """A discriminator that sees source and image, hinge loss, the ground truth as reference."""
     source, target = batch
     task = dataclasses.replace(
         CYCLEGAN,
@@ -298,7 +290,7 @@ def test_a_teacher_may_bring_its_own_update(batch):
 def test_mixed_precision_on_a_cpu_is_refused(batch):
     step = distillation_step()
     step.amp = True
-    with pytest.raises(RunError, match="mixed precision needs a GPU: leave --amp out"):
+    with pytest.raises(RunError, match="--amp"):
         step.update(*batch, 0, 1e-3)
 
 

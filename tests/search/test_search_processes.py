@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from helpers.stages import SPACE, wait_until
-from helpers.support import succeed
+from helpers.stages import SLOW_ROWS, SPACE, wait_until
+from helpers.support import PATIENCE, succeed
 
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path, read_journal
@@ -58,7 +58,7 @@ def launched(program, *arguments):
 
 
 def end(process, program):
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     logs = "\n".join(path.read_text()[-3000:] for path in sorted((program.parent / "logs").glob("workerlog.*")))
     return said.decode() + logs
 
@@ -93,6 +93,7 @@ def test_two_processes_stop_together_and_go_on(program, arguments, tmp_path, sig
     both cases; a single signal that reaches one of the processes is always answered.
     """
     out, whole = tmp_path / "search.h5", tmp_path / "whole.h5"
+    program.write_text(SLOW_ROWS + PROGRAM)
     process = launched(program, *arguments, "-o", out)
     wait_until(lambda: journal_path(out).exists() and journal_path(out).read_bytes().count(b"\n") > 12, process)
     pids = {name: tmp_path / f"pid.{number}" for number, name in enumerate(("the first process", "the second process"))}
@@ -101,12 +102,13 @@ def test_two_processes_stop_together_and_go_on(program, arguments, tmp_path, sig
     assert "Traceback" not in said
     assert process.returncode != 0
     if signalled != "the launcher":
-        assert "; the same command goes on from there" in said
+        assert "the same command" in said
         assert not journal_path(out).exists()
     stopped = [*read_results(out)] if out.exists() else []
     stopped += read_journal(journal_path(out)).rows if journal_path(out).exists() else []
     assert 12 <= len(stopped) < 256
 
+    program.write_text(PROGRAM)
     process = launched(program, *arguments, "-o", out)
     said = end(process, program)
     assert process.returncode == 0, said
