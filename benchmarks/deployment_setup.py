@@ -107,16 +107,16 @@ def _with_biases(state: NetworkState) -> NetworkState:
     return replace(state, tensors={**state.tensors, **biases})
 
 
-def draw_pictures(folder: Path, size: int) -> None:
+def draw_images(folder: Path, size: int) -> None:
     """Write ganc's synthetic set with the grain of a photograph.
 
     On flat colours a norm divides by next to nothing, and an untrained generator shows that as noise of its own.
     """
     write_demo_set(folder, train=16, test=16, size=size, seed=0)
     for path in sorted(folder.rglob("*.png")):
-        picture = load_rgb(path)
-        grain = keyed_generator(0, f"grain/{path.parent.name}/{path.name}").normal(0, 8, picture.shape)
-        save_image(path, np.clip(np.round(picture + grain), 0, 255).astype(np.uint8))
+        image = load_rgb(path)
+        grain = keyed_generator(0, f"grain/{path.parent.name}/{path.name}").normal(0, 8, image.shape)
+        save_image(path, np.clip(np.round(image + grain), 0, 255).astype(np.uint8))
 
 
 def environment(setup: Setup) -> str:

@@ -263,7 +263,7 @@ def test_workers_and_resuming_change_nothing(root, workers):
 def test_ranks_share_every_batch(root, workers):
     dataset = unpaired(root)
     whole = everything(dataset, 4, 0, 4, 0)
-    shares = [everything(dataset, 4, 0, 4, workers, rank=rank, ranks=2) for rank in range(2)]
+    shares = [everything(dataset, 4, 0, 4, workers, process=process, processes=2) for process in range(2)]
     for step, batch in enumerate(whole):
         for column in range(2):
             mine, yours = shares[0][step][column], shares[1][step][column]

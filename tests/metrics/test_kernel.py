@@ -86,8 +86,8 @@ def test_the_kernel_distance_is_unbiased_and_its_error_is_that_of_repetitions():
 
 def test_features_that_have_no_kernel_distance_are_refused():
     for features, target, message in (
-        (np.zeros((1, 3)), np.zeros((4, 3)), "at least 2 pictures"),
-        (np.zeros((4, 3)), np.zeros((1, 3)), "at least 2 pictures"),
+        (np.zeros((1, 3)), np.zeros((4, 3)), "at least 2 images"),
+        (np.zeros((4, 3)), np.zeros((1, 3)), "at least 2 images"),
         (np.zeros((4, 3)), np.zeros((4, 2)), "3 and 2 dimensions"),
         (np.full((4, 3), np.nan), np.zeros((4, 3)), "not finite"),
     ):

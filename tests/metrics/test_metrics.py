@@ -16,7 +16,7 @@ from ganc.metrics import (
     feature_set,
     frechet_distance,
     frechet_distance_from_features,
-    picture_features,
+    image_features,
     target_statistics,
 )
 from ganc.metrics.untrained import UntrainedFeatures
@@ -138,9 +138,9 @@ def test_statistics_that_do_not_fit_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        (np.zeros((1, 3)), "1 pictures have no covariance"),
+        (np.zeros((1, 3)), "1 images have no covariance"),
         (np.zeros(3), r"shape \(3,\)"),
-        (np.array([[0.0, 0, 0], [0, np.inf, 0]]), "picture 1 are not finite"),
+        (np.array([[0.0, 0, 0], [0, np.inf, 0]]), "image 1 are not finite"),
         (np.zeros((2, 4)), "4 and 3 dimensions"),
         (np.zeros((9, 4)), "4 and 3 dimensions"),
     ],
@@ -189,7 +189,7 @@ def test_features_do_not_depend_on_the_batch():
     whole = network(pictures)
     for size in (1, 2, 5):
         batches = (pictures[start : start + size] for start in range(0, 7, size))
-        np.testing.assert_allclose(picture_features(batches, network), whole, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(image_features(batches, network), whole, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.paddle26
@@ -216,8 +216,8 @@ def test_unknown_feature_sets_and_unfit_pictures_are_refused():
     for pictures in (np.zeros((1, 8, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(StatisticsError, match="expected"):
             feature_set()(pictures)
-    with pytest.raises(StatisticsError, match="no pictures"):
-        picture_features([], feature_set())
+    with pytest.raises(StatisticsError, match="no images"):
+        image_features([], feature_set())
 
 
 def coats(name, count, striped):

@@ -1,4 +1,4 @@
-"""Which way pictures are translated: from domain A to B, or back."""
+"""Which way images are translated: from domain A to B, or back."""
 
 from enum import StrEnum
 

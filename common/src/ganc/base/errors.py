@@ -6,7 +6,7 @@ class GancError(Exception):
 
 
 class DataError(GancError):
-    """Pictures or list files are missing, unreadable or unfit."""
+    """Images or list files are missing, unreadable or unfit."""
 
 
 class FileFormatError(GancError):

@@ -15,7 +15,7 @@ def results_rows(rows: Iterable, metric: str) -> list[dict]:
     if any(kernel in row.metrics for row in rows):
         further[kernel] = lambda row: _value(row, kernel)
     if any(row.latency_ms is not None for row in rows):
-        further["ms a picture"] = _latency
+        further["ms an image"] = _latency
     return [
         {
             "widths": format_widths(row.widths),
@@ -24,7 +24,7 @@ def results_rows(rows: Iterable, metric: str) -> list[dict]:
             "parameters": format_count(row.params),
             metric: _value(row, metric),
             **{name: text(row) for name, text in further.items()},
-            "pictures": row.images,
+            "images": row.images,
         }
         for row in rows
     ]

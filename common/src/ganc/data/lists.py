@@ -60,8 +60,8 @@ class ImageList:
     def fingerprint(self) -> str:
         """The SHA-256 (hex) of the ordered names and of each file's bytes; it does not depend on where `root` lies.
 
-        Names count as they are below `root`, so that all forms of a list line give the same. Levels and channels count
-        where they are not the plain ones: they make other values of the same files.
+        Names count as they are below `root`, so that all spellings of a list line give the same. Levels and channels
+        count where they are not the plain ones: they make other values of the same files.
 
         Raises:
             DataError: a file cannot be read.

@@ -138,7 +138,7 @@ def _exported(
     _select(device, chosen)
     return Model(
         path=path,
-        engine=open_variant(folder, variant, chosen, _pictures(folder, card), spec.shape.size_multiple),
+        engine=open_variant(folder, variant, chosen, _layout(folder, card), spec.shape.size_multiple),
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),
@@ -153,7 +153,7 @@ def variant_bytes(folder: Path, variant: Variant) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _pictures(folder: Path, card: Mapping):
+def _layout(folder: Path, card: Mapping):
     if "input" not in card:
         return FLOATS
     try:

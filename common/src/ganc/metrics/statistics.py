@@ -1,4 +1,4 @@
-"""Statistics of a set of pictures: mean and covariance of their features, kept in an `.npz` file.
+"""Statistics of a set of images: mean and covariance of their features, kept in an `.npz` file.
 
 The arrays `mu` and `sigma` are those of the common PyTorch implementation of the distance, so that files can be
 exchanged; a third array, `ganc`, holds JSON that says which feature set they were computed with; a fourth, `features`,
@@ -55,17 +55,17 @@ _EXPECTED = "statistics as ganc stats writes them"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistics:
-    """Mean and covariance of the features of a set of pictures.
+    """Mean and covariance of the features of a set of images.
 
     Attributes:
         mu: (d,) float64. sigma: (d, d) float64, divided by n - 1.
         feature_set, feature_digest: what the features are.
-        images: how many pictures; None in a foreign file.
+        images: how many images; None in a foreign file.
         image_size: (width, height) to which they were resized; None in a foreign file.
-        data_fingerprint: of the pictures; "" in a foreign file.
+        data_fingerprint: of the images; "" in a foreign file.
         verified: False if the feature set is the user's word only.
-        resize: the filter that the pictures were resized with; None where the file does not say.
-        features: (k, d) float32 of the pictures, of a random KEPT_FEATURES of them where there are more; None in a
+        resize: the filter that the images were resized with; None where the file does not say.
+        features: (k, d) float32 of the images, of a random KEPT_FEATURES of them where there are more; None in a
             foreign file and in one of an older ganc.
     """
 

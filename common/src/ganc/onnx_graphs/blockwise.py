@@ -1,8 +1,8 @@
-"""Other forms of a convolution: equal in what they compute, faster in the runtimes."""
+"""Other forms of a convolution: equal in what they compute, faster in the engines."""
 
 import numpy as np
 
-# Of the vectors that runtimes compute output channels in, this many floats wide; three channels leave most of one idle.
+# Of the vectors that engines compute output channels in, this many floats wide; three channels leave most of one idle.
 VECTOR = 16
 BLOCK = 2
 

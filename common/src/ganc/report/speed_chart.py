@@ -17,7 +17,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
 
     Args:
         rows: of `ganc.bench.bench`.
-        size: (width, height) of the pictures.
+        size: (width, height) of the images.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -48,7 +48,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
     common = _label({key: rows[0][key] for key in CASE}, [key for key in CASE if key not in varying]).replace(
         "\n", ", "
     )
-    axes.set_title(", ".join(part for part in (f"{size[0]}x{size[1]} pictures", common) if part), fontsize=10)
+    axes.set_title(", ".join(part for part in (f"{size[0]}x{size[1]} images", common) if part), fontsize=10)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -162,7 +162,7 @@ def _read_rows(group, name: str) -> RowTable:
             raise FileFormatError(f"{name}: column {label!r} is missing from 'subnets'; run the search again")
         dataset = group[label]
         shape, kind = getattr(dataset, "shape", None), getattr(getattr(dataset, "dtype", None), "kind", None)
-        expected = "(N, stages)" if label == "widths" else f"({count},)"
+        expected = "(N, segments)" if label == "widths" else f"({count},)"
         if kind not in kinds or shape is None or (len(shape) != 2 if label == "widths" else shape != (count,)):
             raise FileFormatError(
                 f"{name}: column {label!r} has shape {shape} and type {getattr(dataset, 'dtype', None)}, expected "

@@ -22,7 +22,7 @@ def select(
     """Return the rows that satisfy all bounds, best metric first; ties go to fewer MACs, then to smaller widths.
 
     Rows without a value of the metric are never selected, nor, under `max_latency`, rows without a latency. Of the rows
-    within the costs only those on the most pictures are compared: a value on fewer, as of rows that a race dropped, is
+    within the costs only those on the most images are compared: a value on fewer, as of rows that a race dropped, is
     another quantity.
 
     Args:

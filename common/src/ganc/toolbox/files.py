@@ -83,7 +83,7 @@ def _flat(value, prefix: str = ""):
 def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
     """Count what a generator costs.
 
-    MACs (multiply-accumulates) of one picture as published tables count them, those that a device computes, and
+    MACs (multiply-accumulates) of one image as published tables count them, those that a device computes, and
     parameters.
 
     \b

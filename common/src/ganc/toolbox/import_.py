@@ -44,7 +44,7 @@ def import_():
 @click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way FILE's generator translates."
 )
-@click.option("--size", type=SIZE, default="256", help="Picture size of its training, N or WxH; no file tells it.")
+@click.option("--size", type=SIZE, default="256", help="Image size of its training, N or WxH; no file tells it.")
 @click.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),

@@ -135,7 +135,7 @@ IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
 
 def discriminator_spec(task: Task, source_channels: int, channels: int, width: int) -> DiscriminatorSpec:
     """Return the spec of a fresh discriminator: it sees the image, and the source too where the task says so."""
-    conditional = task.discriminator_input is DiscriminatorInput.SOURCE_AND_PICTURE
+    conditional = task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE
     return DiscriminatorSpec(width=width, in_channels=channels + (source_channels if conditional else 0))
 
 

@@ -126,7 +126,7 @@ class TrainingJob:
 
     def _batches(self, done: int) -> Iterator:
         size, share = self.course.schedule.batch_size, self.processes
-        return batches(self.samples, size, done, len(self), self.workers, rank=share.index, ranks=share.count)
+        return batches(self.samples, size, done, len(self), self.workers, process=share.index, processes=share.count)
 
     def _update(self, batch: tuple[np.ndarray, np.ndarray], step: int) -> Mapping:
         """Run the step, unless the batch that ends an epoch is too small to give every process an image."""

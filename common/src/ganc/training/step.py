@@ -69,7 +69,7 @@ def mixed_precision(enabled: bool):
 
 def judged(task: Task, source, image):
     """Return what the task's discriminator sees of an image made from `source`; both are (n, c, h, w)."""
-    if task.discriminator_input is DiscriminatorInput.SOURCE_AND_PICTURE:
+    if task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE:
         return paddle.concat([source, image], axis=1)
     return image
 

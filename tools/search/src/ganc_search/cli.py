@@ -163,7 +163,7 @@ def _say_what_is_searched(search) -> None:
         space=search.inputs.space.text,
         candidates=search.at_most(search.strategy.total),
         shard="/".join(map(str, settings.shard)),
-        images=f"{len(evaluation.pictures)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
+        images=f"{len(evaluation.images)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
         metric=search.metric,
         engine=search.engine,
     )

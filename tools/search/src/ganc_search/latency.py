@@ -22,7 +22,7 @@ from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
 from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
-from ganc_search.evaluate.segment_runners import segment_key
+from ganc_search.evaluate.segments import segment_key
 from ganc_search.settings import LatencyKind
 
 FORMAT, VERSION = "ganc-latency", 1

@@ -127,10 +127,10 @@ class EagerSegments:
         return activation.numpy()
 
 
-SegmentRunner = GraphSegments | EagerSegments
+Segments = GraphSegments | EagerSegments
 
 
-def segment_runner(state: NetworkState, engine: str = AUTO, most: int = 64) -> SegmentRunner:
+def segments_on(state: NetworkState, engine: str = AUTO, most: int = 64) -> Segments:
     """Return the segments of a generator on an engine.
 
     Args:
