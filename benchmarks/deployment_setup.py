@@ -22,7 +22,8 @@ from ganc.demo.dataset import write_demo_set
 from ganc.engines.networks import read_network, untrained
 from ganc.files.checkpoint import GENERATOR, Checkpoint, write_checkpoint
 from ganc.models.convolutions import NetworkState
-from ganc.models.spec import ORIGINAL, GeneratorSpec, format_widths, parse_widths
+from ganc.models.family import format_widths
+from ganc.models.spec import ORIGINAL, GeneratorSpec, parse_widths
 from ganc.models.task import CYCLEGAN
 from ganc.system.runtime import available_cores
 

@@ -14,8 +14,8 @@ from tabulate import tabulate
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.rng import keyed_generator
+from ganc.models.family import format_widths
 from ganc.models.space import NAMED_SPACES
-from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
 from ganc_search.latency import LatencyModel
 from ganc_search.settings import LatencyKind

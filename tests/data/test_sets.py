@@ -315,7 +315,7 @@ def test_the_loader_stays_a_bounded_number_of_batches_ahead_and_stops_when_close
     [{"rank": 2, "ranks": 2}, {"ranks": 3}, {"workers": -1}, {"batch_size": 0}, {"first_step": -1}],
 )
 def test_arguments_out_of_range_are_refused_at_once(arguments):
-    with pytest.raises(ValueError, match="expected 0 <= rank"):
+    with pytest.raises(ValueError, match="expected 0 <= process"):
         batches(CountingSet(), **({"batch_size": 2, "first_step": 0, "last_step": 1, "workers": 0} | arguments))
 
 

@@ -7,7 +7,7 @@ def results_rows(rows: Iterable, metric: str) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any."""
     from ganc.base.text import format_count
     from ganc.metrics.reference import kernel_metric
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     rows = list(rows)
     kernel = kernel_metric(metric)
@@ -50,6 +50,6 @@ def results_json(rows: Iterable) -> list[dict]:
     """Return search rows for programs."""
     from dataclasses import asdict
 
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     return [{**asdict(row), "widths": format_widths(row.widths)} for row in rows]

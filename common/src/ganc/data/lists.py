@@ -144,22 +144,6 @@ def read_images(root: Path, subset: str, reading: Reading | None = None) -> Imag
     return ImageList(root, tuple(names), reading or Reading())
 
 
-def search_images(root: Path, letter: str, reading: Reading | None = None) -> tuple[ImageList, bool]:
-    """Return the images that a search evaluates on, and whether they are test images for want of a search list.
-
-    Args:
-        root: the data folder.
-        letter: the source domain, "A" or "B".
-        reading: how the files become arrays; None reads RGB of full range.
-
-    Raises:
-        DataError: as `read_images`.
-    """
-    if has_subset(root, f"search{letter}"):
-        return read_images(root, f"search{letter}", reading), False
-    return read_images(root, f"test{letter}", reading), True
-
-
 def _names_or_error(root: Path, subset: str) -> list[str]:
     entries = scan_subset(root, subset)
     wrong = [entry for entry in entries if entry.problem]

@@ -5,8 +5,8 @@ import numpy as np
 from ganc.base.engine_table import REFERENCE
 from ganc.engines.adapter import Adapter
 from ganc.models.convolutions import NetworkState
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.models.spec import Widths
 from ganc.system.runtime import paddle
 
 

@@ -16,7 +16,8 @@ from ganc.engines.exported import choose_variant, open_variant, variant_of_file
 from ganc.files.card import CARD, Variant, card_variants, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.convolutions import NetworkState
-from ganc.models.spec import GeneratorSpec, Widths, spec_from_json
+from ganc.models.family import Widths
+from ganc.models.spec import GeneratorSpec, spec_from_json
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,6 @@ class Timing:
     spread: float
     runs: int
 
-    def divided(self, images: int) -> "Timing":
-        """Return the timing of one of `images` that a call translates."""
-        return Timing(self.median / images, self.spread / images, self.runs)
-
 
 def timed_by_turns(
     calls: Sequence[Callable[[], object]], repeats: int = 10, min_seconds: float = 0.0, warm_up: int = 2

@@ -11,7 +11,6 @@ from ganc.base.cache import default_cache
 from ganc.base.errors import GancError, StatisticsError
 from ganc.data.images import to_rgb
 from ganc.metrics.feature_set import FeatureSet
-from ganc.metrics.frechet import frechet_distance_from_features
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
 
 _BATCH = 16
@@ -29,11 +28,6 @@ def image_features(batches: Iterable[np.ndarray], feature_set: FeatureSet) -> np
     if not parts:
         raise StatisticsError("no images to compute features of; at least 2 are needed")
     return np.concatenate(parts)
-
-
-def distance_to(statistics: Statistics, features: np.ndarray) -> float:
-    """Return the Fréchet distance of features (n, d), n >= 2, to the statistics; both of one feature set."""
-    return frechet_distance_from_features(features, statistics.mu, statistics.sigma)
 
 
 def target_statistics(

@@ -12,8 +12,9 @@ from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
+from ganc.models.family import Widths, format_widths
 from ganc.models.generator import Generator
-from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, Widths, format_widths
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import DiscriminatorInput, Pairing, Task
 from ganc.system.processes import Processes, join_processes
 from ganc.system.runtime import select_device

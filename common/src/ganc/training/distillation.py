@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.models.discriminator import Adaptors, Discriminator
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.models.spec import Widths
 from ganc.models.task import Reference, Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle

@@ -6,8 +6,9 @@ import numpy as np
 
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution, NetworkState
+from ganc.models.family import Widths, format_widths
 from ganc.models.layers import Branches, Layers, Residual, channels_after
-from ganc.models.spec import GeneratorSpec, Widths, format_widths
+from ganc.models.spec import GeneratorSpec
 
 
 def prune(state: NetworkState, widths: Widths) -> NetworkState:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, read_checkpoint
-from ganc.models.spec import Widths, format_widths
+from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule

@@ -120,7 +120,7 @@ def main(source: Source, output: Path, variants, layout, data, device):
     if data is None and calibrated:
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     from ganc.data.layout import IMAGE_FORMATS
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
     from ganc.system.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
 

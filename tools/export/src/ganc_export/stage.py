@@ -19,8 +19,8 @@ from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_images
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.models.spec import Widths
 from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
 from ganc_export.verify import Difference, compared_images, difference, is_close, require_close
 

@@ -143,7 +143,7 @@ def _run(search) -> None:
         _say_what_is_searched(search)
     from tqdm import tqdm
 
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     quiet, silent = not sys.stderr.isatty(), not search.processes.writes
     shown = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet, "smoothing": 0, "disable": silent}

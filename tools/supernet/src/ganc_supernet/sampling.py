@@ -3,8 +3,8 @@
 from enum import Enum
 
 from ganc.base.rng import keyed_generator
+from ganc.models.family import Widths
 from ganc.models.space import SearchSpace
-from ganc.models.spec import Widths
 
 
 class Sampling(Enum):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState, initial_state
+from ganc.models.family import format_widths
 from ganc.models.space import SearchSpace
-from ganc.models.spec import GeneratorSpec, format_widths
+from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
