@@ -29,7 +29,7 @@ from ganc.system.runtime import available_cores
 
 COMPRESSED = "16_16_32_16_32_32_16_16"
 PARTS = Path(__file__).with_name("deployment_parts.py")
-# What ganc.system.runtime sets and a user who has not heard of it does not.
+# What ganc.system.runtime sets and plain Paddle does not.
 SETTINGS_OF_GANC = ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "GLOG_minloglevel")
 
 
@@ -160,7 +160,7 @@ def timings_of(setup: Setup, engine: str, precisions: tuple[str, ...], network: 
 
 
 def fill_page(page: Path, texts: Mapping[str, str]) -> None:
-    """Replace what stands between `<!-- name -->` and `<!-- end of name -->` in a page by the text of that name."""
+    """Replace the text between `<!-- name -->` and `<!-- end of name -->` in a page by the one of that name."""
     content = page.read_text(encoding="utf-8")
     for name, text in texts.items():
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"

@@ -46,7 +46,7 @@ def test_a_signal_stops_it_between_two_sub_networks(supernet_file, tiny_data, tm
     assert b"Traceback" not in messages
     message = messages.decode().splitlines()[-1]
     done = int(message.removeprefix("stopped after ").split()[0])
-    assert message == f"stopped after {done} of 128 sub-networks; the same command goes on from there"
+    assert message == f"stopped after {done} of 128 sub-networks; run the same command again to continue"
     stopped = read_results(out)
     assert 5 <= len(stopped) == done < 128
     assert [path.name for path in tmp_path.iterdir()] == ["search.h5"]
@@ -92,7 +92,7 @@ def test_a_piped_search_goes_on_from_its_run_directory(supernet_file, tiny_data,
     process.terminate()
     said, messages = process.communicate(timeout=60)
     assert (process.returncode, said) == (143, b"")
-    assert messages.decode().splitlines()[-1].endswith("the same command goes on from there")
+    assert messages.decode().splitlines()[-1].endswith("run the same command again to continue")
     succeed("ganc-search", *searching(supernet_file, tiny_data), "--run-dir", tmp_path, "-o", "-")
     assert read_results(io.BytesIO(capfdbinary.readouterr().out)).digest == whole.digest
 

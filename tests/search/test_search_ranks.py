@@ -101,7 +101,7 @@ def test_two_processes_stop_together_and_go_on(program, arguments, tmp_path, sig
     assert "Traceback" not in said
     assert process.returncode != 0
     if signalled != "the launcher":
-        assert "; the same command goes on from there" in said
+        assert "; run the same command again to continue" in said
         assert not journal_path(out).exists()
     stopped = [*read_results(out)] if out.exists() else []
     stopped += read_journal(journal_path(out)).rows if journal_path(out).exists() else []

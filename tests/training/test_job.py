@@ -153,7 +153,7 @@ def test_a_signal_stops_a_run_after_the_step_with_its_state_saved(make_job, unin
             if progress.step == 4:
                 signal.raise_signal(number)
 
-    with pytest.raises(InterruptedRun, match="stopped at step 5 of 8; the same command goes on from there") as caught:
+    with pytest.raises(InterruptedRun, match="stopped at step 5 of 8; run the same command again") as caught:
         run()
     assert caught.value.signal_number == number
     assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == handlers

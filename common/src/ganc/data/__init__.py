@@ -1,4 +1,4 @@
-"""Images: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
+"""Images: list files and folders, image sets, batches. Needs numpy and Pillow only."""
 
 from ganc.data.check import Finding, check_folder, count_images
 from ganc.data.images import load_rgb, resize, to_float, to_rgb, to_uint8

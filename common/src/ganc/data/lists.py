@@ -80,7 +80,7 @@ class ListEntry:
 
     Attributes:
         line: its line in the list, from 1; 0 when the folder was read.
-        text: the line as it stands in the list, or the file's name.
+        text: the line as the list has it, or the file's name.
         name: its POSIX path relative to the root; None when there is a problem.
         problem: what is wrong with the line, or None.
     """
@@ -104,7 +104,7 @@ def has_subset(root: Path, subset: str) -> bool:
 def scan_subset(root: Path, subset: str) -> list[ListEntry]:
     """Return every entry of a subset's list, or of its folder if it has no list, with problems instead of errors.
 
-    Nothing is left out for `searchA.txt` here: these are the files as they stand.
+    Nothing is left out for `searchA.txt` here: the entries are those that the list or the folder has.
 
     Raises:
         DataError: there is no root, neither a list nor a folder, or the list is empty or not UTF-8 text.

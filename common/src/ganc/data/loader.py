@@ -24,7 +24,7 @@ def batches(
     process: int = 0,
     processes: int = 1,
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield the batches of steps `first_step` … `last_step` - 1: tuples (source, target) of float32 (n, 3, h, w).
+    """Yield the batches of steps `first_step` … `last_step` - 1: tuples (source, target) of float32 (n, c, h, w).
 
     Step s belongs to epoch s // steps_per_epoch. Samples depend on epoch and index only, so the batches do not depend
     on `workers`, nor on where a resumed run starts.

@@ -1,4 +1,4 @@
-"""What an engine has to offer: it runs networks, most run exported variants, and some compile graphs."""
+"""What an adapter of an engine offers: all run networks, most run exported variants, some compile graphs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class GraphEngine:
         self._graph, self._layout = graph, layout
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, 3, h, w) in [-1, 1]."""
+        """Translate float32 images (n, c, h, w) in [-1, 1]."""
         return self._layout.images(self._graph(self._layout.feed(images)))
 
 

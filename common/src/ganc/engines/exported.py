@@ -1,4 +1,4 @@
-"""Running the variants of an exported folder: which engine reads which, and which is taken when nobody says."""
+"""Running the variants of an exported folder: which engine reads which, and which is chosen where none is named."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -53,7 +53,7 @@ class InferenceEngine:
             raise FileFormatError(f"{program}: Paddle Inference cannot load it; export it again") from error
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, 3, h, w) in [-1, 1]."""
+        """Translate float32 images (n, c, h, w) in [-1, 1]."""
         predictor = self._predictor
         fed = np.ascontiguousarray(self._layout.feed(images))
         predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(fed)

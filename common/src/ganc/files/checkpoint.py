@@ -45,7 +45,7 @@ class Checkpoint:
         networks: states by name (generator, discriminator, adaptors; `_b` for the reverse direction).
         training: facts such as steps, seed, data fingerprint, image size and metric; plain JSON values.
         sources: content digests of the files it was made from, by role.
-        file_digest: the digest of the file whose other direction this is; empty where it is nobody's.
+        file_digest: the digest of the file whose other direction this is; empty where it is no other direction.
     """
 
     stage: str

@@ -179,7 +179,7 @@ def evaluation_images(
 
 
 def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int], preparation: str) -> None:
-    """Features of images resized otherwise are other features; a foreign file does not say how they were."""
+    """Raise StatisticsError where the file's images had another size or filter; a foreign file does not say them."""
     if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
         raise StatisticsError(f"{file}: made from images of {had}, here they are {wanted}; make it again with --size")

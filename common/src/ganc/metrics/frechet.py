@@ -131,7 +131,7 @@ def _square_root(sigma: np.ndarray) -> np.ndarray:
 
 
 def _eigenvalues_kept(values: np.ndarray) -> np.ndarray:
-    """Return rising eigenvalues with those that are rounding noise set to 0: their square roots would not be small."""
+    """Return rising eigenvalues (d,) with rounding noise set to 0: the square roots of noise would not be small."""
     noise = len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0) if len(values) else 0.0
     return np.where(values > noise, values, 0.0)
 

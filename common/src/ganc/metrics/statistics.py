@@ -63,7 +63,7 @@ class Statistics:
         images: how many images; None in a foreign file.
         image_size: (width, height) to which they were resized; None in a foreign file.
         data_fingerprint: of the images; "" in a foreign file.
-        verified: False if the feature set is the user's word only.
+        verified: False if only the user named the feature set.
         resize: the filter that the images were resized with; None where the file does not say.
         features: (k, d) float32 of the images, of a random KEPT_FEATURES of them where there are more; None in a
             foreign file and in one of an older ganc.
@@ -95,7 +95,7 @@ class Statistics:
         """Return all that is not an array, as a JSON object."""
         facts = {name: getattr(self, name) for name in _FACTS}
         facts["image_size"] = None if self.image_size is None else [*self.image_size]
-        # A file that does not say keeps the digest that it has always had.
+        # A file without it keeps the digest that it has always had.
         return facts if self.resize is None else facts | {"resize": self.resize}
 
 
@@ -221,7 +221,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: _array(archive.read(member)) for name, member in held.items()}
     except FileFormatError:
         raise
-    except Exception as error:  # the bytes may be anybody's, and zipfile and numpy raise nearly anything on them
+    except Exception as error:  # the bytes may be anything, and zipfile and numpy raise nearly anything on them
         raise FileFormatError(
             f"{path}: is damaged or pickled ({one_line(error)[:200]}); make the statistics again with ganc stats"
         ) from error

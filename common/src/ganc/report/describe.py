@@ -20,7 +20,7 @@ from ganc.results.search_results import SearchResults
 
 
 def describe(path: Path) -> dict:
-    """Return what is known of checkpoint, results, statistics, weights, a run's directory or state, or an exported one.
+    """Return the facts of a checkpoint, results, statistics, weights, a run's directory or state, or an export.
 
     Raises:
         FileFormatError: there is no such file, or it is none of these.

@@ -6,7 +6,7 @@ from pathlib import Path
 from ganc.base.atomic import replacing
 from ganc.base.extras import MATPLOTLIB, require
 
-CASE = ("engine", "precision", "batch", "threads", "device")  # what bars that stand together have in common
+CASE = ("engine", "precision", "batch", "threads", "device")  # what the bars of one group have in common
 ORIGINAL_COLOUR = "#9aa3ad"
 COLOURS = ("#1f6fb4", "#d9822b", "#3a9d5d", "#8e5ea2", "#c0504d", "#6b6b6b")
 LOGARITHMIC_FROM = 30  # the ratio of the longest to the shortest bar beyond which the short ones would not be seen

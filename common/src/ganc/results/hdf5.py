@@ -1,6 +1,6 @@
 """Search results as one HDF5 file: root attributes identify the search, group `subnets` holds one row a sub-network.
 
-Rows stand in falling lexicographic order of their widths, so that merged shards equal the file of one process.
+Rows are in falling lexicographic order of their widths, so that merged shards equal the file of one process.
 """
 
 import contextlib

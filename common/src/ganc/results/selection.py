@@ -59,7 +59,7 @@ def select(
     kept = kept[rows.images[kept] == rows.images[kept].max()]
     if pareto:
         kept = kept[pareto_front(results.metric[kept], rows.macs[kept])]
-    # Rows stand in falling order of widths, so the smaller widths come last.
+    # Rows are in falling order of widths, so the smaller widths come last.
     kept = kept[np.lexsort([-kept, rows.macs[kept], results.metric[kept]])]
     if rank is not None:
         if not 1 <= rank <= len(kept):

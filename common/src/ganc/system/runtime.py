@@ -19,7 +19,7 @@ from ganc.system.signals import reinstall_handlers
 
 PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
 
-_set_up = False  # whether Paddle, if it is imported, was imported here or its being too early was said
+_set_up = False  # whether Paddle was imported here, or the warning about an earlier import was given
 
 
 def __getattr__(name: str) -> ModuleType:

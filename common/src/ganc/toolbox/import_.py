@@ -11,7 +11,7 @@ from ganc.cli.types import SIZE, SPACE
 
 
 class FileByDefault(click.Group):
-    """A group whose first word may be a file: `ganc import FILE …` stands for `ganc import network FILE …`."""
+    """A group whose first word may be a file: `ganc import FILE …` means `ganc import network FILE …`."""
 
     default = "network"
 

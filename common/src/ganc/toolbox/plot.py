@@ -16,8 +16,8 @@ from ganc.cli.options import FILE
 def plot(results: str, output: Path, original: float | None, title: str | None):
     """Draw search results: metric against MACs, with the Pareto front.
 
-    The original and published results stand beside them for orientation: on the same axis where the metric is the FID
-    of images of the same size, else in a panel of their own. RESULTS is a file of ganc-search; - is standard input.
+    The original and published results are drawn beside them: on the same axis where the metric is the FID of
+    images of the same size, else in a panel of their own. RESULTS is a file of ganc-search; - is standard input.
 
     \b
     ganc plot search.h5 -o front.png

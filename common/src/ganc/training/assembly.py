@@ -29,11 +29,11 @@ from ganc.training.teachers import FrozenTeacher, Teacher
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What a stage says of itself.
+    """What a stage declares.
 
     Attributes:
         sources: content digests of the files that it was given, by role.
-        facts: what its checkpoint records beside the common facts.
+        facts: what its checkpoint records besides the common facts.
         choices: its own settings that determine the result; plain JSON.
         keep_best: evaluate before the first step too, and keep the networks with the best metric.
     """
@@ -245,7 +245,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
 
     Raises:
         SpecError: teacher and student do not fit together, or the crop is too small.
-        DataError, StatisticsError, RunError: images, statistics or device do not serve.
+        DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
     require_same_depth(plan.teacher.generator, plan.student)
     for size in (data.crop_size, data.eval_size):

@@ -29,13 +29,13 @@ class TrainingStep(Learner, Protocol):
     """One update of some networks, which are named as in checkpoints.
 
     Attributes:
-        beside: what else learns in the step and is no part of the checkpoint, such as a teacher, by name.
+        beside: what else learns in the step and is not in the checkpoint, such as a teacher, by name.
     """
 
     beside: Mapping[str, Learner]
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
-        """Train on one batch, (n, 3, h, w) each, and return the losses by name: detached tensors of shape ()."""
+        """Train on one batch, (n, c, h, w) each, and return the losses by name: detached tensors of shape ()."""
 
 
 def learners_of(step: TrainingStep) -> dict[str, Learner]:

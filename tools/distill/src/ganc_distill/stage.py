@@ -26,7 +26,7 @@ def distill_job(
         numbers: the student's base widths, or a short form of them that the teacher's family reads.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
     widths = teacher.generator.spec.shape.full_widths(numbers)

@@ -108,7 +108,7 @@ def export(
         MissingDependencyError: a package for one of the variants is not installed.
         ExportError: a variant's images differ from the checkpoint's, or it cannot be verified on this processor.
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
-        WriteError: the folder cannot be written, or is somebody else's.
+        WriteError: the folder cannot be written, or was not made by ganc.
     """
     require_possible(variants)
     calibration, subset = _calibration(checkpoint, data, variants)
@@ -170,7 +170,7 @@ def _verified(
 def _calibration(
     checkpoint: Checkpoint, data: Path | None, variants: Sequence[Variant]
 ) -> tuple[tuple[np.ndarray, ...], str | None]:
-    """Return the images that a variant is calibrated on, drawn by key, and where they come from."""
+    """Return float32 images (1, c, h, w) that a variant is calibrated on, drawn by key, and their subset."""
     calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
     if not calibrated:
         return (), None

@@ -81,7 +81,7 @@ def require_close(found: Difference, precision: str, layout: ImageFormat, name: 
 
 
 def compared_images(checkpoint: Checkpoint, size: tuple[int, int], data: Path | None) -> Iterator[np.ndarray]:
-    """Yield what is compared: two batch sizes at two image sizes, real images where there are some."""
+    """Yield float32 images (n, c, h, w) to compare on: two batch sizes at two image sizes, from `data` where given."""
     width, height = size
     for batch, (wide, high) in ((1, (width, height)), (2, (width + 4, height + 8))):
         if data is None:

@@ -35,7 +35,7 @@ def finetune_job(
     """Return the job that fine-tunes the supernet's sub-network of `widths`.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
     stage = Stage(

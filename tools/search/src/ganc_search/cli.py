@@ -75,7 +75,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 def main(settings: SearchSettings, rank_check: int | None, top: int):
     """Stage 4: evaluate a supernet's sub-networks.
 
-    Writes what each costs and how good it is. The same command run again goes on where it was stopped.
+    Writes what each costs and how good it is. The same command run again continues where it stopped.
 
     \b
     ganc-search --supernet supernet.safetensors --data horse2zebra --stats real_B.npz \\

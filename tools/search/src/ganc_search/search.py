@@ -104,7 +104,7 @@ class Search:
                     self._yielded[progress.row.widths] = None
                 yield progress
         except InterruptedRun as stop:
-            kept = "the same command goes on from there"
+            kept = "run the same command again to continue"
             if not self.settings.kept:
                 kept = "nothing kept: a piped search needs --run-dir"
             of = f" of {self.at_most(self.total)}" if strategy is self.strategy else ""

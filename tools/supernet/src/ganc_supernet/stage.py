@@ -40,7 +40,7 @@ def supernet_job(
     """Return the job that trains a supernet.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(start.teacher_file).facing(data.direction, start.teacher_file)
     student = None

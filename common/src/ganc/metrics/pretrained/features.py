@@ -17,7 +17,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 class NetworkFeatures:
-    """A feature set: images of any size are resized inside, and the features are what the network puts out.
+    """A feature set: images of any size are resized inside, and the features are the network's output.
 
     Args:
         network: what is computed.

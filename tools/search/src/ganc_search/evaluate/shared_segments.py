@@ -70,7 +70,7 @@ def tree_steps(group: Sequence[Widths]) -> list[Step]:
 
 
 def image_order(count: int) -> np.ndarray:
-    """Return the order in which images are looked at, the same in every search: its beginning is a fair sample."""
+    """Return the order (count,) in which images are looked at, the same in every search: its start is a fair sample."""
     return keyed_generator(0, "search/pictures").permutation(count)
 
 
@@ -113,7 +113,7 @@ class SharedEvaluator:
         return [found[widths] for widths in group]
 
     def _computed(self, group: Sequence[Widths], first: int, end: int) -> list[np.ndarray]:
-        """Return the features of images `first` to `end` of a group in lexicographic order."""
+        """Return the features (images, d) of images `first` to `end`, of each of a group in lexicographic order."""
         steps = tree_steps(group)
         self.segments.prepare((step.level, step.widths) for step in steps)
         runs = [self.segments.segment(step.level, step.widths) for step in steps]
@@ -125,7 +125,7 @@ class SharedEvaluator:
         return [np.concatenate(features) for features in parts]
 
     def _translations(self, steps: Sequence[Step], runs: Sequence[Segment], indices: np.ndarray) -> list[np.ndarray]:
-        """Return what each leaf makes of some images, as uint8 (n, h, w, 3)."""
+        """Return what each leaf makes of some images, as uint8 (n, h, w, c)."""
         made: list[list[np.ndarray]] = [[] for step in steps if step.leaf is not None]
         # Parts of nearly equal size: a last batch of one image would waste what a batch saves.
         for part in np.array_split(indices, -(-len(indices) // self.segments.images_at_once)):
