@@ -3,7 +3,7 @@
     python benchmarks/deployment.py [--checkpoint FILE] [--data DIR] [--quick] [--page docs/deployment.md]
 
 Needs ganc-common[cpu,onnx,openvino] and PyTorch. Without --checkpoint the compressed generator is an untrained
-16_16_32_16_32_32_16_16, as time does not depend on weights; without --data the pictures are ganc's synthetic ones. What
+16_16_32_16_32_32_16_16, as time does not depend on weights; without --data the images are ganc's synthetic ones. What
 is compared with each other takes turns in one process, or in processes that take turns.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from deployment_setup import (
     COMPRESSED,
     Setup,
-    draw_pictures,
+    draw_images,
     environment,
     fill_page,
     make_setup,
@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, help="the compressed generator; without it an untrained one")
     parser.add_argument("--data", type=Path, help="a data set, for int8 and for what precision costs")
-    parser.add_argument("--size", type=int, default=256, help="width and height of the pictures")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the images")
     parser.add_argument("--threads", type=int, default=min(2, available_cores()))
     parser.add_argument("--only", help="numbers of the sections to run, joined by commas")
     parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
@@ -111,16 +111,14 @@ def against_pytorch_s_export(setup: Setup) -> str:
     """ganc's ONNX file and PyTorch's of the same network by turns."""
     made = _torch_files(setup)
     rows = []
-    for runtime in graph_engines():
+    for engine in graph_engines():
         for batch in setup.batches:
             settings = {"folder": str(setup.folder), "size": setup.size, "repeats": setup.repeats}
-            found = setup.part("exports", runtime=runtime, threads=setup.threads, batch=batch, **settings)
-            setup.figures.setdefault("against PyTorch's export", []).append(
-                {"runtime": runtime, "batch": batch, **found}
-            )
+            found = setup.part("exports", engine=engine, threads=setup.threads, batch=batch, **settings)
+            setup.figures.setdefault("against PyTorch's export", []).append({"engine": engine, "batch": batch, **found})
             rows += [
                 {
-                    "engine": runtime,
+                    "engine": engine,
                     "batch": batch,
                     "file compared with": label,
                     "its ms an image": f"{found['ms'][name]:.2f} ({found['spread'][name]:.2f})",
@@ -135,7 +133,7 @@ def against_pytorch_s_export(setup: Setup) -> str:
 
 
 def precisions(setup: Setup) -> str:
-    """Each precision against f32 in the same engine by turns, and how far its pictures are from the checkpoint's."""
+    """Each precision against f32 in the same engine by turns, and how far its images are from the checkpoint's."""
     folder, card = _exported(setup)
     facts = {(one["format"], one["precision"]): one for one in card["forms"]}
     rows = []
@@ -170,15 +168,15 @@ def _what_is_translated(setup: Setup) -> str:
         if setup.trained
         else "The generator is untrained and nearly a random map, which exaggerates every rounding."
     )
-    pictures = f"of {setup.data.name}" if setup.data else "ganc's synthetic ones, with grain"
-    return f"{network} The images are {pictures}."
+    images = f"of {setup.data.name}" if setup.data else "ganc's synthetic ones, with grain"
+    return f"{network} The images are {images}."
 
 
 def _exported(setup: Setup) -> tuple[Path, dict]:
     """Export the compressed generator in every precision; return the folder and its card."""
-    data, folder = setup.data or setup.folder / "pictures", setup.folder / "exported"
+    data, folder = setup.data or setup.folder / "images", setup.folder / "exported"
     if setup.data is None:
-        draw_pictures(data, setup.size[0])
+        draw_images(data, setup.size[0])
     lacking = {"f32", "bf16"} - {*_openvino_precisions()}
     kinds = [ENGINES[engine].formats[0] for engine in graph_engines()]
     variants = [(kind, one) for kind in kinds for one in FORMATS[kind].precisions if one not in lacking]
@@ -225,24 +223,24 @@ def against_paddle_s_defaults(setup: Setup) -> str:
 
 
 def against_the_machine(setup: Setup) -> str:
-    """GFLOP/s of each stage of the compressed generator against the best matrix product."""
+    """GFLOP/s of each segment of the compressed generator against the best matrix product."""
     _torch_files(setup)
     spec = read_network(setup.compressed).spec
     costs = [spec.segment_costs(segment, setup.size) for segment in range(spec.shape.segments)]
     giga_flops = [2 * one.device_macs / 1e9 for one in costs]
     peaks: dict[str, float] = {}
     found = {}
-    for runtime in graph_engines():
+    for engine in graph_engines():
         _measure_peaks(setup, peaks)
-        found[runtime] = setup.part("stages", runtime=runtime, repeats=setup.repeats, **_stage_settings(setup))
+        found[engine] = setup.part("segments", engine=engine, repeats=setup.repeats, **_segment_settings(setup))
     _measure_peaks(setup, peaks)
-    setup.figures["against the machine"] = {"peaks": peaks, "giga_flops": giga_flops, "stages": found}
+    setup.figures["against the machine"] = {"peaks": peaks, "giga_flops": giga_flops, "segments": found}
     products = ", ".join(f"{name} {gflops:.0f} GFLOP/s" for name, gflops in peaks.items())
-    parts = [_limits(setup, runtime, found[runtime], giga_flops, max(peaks.values())) for runtime in graph_engines()]
+    parts = [_limits(setup, engine, found[engine], giga_flops, max(peaks.values())) for engine in graph_engines()]
     return "\n\n".join([f"Best float32 matrix product: {products}.", *parts])
 
 
-def _stage_settings(setup: Setup) -> dict:
+def _segment_settings(setup: Setup) -> dict:
     return {
         "threads": setup.threads,
         "folder": str(setup.folder),
@@ -251,25 +249,25 @@ def _stage_settings(setup: Setup) -> dict:
     }
 
 
-def _limits(setup: Setup, runtime: str, found: dict, giga_flops: list[float], peak: float) -> str:
+def _limits(setup: Setup, engine: str, found: dict, giga_flops: list[float], peak: float) -> str:
     lost = [ms - 1000 * work / peak for ms, work in zip(found["ganc"], giga_flops, strict=True)]
     worst = lost.index(max(lost))
-    profile = setup.part("operators", runtime=runtime, stage=worst, **_stage_settings(setup))["operators"]
-    found["operators"] = {"stage": worst, "profile": profile}
+    profile = setup.part("operators", engine=engine, segment=worst, **_segment_settings(setup))["operators"]
+    found["operators"] = {"segment": worst, "profile": profile}
     rows = [
         {"operator": one["operator"], "times": one["times"], "of": one["of"], "ms": f"{one['ms']:.3f}"}
         for one in profile
     ]
     return (
-        f"**{runtime}**, f32, batch 1\n\n{table(_stage_rows(found, giga_flops, peak))}\n\n"
+        f"**{engine}**, f32, batch 1\n\n{table(_segment_rows(found, giga_flops, peak))}\n\n"
         f"Segment {worst} loses most against the peak, {lost[worst]:.2f} ms; its operators:\n\n{table(rows)}"
     )
 
 
-def _stage_rows(found: dict, giga_flops: list[float], peak: float) -> list[dict]:
+def _segment_rows(found: dict, giga_flops: list[float], peak: float) -> list[dict]:
     rows = [
-        (str(stage), work, ms, plain)
-        for stage, (work, ms, plain) in enumerate(zip(giga_flops, found["ganc"], found["torch"], strict=True))
+        (str(segment), work, ms, plain)
+        for segment, (work, ms, plain) in enumerate(zip(giga_flops, found["ganc"], found["torch"], strict=True))
     ]
     rows.append(("sum of segments", sum(giga_flops), sum(found["ganc"]), sum(found["torch"])))
     rows.append(("whole", sum(giga_flops), found["whole"], None))
@@ -289,9 +287,9 @@ def _stage_rows(found: dict, giga_flops: list[float], peak: float) -> list[dict]
 
 def _measure_peaks(setup: Setup, peaks: dict[str, float]) -> None:
     seconds = 0.5 if setup.rounds == 1 else 4
-    for runtime in ("openvino", "numpy"):
-        found = setup.part("peak", threads=setup.threads, runtime=runtime, seconds=seconds)["gflops"]
-        peaks[runtime] = max(found, peaks.get(runtime, 0.0))
+    for engine in ("openvino", "numpy"):
+        found = setup.part("peak", threads=setup.threads, engine=engine, seconds=seconds)["gflops"]
+        peaks[engine] = max(found, peaks.get(engine, 0.0))
 
 
 def _torch_files(setup: Setup) -> dict:

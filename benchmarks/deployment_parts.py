@@ -23,7 +23,7 @@ CALLS_A_PROFILE = 20
 
 
 def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
-    """Write a network and each of its stages as ONNX: by ganc (ganc*.onnx) and by PyTorch (torch*.onnx).
+    """Write a network and each of its segments as ONNX: by ganc (ganc*.onnx) and by PyTorch (torch*.onnx).
 
     `torch_fixed.onnx` has the size and a batch of 1 built in; all others have them open.
     """
@@ -33,18 +33,18 @@ def exported_by_torch(network: str, folder: str, size: list[int]) -> dict:
     state, target = read_network(Path(network)), Path(folder)
     (target / "ganc.onnx").write_bytes(generator_graph(state))
     axes = {"image": {0: "n", 2: "height", 3: "width"}, "translation": {0: "n", 2: "height", 3: "width"}}
-    picture = torch.tensor(random_images(1, state.spec.in_channels, tuple(size)))
+    image = torch.tensor(random_images(1, state.spec.in_channels, tuple(size)))
     settings = {"dynamo": False, "opset_version": 17, "input_names": ["image"], "output_names": ["translation"]}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # PyTorch announces that this exporter gives way to one that needs onnxscript
         whole = generator(state)
-        torch.onnx.export(whole, (picture,), target / "torch.onnx", dynamic_axes=axes, **settings)
-        torch.onnx.export(whole, (picture,), target / "torch_fixed.onnx", **settings)
+        torch.onnx.export(whole, (image,), target / "torch.onnx", dynamic_axes=axes, **settings)
+        torch.onnx.export(whole, (image,), target / "torch_fixed.onnx", **settings)
         for number in range(state.spec.shape.segments):
             (target / f"ganc_{number}.onnx").write_bytes(segment_graph(state, number))
             one = segment(state, number)
-            torch.onnx.export(one, (picture,), target / f"torch_{number}.onnx", dynamic_axes=axes, **settings)
-            picture = one(picture)
+            torch.onnx.export(one, (image,), target / f"torch_{number}.onnx", dynamic_axes=axes, **settings)
+            image = one(image)
     return {"torch": torch.__version__}
 
 
@@ -59,13 +59,13 @@ def exported_by_ganc(network: str, folder: str, data: str, variants: list[list[s
     return {}
 
 
-def exports(runtime: str, threads: int, folder: str, size: list[int], batch: int, repeats: int) -> dict:
+def exports(engine: str, threads: int, folder: str, size: list[int], batch: int, repeats: int) -> dict:
     """Time ganc's and PyTorch's ONNX files of one network by turns, and compare what they compute."""
     from ganc.engines.compile import compile_graph
 
     names = ["ganc", "torch", *(["torch_fixed"] if batch == 1 else [])]
     images = random_images(batch, 3, tuple(size))
-    graphs = {name: compile_graph(Path(folder) / f"{name}.onnx", runtime, threads=threads) for name in names}
+    graphs = {name: compile_graph(Path(folder) / f"{name}.onnx", engine, threads=threads) for name in names}
     outputs = {name: graph(images) for name, graph in graphs.items()}
     timings = timed_by_turns([partial(graph, images) for graph in graphs.values()], repeats)
     return {
@@ -75,38 +75,38 @@ def exports(runtime: str, threads: int, folder: str, size: list[int], batch: int
     }
 
 
-def stages(runtime: str, threads: int, folder: str, network: str, size: list[int], repeats: int) -> dict:
-    """Time the whole network and each of its stages, as ganc and as PyTorch write them, by turns at batch 1."""
+def segments(engine: str, threads: int, folder: str, network: str, size: list[int], repeats: int) -> dict:
+    """Time the whole network and each of its segments, as ganc and as PyTorch write them, by turns at batch 1."""
     from ganc.engines.compile import compile_graph
 
     spec = read_network(Path(network)).spec
-    compiled = partial(compile_graph, engine=runtime, threads=threads)
-    picture = random_images(1, spec.in_channels, tuple(size))
-    calls = [partial(compiled(Path(folder) / "ganc.onnx"), picture)]
+    compiled = partial(compile_graph, engine=engine, threads=threads)
+    image = random_images(1, spec.in_channels, tuple(size))
+    calls = [partial(compiled(Path(folder) / "ganc.onnx"), image)]
     for number in range(spec.shape.segments):
         both = [compiled(Path(folder) / f"{writer}_{number}.onnx") for writer in ("ganc", "torch")]
-        calls += [partial(graph, picture) for graph in both]
-        picture = both[0](picture)
+        calls += [partial(graph, image) for graph in both]
+        image = both[0](image)
     whole, *timings = [timing.median for timing in timed_by_turns(calls, repeats)]
     return {"whole": whole, "ganc": timings[0::2], "torch": timings[1::2]}
 
 
-def operators(runtime: str, threads: int, folder: str, network: str, size: list[int], stage: int) -> dict:
-    """Return the milliseconds of each operator of one stage, as the runtime's own profiler has them."""
+def operators(engine: str, threads: int, folder: str, network: str, size: list[int], segment: int) -> dict:
+    """Return the milliseconds of each operator of one segment, as the engine's own profiler has them."""
     from ganc.engines.compile import compile_graph
 
-    picture = random_images(1, read_network(Path(network)).spec.in_channels, tuple(size))
-    for number in range(stage):
-        picture = compile_graph(Path(folder) / f"ganc_{number}.onnx", runtime, threads=threads)(picture)
-    profile = {"openvino": _openvino_profile, "onnxruntime": _onnxruntime_profile}[runtime]
-    return {"operators": profile(Path(folder) / f"ganc_{stage}.onnx", picture, threads)}
+    image = random_images(1, read_network(Path(network)).spec.in_channels, tuple(size))
+    for number in range(segment):
+        image = compile_graph(Path(folder) / f"ganc_{number}.onnx", engine, threads=threads)(image)
+    profile = {"openvino": _openvino_profile, "onnxruntime": _onnxruntime_profile}[engine]
+    return {"operators": profile(Path(folder) / f"ganc_{segment}.onnx", image, threads)}
 
 
-def peak(threads: int, runtime: str, seconds: float) -> dict:
-    """Return the best GFLOP/s of products of square float32 matrices, in numpy or in a runtime."""
+def peak(threads: int, engine: str, seconds: float) -> dict:
+    """Return the best GFLOP/s of products of square float32 matrices, in numpy or in an engine."""
     best = 0.0
     for side in (1024, 2048, 3072):
-        multiply = _multiplication(runtime, side, threads)
+        multiply = _multiplication(engine, side, threads)
         until = time.perf_counter() + seconds / 3
         while time.perf_counter() < until:
             start = time.perf_counter()
@@ -153,9 +153,9 @@ def paddle_model(network: str | None, folder: str) -> dict:
     return {}
 
 
-def _multiplication(runtime: str, side: int, threads: int):
+def _multiplication(engine: str, side: int, threads: int):
     one, other = (random_images(1, 1, (side, side))[0, 0] for _ in range(2))
-    if runtime == "numpy":
+    if engine == "numpy":
         return partial(np.matmul, one, other, out=np.empty_like(one))
     import openvino
     from openvino import opset13
@@ -171,7 +171,7 @@ def _multiplication(runtime: str, side: int, threads: int):
     return partial(request.infer, [one], share_inputs=True, share_outputs=True)
 
 
-def _openvino_profile(graph: Path, picture: np.ndarray, threads: int) -> list[dict]:
+def _openvino_profile(graph: Path, image: np.ndarray, threads: int) -> list[dict]:
     import openvino
 
     settings = {
@@ -184,14 +184,14 @@ def _openvino_profile(graph: Path, picture: np.ndarray, threads: int) -> list[di
     request = core.compile_model(core.read_model(str(graph)), "CPU", settings).create_infer_request()
     seen: dict[tuple[str, str], list[float]] = {}
     for call in range(CALLS_A_PROFILE + 3):
-        request.infer([picture], share_inputs=True, share_outputs=True)
+        request.infer([image], share_inputs=True, share_outputs=True)
         for node in request.get_profiling_info() if call >= 3 else []:
             if milliseconds := 1000 * node.real_time.total_seconds():
                 seen.setdefault((node.node_name, f"{node.node_type} ({node.exec_type})"), []).append(milliseconds)
     return _longest_first(seen)
 
 
-def _onnxruntime_profile(graph: Path, picture: np.ndarray, threads: int) -> list[dict]:
+def _onnxruntime_profile(graph: Path, image: np.ndarray, threads: int) -> list[dict]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -201,7 +201,7 @@ def _onnxruntime_profile(graph: Path, picture: np.ndarray, threads: int) -> list
     options.profile_file_prefix = str(graph.with_suffix(""))
     session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     for _ in range(CALLS_A_PROFILE + 3):
-        session.run(None, {session.get_inputs()[0].name: picture})
+        session.run(None, {session.get_inputs()[0].name: image})
     events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     seen: dict[tuple[str, str], list[float]] = {}
     for event in events:
@@ -221,7 +221,7 @@ def _longest_first(seen: dict[tuple[str, str], list[float]]) -> list[dict]:
     return [{"operator": kind[0], "of": kind[1], "times": len(kinds[kind]), "ms": sum(kinds[kind])} for kind in order]
 
 
-PARTS = (exported_by_torch, exported_by_ganc, exports, stages, operators, peak, untouched_paddle, paddle_model)
+PARTS = (exported_by_torch, exported_by_ganc, exports, segments, operators, peak, untouched_paddle, paddle_model)
 
 if __name__ == "__main__":
     part = {one.__name__: one for one in PARTS}[sys.argv[1]]

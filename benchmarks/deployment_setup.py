@@ -22,13 +22,14 @@ from ganc.demo.dataset import write_demo_set
 from ganc.engines.networks import read_network, untrained
 from ganc.files.checkpoint import GENERATOR, Checkpoint, write_checkpoint
 from ganc.models.convolutions import NetworkState
-from ganc.models.spec import ORIGINAL, GeneratorSpec, format_widths, parse_widths
+from ganc.models.family import format_widths
+from ganc.models.spec import ORIGINAL, GeneratorSpec, parse_widths
 from ganc.models.task import CYCLEGAN
 from ganc.system.runtime import available_cores
 
 COMPRESSED = "16_16_32_16_32_32_16_16"
 PARTS = Path(__file__).with_name("deployment_parts.py")
-# What ganc.system.runtime sets and a user who has not heard of it does not.
+# What ganc.system.runtime sets and plain Paddle does not.
 SETTINGS_OF_GANC = ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "GLOG_minloglevel")
 
 
@@ -107,16 +108,16 @@ def _with_biases(state: NetworkState) -> NetworkState:
     return replace(state, tensors={**state.tensors, **biases})
 
 
-def draw_pictures(folder: Path, size: int) -> None:
+def draw_images(folder: Path, size: int) -> None:
     """Write ganc's synthetic set with the grain of a photograph.
 
     On flat colours a norm divides by next to nothing, and an untrained generator shows that as noise of its own.
     """
     write_demo_set(folder, train=16, test=16, size=size, seed=0)
     for path in sorted(folder.rglob("*.png")):
-        picture = load_rgb(path)
-        grain = keyed_generator(0, f"grain/{path.parent.name}/{path.name}").normal(0, 8, picture.shape)
-        save_image(path, np.clip(np.round(picture + grain), 0, 255).astype(np.uint8))
+        image = load_rgb(path)
+        grain = keyed_generator(0, f"grain/{path.parent.name}/{path.name}").normal(0, 8, image.shape)
+        save_image(path, np.clip(np.round(image + grain), 0, 255).astype(np.uint8))
 
 
 def environment(setup: Setup) -> str:
@@ -159,7 +160,7 @@ def timings_of(setup: Setup, engine: str, precisions: tuple[str, ...], network: 
 
 
 def fill_page(page: Path, texts: Mapping[str, str]) -> None:
-    """Replace what stands between `<!-- name -->` and `<!-- end of name -->` in a page by the text of that name."""
+    """Replace the text between `<!-- name -->` and `<!-- end of name -->` in a page by the one of that name."""
     content = page.read_text(encoding="utf-8")
     for name, text in texts.items():
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"

@@ -3,7 +3,7 @@
     python benchmarks/generator.py [--size 256] [--repeats 3]
 
 Three settings, each in processes of its own that take turns: Paddle as it is installed; with the threads and the matrix
-library's code path of ganc.system.runtime; with the forms of ganc.models.cpu_forms too. Medians, batch 1.
+library's code path of ganc.system.runtime; with the operations of ganc.models.cpu_forms too. Medians, batch 1.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PASSES = ("forward", "training pass")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=256, help="width and height of the picture")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the image")
     parser.add_argument("--repeats", type=int, default=3, help="processes of each setting")
     parser.add_argument("--worker", choices=SETTINGS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -72,7 +72,7 @@ def _measure(setting: str, size: int) -> dict:
     from ganc.models.spec import GeneratorSpec, parse_widths
 
     paddle.set_device("cpu")
-    picture = paddle.rand([1, 3, size, size]) * 2 - 1
+    image = paddle.rand([1, 3, size, size]) * 2 - 1
     times = {}
     with contextlib.nullcontext() if setting == SETTINGS[-1] else plain_forms():
         for name, (widths, block) in GENERATORS.items():
@@ -81,10 +81,10 @@ def _measure(setting: str, size: int) -> dict:
 
             def forward(generator=generator):
                 with paddle.no_grad():
-                    generator(picture).numpy()
+                    generator(image).numpy()
 
             def train(generator=generator):
-                generator(picture).abs().mean().backward()
+                generator(image).abs().mean().backward()
                 generator.clear_gradients()
 
             times[name] = {PASSES[0]: _milliseconds(forward), PASSES[1]: _milliseconds(train)}

@@ -14,8 +14,8 @@ from tabulate import tabulate
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.rng import keyed_generator
+from ganc.models.family import format_widths
 from ganc.models.space import NAMED_SPACES
-from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
 from ganc_search.latency import LatencyModel
 from ganc_search.settings import LatencyKind
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     engines = usable_engines(graph_engines())
     parser.add_argument("--engine", choices=engines, help="all that are installed, unless named")
-    parser.add_argument("--size", type=int, default=256, help="width and height of the picture")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the image")
     parser.add_argument("--subnets", type=int, default=20, help="sub-networks to compare on")
     arguments = parser.parse_args()
     for engine in [arguments.engine] if arguments.engine else engines:

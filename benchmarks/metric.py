@@ -4,7 +4,7 @@
     python benchmarks/metric.py features [--size 256] [--repeats 7]
     python benchmarks/metric.py distances [--scipy]
 
-`effects` takes the source domain's test pictures as they are for a generator's output, so that it needs no model. With
+`effects` takes the source domain's test images as they are for a generator's output, so that it needs no model. With
 `--feature-set random-inception`, and always in `features`, Inception-v3 has random weights: its times are those of the
 real one, its distances are no FID.
 """
@@ -44,7 +44,7 @@ def main() -> None:
     features = commands.add_parser("features", help="milliseconds an image by engine and arrangement")
     features.add_argument("--size", type=int, default=256)
     features.add_argument("--repeats", type=int, default=7)
-    distances = commands.add_parser("distances", help="milliseconds of a distance, 120 pictures of 2048 dimensions")
+    distances = commands.add_parser("distances", help="milliseconds of a distance, 120 images of 2048 dimensions")
     distances.add_argument("--scipy", action="store_true", help="compare with scipy's matrix square root, seconds")
     arguments = parser.parse_args()
     {"effects": show_effects, "features": show_features, "distances": show_distances}[arguments.command](arguments)
@@ -52,12 +52,12 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Domain:
-    """Pictures that are made into features once, and looked up by index afterwards."""
+    """Images that are made into features once, and looked up by index afterwards."""
 
     features: np.ndarray
 
     def some(self, stream: str, draw: int, count: int) -> np.ndarray:
-        """Return the features of `count` pictures that a draw picks."""
+        """Return the features of `count` images that a draw picks."""
         order = keyed_generator(draw, f"benchmark/{stream}").permutation(len(self.features))
         return self.features[np.sort(order[:count])]
 
@@ -68,21 +68,21 @@ def show_effects(arguments: argparse.Namespace) -> None:
     chosen = NetworkFeatures(inception_network(random_weights())) if arguments.feature_set == RANDOM else None
     chosen = chosen or feature_set(arguments.feature_set)
     source, test, train = (read_images(arguments.data, subset) for subset in ("testA", "testB", "trainB"))
-    print(f"{arguments.feature_set}, {len(source)} pictures of testA at {arguments.size}x{arguments.size}\n")
-    shown, tests, trains = (features_of(pictures, size, chosen) for pictures in (source, test, train))
+    print(f"{arguments.feature_set}, {len(source)} images of testA at {arguments.size}x{arguments.size}\n")
+    shown, tests, trains = (features_of(images, size, chosen) for images in (source, test, train))
     both = reference(np.concatenate([trains, tests]), chosen)
     alone = reference(tests, chosen)
     print_table("Reference", reference_rows(shown, both, alone))
-    print_table("Number of pictures, and which", count_rows(Domain(shown), both))
-    print_table("Number of pictures of the very target domain", count_rows(Domain(tests), reference(trains, chosen)))
-    print_table("Resize filter of the pictures; the reference's is ganc's", filter_rows(source, size, chosen, both))
+    print_table("Number of images, and which", count_rows(Domain(shown), both))
+    print_table("Number of images of the very target domain", count_rows(Domain(tests), reference(trains, chosen)))
+    print_table("Resize filter of the images; the reference's is ganc's", filter_rows(source, size, chosen, both))
     if isinstance(chosen, NetworkFeatures) and "openvino" in usable_engines(graph_engines()):
         print_table("Precision of the features, OpenVINO", precision_rows(source, size, chosen, shown, both))
 
 
-def features_of(pictures: ImageList, size: tuple[int, int], chosen: FeatureSet) -> np.ndarray:
+def features_of(images: ImageList, size: tuple[int, int], chosen: FeatureSet) -> np.ndarray:
     """Return the features as the metric computes them."""
-    batches = EvaluationSet(pictures, size).batches(chosen.batch)
+    batches = EvaluationSet(images, size).batches(chosen.batch)
     return np.concatenate([chosen(to_uint8(batch)) for batch in batches])
 
 
@@ -92,18 +92,18 @@ def reference(features: np.ndarray, chosen: FeatureSet) -> Reference:
 
 def reference_rows(shown: np.ndarray, both: Reference, alone: Reference) -> Iterator[dict]:
     for name, target in (("trainB + testB", both), ("testB alone", alone)):
-        yield {"reference": name, "pictures in it": target.statistics.images, **columns(target.measure(shown))}
+        yield {"reference": name, "images in it": target.statistics.images, **columns(target.measure(shown))}
 
 
 def count_rows(domain: Domain, target: Reference) -> Iterator[dict]:
-    """Yield the distances of ever more pictures, each over several draws: mean and spread."""
+    """Yield the distances of ever more images, each over several draws: mean and spread."""
     largest = len(domain.features)
     for count in [*(count for count in (10, 20, 40, 80) if count < largest), largest]:
         draws = range(DRAWS if count < largest else 1)
         measured = [target.measure(domain.some("count", draw, count)) for draw in draws]
         distances, kernels = ([getattr(m, name) for m in measured] for name in ("distance", "kernel"))
         yield {
-            "pictures": count,
+            "images": count,
             "draws": len(draws),
             "distance": spread(distances),
             "kernel distance": spread(kernels),
@@ -111,9 +111,9 @@ def count_rows(domain: Domain, target: Reference) -> Iterator[dict]:
         }
 
 
-def filter_rows(pictures: ImageList, size: tuple[int, int], chosen: FeatureSet, target: Reference) -> Iterator[dict]:
+def filter_rows(images: ImageList, size: tuple[int, int], chosen: FeatureSet, target: Reference) -> Iterator[dict]:
     for name, made in filters(size).items():
-        resized = np.stack([made(load_rgb(path)) for path in pictures.paths])
+        resized = np.stack([made(load_rgb(path)) for path in images.paths])
         parts = [chosen(resized[start : start + chosen.batch]) for start in range(0, len(resized), chosen.batch)]
         features = np.concatenate(parts)
         yield {"filter": name, **columns(target.measure(features))}
@@ -123,13 +123,13 @@ def filters(size: tuple[int, int]) -> dict[str, Callable[[np.ndarray], np.ndarra
     """Return ways to resize, by name; without antialiasing a pixel sees its nearest neighbours only."""
 
     def antialiased(kind: Image.Resampling) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda picture: np.asarray(Image.fromarray(picture).resize(size, kind))
+        return lambda image: np.asarray(Image.fromarray(image).resize(size, kind))
 
     def sampled(kind: Image.Resampling) -> Callable[[np.ndarray], np.ndarray]:
-        def resized(picture: np.ndarray) -> np.ndarray:
-            height, width = picture.shape[:2]
+        def resized(image: np.ndarray) -> np.ndarray:
+            height, width = image.shape[:2]
             matrix = (width / size[0], 0, 0, 0, height / size[1], 0)
-            return np.asarray(Image.fromarray(picture).transform(size, Image.Transform.AFFINE, matrix, kind))
+            return np.asarray(Image.fromarray(image).transform(size, Image.Transform.AFFINE, matrix, kind))
 
         return resized
 
@@ -146,11 +146,11 @@ def filters(size: tuple[int, int]) -> dict[str, Callable[[np.ndarray], np.ndarra
 
 
 def precision_rows(
-    pictures: ImageList, size: tuple[int, int], chosen: NetworkFeatures, exact: np.ndarray, target: Reference
+    images: ImageList, size: tuple[int, int], chosen: NetworkFeatures, exact: np.ndarray, target: Reference
 ) -> Iterator[dict]:
     from ganc.metrics.pretrained.graph import feature_graph
 
-    batches = [to_uint8(batch) for batch in EvaluationSet(pictures, size).batches(4)]
+    batches = [to_uint8(batch) for batch in EvaluationSet(images, size).batches(4)]
     for precision in ("f32", "bf16"):
         run = stream_graph(feature_graph(chosen.network, size), "openvino", precision)
         features = np.concatenate(run(batches))
@@ -164,27 +164,27 @@ def show_features(arguments: argparse.Namespace) -> None:
 
     network, count = inception_network(random_weights()), 16
     shape = (count, arguments.size, arguments.size, 3)
-    pictures = keyed_generator(0, "benchmark/pictures").integers(0, 256, shape).astype(np.uint8)
+    images = keyed_generator(0, "benchmark/pictures").integers(0, 256, shape).astype(np.uint8)
     graph = feature_graph(network, shape[1:3])
     runs: dict[tuple, Callable[[], object]] = {}
-    for runtime in usable_engines(graph_engines()):
+    for engine in usable_engines(graph_engines()):
         for streams, threads in ((1, 2), (2, 1)):
-            runner = stream_graph(graph, runtime, streams=streams, threads=threads)
+            run = stream_graph(graph, engine, streams=streams, threads=threads)
             for batch in (1, 2, 4, 8):
-                parts = [pictures[start : start + batch] for start in range(0, count, batch)]
-                runs[runtime, f"{streams} x {threads}", batch] = lambda runner=runner, parts=parts: runner(parts)
+                parts = [images[start : start + batch] for start in range(0, count, batch)]
+                runs[engine, f"{streams} x {threads}", batch] = lambda run=run, parts=parts: run(parts)
     if "openvino" in usable_engines(graph_engines()):
         halves = stream_graph(graph, "openvino", "bf16")
-        parts = [pictures[start : start + 4] for start in range(0, count, 4)]
+        parts = [images[start : start + 4] for start in range(0, count, 4)]
         runs["openvino, bf16", "2 x 1", 4] = lambda: halves(parts)
     for engine in engines():
         whole = NetworkFeatures(network, engine)
-        runs[f"ganc: {engine}", "", count] = lambda whole=whole: whole(pictures)
+        runs[f"ganc: {engine}", "", count] = lambda whole=whole: whole(images)
     rows = [
         {"engine": engine, "streams x threads": setup, "batch": batch, **times}
         for (engine, setup, batch), times in timed(runs, arguments.repeats, count, "ms an image").items()
     ]
-    print_table(f"Inception-v3 features of {arguments.size}x{arguments.size} pictures, f32 unless said", rows)
+    print_table(f"Inception-v3 features of {arguments.size}x{arguments.size} images, f32 unless said", rows)
 
 
 def timed(runs: dict, repeats: int, count: int, label: str) -> dict[object, dict[str, float]]:
@@ -225,7 +225,7 @@ def show_distances(arguments: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         difference = abs(runs["frechet_distance_from_features"]() / expected - 1)
         rows.append({"": f"scipy.linalg.sqrtm (differs by {difference:.1e} relative)", "ms": 1000 * seconds})
-    print_table("120 pictures against a reference of 1474, 2048 dimensions", rows)
+    print_table("120 images against a reference of 1474, 2048 dimensions", rows)
 
 
 def by_scipy(features: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> float:

@@ -1,10 +1,10 @@
-"""A search by ganc beside the usual loop: 27 sub-networks of channels-32, 32 pictures of 256x256, random weights.
+"""A search by ganc beside the usual loop: 27 sub-networks of channels-32, 32 images of 256x256, random weights.
 
     python benchmarks/search.py                 side by side, and where ganc's time goes
-    python benchmarks/search.py --memory        peak memory of an exhaustive search of channels-32 on 120 pictures
+    python benchmarks/search.py --memory        peak memory of an exhaustive search of channels-32 on 120 images
     python benchmarks/search.py --bookkeeping   6,561 sub-networks with a stub for the metric; a million rows in a file
 
-The usual loop is PyTorch eager, one sub-network after another: each picture through the generator alone, Inception's
+The usual loop is PyTorch eager, one sub-network after another: each image through the generator alone, Inception's
 features of eight at a time (pytorch-fid's network), and scipy's matrix square root. It takes turns with ganc, in
 processes of their own, so that a machine that slows down favours neither. Times are medians over the turns.
 """
@@ -24,8 +24,8 @@ TURNS = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=256, help="width and height of the pictures")
-    parser.add_argument("--images", type=int, help="pictures, 32; with --memory 120")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the images")
+    parser.add_argument("--images", type=int, help="images, 32; with --memory 120")
     parser.add_argument("--space", default=BRANCH, help="the sub-networks: a search space")
     parser.add_argument("--turns", type=int, default=TURNS, help="the usual loop takes a part of them each turn")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
@@ -106,9 +106,9 @@ def _agreement(rows: list, plain: list, raced: list) -> str:
 
 
 def _profile_rows(profile: dict) -> list[dict]:
-    pictures = profile["images"] * profile["subnets"]
+    images = profile["images"] * profile["subnets"]
     return [
-        {"ganc's time": name, "s": seconds, "%": 100 * seconds / profile["total"], "ms": 1000 * seconds / pictures}
+        {"ganc's time": name, "s": seconds, "%": 100 * seconds / profile["total"], "ms": 1000 * seconds / images}
         for name, seconds in sorted(profile["times"].items())
     ]
 

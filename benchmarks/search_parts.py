@@ -25,7 +25,7 @@ def statistics(setup: Setup) -> dict:
 
 
 def usual(setup: Setup, space: str, every: int, first: int) -> dict:
-    """The usual loop in PyTorch eager: each sub-network on each picture, Inception's features, the distance.
+    """The usual loop in PyTorch eager: each sub-network on each image, Inception's features, the distance.
 
     The distance is computed twice: by the matrix square root of the product of both covariances, and by ganc's form.
     """
@@ -40,13 +40,13 @@ def usual(setup: Setup, space: str, every: int, first: int) -> dict:
     torch.set_num_threads(engine_threads())
     state, features_of = setup.generator(), _torch_inception(setup)
     target = read_statistics(setup.statistics, None)
-    pictures = [*EvaluationSet(read_images(setup.data, "testA"), (setup.size, setup.size), 1 << 30).batches(1)]
+    images = [*EvaluationSet(read_images(setup.data, "testA"), (setup.size, setup.size), 1 << 30).batches(1)]
     rows = []
     for widths in subnets(space, every, first):
         times, clock = {}, _Clock()
         network = generator(state.leading(state.spec.narrowed(widths)))
         with torch.no_grad():
-            made = [((network(torch.from_numpy(picture)) + 1) / 2 * 255).to(torch.uint8) for picture in pictures]
+            made = [((network(torch.from_numpy(image)) + 1) / 2 * 255).to(torch.uint8) for image in images]
             times["generator"] = clock.lap()
             parts = [features_of(torch.cat(made[start : start + 8])) for start in range(0, len(made), 8)]
         features = torch.cat(parts).double().numpy()
@@ -73,7 +73,7 @@ def _torch_inception(setup: Setup):
     state |= {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
     inception.load_state_dict_from_url = lambda *_, **__: state
     model = inception.InceptionV3([3]).eval()
-    return lambda pictures: model(pictures.float() / 255)[0][:, :, 0, 0]
+    return lambda images: model(images.float() / 255)[0][:, :, 0, 0]
 
 
 def _root_distance(features: np.ndarray, target) -> float:
@@ -81,7 +81,7 @@ def _root_distance(features: np.ndarray, target) -> float:
 
     sigma = np.cov(features, rowvar=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of few pictures the covariance is singular, as in every such search
+        warnings.simplefilter("ignore")  # of few images the covariance is singular, as in every such search
         root = scipy.linalg.sqrtm(sigma @ target.sigma)
     difference = features.mean(axis=0) - target.mu
     return float(difference @ difference + np.trace(sigma) + np.trace(target.sigma) - 2 * np.trace(root).real)
@@ -112,7 +112,7 @@ def profile(setup: Setup, space: str) -> dict:
     evaluation.measure_features(np.random.default_rng(0).normal(size=(8, evaluation.feature_set.dimensions)))
     times: dict[str, float] = defaultdict(float)
     timed = TimedEvaluation(evaluation, times)
-    evaluator = SharedEvaluator(timed, TimedSegments(inputs.evaluator.runner, times))
+    evaluator = SharedEvaluator(timed, TimedSegments(inputs.evaluator.segments, times))
     clock = _Clock()
     evaluator.measure(subnets(space), evaluator.images)
     total = clock.lap()
@@ -121,23 +121,23 @@ def profile(setup: Setup, space: str) -> dict:
 
 
 class TimedSegments:
-    """A runner that notes what compiling and each segment take."""
+    """Segments that note what compiling and running each of them take."""
 
-    def __init__(self, runner, times: dict[str, float]):
-        self._runner, self._times = runner, times
-        self.load, self.images, self.fits = runner.load, runner.images, runner.fits
-        self.images_at_once = runner.images_at_once
-        self.prepare = _timed(runner.prepare, times, "compiling")
+    def __init__(self, segments, times: dict[str, float]):
+        self._segments, self._times = segments, times
+        self.load, self.images, self.fits = segments.load, segments.images, segments.fits
+        self.images_at_once = segments.images_at_once
+        self.prepare = _timed(segments.prepare, times, "compiling")
 
     def segment(self, number: int, widths):
-        return _timed(self._runner.segment(number, widths), self._times, f"segment {number}")
+        return _timed(self._segments.segment(number, widths), self._times, f"segment {number}")
 
 
 class TimedEvaluation:
     """An evaluation that notes what features and distances take."""
 
     def __init__(self, evaluation, times: dict[str, float]):
-        self.pictures, self.batch_size = evaluation.pictures, evaluation.batch_size
+        self.images, self.batch_size = evaluation.images, evaluation.batch_size
         self.feature_set = _timed(evaluation.feature_set, times, "features")
         self.measure_features = _timed(evaluation.measure_features, times, "distances")
 
@@ -169,7 +169,7 @@ def memory(setup: Setup, groups: int) -> dict:
         evaluator.measure(group, 2)
     for group in cut_into_groups(everything[: groups * 27], settings.group_size, evaluator.fits)[:groups]:
         evaluator.measure(group, evaluator.images)
-    return {"peak": _peak(), "engine": evaluator.runner.name}
+    return {"peak": _peak(), "engine": evaluator.segments.name}
 
 
 def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **values):

@@ -1,4 +1,4 @@
-"""What the parts of benchmarks/search.py share: a supernet and Inception weights of random numbers, and pictures."""
+"""What the parts of benchmarks/search.py share: a supernet and Inception weights of random numbers, and images."""
 
 import json
 import os
@@ -21,21 +21,21 @@ from ganc.models.task import CYCLEGAN
 PARTS = Path(__file__).with_name("search_parts.py")
 # 27 neighbours, as an exhaustive search of channels-32 meets them.
 BRANCH = "24/24/24/24/24/32,24,16/32,24,16/32,24,16"
-TARGETS = 256  # pictures of the target domain, whose statistics are compared with
+TARGETS = 256  # images of the target domain, whose statistics are compared with
 
 
 class Setup:
     """The files of one benchmark.
 
     Attributes:
-        supernet, weights, data, statistics: a checkpoint, Inception's weights, pictures, the target's statistics.
-        size: width and height of the pictures.
+        supernet, weights, data, statistics: a checkpoint, Inception's weights, images, the target's statistics.
+        size: width and height of the images.
     """
 
     def __init__(self, folder: Path, size: int):
         self.folder, self.size = folder, size
         self.supernet, self.weights = folder / "supernet.safetensors", folder / "inception.safetensors"
-        self.data, self.statistics = folder / "pictures", folder / "real_B.npz"
+        self.data, self.statistics = folder / "images", folder / "real_B.npz"
 
     def make(self, images: int) -> None:
         """Write all files."""

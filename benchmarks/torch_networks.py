@@ -1,7 +1,7 @@
-"""ganc's generators in the usual PyTorch form, with the same weights: what other benchmarks compare with.
+"""ganc's generators as usual PyTorch modules, with the same weights: what other benchmarks compare with.
 
-The form is that of the public code: modules one after another, a bias in every convolution, reflection padding and
-instance norm as layers of their own.
+The structure is that of the public code: modules one after another, a bias in every convolution, reflection padding
+and instance norm as layers of their own.
 """
 
 import torch
@@ -54,7 +54,7 @@ def _modules(state: NetworkState, layer: Layer, channels: int) -> list[torch.nn.
             return [torch.nn.Dropout(probability)]
         case Residual(body):
             return [Adding(_sequence(state, body, channels))]
-    raise TypeError(f"no PyTorch form of {layer!r}")
+    raise TypeError(f"no PyTorch module for {layer!r}")
 
 
 def _convolution(state: NetworkState, plan: Convolution) -> list[torch.nn.Module]:

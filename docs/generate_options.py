@@ -78,7 +78,7 @@ def _section(context: click.Context) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    r"""Yield the paragraphs of a command's help; what stands behind \b keeps its lines."""
+    r"""Yield the paragraphs of a command's help; the text behind \b keeps its lines."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         lines = paragraph.split("\n")
         yield "\n".join(["```", *lines[1:], "```"]) if lines[0] == "\b" else paragraph

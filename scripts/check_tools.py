@@ -1,4 +1,4 @@
-"""Check that each of the six tools stands alone: in an environment that holds it, ganc-common and what they require.
+"""Check that each of the six tools works alone: in an environment that holds it, ganc-common and what they require.
 
 Run by `make check-tools` with the Python of an environment that has setuptools. In each environment the other five
 tools must be absent, `pip check` content, `--help` and one tiny run good. The runs make a pipeline: a stage reads the
@@ -99,7 +99,7 @@ def check_all(work: Path) -> int:
         try:
             with tempfile.TemporaryDirectory(dir=work) as environment:
                 check_tool(name, wheels, Path(environment), folder)
-            result = "stands alone, --help and a run are good"
+            result = "works alone, --help and a run are good"
         except CheckError as error:
             failures += 1
             result = f"FAILED\n{error}"
@@ -108,7 +108,7 @@ def check_all(work: Path) -> int:
 
 
 def main() -> None:
-    """Exit with 1 if a tool does not stand alone."""
+    """Exit with 1 if a tool does not work alone."""
     with tempfile.TemporaryDirectory(prefix="ganc-check-tools-") as work:
         try:
             failures = check_all(Path(work))

@@ -18,7 +18,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = json.loads((arguments.folder / "report.json").read_text())
     print((arguments.folder / "report.md").read_text())
-    print(f"pictures: {arguments.folder / 'strip.jpg'}")
+    print(f"images: {arguments.folder / 'strip.jpg'}")
     untouched, exported = rows[0]["value"], rows[-1]["value"]
     verdict = (
         f"{rows[0]['metric']} of exported / untouched: {exported:.2f} / {untouched:.2f} = {exported / untouched:.2f}, "

@@ -1,4 +1,4 @@
-"""The pipeline's last step: the table of what each stage made, and a strip of pictures.
+"""The pipeline's last step: the table of what each stage made, and a strip of images.
 
     python workflow/report.py --data out/demo/data --stats out/demo/real_B.npz \
         --models out/demo/replace.safetensors … out/demo/dist --strip strip.jpg --table report.md --rows report.json
@@ -17,7 +17,7 @@ from ganc.base.errors import GancError
 from ganc.base.text import format_count
 from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
-from ganc.metrics.evaluation import evaluation_pictures
+from ganc.metrics.evaluation import evaluation_images
 from ganc.report.comparison import Comparison, compare
 
 ROLES = ("mobile", "student", "chosen sub-network", "exported")
@@ -42,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--stats", type=Path, required=True)
     parser.add_argument("--models", type=Path, nargs=len(ROLES), required=True, metavar="MODEL", help=", ".join(ROLES))
-    parser.add_argument("--strip", type=Path, required=True, help="the picture to write")
+    parser.add_argument("--strip", type=Path, required=True, help="the image to write")
     parser.add_argument("--table", type=Path, required=True, help="the table to write")
     parser.add_argument("--rows", type=Path, required=True, help="the same as JSON, to write")
     return parser.parse_args()
@@ -77,11 +77,11 @@ def _table(rows: list[dict]) -> str:
 
 
 def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
-    """Show some test pictures, evenly spread, and what the networks make of them, two pictures a row."""
-    pictures, _ = evaluation_pictures(
+    """Show some test images, evenly spread, and what the networks make of them, two images a row."""
+    images, _ = evaluation_images(
         arguments.data, models[0].direction[0], reading=models[0].readings.source(models[0].direction)
     )
-    shown = EvaluationSet(pictures, models[0].image_size)
+    shown = EvaluationSet(images, models[0].image_size)
     inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
     teacher, student, _, exported = (model.engine(inputs) for model in models)
     samples = list(zip(*(to_uint8(images) for images in (inputs, teacher, student, exported)), strict=True))

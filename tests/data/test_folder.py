@@ -18,7 +18,6 @@ from ganc.data import (
     count_images,
     load_rgb,
     read_images,
-    search_images,
     split_search,
 )
 from ganc.data.levels import Levels
@@ -182,8 +181,7 @@ def test_a_split_moves_images_from_training_to_search(root, form):
     if form != "folder":
         (root / "trainA.txt").write_text("".join(f"{prefix}{name}\r\n" for name in names), encoding="utf-8")
     assert split_search(root, 3, seed=1) == SearchSplit(search=3, train=5, already_done=False)
-    train, (search, fell_back) = read_images(root, "trainA"), search_images(root, "A")
-    assert not fell_back
+    train, search = read_images(root, "trainA"), read_images(root, "searchA")
     assert len(search) == 3
     assert sorted(train.names + search.names) == [f"trainA/{name}" for name in names]
     assert list(train.names) == sorted(train.names)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ganc.base.errors import DataError
-from ganc.data import ImageList, has_subset, read_images, search_images
+from ganc.data import ImageList, has_subset, read_images
 
 NAMES = ("b c.png", "a.png", "馬 ひとつ.png")
 
@@ -93,15 +93,6 @@ def test_what_the_search_list_names_is_not_trained_on(root):
     write_list(root, "".join(f"trainA/{name}\n" for name in NAMES), "searchA.txt")
     with pytest.raises(DataError, match=r"searchA\.txt.*trainA"):
         read_images(root, "trainA")
-
-
-def test_search_images_fall_back_to_the_test_images_and_say_so(root):
-    shutil.copytree(root / "trainA", root / "testA")
-    images, fell_back = search_images(root, "A")
-    assert fell_back
-    assert images == read_images(root, "testA")
-    write_list(root, "trainA/a.png\n", "searchA.txt")
-    assert search_images(root, "A") == (ImageList(root, ("trainA/a.png",)), False)
 
 
 def test_has_subset(root):

@@ -263,7 +263,7 @@ def test_workers_and_resuming_change_nothing(root, workers):
 def test_ranks_share_every_batch(root, workers):
     dataset = unpaired(root)
     whole = everything(dataset, 4, 0, 4, 0)
-    shares = [everything(dataset, 4, 0, 4, workers, rank=rank, ranks=2) for rank in range(2)]
+    shares = [everything(dataset, 4, 0, 4, workers, process=process, processes=2) for process in range(2)]
     for step, batch in enumerate(whole):
         for column in range(2):
             mine, yours = shares[0][step][column], shares[1][step][column]
@@ -312,10 +312,10 @@ def test_the_loader_stays_a_bounded_number_of_batches_ahead_and_stops_when_close
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"rank": 2, "ranks": 2}, {"ranks": 3}, {"workers": -1}, {"batch_size": 0}, {"first_step": -1}],
+    [{"process": 2, "processes": 2}, {"ranks": 3}, {"workers": -1}, {"batch_size": 0}, {"first_step": -1}],
 )
 def test_arguments_out_of_range_are_refused_at_once(arguments):
-    with pytest.raises(ValueError, match="rank"):
+    with pytest.raises(ValueError, match="expected 0 <= process"):
         batches(CountingSet(), **({"batch_size": 2, "first_step": 0, "last_step": 1, "workers": 0} | arguments))
 
 

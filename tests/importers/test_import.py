@@ -156,7 +156,7 @@ def test_networks_of_several_files(tmp_path):
 def test_a_paired_discriminator_makes_a_paired_task(tmp_path):
     path = saved(tmp_path / "x", {"netG": tensors(SMALL), "netD": tensors(discriminator_chain(2, 3, 6))})
     task = import_checkpoint({"generator": path}).task
-    assert (task.pairing, task.discriminator_input) == (Pairing.PAIRED, DiscriminatorInput.SOURCE_AND_PICTURE)
+    assert (task.pairing, task.discriminator_input) == (Pairing.PAIRED, DiscriminatorInput.SOURCE_AND_IMAGE)
     path = saved(tmp_path / "x", {"netG": tensors(SMALL), "netD": tensors(discriminator_chain(2, 3, 4))})
     with pytest.raises(SpecError, match=r"4 channels.*3"):
         import_checkpoint({"generator": path})

@@ -18,7 +18,7 @@ SQUARE = (SIZE, SIZE)
 def test_test_images_of_the_source_are_compared_with_the_target(tiny_data, direction, subset, target):
     evaluation = Evaluation.of_folder(tiny_data, Direction(direction), SQUARE)
     expected = domain_statistics(tiny_data, target, SQUARE, evaluation.feature_set)
-    assert (evaluation.subset, len(evaluation.pictures)) == (subset, 4)
+    assert (evaluation.subset, len(evaluation.images)) == (subset, 4)
     assert evaluation.statistics.digest == expected.digest
     assert evaluation.facts()["target_images"] == 10
 
@@ -27,7 +27,7 @@ def test_training_images_stand_in_for_missing_test_images_and_a_subset_can_be_na
     folder = tmp_path / "images"
     shutil.copytree(tiny_data, folder)
     named = Evaluation.of_folder(folder, Direction.A_TO_B, SQUARE, subset="trainA", batch_size=3)
-    assert (named.subset, len(named.pictures), named.batch_size) == ("trainA", 6, 3)
+    assert (named.subset, len(named.images), named.batch_size) == ("trainA", 6, 3)
     for path in (folder / "testA", folder / "testA.txt"):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     assert Evaluation.of_folder(folder, Direction.A_TO_B, SQUARE).subset == "trainA"

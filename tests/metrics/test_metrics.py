@@ -12,11 +12,10 @@ from ganc.base.rng import keyed_generator
 from ganc.data import read_images
 from ganc.metrics import (
     DEFAULT_FEATURE_SET,
-    distance_to,
     feature_set,
     frechet_distance,
     frechet_distance_from_features,
-    picture_features,
+    image_features,
     target_statistics,
 )
 from ganc.metrics.untrained import UntrainedFeatures
@@ -189,7 +188,7 @@ def test_features_do_not_depend_on_the_batch():
     whole = network(images)
     for size in (1, 2, 5):
         batches = (images[start : start + size] for start in range(0, 7, size))
-        np.testing.assert_allclose(picture_features(batches, network), whole, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(image_features(batches, network), whole, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.paddle26
@@ -216,8 +215,8 @@ def test_unknown_feature_sets_and_unfit_images_are_refused():
     for images in (np.zeros((1, 8, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(StatisticsError, match="expected"):
             feature_set()(images)
-    with pytest.raises(StatisticsError, match="no pictures"):
-        picture_features([], feature_set())
+    with pytest.raises(StatisticsError, match="no images"):
+        image_features([], feature_set())
 
 
 def coats(name, count, striped):
@@ -258,7 +257,7 @@ def test_target_statistics_are_those_of_the_images_and_cached(target, tmp_path):
     np.testing.assert_allclose(statistics.mu, features.mean(axis=0), rtol=1e-5, atol=1e-6)
     assert (statistics.images, statistics.image_size, statistics.verified) == (20, (32, 32), True)
     assert statistics.data_fingerprint == target.fingerprint
-    assert distance_to(statistics, features) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance_from_features(features, statistics.mu, statistics.sigma) == pytest.approx(0, abs=1e-6)
     (kept,) = cache.iterdir()
     stamp = kept.stat().st_mtime_ns
     assert target_statistics(target, (32, 32), network, cache).digest == statistics.digest

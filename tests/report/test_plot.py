@@ -66,7 +66,7 @@ def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
     assert "inception-v3-fid (lower is better)" in texts
     assert "GMACs of one 256x256 picture" in texts
     assert "Pareto front (3)" in texts
-    assert "5 sub-networks on 120 pictures" in texts
+    assert "5 sub-networks on 120 images" in texts
     assert "5 sub-networks of channels-32" in texts
     assert "not comparable" not in texts
 
@@ -75,7 +75,7 @@ def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
     ("values", "reason", "scaled"),
     [
         ({"name": "untrained-conv3-v1"}, "another metric", False),
-        ({"size": (64, 64)}, "of 256x256 pictures", True),
+        ({"size": (64, 64)}, "of 256x256 images", True),
         ({"name": "untrained-conv3-v1", "size": (64, 32)}, "another metric", True),
     ],
 )
@@ -96,8 +96,8 @@ def test_the_original_s_value_is_drawn_where_it_is_given(tmp_path):
 
 def test_rows_on_fewer_images_are_named_and_not_on_the_front(tmp_path):
     texts, _ = plotted(tmp_path, images=[120, 120, 120, 30, 120])
-    assert "4 sub-networks on 120 pictures" in texts
-    assert "1 on fewer pictures (30)" in texts
+    assert "4 sub-networks on 120 images" in texts
+    assert "1 on fewer images (30)" in texts
     assert "Pareto front (3)" in texts  # 90, 80 and now 75
 
 
@@ -118,7 +118,7 @@ def test_many_points_stay_a_small_image_and_hide_nothing_of_the_front(tmp_path):
     said = succeed("ganc", "plot", "-", "-o", tmp_path / "many.svg", stdin=(tmp_path / "many.h5").read_bytes())
     assert "30001" in said.stderr
     assert str(tmp_path / "many.svg") in said.stderr
-    assert "30,001 sub-networks on 60 pictures" in texts_of(tmp_path / "many.svg")
+    assert "30,001 sub-networks on 60 images" in texts_of(tmp_path / "many.svg")
     assert "Pareto front (1)" in texts_of(tmp_path / "many.svg")
     assert (tmp_path / "many.svg").stat().st_size < 500_000
 

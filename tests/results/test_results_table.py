@@ -30,8 +30,8 @@ def table_of(path, rows, *options):
 
 def test_plain_rows_have_neither_errors_nor_latencies(tmp_path):
     (row,) = table_of(tmp_path / "search.h5", [make_row((8, 4), metric=3.0)])
-    assert list(row) == ["widths", "MACs", "device MACs", "parameters", "untrained", "pictures"]
-    assert (row["untrained"], row["pictures"]) == ("3.0000", "60")
+    assert list(row) == ["widths", "MACs", "device MACs", "parameters", "untrained", "images"]
+    assert (row["untrained"], row["images"]) == ("3.0000", "60")
 
 
 def test_a_value_comes_with_its_error_and_the_kernel_distance_beside_the_metric(tmp_path):

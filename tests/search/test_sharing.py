@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers.support import SIZE, generator_spec, random_state, succeed
 
+import ganc_search.evaluate.segments
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import MissingDependencyError, SpecError
 from ganc.data import EvaluationSet, read_images
@@ -18,8 +19,7 @@ from ganc.metrics.evaluation import Evaluation, domain_statistics
 from ganc.models import NAMED_SPACES, RESNET, GeneratorSpec, parse_space
 from ganc.models.generator import Generator
 from ganc.results.hdf5 import read_results
-from ganc_search.evaluate import segment_runners
-from ganc_search.evaluate.segment_runners import EagerSegments, GraphSegments, segment_runner
+from ganc_search.evaluate.segments import EagerSegments, GraphSegments, segments_on
 from ganc_search.evaluate.shared_segments import (
     SharedEvaluator,
     cut_into_groups,
@@ -58,7 +58,7 @@ def test_81_sub_networks_measure_together_what_each_measures_alone(evaluation, s
         pytest.skip(f"{engine} is not installed")
     assert len(alone) == 81
     assert len({round(distance, 6) for distance in alone.values()}) == 81
-    evaluator = SharedEvaluator(evaluation, segment_runner(state, engine))
+    evaluator = SharedEvaluator(evaluation, segments_on(state, engine))
     for group in cut_into_groups([*SPACE], 27):
         for widths, measurement in zip(group, evaluator.measure(group, 4), strict=True):
             assert measurement.distance == pytest.approx(alone[widths], rel=1e-4)
@@ -125,8 +125,8 @@ def test_groups_have_no_more_segments_than_are_kept(most):
     every = [*space]
     scattered = [every[place] for place in np.random.default_rng(0).permutation(len(every))[:100]]
     spec = GeneratorSpec(widths=space.largest)
-    engine = GraphSegments(random_state(spec, seed=0), "openvino", most)
-    groups = cut_into_groups(scattered, 32, engine.fits)
+    segments = GraphSegments(random_state(spec, seed=0), "openvino", most)
+    groups = cut_into_groups(scattered, 32, segments.fits)
     assert sorted(itertools.chain.from_iterable(groups)) == sorted(scattered)
     for group in groups:
         # independently of the formula: the layers of a segment say which segments are the same
@@ -143,11 +143,11 @@ def test_compiled_segments_are_let_go(state, evaluation, monkeypatch):
         compiled.append(weakref.ref(graph))
         return graph
 
-    monkeypatch.setattr(segment_runners, "stream_graph", noted)
-    engine = GraphSegments(state, THERE[0], 10)
-    evaluator = SharedEvaluator(evaluation, engine)
+    monkeypatch.setattr(ganc_search.evaluate.segments, "stream_graph", noted)
+    segments = GraphSegments(state, THERE[0], 10)
+    evaluator = SharedEvaluator(evaluation, segments)
     subnets = [*SPACE]
-    for group in cut_into_groups(subnets, 27, engine.fits):
+    for group in cut_into_groups(subnets, 27, segments.fits):
         evaluator.measure(group, 2)
         assert sum(graph() is not None for graph in compiled) <= 10
     assert len(compiled) > 20
@@ -178,8 +178,8 @@ def test_the_engine_is_recorded_and_is_no_identity(supernet_file, tiny_data, tmp
 
 def test_an_engine_that_is_not_there_is_refused(state):
     with pytest.raises(SpecError, match=r"tensorrt.*openvino"):
-        segment_runner(state, "tensorrt").segment(0, (8,) * 8)
+        segments_on(state, "tensorrt").segment(0, (8,) * 8)
     absent = [engine for engine in ENGINES[1:] if engine not in THERE]
     for engine in absent:
-        with pytest.raises(MissingDependencyError, match="ganc-common"):
-            segment_runner(state, engine).segment(0, (8,) * 8)
+        with pytest.raises(MissingDependencyError, match="is not installed: install ganc-common"):
+            segments_on(state, engine).segment(0, (8,) * 8)

@@ -198,7 +198,7 @@ def test_select_the_pareto_front(searched):
 
 def test_select_prints_a_table_for_people(searched, tmp_path):
     lines = succeed("ganc", "select", searched, "--top", 2).stdout.splitlines()
-    assert lines[0].split() == ["widths", "MACs", "device", "MACs", "parameters", "untrained", "pictures"]
+    assert lines[0].split() == ["widths", "MACs", "device", "MACs", "parameters", "untrained", "images"]
     assert [line.split()[0] for line in lines[2:]] == ["12_12_12", "11_11_11"]
     assert "2.0000" in lines[2]
     rows = [make_row((width,) * 3, metric=width) for width in range(1, 16)]

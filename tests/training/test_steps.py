@@ -257,7 +257,7 @@ def test_another_task_needs_no_other_step(batch):
     task = dataclasses.replace(
         CYCLEGAN,
         adversarial_loss=AdversarialLoss.HINGE,
-        discriminator_input=DiscriminatorInput.SOURCE_AND_PICTURE,
+        discriminator_input=DiscriminatorInput.SOURCE_AND_IMAGE,
         reference=Reference.GROUND_TRUTH,
         reconstruction_weight=100.0,
     )

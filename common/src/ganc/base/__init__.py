@@ -1,1 +1,1 @@
-"""What knows no network and no kind of file: errors, keyed draws, digests, atomic writes, the cache, text."""
+"""Errors, keyed draws, digests, atomic writes, the cache, text. Nothing here knows a network or a kind of file."""

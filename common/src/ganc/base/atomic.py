@@ -18,7 +18,7 @@ class WriteError(GancError):
 def write_error(path: Path, error: OSError) -> WriteError:
     """Return the error that says why `path` could not be written."""
     reason = error.strerror or error
-    if isinstance(error, FileExistsError | NotADirectoryError):  # which of them depends on where in the path it stands
+    if isinstance(error, FileExistsError | NotADirectoryError):  # which of them depends on the place in the path
         reason = "a part of its path is a file, not a folder"
     return WriteError(f"{path}: cannot be written ({reason})")
 
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what `replacing` left beside `path` when its process was killed; only for who alone writes `path`."""
+    """Remove what `replacing` left beside `path` when its process was killed; the caller must be its only writer."""
     path = Path(path)
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         leftover.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     An older folder at `path` is replaced only if it is empty or holds the file `marker`, which shows that ganc made it.
 
     Raises:
-        WriteError: `path` is somebody else's, or cannot be written.
+        WriteError: `path` was not made by ganc, or cannot be written.
     """
     path = Path(path)
     if path.exists() and not (path.is_dir() and ((path / marker).is_file() or not any(path.iterdir()))):

@@ -1,4 +1,4 @@
-"""Which way pictures are translated: from domain A to B, or back."""
+"""Which way images are translated: from domain A to B, or back."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from ganc.base.errors import SpecError
 
 
 class Direction(StrEnum):
-    """A direction; as a string it is what files and options call it.
+    """A direction; its string is its name in files and options.
 
     `Direction("AtoB")` reads one; another text raises SpecError.
     """
@@ -21,7 +21,7 @@ class Direction(StrEnum):
 
     @property
     def target(self) -> str:
-        """The letter of the domain that comes out."""
+        """The letter of the domain of the translations."""
         return self.value[-1]
 
     @classmethod

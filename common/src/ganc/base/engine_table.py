@@ -17,8 +17,8 @@ class Precision:
 
     Attributes:
         exact: equal to the checkpoint but for rounding.
-        told: the engine is told to compute in it; the other precisions are in the graph itself.
-        calibrated: made on images, so that no engine makes it of a checkpoint by itself.
+        told: the engine is told to compute in it; other precisions are part of the graph.
+        calibrated: made with images, so that no engine makes it from a checkpoint alone.
         packages: what makes it, besides what writes the format.
     """
 

@@ -6,7 +6,7 @@ class GancError(Exception):
 
 
 class DataError(GancError):
-    """Pictures or list files are missing, unreadable or unfit."""
+    """Images or list files are missing, unreadable or unfit."""
 
 
 class FileFormatError(GancError):
@@ -30,7 +30,7 @@ class SettingError(GancError):
 
 
 class RunError(GancError):
-    """A run directory belongs to other settings, or a run cannot go on."""
+    """A run directory belongs to other settings, or a run cannot continue."""
 
 
 class ExportError(GancError):
@@ -41,7 +41,7 @@ class MissingDependencyError(GancError):
     """An optional library is not installed; the message names the extra that brings it."""
 
 
-class InterruptedRun(GancError):  # noqa: N818 - it is no error of anybody's
+class InterruptedRun(GancError):  # noqa: N818 - nothing went wrong
     """A signal stopped a run after its state was saved.
 
     Attributes:

@@ -114,11 +114,11 @@ class JournalFile:
         self._synced = time.monotonic()
 
 
-def read_journal_file(path: Path, form: str, version: int, read: Read = dict) -> tuple[dict, list]:
+def read_journal_file(path: Path, format_name: str, version: int, read: Read = dict) -> tuple[dict, list]:
     """Return a journal file's header and lines without writing or locking it; a last line cut off is left out.
 
     Args:
-        form, version: what the header must have as `format` and `version`.
+        format_name, version: what the header must have as `format` and `version`.
 
     Raises:
         FileFormatError: there is no such file, or it is of another format or version, or damaged.
@@ -127,7 +127,7 @@ def read_journal_file(path: Path, form: str, version: int, read: Read = dict) ->
         complete, _ = _split(Path(path).read_bytes())
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
-    header = _checked_header(complete[0] if complete else b"", path, form, version)
+    header = _checked_header(complete[0] if complete else b"", path, format_name, version)
     return header, _read_lines(complete, path, read)
 
 
@@ -136,10 +136,10 @@ def _split(content: bytes) -> tuple[list[bytes], bytes]:
     return complete, rest
 
 
-def _checked_header(line: bytes, path: Path, form: str, version: int) -> dict:
+def _checked_header(line: bytes, path: Path, format_name: str, version: int) -> dict:
     header = _object(line, dict)
-    if header is None or header.get("format") != form:
-        raise _no_journal(path, form)
+    if header is None or header.get("format") != format_name:
+        raise _no_journal(path, format_name)
     if header.get("version") != version:
         raise FileFormatError(
             f"{path}: is version {header.get('version')}, this ganc reads version {version}; use --restart"
@@ -147,8 +147,8 @@ def _checked_header(line: bytes, path: Path, form: str, version: int) -> dict:
     return header
 
 
-def _no_journal(path: Path, form: str) -> FileFormatError:
-    return FileFormatError(f"{path}: is no file of format '{form}'; move it away, or name another results file")
+def _no_journal(path: Path, format_name: str) -> FileFormatError:
+    return FileFormatError(f"{path}: is no file of format '{format_name}'; move it away, or name another results file")
 
 
 def _read_lines(complete: list[bytes], path: Path, read: Read) -> list:

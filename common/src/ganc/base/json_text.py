@@ -1,4 +1,4 @@
-"""Reading JSON that somebody else may have written: bounded in size and depth, with members of known types."""
+"""Reading JSON that another program may have written: bounded in size and depth, with members of known types."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from ganc.base.errors import FileFormatError
 from ganc.base.reading import one_line, read_bytes
 
 MAX_BYTES = 16 << 20
-MAX_DEPTH = 40  # Python's own limit is near 1,000, but whoever walks or writes such a value recurses too
+MAX_DEPTH = 40  # Python's own limit is near 1,000, but a walk through such a value recurses too
 MAX_DIGITS = 40
 
 _REQUIRED = object()
@@ -63,7 +63,7 @@ class JsonObject:
     Attributes:
         source: the file, for messages.
         members: the object's members.
-        place: where the object stands in the file, such as "networks.generator"; empty for the outermost.
+        place: the path of the object in the file, such as "networks.generator"; empty for the outermost.
     """
 
     source: object
@@ -81,7 +81,7 @@ class JsonObject:
     def take(self, name: str, kind: type, default: Any = _REQUIRED) -> Any:
         """Return a member of a type: str, int, float (whole numbers too), bool, dict or list.
 
-        Where there is a default, null stands for it.
+        Where there is a default, null counts as missing.
 
         Raises:
             FileFormatError: it is missing and there is no default, or it is of another type; both are named.

@@ -21,14 +21,14 @@ def open_file(path: Path, expected: str, error: type[GancError] = FileFormatErro
     Args:
         expected: what the file should be, such as "search results of ganc-search".
         error: the class of the error that is raised.
-        pipe: take a pipe too, which can be read once and whose length nobody knows before its end.
+        pipe: take a pipe too, which can be read once and whose length is unknown before its end.
 
     Raises:
         error: there is no such file, it is a folder or a device, or it cannot be opened.
     """
     path = Path(path)
     try:
-        mode = path.stat().st_mode  # before opening: a pipe that nobody writes to would block
+        mode = path.stat().st_mode  # before opening: a pipe without a writer would block
         if stat.S_ISDIR(mode):
             raise error(f"{path}: is a folder; expected {expected}")
         if not (stat.S_ISREG(mode) or (pipe and stat.S_ISFIFO(mode))):

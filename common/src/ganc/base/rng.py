@@ -2,7 +2,7 @@
 
 Every draw of ganc comes from a counter-based generator that is made anew from (seed, stream, position): the seed of the
 run, the name of what is drawn, and where (epoch, step, index). A resumed run, another number of workers and several
-ranks therefore make the same draws.
+processes therefore make the same draws.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Settings: frozen dataclasses whose fields say default, limits and help once. Commands make their options of them."""
+"""Settings: frozen dataclasses whose fields hold default, limits and help once. Options are made from them."""
 
 from dataclasses import MISSING, Field, dataclass, field, fields
 
@@ -9,7 +9,7 @@ _KEY = "ganc"
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a field of settings says of itself beside type and default.
+    """What a field of settings declares besides its type and default.
 
     Attributes:
         names: the option's names; none is `--` and the field's name.

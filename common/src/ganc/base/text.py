@@ -19,7 +19,7 @@ def parse_whole(text: str, smallest: int | None = None, largest: int = LARGEST_C
     """Return the whole number that decimal digits mean.
 
     Raises:
-        SpecError: the text is none, or the number is not between `smallest` and `largest`.
+        SpecError: the text is no whole number, or the number is not between `smallest` and `largest`.
     """
     if not _WHOLE.fullmatch(text.strip()):
         raise SpecError(f"'{_shortened(text)}' is not a whole number")
@@ -34,7 +34,7 @@ def parse_real(text: str) -> float:
     """Return the finite number that a decimal text such as 0.5, 2e-4 or 3 means.
 
     Raises:
-        SpecError: the text is none (nan and inf are none), or above LARGEST_NUMBER.
+        SpecError: the text is no finite number, or the number is above LARGEST_NUMBER.
     """
     if not _REAL.fullmatch(text.strip()):
         raise SpecError(f"'{_shortened(text)}' is not a number")

@@ -15,9 +15,9 @@ class Wanted:
     Attributes:
         models: checkpoints or exported folders.
         original: the same for what they are compared with; None is an untrained generator of the published size.
-        engines, precisions: of `ganc.base.engine_table`; no engine stands for all but eager Paddle, which is for
+        engines, precisions: of `ganc.base.engine_table`; no engine means all but eager Paddle, which is for
             training, and too slow to wait for unasked.
-        threads: none stands for this process' share of the cores.
+        threads: none means this process's share of the cores.
         size: (width, height) of the images.
         repeats, min_seconds: turns of each network, and how long each is timed at least.
         device: where Paddle's engines run; the others run on the CPU.

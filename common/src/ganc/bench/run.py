@@ -57,7 +57,7 @@ def _check_networks(wanted: Wanted) -> None:
 
 
 def _measured(wanted: Wanted, say: Say) -> Iterator[list[dict] | GancError]:
-    """Yield each process' rows, and an error for everything that is not possible."""
+    """Yield each process's rows, and an error for everything that is not possible."""
     for engine, threads in product(wanted.chosen_engines, wanted.threads or (engine_threads(),)):
         if obstacle := missing((engine_row(engine).package,)):
             yield obstacle

@@ -18,8 +18,6 @@ from ganc.training.settings import DataSettings, DistillationSettings, RunSettin
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 POSITIVE = click.IntRange(min=1)
-NOT_NEGATIVE = click.IntRange(min=0)
-WEIGHT = click.FloatRange(min=0)
 
 
 def grouped(name: str, build: Callable, *options: Callable) -> Callable:

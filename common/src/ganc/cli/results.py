@@ -7,7 +7,7 @@ def results_rows(rows: Iterable, metric: str) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any."""
     from ganc.base.text import format_count
     from ganc.metrics.reference import kernel_metric
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     rows = list(rows)
     kernel = kernel_metric(metric)
@@ -15,7 +15,7 @@ def results_rows(rows: Iterable, metric: str) -> list[dict]:
     if any(kernel in row.metrics for row in rows):
         further[kernel] = lambda row: _value(row, kernel)
     if any(row.latency_ms is not None for row in rows):
-        further["ms a picture"] = _latency
+        further["ms an image"] = _latency
     return [
         {
             "widths": format_widths(row.widths),
@@ -24,7 +24,7 @@ def results_rows(rows: Iterable, metric: str) -> list[dict]:
             "parameters": format_count(row.params),
             metric: _value(row, metric),
             **{name: text(row) for name, text in further.items()},
-            "pictures": row.images,
+            "images": row.images,
         }
         for row in rows
     ]
@@ -50,6 +50,6 @@ def results_json(rows: Iterable) -> list[dict]:
     """Return search rows for programs."""
     from dataclasses import asdict
 
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     return [{**asdict(row), "widths": format_widths(row.widths)} for row in rows]

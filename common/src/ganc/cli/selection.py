@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganc.models.spec import Widths
+from ganc.models.family import Widths
 
 if TYPE_CHECKING:
     from ganc.files.checkpoint import Checkpoint

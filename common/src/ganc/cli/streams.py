@@ -1,4 +1,4 @@
-"""Standard input, output and error as a program finds them: closed, full, or read by nobody any more."""
+"""Standard input, output and error as a program finds them: closed, full, or without a reader."""
 
 import contextlib
 import os

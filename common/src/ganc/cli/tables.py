@@ -46,7 +46,7 @@ def with_error(value: float | None, error: float | None) -> str:
 def checkpoint_row(path: Path, checkpoint) -> dict:
     """Return what a checkpoint's table says: file, widths, MACs, parameters, bytes and metric."""
     from ganc.base.text import format_count
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     spec = checkpoint.generator.spec
     size = checkpoint.image_size

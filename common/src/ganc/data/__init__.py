@@ -1,8 +1,8 @@
-"""Images: list files and folders, image sets, batches, and the synthetic demo set. Needs numpy and Pillow only."""
+"""Images: list files and folders, image sets, batches. Needs numpy and Pillow only."""
 
 from ganc.data.check import Finding, check_folder, count_images
 from ganc.data.images import load_rgb, resize, to_float, to_rgb, to_uint8
-from ganc.data.lists import ImageList, has_subset, read_images, search_images
+from ganc.data.lists import ImageList, has_subset, read_images
 from ganc.data.loader import batches, steps_per_epoch
 from ganc.data.reading import Reading, Readings
 from ganc.data.saving import save_image
@@ -27,7 +27,6 @@ __all__ = [
     "read_images",
     "resize",
     "save_image",
-    "search_images",
     "split_search",
     "steps_per_epoch",
     "strip",

@@ -23,8 +23,8 @@ class Finding:
     Attributes:
         subset: the subset that it was found in, such as "trainA".
         file: the file or folder that it concerns.
-        what: what there is to say, in one line.
-        problem: whether it has to be mended; else ganc works with it, and says how.
+        what: the finding, in one line.
+        problem: whether the user has to mend it; ganc works with every other finding.
     """
 
     subset: str

@@ -104,7 +104,7 @@ def is_image(path: Path) -> bool:
         with _opened(path, MOST_PIXELS):
             return True
     except DataError as error:
-        cause = error.__cause__  # what is too large or may not be read is for its reader to report
+        cause = error.__cause__  # the reader of an image that is too large or may not be read reports it
         return isinstance(cause, OSError | Image.DecompressionBombError | Image.DecompressionBombWarning)
 
 
@@ -258,12 +258,12 @@ def _converted(path: Path, image: Image.Image, channels: int, levels: Levels | N
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether it is greyscale of more than 8 bits."""
+    """Whether an image is greyscale of more than 8 bits."""
     return image.mode == "F" or image.mode.startswith("I")
 
 
 def _has_deep_colours(image: Image.Image) -> bool:
-    """Whether it has colours of more than 8 bits; before it is loaded."""
+    """Whether an image that is not loaded yet has colours of more than 8 bits."""
     return not _is_deep(image) and any(";16" in str(part) for tile in image.tile for part in tile)
 
 

@@ -60,8 +60,8 @@ class ImageList:
     def fingerprint(self) -> str:
         """The SHA-256 (hex) of the ordered names and of each file's bytes; it does not depend on where `root` lies.
 
-        Names count as they are below `root`, so that all forms of a list line give the same. Levels and channels count
-        where they are not the plain ones: they make other values of the same files.
+        Names count as they are below `root`, so that all spellings of a list line give the same. Levels and channels
+        count where they are not the plain ones: they make other values of the same files.
 
         Raises:
             DataError: a file cannot be read.
@@ -80,7 +80,7 @@ class ListEntry:
 
     Attributes:
         line: its line in the list, from 1; 0 when the folder was read.
-        text: the line as it stands in the list, or the file's name.
+        text: the line as the list has it, or the file's name.
         name: its POSIX path relative to the root; None when there is a problem.
         problem: what is wrong with the line, or None.
     """
@@ -104,7 +104,7 @@ def has_subset(root: Path, subset: str) -> bool:
 def scan_subset(root: Path, subset: str) -> list[ListEntry]:
     """Return every entry of a subset's list, or of its folder if it has no list, with problems instead of errors.
 
-    Nothing is left out for `searchA.txt` here: these are the files as they stand.
+    Nothing is left out for `searchA.txt` here: the entries are those that the list or the folder has.
 
     Raises:
         DataError: there is no root, neither a list nor a folder, or the list is empty or not UTF-8 text.
@@ -142,22 +142,6 @@ def read_images(root: Path, subset: str, reading: Reading | None = None) -> Imag
         if not names:
             raise DataError(f"{reserved_list}: names every image of {subset}; none is left to train on")
     return ImageList(root, tuple(names), reading or Reading())
-
-
-def search_images(root: Path, letter: str, reading: Reading | None = None) -> tuple[ImageList, bool]:
-    """Return the images that a search evaluates on, and whether they are test images for want of a search list.
-
-    Args:
-        root: the data folder.
-        letter: the source domain, "A" or "B".
-        reading: how the files become arrays; None reads RGB of full range.
-
-    Raises:
-        DataError: as `read_images`.
-    """
-    if has_subset(root, f"search{letter}"):
-        return read_images(root, f"search{letter}", reading), False
-    return read_images(root, f"test{letter}", reading), True
 
 
 def _names_or_error(root: Path, subset: str) -> list[str]:

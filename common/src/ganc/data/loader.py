@@ -21,45 +21,45 @@ def batches(
     last_step: int,
     workers: int,
     *,
-    rank: int = 0,
-    ranks: int = 1,
+    process: int = 0,
+    processes: int = 1,
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield the batches of steps `first_step` … `last_step` - 1: tuples (source, target) of float32 (n, 3, h, w).
+    """Yield the batches of steps `first_step` … `last_step` - 1: tuples (source, target) of float32 (n, c, h, w).
 
     Step s belongs to epoch s // steps_per_epoch. Samples depend on epoch and index only, so the batches do not depend
     on `workers`, nor on where a resumed run starts.
 
     Args:
         dataset: the training set.
-        batch_size: samples a step, over all ranks.
+        batch_size: samples a step, over all processes.
         first_step: the first step, from 0 over the whole run.
         last_step: the step to stop before.
         workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
-        rank: which share of every batch to yield.
-        ranks: into how many shares a batch is split. The small batch that ends an epoch may leave a rank without
+        process: which process's share of every batch to yield.
+        processes: into how many shares a batch is split. The small batch that ends an epoch may leave a process without
             samples: its arrays then have n = 0.
 
     Raises:
         DataError: an image cannot be read; raised in place of the batch that it belongs to.
         ValueError: an argument is out of its range.
     """
-    if batch_size < ranks or not 0 <= rank < ranks or workers < 0 or first_step < 0:
+    if batch_size < processes or not 0 <= process < processes or workers < 0 or first_step < 0:
         raise ValueError(
-            f"expected 0 <= rank (={rank}) < ranks (={ranks}) <= batch_size (={batch_size}), workers (={workers}) >= 0"
-            f" and first_step (={first_step}) >= 0"
+            f"expected 0 <= process (={process}) < processes (={processes}) <= batch_size (={batch_size}), "
+            f"workers (={workers}) >= 0 and first_step (={first_step}) >= 0"
         )
     steps = range(first_step, last_step)
     if workers == 0:
-        return (_batch(dataset, batch_size, step, rank, ranks) for step in steps)
-    return _ahead(dataset, batch_size, steps, workers, rank, ranks)
+        return (_batch(dataset, batch_size, step, process, processes) for step in steps)
+    return _ahead(dataset, batch_size, steps, workers, process, processes)
 
 
-def _ahead(dataset: TrainingSet, batch_size: int, steps: range, workers: int, rank: int, ranks: int) -> Iterator:
+def _ahead(dataset: TrainingSet, batch_size: int, steps: range, workers: int, process: int, processes: int) -> Iterator:
     executor = ThreadPoolExecutor(workers, thread_name_prefix="ganc-loader")
     pending = deque()
     try:
         for step in steps:
-            pending.append(executor.submit(_batch, dataset, batch_size, step, rank, ranks))
+            pending.append(executor.submit(_batch, dataset, batch_size, step, process, processes))
             if len(pending) > 2 * workers:
                 yield pending.popleft().result()
         while pending:
@@ -68,10 +68,10 @@ def _ahead(dataset: TrainingSet, batch_size: int, steps: range, workers: int, ra
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _batch(dataset: TrainingSet, batch_size: int, step: int, rank: int, ranks: int) -> tuple[np.ndarray, ...]:
+def _batch(dataset: TrainingSet, batch_size: int, step: int, process: int, processes: int) -> tuple[np.ndarray, ...]:
     epoch, position = divmod(step, steps_per_epoch(dataset, batch_size))
     indices = range(position * batch_size, min((position + 1) * batch_size, len(dataset)))
-    share = indices[rank::ranks]
-    # A rank without samples still needs the shapes.
+    share = indices[process::processes]
+    # A process without samples still needs the shapes.
     samples = [dataset.sample(epoch, index) for index in share or indices[:1]]
     return tuple(np.stack(column)[: len(share)] for column in zip(*samples, strict=True))

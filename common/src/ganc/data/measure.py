@@ -28,7 +28,7 @@ def measured_levels(paths: Iterable[Path], *, skip_unreadable: bool = False) -> 
 
     Args:
         paths: the images.
-        skip_unreadable: leave out what cannot be read, which is for somebody else to report.
+        skip_unreadable: leave out images that cannot be read; another check reports them.
 
     Raises:
         DataError: an image cannot be read, none can, or all values are equal.

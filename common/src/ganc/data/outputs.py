@@ -132,7 +132,8 @@ def output_names(names: Sequence[str]) -> list[str]:
     """Return a name without suffix for each image's path below a folder, all different.
 
     That is the path without its suffix; where two images have the same, or it is another one's whole path, the suffix
-    stays part of it. File systems that do not distinguish a from A or é from é are thought of.
+    stays part of it. Names that differ only in case or Unicode normal form count as
+    equal: some file systems do not distinguish them.
     """
     stems = [str(PurePosixPath(name).with_suffix("")) for name in names]
     counts = Counter(map(_folded, stems))

@@ -1,4 +1,4 @@
-"""Images out: 8-bit arrays to PNG, JPEG and WebP files."""
+"""Saving images: 8-bit arrays to PNG, JPEG and WebP files."""
 
 from pathlib import Path
 

@@ -86,7 +86,7 @@ def scan_folder(folder: Path, recursive: bool = False) -> Scan:
 
 
 def _entries(folder: Path, below: str) -> list[tuple[str, os.DirEntry]]:
-    """Return what stands in a folder, each with its path below the first one, in order."""
+    """Return the entries of a folder, each with its path below the first folder, in order."""
     try:
         with os.scandir(folder / below) as entries:
             return sorted(((below + entry.name, entry) for entry in entries), key=lambda pair: pair[0])

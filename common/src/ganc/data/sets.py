@@ -1,8 +1,8 @@
 """Image sets: what one training step or one evaluation sees of the images, as floats.
 
 A training set is anything with `sample(epoch, index)` (a tuple of float32 arrays), `len` (samples an epoch) and
-`fingerprint`; loader.py and the stages use nothing else of it, so that a paired set stands beside the unpaired one.
-Samples depend on the seed, the epoch and the index only, never on who asks for them or in which order.
+`fingerprint`; loader.py and the stages use nothing else of it, so that a paired set is one more class here.
+Samples depend on the seed, the epoch and the index only, never on the order in which they are asked for.
 """
 
 import hashlib

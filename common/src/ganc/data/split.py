@@ -1,4 +1,4 @@
-"""Setting images aside for the search, which has to look at some that training did not see."""
+"""Setting images aside for the search, which needs images that training did not see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ganc.data.lists import ListEntry, list_path, read_images, scan_subset
 
 @dataclass(frozen=True)
 class SearchSplit:
-    """What a split came to.
+    """The result of a split.
 
     Attributes:
         search: images set aside.
@@ -86,6 +86,6 @@ def _write_list(path: Path, lines: Iterable[str]) -> None:
 def _is_utf8(line: str) -> bool:
     try:
         line.encode()
-    except UnicodeEncodeError:  # how Python stands for file names that are not UTF-8
+    except UnicodeEncodeError:  # a surrogate: Python has these for bytes of a file name that are not UTF-8
         return False
     return True

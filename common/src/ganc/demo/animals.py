@@ -74,7 +74,7 @@ class Coat:
 
 @dataclass(frozen=True)
 class Animal:
-    """One animal in place: its limbs, back to front, in its own units, and where it stands in the image.
+    """One animal in place: its limbs, back to front, in its own units, and its place in the image.
 
     Attributes:
         limbs: by name.

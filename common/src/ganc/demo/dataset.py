@@ -19,7 +19,7 @@ def write_demo_set(
 ) -> dict[str, ImageList]:
     """Write the demo set: folders trainA, trainB, testA, testB of PNG files, a list of each, and `demo.json`.
 
-    The domains differ in the animals' coats only, and no animal stands in both. Equal arguments give byte-equal files
+    The domains differ in the animals' coats only, and no animal is in both. Equal arguments give byte-equal files
     with one version of Pillow. An older demo set at `root` is replaced.
 
     Args:

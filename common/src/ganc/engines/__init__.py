@@ -1,6 +1,6 @@
-"""Running a generator behind one call: an engine maps float32 images (n, 3, h, w) in [-1, 1] to such images.
+"""Running a generator behind one call: an engine maps float32 images (n, c, h, w) in [-1, 1] to such images.
 
-h and w are multiples of `size_multiple`. Translating, evaluating and searching know nothing else about what runs.
+h and w are multiples of `size_multiple`. Translating, evaluating and searching know nothing else about an engine.
 """
 
 from typing import Protocol
@@ -15,4 +15,4 @@ class Engine(Protocol):
     size_multiple: int
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, 3, h, w) in [-1, 1]."""
+        """Translate float32 images (n, c, h, w) in [-1, 1]."""

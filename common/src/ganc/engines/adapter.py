@@ -1,4 +1,4 @@
-"""What an engine has to offer: it runs networks, most run exported variants, and some compile graphs."""
+"""What an adapter of an engine offers: all run networks, most run exported variants, some compile graphs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Adapter(ABC):
     def of_network(self, state: NetworkState, precision: str) -> Engine:
         """Return the engine with a network, in a precision of the row's `of_checkpoints`."""
 
-    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> Engine:
+    def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> Engine:
         """Return the engine with a variant of an exported folder.
 
         Raises:
@@ -62,13 +62,13 @@ class StreamedGraph(Protocol):
 class GraphEngine:
     """A whole generator as a compiled graph; images go in and out in the graph's own format."""
 
-    def __init__(self, graph: CompiledGraph, pictures: ImageFormat, size_multiple: int):
+    def __init__(self, graph: CompiledGraph, layout: ImageFormat, size_multiple: int):
         self.name, self.size_multiple = graph.engine, size_multiple
-        self._graph, self._pictures = graph, pictures
+        self._graph, self._layout = graph, layout
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, 3, h, w) in [-1, 1]."""
-        return self._pictures.images(self._graph(self._pictures.feed(images)))
+        """Translate float32 images (n, c, h, w) in [-1, 1]."""
+        return self._layout.images(self._graph(self._layout.feed(images)))
 
 
 class GraphAdapter(Adapter):
@@ -89,9 +89,9 @@ class GraphAdapter(Adapter):
         graph = generator_graph(state, dtype=np.float16 if precision == "f16" else np.float32)
         return GraphEngine(self.compile(graph, _told(precision), None), FLOATS, state.spec.shape.size_multiple)
 
-    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> GraphEngine:
+    def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> GraphEngine:
         """Compile the variant's graph."""
-        return GraphEngine(self.compile(folder / variant.path, _told(variant.precision), None), pictures, size_multiple)
+        return GraphEngine(self.compile(folder / variant.path, _told(variant.precision), None), layout, size_multiple)
 
 
 def _told(precision: str) -> str:

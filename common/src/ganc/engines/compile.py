@@ -1,4 +1,4 @@
-"""From an engine's name to what runs a network or a graph: the one place that knows every adapter."""
+"""From an engine's name to its adapter: the one place that knows every adapter."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,7 +30,7 @@ def compile_graph(
         graph: a serialised ONNX model, or the file of one (for openvino also its own format).
         engine: one of `ganc.base.engine_table.graph_engines()`.
         precision: what to compute in; f32 is meant literally, no engine goes below it by itself.
-        threads: None takes this process' share of the cores.
+        threads: None takes this process's share of the cores.
 
     Raises:
         MissingDependencyError: the engine is not installed.
@@ -47,7 +47,7 @@ def stream_graph(
 
     Args:
         graph, engine, precision: as of `compile_graph`; it raises the same.
-        streams: None takes this process' share of the cores.
+        streams: None takes this process's share of the cores.
         threads: of each stream.
     """
     return _graph_adapter(engine).stream(graph, precision, streams or max(1, engine_threads() // threads), threads)

@@ -1,12 +1,12 @@
-"""A generator run by Paddle as it stands, whole or as one of its sub-networks."""
+"""A generator run by Paddle eagerly, whole or as one of its sub-networks."""
 
 import numpy as np
 
 from ganc.base.engine_table import REFERENCE
 from ganc.engines.adapter import Adapter
 from ganc.models.convolutions import NetworkState
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.models.spec import Widths
 from ganc.system.runtime import paddle
 
 
@@ -20,7 +20,7 @@ class EagerEngine:
         self.size_multiple = generator.spec.shape.size_multiple
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, 3, h, w) in [-1, 1]; SpecError where the size does not fit."""
+        """Translate float32 images (n, c, h, w) in [-1, 1]; SpecError where the size does not fit."""
         training = self.generator.training
         self.generator.eval()
         try:
@@ -32,7 +32,7 @@ class EagerEngine:
 
 
 class EagerAdapter(Adapter):
-    """Makes Paddle run networks as they stand."""
+    """Makes Paddle run networks eagerly."""
 
     def of_network(self, state: NetworkState, precision: str) -> EagerEngine:
         """Return the network as a generator of Paddle's."""

@@ -1,4 +1,4 @@
-"""Running the variants of an exported folder: which engine reads which, and which is taken when nobody says."""
+"""Running the variants of an exported folder: which engine reads which, and which is chosen where none is named."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from ganc.engines.compile import adapter_of
 from ganc.files.card import CHECKPOINT, Variant, card_variants, check_files, read_card
 
 
-def open_variant(folder: Path, variant: Variant, engine: str, pictures: ImageFormat, size_multiple: int) -> Engine:
+def open_variant(folder: Path, variant: Variant, engine: str, layout: ImageFormat, size_multiple: int) -> Engine:
     """Return a variant that is ready to run in an engine.
 
     Raises:
@@ -20,7 +20,7 @@ def open_variant(folder: Path, variant: Variant, engine: str, pictures: ImageFor
         MissingDependencyError: the engine is not installed.
     """
     check_files(folder, variant)
-    return adapter_of(engine).of_variant(folder, variant, pictures, size_multiple)
+    return adapter_of(engine).of_variant(folder, variant, layout, size_multiple)
 
 
 def has_variant(folder: Path, engine: str, precision: str) -> bool:

@@ -23,9 +23,9 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 1, pictures: ImageFormat = FLOATS):
+    def __init__(self, folder: Path, size_multiple: int = 1, layout: ImageFormat = FLOATS):
         self.size_multiple = size_multiple
-        self._pictures = pictures
+        self._layout = layout
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
         if program is None or not (folder / PARAMETERS).is_file():
             raise FileFormatError(
@@ -53,12 +53,12 @@ class InferenceEngine:
             raise FileFormatError(f"{program}: Paddle Inference cannot load it; export it again") from error
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, 3, h, w) in [-1, 1]."""
+        """Translate float32 images (n, c, h, w) in [-1, 1]."""
         predictor = self._predictor
-        fed = np.ascontiguousarray(self._pictures.feed(images))
+        fed = np.ascontiguousarray(self._layout.feed(images))
         predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(fed)
         predictor.run()
-        return self._pictures.images(predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu())
+        return self._layout.images(predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu())
 
 
 class InferenceAdapter(Adapter):
@@ -73,6 +73,6 @@ class InferenceAdapter(Adapter):
             save_inference_model(Generator.from_state(state), Path(folder))
             return InferenceEngine(Path(folder), state.spec.shape.size_multiple)
 
-    def of_variant(self, folder: Path, variant: Variant, pictures: ImageFormat, size_multiple: int) -> InferenceEngine:
+    def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> InferenceEngine:
         """Load the variant's files."""
-        return InferenceEngine(folder / variant.name, size_multiple, pictures)
+        return InferenceEngine(folder / variant.name, size_multiple, layout)

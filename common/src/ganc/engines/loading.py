@@ -16,7 +16,8 @@ from ganc.engines.exported import choose_variant, open_variant, variant_of_file
 from ganc.files.card import CARD, Variant, card_variants, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.convolutions import NetworkState
-from ganc.models.spec import GeneratorSpec, Widths, spec_from_json
+from ganc.models.family import Widths
+from ganc.models.spec import GeneratorSpec, spec_from_json
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _exported(
     _select(device, chosen)
     return Model(
         path=path,
-        engine=open_variant(folder, variant, chosen, _pictures(folder, card), spec.shape.size_multiple),
+        engine=open_variant(folder, variant, chosen, _layout(folder, card), spec.shape.size_multiple),
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),
@@ -153,7 +154,7 @@ def variant_bytes(folder: Path, variant: Variant) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _pictures(folder: Path, card: Mapping):
+def _layout(folder: Path, card: Mapping):
     if "input" not in card:
         return FLOATS
     try:

@@ -30,10 +30,6 @@ class Timing:
     spread: float
     runs: int
 
-    def divided(self, images: int) -> "Timing":
-        """Return the timing of one of `images` that a call translates."""
-        return Timing(self.median / images, self.spread / images, self.runs)
-
 
 def timed_by_turns(
     calls: Sequence[Callable[[], object]], repeats: int = 10, min_seconds: float = 0.0, warm_up: int = 2
@@ -42,7 +38,7 @@ def timed_by_turns(
 
     Args:
         repeats: turns of each; a fast function is timed several times a turn.
-        min_seconds: go on until each was timed for so long in all.
+        min_seconds: time each for so long in all, at least.
         warm_up: calls of each before that, at least one.
     """
     lasted = [min(_seconds(call) for _ in range(max(1, warm_up))) for call in calls]

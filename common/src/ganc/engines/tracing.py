@@ -26,25 +26,25 @@ class _OfBytes(paddle.nn.Layer):
         return paddle.transpose(x, [0, 2, 3, 1]) if self.channels_last else x
 
 
-def save_inference_model(generator: Generator, folder: Path, pictures: ImageFormat = FLOATS) -> None:
+def save_inference_model(generator: Generator, folder: Path, layout: ImageFormat = FLOATS) -> None:
     """Trace the generator for any batch, height and width; the graph has the plain form of every convolution.
 
     Tracing is enough, as nothing in a generator depends on values: Paddle's rewriting of Python code is switched off.
 
     Args:
-        pictures: what goes in and comes out; bytes are converted inside the model.
+        layout: what goes in and comes out; bytes are converted inside the model.
 
     Raises:
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
     """
     generator.eval()
-    shape = [None if isinstance(side, str) else side for side in pictures.shape(generator.spec.in_channels)]
-    picture = paddle.static.InputSpec(shape=shape, dtype=pictures.dtype, name="image")
-    layer = _OfBytes(generator, pictures.channels_last) if pictures.bytes else generator
+    shape = [None if isinstance(side, str) else side for side in layout.shape(generator.spec.in_channels)]
+    image = paddle.static.InputSpec(shape=shape, dtype=layout.dtype, name="image")
+    layer = _OfBytes(generator, layout.channels_last) if layout.bytes else generator
     layer.eval()
     layer.forward = paddle.jit.not_to_static(layer.forward)
     prefix = folder / PARAMETERS.removesuffix(".pdiparams")
     with noticed_signals() as signalled:  # an exception in the midst of tracing makes Paddle crash
-        paddle.jit.save(paddle.jit.to_static(layer, input_spec=[picture], full_graph=True), str(prefix))
+        paddle.jit.save(paddle.jit.to_static(layer, input_spec=[image], full_graph=True), str(prefix))
     if signalled():
         raise InterruptedRun("stopped: nothing was written", signalled())

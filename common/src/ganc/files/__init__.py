@@ -1,1 +1,1 @@
-"""ganc's own files: checkpoints, search results, and writing them atomically."""
+"""ganc's own files: checkpoints, model cards, run directories; and how to tell files of other kinds."""

@@ -40,7 +40,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The path that stands for the variant: that of its graph, or its folder where the format names the files."""
+        """The path that names the variant: that of its graph, or its folder where the format names the files."""
         return self.path if FORMATS[self.format].suffix else self.format
 
 

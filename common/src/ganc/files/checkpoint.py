@@ -12,7 +12,7 @@ from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.json_text import JsonObject
 from ganc.data.reading import Readings
-from ganc.files.tensors import read_header, read_tensors, write_tensors
+from ganc.files.tensors import read_tensors, write_tensors
 from ganc.models.convolutions import NetworkSpec, NetworkState
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, spec_from_json
 from ganc.models.task import Task
@@ -45,7 +45,7 @@ class Checkpoint:
         networks: states by name (generator, discriminator, adaptors; `_b` for the reverse direction).
         training: facts such as steps, seed, data fingerprint, image size and metric; plain JSON values.
         sources: content digests of the files it was made from, by role.
-        file_digest: the digest of the file whose other direction this is; empty where it is nobody's.
+        file_digest: the digest of the file whose other direction this is; empty where it is no other direction.
     """
 
     stage: str
@@ -155,15 +155,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     except SpecError as error:
         raise FileFormatError(f"{path}: {error}") from error
-
-
-def is_checkpoint(path: Path) -> bool:
-    """Whether the file is a checkpoint of a version that can be read."""
-    try:
-        read_header(path, FORMAT, VERSION, WITHOUT_CHECKSUM)
-    except FileFormatError:
-        return False
-    return True
 
 
 def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], role: str) -> None:

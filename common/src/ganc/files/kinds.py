@@ -1,4 +1,4 @@
-"""Telling files that are none of ganc's apart by their first bytes, and what to do with them."""
+"""Recognising files of other programs by their first bytes, and what to do with them."""
 
 import zipfile
 from pathlib import Path
@@ -31,7 +31,7 @@ def kind_of(data: bytes) -> str | None:
 
 
 def looks_like(path: Path) -> str | None:
-    """Return what a file looks like that is none of ganc's, and what to do with it; None: nothing is recognised."""
+    """Return what a file of another program looks like, and what to do with it; None: it is not recognised."""
     try:
         with path.open("rb") as file:
             start = file.read(_START)

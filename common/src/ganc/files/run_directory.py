@@ -1,4 +1,4 @@
-"""A run's directory: what it was started with, the state to go on from, the log and the sample images."""
+"""A run's directory: the settings it was started with, the state to resume from, the log and the sample images."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ STATE_VERSION, WITHOUT_CHECKSUM = 3, (2,)  # 1 had one number for each metric
 
 
 class RunDirectory:
-    """The files of one run. The settings identify it: the same ones go on, others are refused.
+    """The files of one run. The settings identify it: equal settings resume it, others are refused.
 
     Args:
         path: the directory; made when it is opened.
@@ -58,11 +58,11 @@ class RunDirectory:
                 yield
             except Exception:
                 if new and not self._state_file.exists():
-                    shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to go on from
+                    shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to resume
                 raise
 
     def _check_settings(self) -> None:
-        if not (self._settings_file.is_file() and self._state_file.is_file()):  # there is nothing to go on from
+        if not (self._settings_file.is_file() and self._state_file.is_file()):  # there is nothing to resume
             with replacing(self._settings_file) as temporary:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
             return
@@ -74,7 +74,7 @@ class RunDirectory:
             raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
 
     def save_state(self, facts: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
-        """Write everything that the run needs to go on bit by bit, in one file."""
+        """Write everything that an exact resume needs, in one file."""
         write_tensors(self._state_file, {"format": STATE_FORMAT, "version": STATE_VERSION, **facts}, tensors)
 
     def load_state(self) -> tuple[dict, dict[str, np.ndarray]] | None:

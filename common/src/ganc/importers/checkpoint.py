@@ -35,7 +35,7 @@ def import_checkpoint(
     Args:
         files: a file for each network, by the names of the checkpoint; that of the generator may hold others too.
         direction: which way the generator translates.
-        image_size: (width, height) of the pictures that it was trained on, which no such file tells.
+        image_size: (width, height) of the images that it was trained on, which no such file tells.
         dropout: of generators whose blocks number one; None takes that of the program that made the file.
         key: which of several networks in the generator's file it is, by its place there, such as "state_dict.g_A2B";
             None takes what the names tell.
@@ -145,5 +145,5 @@ def _task(networks: Mapping[str, NetworkState]) -> Task:
                 )
             tasks.append(CYCLEGAN if seen == target else PIX2PIX)  # the other sees the source too
     if len(set(tasks)) > 1:
-        raise SpecError("one discriminator judges pictures, the other pictures with their sources")
+        raise SpecError("one discriminator judges images, the other images with their sources")
     return tasks[0] if tasks else CYCLEGAN

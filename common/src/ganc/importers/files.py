@@ -1,4 +1,4 @@
-"""Opening a stranger's file of tensors, whatever wrote it, without running anything that it says."""
+"""Opening another program's file of tensors without running anything that it says."""
 
 import io
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def read_networks(path: Path) -> dict[str, Tensors]:
         networks = dict(_networks(_read(data), MAX_GROWTH * len(data)))
     except RefusedError as error:
         raise FileFormatError(f"{path}: {error}") from error
-    except Exception as error:  # a stranger's bytes can be wrong in any way; whatever it is, the file is not readable
+    except Exception as error:  # foreign bytes can be wrong in any way; in each case the file is not readable
         reason = printable(str(error)[:200]) or type(error).__name__
         raise FileFormatError(f"{path}: is truncated or damaged ({reason}); copy it again") from error
     if not networks:

@@ -12,7 +12,7 @@ Tensors = Mapping[str, np.ndarray]
 # Of torch.nn.DataParallel and torch.compile, which put them before every name inside, in either order.
 WRAPPERS = ("module", "_orig_mod")
 
-# A generator's or discriminator's chain is `model.N`; what stands before it is the network's own name.
+# A generator's or discriminator's chain is `model.N`; what comes before it is the network's own name.
 _IN_CHAIN = re.compile(r"(?P<network>.*?)(?P<tensor>model\.\d+\..*)")
 
 # netG, netG_A, G_B, D_A, generator, g_A2B, G_AB …
@@ -40,7 +40,7 @@ def named_networks(state_dicts: Mapping[str, Tensors]) -> dict[str, Tensors]:
 
 
 def _split(tensors: Tensors) -> dict[str, dict[str, np.ndarray]]:
-    """Return the tensors of each network in a state dict, by what stands before their names."""
+    """Return the tensors of each network in a state dict, by what comes before their names."""
     parts: dict[str, dict[str, np.ndarray]] = {}
     others = {}
     for name, array in tensors.items():

@@ -1,4 +1,4 @@
-"""Reading the pickles of strangers: a small machine that builds plain containers and never runs anything.
+"""Reading pickles of other programs: a small machine that builds plain containers and never runs anything.
 
 Python's own `pickle` imports and calls what a file names. This one follows the same instructions (`pickletools`
 documents them) with a table of the few names that files of tensors need; what such a name does when a file calls it is
@@ -31,7 +31,7 @@ class RefusedError(ValueError):
 
 
 def printable(text: str) -> str:
-    """Return a text that quotes a stranger's file so that nothing in it moves the cursor or ends the line."""
+    """Return a text that quotes a foreign file so that nothing in it moves the cursor or ends the line."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -44,7 +44,7 @@ class Stateful:
 
 
 class Inert(Stateful):
-    """What stands for an object that no network needs; whatever a file does with it changes nothing."""
+    """A placeholder of an object that no network needs; whatever a file does with it changes nothing."""
 
     def __init__(self, *_):
         pass
@@ -68,7 +68,7 @@ def load_pickle(
 
     Args:
         names: what the file may refer to, as `module.name`.
-        persistent: what stands for a persistent id, PyTorch's way to point at data outside the pickle.
+        persistent: returns the object of a persistent id, PyTorch's way to point at data outside the pickle.
 
     Raises:
         RefusedError: the pickle needs more than containers, numbers, texts and `names`.
@@ -114,7 +114,7 @@ class _Machine:
 
     def top(self, kind: type) -> Any:
         if not isinstance(self.stack[-1], kind):
-            raise TypeError(f"a {type(self.stack[-1]).__name__} stands where a {kind.__name__} is needed")
+            raise TypeError(f"a {type(self.stack[-1]).__name__} is where a {kind.__name__} is needed")
         return self.stack[-1]
 
     def pop(self, kind: type) -> Any:

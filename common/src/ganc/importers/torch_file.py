@@ -71,7 +71,7 @@ class Storages:
         self.by_key: dict[str, Storage] = {}
 
     def point_at(self, persistent_id: Any) -> "StoragePart":
-        """Return what stands for a persistent id: ("storage", type, key, device, numel[, view])."""
+        """Return the storage part of a persistent id: ("storage", type, key, device, numel[, view])."""
         if not isinstance(persistent_id, tuple) or len(persistent_id) not in (5, 6) or persistent_id[0] != "storage":
             raise RefusedError("points at something else than a storage of numbers")
         _, kind, key, _, numel, *view = persistent_id

@@ -1,6 +1,6 @@
-"""The metric: features of pictures, statistics of a set of pictures, the Fréchet and the kernel distance to them."""
+"""The metric: features of images, statistics of a set of images, the Fréchet and the kernel distance to them."""
 
-from ganc.metrics.distance import distance_to, picture_features, target_statistics
+from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.features import DEFAULT_FEATURE_SET, feature_set
 from ganc.metrics.frechet import frechet_distance, frechet_distance_from_features
@@ -15,13 +15,12 @@ __all__ = [
     "Measurement",
     "Reference",
     "Statistics",
-    "distance_to",
     "feature_set",
     "frechet_distance",
     "frechet_distance_from_features",
+    "image_features",
     "kernel_distance",
     "kernel_metric",
-    "picture_features",
     "read_statistics",
     "statistics_of",
     "target_statistics",

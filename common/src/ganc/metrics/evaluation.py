@@ -12,7 +12,7 @@ from ganc.base.errors import DataError, StatisticsError
 from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, to_uint8
 from ganc.data.lists import ImageList
 from ganc.engines import Engine
-from ganc.metrics.distance import picture_features, target_statistics
+from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.features import DEFAULT_FEATURE_SET, feature_set
 from ganc.metrics.reference import Measurement, Reference
@@ -30,7 +30,7 @@ class Evaluation:
         batch_size: images that are translated at once.
     """
 
-    pictures: EvaluationSet
+    images: EvaluationSet
     subset: str
     statistics: Statistics
     feature_set: FeatureSet
@@ -68,13 +68,13 @@ class Evaluation:
         target, features = chosen_statistics(
             folder, way.target, size, statistics, feature_set, readings.target(direction)
         )
-        images, subset = evaluation_pictures(folder, way.source, subset, readings.source(direction))
+        images, subset = evaluation_images(folder, way.source, subset, readings.source(direction))
         return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features, batch_size)
 
     def check(self) -> None:
         """Read every image, so that a bad one is found now and not at the first evaluation. Raises DataError."""
-        for index in range(len(self.pictures)):
-            self.pictures[index]
+        for index in range(len(self.images)):
+            self.images[index]
 
     @cached_property
     def reference(self) -> Reference:
@@ -83,12 +83,12 @@ class Evaluation:
 
     def measure(self, engine: Engine) -> Measurement:
         """Return how far the engine's translations are from the statistics."""
-        return self.measure_features(picture_features(self.translations(engine), self.feature_set))
+        return self.measure_features(image_features(self.translations(engine), self.feature_set))
 
     def measure_untouched(self) -> Measurement:
         """Return how far the images are as they are: what a translation has to improve on."""
-        pictures = (to_uint8(batch) for batch in self.pictures.batches(self.batch_size))
-        return self.measure_features(picture_features(pictures, self.feature_set))
+        images = (to_uint8(batch) for batch in self.images.batches(self.batch_size))
+        return self.measure_features(image_features(images, self.feature_set))
 
     def measure_features(self, features: np.ndarray) -> Measurement:
         """Return how far features (n, d) of the evaluation's feature set are from the statistics."""
@@ -96,7 +96,7 @@ class Evaluation:
 
     def translations(self, engine: Engine) -> Iterator[np.ndarray]:
         """Yield the translated images as uint8 (n, h, w, channels)."""
-        for batch in self.pictures.batches(self.batch_size):
+        for batch in self.images.batches(self.batch_size):
             yield to_uint8(engine(batch))
 
     def facts(self) -> dict:
@@ -106,10 +106,10 @@ class Evaluation:
             "feature_digest": self.feature_set.digest,
             "statistics": self.statistics.digest,
             "verified": self.statistics.verified,
-            "images": len(self.pictures),
+            "images": len(self.images),
             "subset": self.subset,
             "target_images": self.statistics.images,
-            "resize": self.pictures.preparation,
+            "resize": self.images.preparation,
         }
 
 
@@ -123,10 +123,10 @@ def domain_statistics(
     Raises:
         DataError: the domain has no images, or one cannot be read.
     """
-    pictures = read_images(folder, f"train{letter}", reading)
+    images = read_images(folder, f"train{letter}", reading)
     if has_subset(folder, f"test{letter}"):
-        pictures = pictures + read_images(folder, f"test{letter}", reading)
-    return target_statistics(pictures, size, features)
+        images = images + read_images(folder, f"test{letter}", reading)
+    return target_statistics(images, size, features)
 
 
 def chosen_statistics(
@@ -160,7 +160,7 @@ def chosen_statistics(
     return statistics, features
 
 
-def evaluation_pictures(
+def evaluation_images(
     folder: Path, letter: str, subset: str | None = None, reading: Reading | None = None
 ) -> tuple[ImageList, str]:
     """Return a domain's images of `subset` and the subset's name.
@@ -172,14 +172,14 @@ def evaluation_pictures(
     """
     if subset is None:
         subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
-    pictures = read_images(folder, subset, reading)
-    if len(pictures) < 2:
+    images = read_images(folder, subset, reading)
+    if len(images) < 2:
         raise DataError(f"{folder}: {subset} has 1 image, a metric needs at least 2")
-    return pictures, subset
+    return images, subset
 
 
 def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int], preparation: str) -> None:
-    """Features of images resized otherwise are other features; a foreign file does not say how they were."""
+    """Raise StatisticsError where the file's images had another size or filter; a foreign file does not say them."""
     if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
         raise StatisticsError(f"{file}: made from images of {had}, here they are {wanted}; make it again with --size")

@@ -1,4 +1,4 @@
-"""Feature sets: a name, a digest, and pictures to an (n, d) array.
+"""Feature sets: a name, a digest, and images to an (n, d) array.
 
 A metric is only comparable within one feature set, so its name and digest are written wherever a value of it is.
 """

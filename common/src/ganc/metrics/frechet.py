@@ -27,14 +27,14 @@ def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma
 
 
 def frechet_distance_from_features(features: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> float:
-    """Return the Fréchet distance between the pictures' features and N(mu, sigma).
+    """Return the Fréchet distance between the images' features and N(mu, sigma).
 
     Args:
-        features: (n, d), one row a picture, n >= 2; their covariance is divided by n - 1.
+        features: (n, d), one row an image, n >= 2; their covariance is divided by n - 1.
         mu, sigma: (d,) and (d, d).
 
     Raises:
-        StatisticsError: fewer than two pictures, shapes do not match, or a number is not finite.
+        StatisticsError: fewer than two images, shapes do not match, or a number is not finite.
     """
     return Gaussian(mu, sigma, "target").distance_of_features(checked_features(features))
 
@@ -88,7 +88,7 @@ class Gaussian:
         mean = features.mean(axis=0)
         centred = (features - mean) / np.sqrt(count - 1)
         if count >= dimensions:
-            return Gaussian(mean, centred.T @ centred, "pictures'").distance(self)
+            return Gaussian(mean, centred.T @ centred, "images'").distance(self)
         inner = centred @ self.sigma @ centred.T
         cross = np.sqrt(_eigenvalues_kept(np.linalg.eigvalsh((inner + inner.T) / 2))).sum()
         return _assembled(mean - self.mu, float(np.sum(centred**2)), self.trace, cross)
@@ -98,14 +98,12 @@ def checked_features(features: np.ndarray) -> np.ndarray:
     """Return features as float64 (n, d). Raises StatisticsError for another shape, n < 2, or numbers not finite."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2:
-        raise StatisticsError(f"features have shape {features.shape}, expected (pictures, dimensions)")
+        raise StatisticsError(f"features have shape {features.shape}, expected (images, dimensions)")
     if len(features) < 2:
-        raise StatisticsError(
-            f"features of {len(features)} pictures have no covariance; at least 2 pictures are needed"
-        )
+        raise StatisticsError(f"features of {len(features)} images have no covariance; at least 2 images are needed")
     if not np.isfinite(features).all():
         wrong = int(np.argmin(np.isfinite(features).all(axis=1)))
-        raise StatisticsError(f"features of picture {wrong} are not finite; the generator that made it has diverged")
+        raise StatisticsError(f"features of image {wrong} are not finite; the generator that made it has diverged")
     return features
 
 
@@ -133,7 +131,7 @@ def _square_root(sigma: np.ndarray) -> np.ndarray:
 
 
 def _eigenvalues_kept(values: np.ndarray) -> np.ndarray:
-    """Return rising eigenvalues with those that are rounding noise set to 0: their square roots would not be small."""
+    """Return rising eigenvalues (d,) with rounding noise set to 0: the square roots of noise would not be small."""
     noise = len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0) if len(values) else 0.0
     return np.where(values > noise, values, 0.0)
 

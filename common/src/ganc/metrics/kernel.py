@@ -1,4 +1,4 @@
-"""The kernel distance (KID) between two sets of pictures, with its standard error; numpy alone.
+"""The kernel distance (KID) between two sets of images, with its standard error; numpy alone.
 
 Bińkowski et al., "Demystifying MMD GANs", arXiv 1801.01401, section 3: the squared maximum mean discrepancy of the
 features for the kernel k(x, y) = (x.y / d + 1)^3, by the estimate without bias (Gretton et al., "A Kernel Two-Sample
@@ -16,7 +16,7 @@ _BLOCK_ROWS = 1024  # of a kernel matrix at a time, which bounds the memory for 
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """The estimate of the squared discrepancy, and its standard error; None where a set has only two pictures."""
+    """The estimate of the squared discrepancy, and its standard error; None where a set has only two images."""
 
     value: float
     error: float | None
@@ -26,7 +26,7 @@ def kernel_distance(features: np.ndarray, target: np.ndarray) -> KernelDistance:
     """Return the kernel distance between features (n, d) and target (m, d), n and m >= 2.
 
     Raises:
-        StatisticsError: fewer than two pictures, dimensions differ, or a number is not finite.
+        StatisticsError: fewer than two images, dimensions differ, or a number is not finite.
     """
     return KernelTarget(target).distance_of_features(checked_features(features))
 
@@ -38,7 +38,7 @@ class KernelTarget:
         features: (m, d), m >= 2.
 
     Raises:
-        StatisticsError: fewer than two pictures, or a number is not finite.
+        StatisticsError: fewer than two images, or a number is not finite.
     """
 
     def __init__(self, features: np.ndarray):
@@ -49,7 +49,7 @@ class KernelTarget:
         """Return the kernel distance of features (n, d), float64 as `checked_features` returns them.
 
         The standard error is the jackknife's for a statistic of two samples (Arvesen, "Jackknifing U-statistics",
-        Ann. Math. Statist. 40, 1969): the values with one picture left out, of either set in turn, follow from the
+        Ann. Math. Statist. 40, 1969): the values with one image left out, of either set in turn, follow from the
         kernel matrices' row sums, so that it costs next to nothing and draws no subsets at random. It errs on the high
         side, the more the closer the two distributions are (Efron and Stein, Ann. Statist. 9, 1981).
 
@@ -68,12 +68,12 @@ class KernelTarget:
 
 
 def _jackknife(inner: np.ndarray, across: np.ndarray, others: int) -> float:
-    """Return the variance by leaving out one picture of a set at a time.
+    """Return the variance by leaving out one image of a set at a time.
 
     Args:
-        inner: (n,) sums of the kernel from each picture to the others of its set.
-        across: (n,) sums of the kernel from each picture to all of the other set.
-        others: pictures of the other set.
+        inner: (n,) sums of the kernel from each image to the others of its set.
+        across: (n,) sums of the kernel from each image to all of the other set.
+        others: images of the other set.
     """
     n = len(inner)
     left = (inner.sum() - 2 * inner) / ((n - 1) * (n - 2)) - 2 * (across.sum() - across) / ((n - 1) * others)

@@ -1,4 +1,4 @@
-"""Statistics of a set of pictures: mean and covariance of their features, kept in an `.npz` file.
+"""Statistics of a set of images: mean and covariance of their features, kept in an `.npz` file.
 
 The arrays `mu` and `sigma` are those of the common PyTorch implementation of the distance, so that files can be
 exchanged; a third array, `ganc`, holds JSON that says which feature set they were computed with; a fourth, `features`,
@@ -55,17 +55,17 @@ _EXPECTED = "statistics as ganc stats writes them"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistics:
-    """Mean and covariance of the features of a set of pictures.
+    """Mean and covariance of the features of a set of images.
 
     Attributes:
         mu: (d,) float64. sigma: (d, d) float64, divided by n - 1.
         feature_set, feature_digest: what the features are.
-        images: how many pictures; None in a foreign file.
+        images: how many images; None in a foreign file.
         image_size: (width, height) to which they were resized; None in a foreign file.
-        data_fingerprint: of the pictures; "" in a foreign file.
-        verified: False if the feature set is the user's word only.
-        resize: the filter that the pictures were resized with; None where the file does not say.
-        features: (k, d) float32 of the pictures, of a random KEPT_FEATURES of them where there are more; None in a
+        data_fingerprint: of the images; "" in a foreign file.
+        verified: False if only the user named the feature set.
+        resize: the filter that the images were resized with; None where the file does not say.
+        features: (k, d) float32 of the images, of a random KEPT_FEATURES of them where there are more; None in a
             foreign file and in one of an older ganc.
     """
 
@@ -95,7 +95,7 @@ class Statistics:
         """Return all that is not an array, as a JSON object."""
         facts = {name: getattr(self, name) for name in _FACTS}
         facts["image_size"] = None if self.image_size is None else [*self.image_size]
-        # A file that does not say keeps the digest that it has always had.
+        # A file without it keeps the digest that it has always had.
         return facts if self.resize is None else facts | {"resize": self.resize}
 
 
@@ -221,7 +221,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: _array(archive.read(member)) for name, member in held.items()}
     except FileFormatError:
         raise
-    except Exception as error:  # the bytes may be anybody's, and zipfile and numpy raise nearly anything on them
+    except Exception as error:  # the bytes may be anything, and zipfile and numpy raise nearly anything on them
         raise FileFormatError(
             f"{path}: is damaged or pickled ({one_line(error)[:200]}); make the statistics again with ganc stats"
         ) from error

@@ -6,17 +6,17 @@ from functools import cached_property
 
 import numpy as np
 
-from ganc.metrics.feature_set import check_pictures
+from ganc.metrics.feature_set import check_images
 
 
 class UntrainedFeatures:
     """A fixed network of random weights; it is not Inception and its distance is not FID.
 
-    Pictures are scaled to [-1, 1] and go through convolutions (kernel 4, stride 2, padding 1, no bias), each followed
+    Images are scaled to [-1, 1] and go through convolutions (kernel 4, stride 2, padding 1, no bias), each followed
     by ReLU. The features are the mean response of every filter of every layer over all positions, and the mean colour.
     Random filters respond to edges of some directions, scales and colours, so that their mean responses tell textures
     apart. The kernels of the first layer have zero mean: else the brightness of meadow and sky, which differs more from
-    picture to picture than coats do, drowns the texture. Mean colour is measured on its own, with a weight that keeps
+    image to image than coats do, drowns the texture. Mean colour is measured on its own, with a weight that keeps
     it below the texture. The weights are He-scaled draws of numpy's frozen RandomState, the same for every version of
     numpy and Paddle.
 
@@ -66,17 +66,17 @@ class UntrainedFeatures:
             content.update(np.ascontiguousarray(kernel, "<f4").tobytes())
         return content.hexdigest()
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Return the features (n, d), float64, of pictures (n, h, w, 3), uint8, of at least 16x16.
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the features (n, d), float64, of images (n, h, w, 3), uint8, of at least 16x16.
 
         Raises:
-            StatisticsError: the pictures are of another type, shape or size.
+            StatisticsError: the images are of another type, shape or size.
         """
         from ganc.system.runtime import paddle
 
         functional = paddle.nn.functional
-        check_pictures(pictures, self.smallest_side)
-        scaled = pictures.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
+        check_images(images, self.smallest_side)
+        scaled = images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
         responses = []
         with paddle.no_grad():
             planes = paddle.to_tensor(scaled)

@@ -82,7 +82,10 @@ def prefers_transposed(plan: Convolution) -> bool:
 
 
 def transposed(x, weight, bias, plan: Convolution):
-    """A convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1."""
+    """A convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1.
+
+    x is (n, in, h, w), weight (out, in, vertical, horizontal), bias (out,) or None.
+    """
     margins = [kernel - 1 - padding for kernel, padding in zip(plan.kernel, plan.padding, strict=True)]
     flipped = paddle.flip(weight, axis=[2, 3]).transpose([1, 0, 2, 3])
     return functional.conv2d_transpose(x, flipped, bias, 1, margins)

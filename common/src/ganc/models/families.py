@@ -16,7 +16,7 @@ def family_named(name: str) -> Family:
 
 
 def numbers_of_any_family(text: str) -> Widths:
-    """Return the numbers of a width string that some family reads; `Family.full_widths` says what they stand for.
+    """Return the numbers of a width string that some family reads; `Family.full_widths` says what they mean.
 
     Raises:
         SpecError: no family reads it; the message is the default family's.

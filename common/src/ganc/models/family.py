@@ -66,7 +66,7 @@ class Family(ABC):
         return numbers
 
     def full_widths(self, numbers: Widths, text: str | None = None) -> Widths:
-        """Return the base widths that numbers stand for: one a segment, one for all, or a family's own short form.
+        """Return the base widths that numbers mean: one a segment, one for all, or a family's own short form.
 
         Args:
             text: what was read as the numbers, for the message.

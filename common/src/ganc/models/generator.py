@@ -1,4 +1,4 @@
-"""The elastic generator: one class for the original, the teacher, the supernet and every compressed form."""
+"""The elastic generator: one class for the original, the teacher, the supernet and every compressed generator."""
 
 from ganc.models.family import Widths
 from ganc.models.network import Network, Run

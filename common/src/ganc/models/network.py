@@ -1,7 +1,7 @@
 """Layers in Paddle: the network that holds a spec's tensors, and what runs layers with them.
 
-What runs are the layers of a spec, with the leading channels of the network's own tensors: a narrower spec's layers run
-the sub-network that these channels make.
+A network runs the layers of a spec with the leading channels of its own tensors: the layers of a narrower spec run the
+sub-network that these channels make.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ def _leading(tensor, sizes: tuple[int, ...]):
 
 
 def _upsample(x, weight, bias, plan: Convolution):
-    """A transposed convolution whose output is `stride` times as wide and high as its input."""
+    """A transposed convolution, (n, in, h, w) to (n, out, stride h, stride w)."""
     output_padding = plan.stride - 1
     if _infers_wrong_sizes():
         # The same rows and columns are kept by cropping less at the end.
@@ -89,7 +89,7 @@ def _infers_wrong_sizes() -> bool:
 class Network(paddle.nn.Layer):
     """The tensors of a spec's convolutions under the names that the spec gives them.
 
-    Its subclasses say in which order they run.
+    A subclass says in which order the convolutions run.
     """
 
     def __init__(self, spec: NetworkSpec):
@@ -111,7 +111,7 @@ class Network(paddle.nn.Layer):
         return layer
 
     def bound(self, layers: Layers) -> Run:
-        """Return what runs layers, each convolution of which is one of this network's, or a narrower one."""
+        """Return a function that runs layers whose convolutions are this network's own, or narrower ones."""
         return _in_turn(tuple(self._bound(layer, normalised) for layer, normalised in with_norms(layers)))
 
     def _bound(self, layer: Layer, normalised: bool) -> Run:

@@ -48,7 +48,7 @@ class ResNet(Family):
     short_forms = f"or {_short}, with one inner width for all blocks; "
 
     def input_segment(self, segment: int) -> int:
-        """Return the segment before, which of blocks and of what is behind them is the stream's."""
+        """Return the segment before; for blocks, and for the segment behind them, that is the stream's."""
         behind_blocks = {self.stream_segment + 1, *self.block_segments, *(block + 1 for block in self.block_segments)}
         return self.stream_segment if segment in behind_blocks else super().input_segment(segment)
 
@@ -63,7 +63,7 @@ class ResNet(Family):
         }
 
     def completed(self, numbers: Widths) -> Widths:
-        """With one number fewer for each block segment but the first, the inner width stands for all blocks."""
+        """With one number fewer for each block segment but the first, the inner width is that of all blocks."""
         if len(numbers) != self._short:
             return numbers
         first = self.block_segments[0]

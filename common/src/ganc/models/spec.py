@@ -197,7 +197,7 @@ class DiscriminatorSpec:
 
     @property
     def smallest_image(self) -> int:
-        """The smallest width or height of a picture that leaves the discriminator at least one patch."""
+        """The smallest width or height of an image that leaves the discriminator at least one patch."""
         size = 1
         for convolution in reversed(self.convolutions()):
             size = (size - 1) * convolution.stride + convolution.kernel[0] - 2 * convolution.padding[0]

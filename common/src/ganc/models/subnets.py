@@ -6,8 +6,9 @@ from functools import lru_cache
 import numpy as np
 
 from ganc.models.convolutions import Costs
+from ganc.models.family import Widths
 from ganc.models.layers import count_costs, sum_costs
-from ganc.models.spec import GeneratorSpec, Widths
+from ganc.models.spec import GeneratorSpec
 
 
 class SubnetCosts:

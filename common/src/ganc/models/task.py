@@ -11,7 +11,7 @@ from ganc.base.errors import SpecError
 
 
 class Pairing(Enum):
-    """How the pictures of the two domains belong together."""
+    """How the images of the two domains belong together."""
 
     UNPAIRED = "unpaired"
     PAIRED = "paired"
@@ -27,8 +27,8 @@ class AdversarialLoss(Enum):
 class DiscriminatorInput(Enum):
     """What the discriminator sees."""
 
-    PICTURE = "picture"
-    SOURCE_AND_PICTURE = "source and picture"
+    IMAGE = "picture"
+    SOURCE_AND_IMAGE = "source and picture"
 
 
 class Reference(Enum):
@@ -40,9 +40,9 @@ class Reference(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """How pictures are paired, what the discriminator sees, what is compared with what, and the losses' weights.
+    """How images are paired, what the discriminator sees, what is compared with what, and the losses' weights.
 
-    `identity_weight` is a fraction of `cycle_weight`; `pool_size` 0 shows the discriminator the newest pictures only.
+    `identity_weight` is a fraction of `cycle_weight`; `pool_size` 0 shows the discriminator the newest images only.
     """
 
     pairing: Pairing
@@ -91,7 +91,7 @@ class Task:
 CYCLEGAN = Task(
     pairing=Pairing.UNPAIRED,
     adversarial_loss=AdversarialLoss.LEAST_SQUARES,
-    discriminator_input=DiscriminatorInput.PICTURE,
+    discriminator_input=DiscriminatorInput.IMAGE,
     reference=Reference.TEACHER,
     cycle_weight=10.0,
     identity_weight=0.5,
@@ -104,7 +104,7 @@ CYCLEGAN = Task(
 PIX2PIX = Task(
     pairing=Pairing.PAIRED,
     adversarial_loss=AdversarialLoss.HINGE,
-    discriminator_input=DiscriminatorInput.SOURCE_AND_PICTURE,
+    discriminator_input=DiscriminatorInput.SOURCE_AND_IMAGE,
     reference=Reference.GROUND_TRUTH,
     cycle_weight=0.0,
     identity_weight=0.0,

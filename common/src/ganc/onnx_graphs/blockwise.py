@@ -1,8 +1,8 @@
-"""Other forms of a convolution: equal in what they compute, faster in the runtimes."""
+"""A convolution written another way: equal in what it computes, faster in the engines."""
 
 import numpy as np
 
-# Of the vectors that runtimes compute output channels in, this many floats wide; three channels leave most of one idle.
+# Of the vectors that engines compute output channels in, this many floats wide; three channels leave most of one idle.
 VECTOR = 16
 BLOCK = 2
 
@@ -15,7 +15,7 @@ def fits_a_vector(out_channels: int) -> bool:
 def blockwise(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the convolution that computes a block of 2x2 pixels at once, as channels, for a step of 2 pixels.
 
-    Each pixel's kernel stands in a larger one, shifted to the pixel's place. Three output channels become twelve: 64/49
+    Each pixel's kernel is part of a larger one, shifted to its place. Three output channels become twelve: 64/49
     of the products for a 7x7 kernel, but in a quarter of the vectors.
 
     Args:

@@ -8,7 +8,7 @@ from ganc.base.errors import ExportError
 from ganc.base.extras import ONNX, require
 
 OPSET = 17
-IR_VERSION = 8  # the one that opset 17 came with, so that a runtime of that time reads the file
+IR_VERSION = 8  # the one that opset 17 came with, so that an engine of that time reads the file
 
 require(ONNX)
 import onnx  # noqa: E402

@@ -13,24 +13,24 @@ INPUT, OUTPUT = "image", "translation"
 
 
 def generator_graph(
-    state: NetworkState, pictures: ImageFormat = FLOATS, dtype: type = np.float32, exact_norms: bool = False
+    state: NetworkState, layout: ImageFormat = FLOATS, dtype: type = np.float32, exact_norms: bool = False
 ) -> bytes:
-    """Return the ONNX model of a generator for any number of pictures of any size that fits it.
+    """Return the ONNX model of a generator for any number of images of any size that fits it.
 
     Args:
-        pictures: what goes in and comes out; bytes are converted inside the graph, as `ganc.data` does.
+        layout: what goes in and comes out; bytes are converted inside the graph, as `ganc.data` does.
         dtype: np.float32, or np.float16 for weights and computation of half the size; inputs and outputs stay.
-        exact_norms: instance norms that round less, for a runtime whose own adds up the pixels one by one: OpenVINO's
-            is off by 6e-4 after 9 blocks of 512x512 pictures in batches, and this by 6e-5 in 1.2 times the time.
+        exact_norms: instance norms that round less, for an engine whose own adds up the pixels one by one: OpenVINO's
+            is off by 6e-4 after 9 blocks of 512x512 images in batches, and this by 6e-5 in 1.2 times the time.
 
     Raises:
         MissingDependencyError: the onnx package is not installed.
     """
     builder = GraphBuilder("generator", dtype, exact_norms)
-    kind = np.dtype(pictures.dtype)
-    x = builder.input(INPUT, kind, pictures.shape(state.spec.in_channels))
-    x = write_generator(builder, write_entrance(builder, x, pictures), state)
-    builder.output(write_exit(builder, x, pictures), OUTPUT, kind, pictures.shape(state.spec.out_channels))
+    kind = np.dtype(layout.dtype)
+    x = builder.input(INPUT, kind, layout.shape(state.spec.in_channels))
+    x = write_generator(builder, write_entrance(builder, x, layout), state)
+    builder.output(write_exit(builder, x, layout), OUTPUT, kind, layout.shape(state.spec.out_channels))
     return builder.serialised()
 
 
@@ -70,24 +70,24 @@ def _even(spec: GeneratorSpec, segment: int) -> frozenset[str]:
     )
 
 
-def write_entrance(builder: GraphBuilder, x: str, pictures: ImageFormat = FLOATS) -> str:
+def write_entrance(builder: GraphBuilder, x: str, layout: ImageFormat = FLOATS) -> str:
     """Add what makes values in [-1, 1], in the graph's precision, of the input: a clip, or the scaling of bytes."""
-    if not pictures.bytes:
+    if not layout.bytes:
         x = builder.node("Clip", x, builder.constant(np.float32(-1)), builder.constant(np.float32(1)))
     else:
-        if pictures.channels_last:
+        if layout.channels_last:
             x = builder.node("Transpose", x, perm=[0, 3, 1, 2])
         x = builder.node("Div", builder.cast(x, np.float32), builder.constant(np.float32(127.5)))
         x = builder.node("Sub", x, builder.constant(np.float32(1)))
     return x if builder.dtype == np.float32 else builder.cast(x, builder.dtype)
 
 
-def write_exit(builder: GraphBuilder, x: str, pictures: ImageFormat) -> str:
+def write_exit(builder: GraphBuilder, x: str, layout: ImageFormat) -> str:
     """Add what makes the output of values in [-1, 1]: nothing, or bytes, truncated as `ganc.data` has it."""
     if builder.dtype != np.float32:
         x = builder.cast(x, np.float32)
-    if not pictures.bytes:
+    if not layout.bytes:
         return x
     x = builder.node("Add", x, builder.constant(np.float32(1)))
     x = builder.cast(builder.node("Mul", x, builder.constant(np.float32(127.5))), np.uint8)
-    return builder.node("Transpose", x, perm=[0, 2, 3, 1]) if pictures.channels_last else x
+    return builder.node("Transpose", x, perm=[0, 2, 3, 1]) if layout.channels_last else x

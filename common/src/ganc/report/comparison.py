@@ -43,7 +43,7 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
 
     Raises:
         SpecError: the models translate in different directions, or the size does not fit one of them.
-        GancError: images or statistics do not serve.
+        GancError: images or statistics cannot be used.
     """
     for model in models:
         model.spec.require_size(*wanted.size)

@@ -11,7 +11,8 @@ from ganc.files.checkpoint import read_checkpoint
 from ganc.files.kinds import looks_like
 from ganc.files.tensors import read_any_header, read_header, read_tensors
 from ganc.models.convolutions import NetworkState
-from ganc.models.spec import GeneratorSpec, format_widths
+from ganc.models.family import format_widths
+from ganc.models.spec import GeneratorSpec
 from ganc.results.hdf5 import HDF5_SIGNATURE, read_results
 from ganc.results.journal import FORMAT as JOURNAL_FORMAT
 from ganc.results.journal import read_journal
@@ -19,7 +20,7 @@ from ganc.results.search_results import SearchResults
 
 
 def describe(path: Path) -> dict:
-    """Return what is known of checkpoint, results, statistics, weights, a run's directory or state, or an exported one.
+    """Return the facts of a checkpoint, results, statistics, weights, a run's directory or state, or an export.
 
     Raises:
         FileFormatError: there is no such file, or it is none of these.

@@ -1,6 +1,6 @@
-"""Search results as a picture: every sub-network's metric against its MACs, the Pareto front, and published results.
+"""Search results as a chart: every sub-network's metric against its MACs, the Pareto front, and published results.
 
-A published FID only stands on the same axis as a result that is a FID too, of pictures of the same size. Everything
+A published FID is only drawn on the same axis as a result that is a FID too, of images of the same size. Everything
 else is drawn in a panel of its own below, which shares nothing but the MACs.
 """
 
@@ -33,7 +33,7 @@ def draw_results(
 ) -> None:
     """Draw search results into a file whose suffix (.png, .svg or .pdf) says its format.
 
-    The front is that of the rows on the most pictures; rows on fewer, which a race has dropped, are drawn fainter.
+    The front is that of the rows on the most images; rows on fewer, which a race has dropped, are drawn fainter.
 
     Args:
         original: the original generator's value of the results' metric, where it was measured.
@@ -70,8 +70,8 @@ def _draw_points(axes, results: SearchResults, kept: np.ndarray) -> None:
     whole = images == images.max()
     if not whole.all():
         counts = f"{images[~whole].min()}" if len(set(images[~whole])) == 1 else f"{images[~whole].min()} or more"
-        _scatter(axes, gmacs[~whole], metric[~whole], _FEWER, f"{(~whole).sum():,} on fewer pictures ({counts})")
-    _scatter(axes, gmacs[whole], metric[whole], _ALL, f"{whole.sum():,} sub-networks on {images.max()} pictures")
+        _scatter(axes, gmacs[~whole], metric[~whole], _FEWER, f"{(~whole).sum():,} on fewer images ({counts})")
+    _scatter(axes, gmacs[whole], metric[whole], _ALL, f"{whole.sum():,} sub-networks on {images.max()} images")
     front = np.flatnonzero(whole)[pareto_front(metric[whole], gmacs[whole])]
     front = front[np.argsort(gmacs[front], kind="stable")]
     # Between two points of the front the cheaper one is the best there is, so the line goes in steps.
@@ -115,7 +115,7 @@ def _draw_original(axes, results: SearchResults, original: float | None) -> None
 
 
 def _draw_published(axes, results: SearchResults, *, shared: bool, with_original: bool) -> None:
-    """Draw published FIDs at their MACs, brought to the results' picture size, with the methods' names."""
+    """Draw published FIDs at their MACs, brought to the results' image size, with the methods' names."""
     size, theirs = results.identity.image_size, published.IMAGE_SIZE
     pixels = size[0] * size[1] / (theirs[0] * theirs[1])
     shown = [one for one in published.HORSE2ZEBRA if with_original or one is not published.ORIGINAL]
@@ -162,11 +162,11 @@ def _label(top, bottom, results: SearchResults, title: str | None, *, shared: bo
     bottom.xaxis.set_major_formatter("{x:g}")
     bottom.xaxis.set_minor_formatter(NullFormatter())
     scaled = "" if size == theirs else f"; published MACs scaled from {theirs}"
-    bottom.set_xlabel(f"GMACs of one {size} picture (logarithmic){scaled}")
+    bottom.set_xlabel(f"GMACs of one {size} image (logarithmic){scaled}")
     top.set_ylabel(f"{results.metric_name} (lower is better)")
     top.set_title(title or f"{len(results):,} sub-networks of {results.identity.space}")
     if not shared:
-        reason = "another metric" if results.metric_name != FID else f"of {theirs} pictures"
+        reason = "another metric" if results.metric_name != FID else f"of {theirs} images"
         bottom.set_ylabel("FID, as published")
         bottom.set_title(f"FIDs on {published.DATA}: {reason}, not comparable with the values above", fontsize=9)
     for axes in {top, bottom}:

@@ -1,4 +1,4 @@
-"""Published results on horse2zebra, to compare with. MACs and FIDs are those of 256x256 pictures."""
+"""Published results on horse2zebra, to compare with. MACs and FIDs are those of 256x256 images."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class Published:
     """One method's result.
 
     Attributes:
-        macs, params: of one 256x256 picture; params is None where the source does not say it.
+        macs, params: of one 256x256 image; params is None where the source does not say it.
         fid: the lowest and the highest value by source; both are equal where there is one.
         approximate: the sources give MACs or FID as "about".
     """

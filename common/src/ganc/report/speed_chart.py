@@ -6,7 +6,7 @@ from pathlib import Path
 from ganc.base.atomic import replacing
 from ganc.base.extras import MATPLOTLIB, require
 
-CASE = ("engine", "precision", "batch", "threads", "device")  # what bars that stand together have in common
+CASE = ("engine", "precision", "batch", "threads", "device")  # what the bars of one group have in common
 ORIGINAL_COLOUR = "#9aa3ad"
 COLOURS = ("#1f6fb4", "#d9822b", "#3a9d5d", "#8e5ea2", "#c0504d", "#6b6b6b")
 LOGARITHMIC_FROM = 30  # the ratio of the longest to the shortest bar beyond which the short ones would not be seen
@@ -17,7 +17,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
 
     Args:
         rows: of `ganc.bench.bench`.
-        size: (width, height) of the pictures.
+        size: (width, height) of the images.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -48,7 +48,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
     common = _label({key: rows[0][key] for key in CASE}, [key for key in CASE if key not in varying]).replace(
         "\n", ", "
     )
-    axes.set_title(", ".join(part for part in (f"{size[0]}x{size[1]} pictures", common) if part), fontsize=10)
+    axes.set_title(", ".join(part for part in (f"{size[0]}x{size[1]} images", common) if part), fontsize=10)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

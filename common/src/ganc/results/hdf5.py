@@ -1,6 +1,6 @@
 """Search results as one HDF5 file: root attributes identify the search, group `subnets` holds one row a sub-network.
 
-Rows stand in falling lexicographic order of their widths, so that merged shards equal the file of one process.
+Rows are in falling lexicographic order of their widths, so that merged shards equal the file of one process.
 """
 
 import contextlib
@@ -162,7 +162,7 @@ def _read_rows(group, name: str) -> RowTable:
             raise FileFormatError(f"{name}: column {label!r} is missing from 'subnets'; run the search again")
         dataset = group[label]
         shape, kind = getattr(dataset, "shape", None), getattr(getattr(dataset, "dtype", None), "kind", None)
-        expected = "(N, stages)" if label == "widths" else f"({count},)"
+        expected = "(N, segments)" if label == "widths" else f"({count},)"
         if kind not in kinds or shape is None or (len(shape) != 2 if label == "widths" else shape != (count,)):
             raise FileFormatError(
                 f"{name}: column {label!r} has shape {shape} and type {getattr(dataset, 'dtype', None)}, expected "

@@ -66,7 +66,7 @@ class ResultsWriter:
     """Collects a search's rows so that none is lost: what earlier runs finished, the journal, and new ones.
 
     Args:
-        path: the results file (HDF5); the journal stands beside it as `path` + `.journal`.
+        path: the results file (HDF5); the journal is beside it, `path` + `.journal`.
         identity: the search. facts: recorded in the file.
         fold_every: after this many new rows (or a quarter of all, if that is more) they are folded into the file.
         restart: throw away what earlier runs left at `path`.
@@ -159,7 +159,7 @@ class ResultsWriter:
 
 
 def journal_path(path: Path) -> Path:
-    """Return where the journal of the results file `path` stands."""
+    """Return the path of the journal of the results file `path`."""
     return path.with_name(path.name + ".journal")
 
 

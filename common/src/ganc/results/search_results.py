@@ -26,7 +26,7 @@ class SearchIdentity:
         space: name of the search space, or its lists (`32,24/32,16/…`).
         feature_set, feature_digest: what the metric is computed on.
         statistics_digest: content digest of the target's statistics.
-        data_fingerprint: of the pictures that are translated.
+        data_fingerprint: of the images that are translated.
         image_size: (width, height) in pixels.
     """
 
@@ -76,13 +76,13 @@ class SearchResults:
 
     Attributes:
         identity: what the numbers belong to.
-        facts: recorded but not identity: strategy, seed, whether the search pictures are the test pictures, …
+        facts: recorded but not identity: strategy, seed, whether the search images are the test images, …
         rows: given in any order, as SearchRow or as a RowTable.
         source: where the results were read from, for messages.
 
     Raises:
         FileFormatError: rows of one sub-network contradict each other.
-        SpecError: rows differ in their number of stages, or a metric's name cannot name a column.
+        SpecError: rows differ in their number of segments, or a metric's name cannot name a column.
     """
 
     identity: SearchIdentity

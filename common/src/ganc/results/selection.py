@@ -22,7 +22,7 @@ def select(
     """Return the rows that satisfy all bounds, best metric first; ties go to fewer MACs, then to smaller widths.
 
     Rows without a value of the metric are never selected, nor, under `max_latency`, rows without a latency. Of the rows
-    within the costs only those on the most pictures are compared: a value on fewer, as of rows that a race dropped, is
+    within the costs only those on the most images are compared: a value on fewer, as of rows that a race dropped, is
     another quantity.
 
     Args:
@@ -59,7 +59,7 @@ def select(
     kept = kept[rows.images[kept] == rows.images[kept].max()]
     if pareto:
         kept = kept[pareto_front(results.metric[kept], rows.macs[kept])]
-    # Rows stand in falling order of widths, so the smaller widths come last.
+    # Rows are in falling order of widths, so the smaller widths come last.
     kept = kept[np.lexsort([-kept, rows.macs[kept], results.metric[kept]])]
     if rank is not None:
         if not 1 <= rank <= len(kept):

@@ -22,13 +22,13 @@ class SearchRow:
     """One sub-network with what was measured on it.
 
     Attributes:
-        widths: the base width of each stage.
-        macs, device_macs: multiply-accumulates of one picture, as published tables count them and as devices compute.
+        widths: the base width of each segment.
+        macs, device_macs: multiply-accumulates of one image, as published tables count them and as devices compute.
         params: number of parameters.
-        images: how many pictures the metrics stand on.
+        images: how many images the metrics are computed on.
         metrics: metric name -> value; what was not evaluated (or is NaN) is absent.
         errors: metric name -> standard error, where there is one.
-        latency_ms: milliseconds a picture with the engine, precision and device that follow; None where not measured.
+        latency_ms: milliseconds an image with the engine, precision and device that follow; None where not measured.
         seconds: how long the evaluation took; None where not measured.
     """
 
@@ -62,7 +62,7 @@ class RowTable(Sequence):
     """Rows as columns: a sequence of SearchRow, N long.
 
     Attributes:
-        widths: (N, stages) int32.
+        widths: (N, segments) int32.
         macs, device_macs, params, images: (N,) int64.
         metrics, errors: name -> (N,) float64, NaN where not evaluated.
         latency_ms, seconds: (N,) float64, NaN where not measured.
@@ -84,16 +84,16 @@ class RowTable(Sequence):
 
     @classmethod
     def of(cls, rows: Iterable[SearchRow]) -> "RowTable":
-        """Return the table of `rows` in their order. Raises SpecError if they differ in their number of stages."""
+        """Return the table of `rows` in their order. Raises SpecError if they differ in their number of segments."""
         rows = list(rows)
-        stages = {len(row.widths) for row in rows}
-        if len(stages) > 1:
-            raise SpecError(f"rows of {sorted(stages)} widths meet in one search: every row needs the same number")
+        segments = {len(row.widths) for row in rows}
+        if len(segments) > 1:
+            raise SpecError(f"rows of {sorted(segments)} widths meet in one search: every row needs the same number")
         setup_of = [(row.latency_engine, row.latency_precision, row.latency_device) for row in rows]
         setups = tuple(sorted({s for s, row in zip(setup_of, rows, strict=True) if row.latency_ms is not None}))
         codes = {setup: code for code, setup in enumerate(setups)}
         return cls(
-            widths=np.array([row.widths for row in rows], np.int32).reshape(len(rows), max(stages, default=0)),
+            widths=np.array([row.widths for row in rows], np.int32).reshape(len(rows), max(segments, default=0)),
             **{name: np.array([getattr(row, name) for row in rows], np.int64) for name in (*COST_COLUMNS, "images")},
             metrics=_value_columns([row.metrics for row in rows]),
             errors=_value_columns([row.errors for row in rows]),
@@ -143,9 +143,9 @@ class RowTable(Sequence):
 def joined(tables: Sequence[RowTable]) -> RowTable:
     """Return the rows of all tables, one after another; a metric that a table lacks is NaN there."""
     tables = [table for table in tables if len(table)] or list(tables[:1])
-    stages = {table.widths.shape[1] for table in tables}
-    if len(stages) > 1:
-        raise SpecError(f"rows of {sorted(stages)} widths meet in one search: every row needs the same number")
+    segments = {table.widths.shape[1] for table in tables}
+    if len(segments) > 1:
+        raise SpecError(f"rows of {sorted(segments)} widths meet in one search: every row needs the same number")
     setups = tuple(sorted({setup for table in tables for setup in table.setups}))
 
     def column(name: str) -> np.ndarray:

@@ -64,11 +64,11 @@ class Processes:
         return [int(number) for number in shared.numpy()]
 
     def wait_for_all(self) -> None:
-        """Return when every process has come here."""
+        """Return when every process has called this."""
         self.largest(0)
 
     def share_bytes(self, content: bytes) -> bytes:
-        """Return what the first process gave; what the others give is passed over."""
+        """Return what the first process gave; what the others give is ignored."""
         if self.count == 1:
             return content
         length = self.largest(len(content) if self.writes else 0)

@@ -19,7 +19,7 @@ from ganc.system.signals import reinstall_handlers
 
 PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
 
-_set_up = False  # whether Paddle, if it is imported, was imported here or its being too early was said
+_set_up = False  # whether Paddle was imported here, or the warning about an earlier import was given
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -73,8 +73,8 @@ def configure_environment() -> None:
     Paddle's CPU build brings an MKL that takes its slowest path on processors it does not know, which are AMD's, and
     runs on one thread unless told otherwise (benchmarks/generator.py measures both).
     """
-    ranks = int(os.environ.get("PADDLE_LOCAL_SIZE", os.environ.get("PADDLE_TRAINERS_NUM", "1")))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // max(1, ranks))))
+    processes = int(os.environ.get("PADDLE_LOCAL_SIZE", os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // max(1, processes))))
     if cpu_path := mkl_cpu_type():
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", cpu_path)
     os.environ.setdefault("GLOG_minloglevel", "2")

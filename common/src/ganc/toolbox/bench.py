@@ -31,7 +31,7 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
     "--original",
     type=MODEL,
     show_default="an untrained one of the published size",
-    help="What to compare with. Time does not depend on weights, so an untrained one serves as well.",
+    help="What to compare with. Time does not depend on weights, so an untrained one will do.",
 )
 @_several(
     *("--engine", "engines", EngineChoice()),

@@ -83,7 +83,7 @@ def _flat(value, prefix: str = ""):
 def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
     """Count what a generator costs.
 
-    MACs (multiply-accumulates) of one picture as published tables count them, those that a device computes, and
+    MACs (multiply-accumulates) of one image as published tables count them, those that a device computes, and
     parameters.
 
     \b
@@ -92,7 +92,8 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
     """
     from ganc.base.text import format_count
     from ganc.models.families import family_named
-    from ganc.models.spec import GeneratorSpec, format_widths
+    from ganc.models.family import format_widths
+    from ganc.models.spec import GeneratorSpec
 
     widths = family_named(family).full_widths(widths)
     costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks, family=family).costs(size)

@@ -11,7 +11,7 @@ from ganc.cli.types import SIZE, SPACE
 
 
 class FileByDefault(click.Group):
-    """A group whose first word may be a file: `ganc import FILE …` stands for `ganc import network FILE …`."""
+    """A group whose first word may be a file: `ganc import FILE …` means `ganc import network FILE …`."""
 
     default = "network"
 
@@ -44,7 +44,7 @@ def import_():
 @click.option(
     "--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way FILE's generator translates."
 )
-@click.option("--size", type=SIZE, default="256", help="Picture size of its training, N or WxH; no file tells it.")
+@click.option("--size", type=SIZE, default="256", help="Image size of its training, N or WxH; no file tells it.")
 @click.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),

@@ -29,7 +29,7 @@ def main():
     ganc-export    writes it for use
 
     \b
-    ganc data demo pictures
+    ganc data demo images
     ganc inspect replace.safetensors
     ganc select search.h5 --max-macs 2.7G --pareto
     ganc translate finetune.safetensors horse.jpg -o zebra.png

@@ -1,4 +1,4 @@
-"""`ganc plot`: a picture of search results."""
+"""`ganc plot`: a chart of search results."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from ganc.cli.options import FILE
 
 @command()
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("-o", "--output", type=FILE, required=True, help="The picture: .png, .svg or .pdf.")
+@click.option("-o", "--output", type=FILE, required=True, help="The chart: .png, .svg or .pdf.")
 @click.option("--original", type=float, help="The original generator's value of the metric, to draw beside them.")
-@click.option("--title", show_default="the number of sub-networks and their space", help="The picture's title.")
+@click.option("--title", show_default="the number of sub-networks and their space", help="The chart's title.")
 def plot(results: str, output: Path, original: float | None, title: str | None):
     """Draw search results: metric against MACs, with the Pareto front.
 
-    The original and published results stand beside them for orientation: on the same axis where the metric is the FID
-    of pictures of the same size, else in a panel of their own. RESULTS is a file of ganc-search; - is standard input.
+    The original and published results are drawn beside them: on the same axis where the metric is the FID of
+    images of the same size, else in a panel of their own. RESULTS is a file of ganc-search; - is standard input.
 
     \b
     ganc plot search.h5 -o front.png
@@ -28,7 +28,7 @@ def plot(results: str, output: Path, original: float | None, title: str | None):
     from ganc.results.hdf5 import read_results
 
     if output.suffix not in SUFFIXES:
-        raise click.UsageError(f"-o {output}: a picture's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+        raise click.UsageError(f"-o {output}: a chart's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     read = read_results(results)
     require_writable(output)
     draw_results(read, output, original=original, title=title)

@@ -12,8 +12,9 @@ from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
+from ganc.models.family import Widths, format_widths
 from ganc.models.generator import Generator
-from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, Widths, format_widths
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import DiscriminatorInput, Pairing, Task
 from ganc.system.processes import Processes, join_processes
 from ganc.system.runtime import select_device
@@ -28,11 +29,11 @@ from ganc.training.teachers import FrozenTeacher, Teacher
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What a stage says of itself.
+    """What a stage declares.
 
     Attributes:
         sources: content digests of the files that it was given, by role.
-        facts: what its checkpoint records beside the common facts.
+        facts: what its checkpoint records besides the common facts.
         choices: its own settings that determine the result; plain JSON.
         keep_best: evaluate before the first step too, and keep the networks with the best metric.
     """
@@ -135,7 +136,7 @@ IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
 
 def discriminator_spec(task: Task, source_channels: int, channels: int, width: int) -> DiscriminatorSpec:
     """Return the spec of a fresh discriminator: it sees the image, and the source too where the task says so."""
-    conditional = task.discriminator_input is DiscriminatorInput.SOURCE_AND_PICTURE
+    conditional = task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE
     return DiscriminatorSpec(width=width, in_channels=channels + (source_channels if conditional else 0))
 
 
@@ -244,7 +245,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
 
     Raises:
         SpecError: teacher and student do not fit together, or the crop is too small.
-        DataError, StatisticsError, RunError: images, statistics or device do not serve.
+        DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
     require_same_depth(plan.teacher.generator, plan.student)
     for size in (data.crop_size, data.eval_size):

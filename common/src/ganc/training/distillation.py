@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.models.discriminator import Adaptors, Discriminator
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.models.spec import Widths
 from ganc.models.task import Reference, Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
@@ -81,7 +81,8 @@ class DistillationStep:
     def _backward(self, widths: Widths | None, source, target, taught, count: int, *, last: bool) -> dict:
         """Add the gradients of one of `count` sub-networks, whose mean the step takes; return its part of the losses.
 
-        Each sub-network's own backward pass ends before the next one's forward pass, so that only one is in memory.
+        The images are (n, c, h, w); `taught` is the teacher's images and taps. Each sub-network's own backward pass
+        ends before the next one's forward pass, so that only one is in memory.
         """
         with mixed_precision(self.amp):
             made, taps = self.student(source, widths, return_taps=True)
@@ -105,7 +106,7 @@ class DistillationStep:
         }
 
     def _discriminator_loss(self, source, made, target):
-        """Real and made images go through in one pass: instance norm keeps each image to itself."""
+        """Return the discriminator's loss; real and made images are one batch, as no layer mixes images."""
         task = self.task
         both = paddle.concat([judged(task, source, target), judged(task, source, made)])
         real, fake = paddle.split(self.discriminator(both), 2)

@@ -1,7 +1,7 @@
 """A training job: any training step, run over a course, watched, saved, resumed and finished.
 
 A job is an iterable with a length: each item is one step's progress. Commands wrap it in a progress bar, tests and
-programs loop over it. What is trained is the step's business; what comes out is one checkpoint.
+programs loop over it. The step says what is trained; the result is one checkpoint.
 """
 
 import time
@@ -120,13 +120,13 @@ class TrainingJob:
                 saved_at = time.monotonic()
             if stopping:
                 raise InterruptedRun(
-                    f"stopped at step {number} of {len(self)}; the same command goes on from there", stopping
+                    f"stopped at step {number} of {len(self)}; run the same command again to continue", stopping
                 )
             yield Progress(number, losses, metrics)
 
     def _batches(self, done: int) -> Iterator:
         size, share = self.course.schedule.batch_size, self.processes
-        return batches(self.samples, size, done, len(self), self.workers, rank=share.index, ranks=share.count)
+        return batches(self.samples, size, done, len(self), self.workers, process=share.index, processes=share.count)
 
     def _update(self, batch: tuple[np.ndarray, np.ndarray], step: int) -> Mapping:
         """Run the step, unless the batch that ends an epoch is too small to give every process an image."""

@@ -26,7 +26,7 @@ def discriminator_loss(kind: AdversarialLoss, real_scores, fake_scores):
 
 
 def feature_loss(adapted: list, taps: list):
-    """Return the mean squared error between a student's adapted taps and its teacher's, summed over taps.
+    """Return the mean squared error of a student's adapted taps to its teacher's, (n, c, h, w) each, summed over taps.
 
     GAN Compression, arXiv 2003.08936, equation 2.
     """

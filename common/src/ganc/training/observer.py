@@ -70,7 +70,7 @@ class Views:
 
     def strip(self) -> np.ndarray:
         """Return some sources and what becomes of them side by side, uint8 (h, w, 3)."""
-        images = self.evaluation.pictures
+        images = self.evaluation.images
         sources = np.stack([images[index] for index in range(min(SAMPLES, len(images)))])
         engines = {**self.companions, **self.engines}
         shown = {"input": sources} | {label: engine(sources) for label, engine in engines.items()}

@@ -64,7 +64,7 @@ class DataSettings:
     Raises:
         SettingError: a value is outside its limits.
         SpecError: there is no such direction.
-        DataError: the levels say nothing.
+        DataError: the levels cannot be parsed.
     """
 
     folder: Path = setting("Folder with trainA, trainB, testA, testB.", names=("--data",), folder=True)
@@ -105,7 +105,7 @@ class DataSettings:
             self.levels_choice()
 
     def levels_choice(self):
-        """Return the levels that were chosen, parsed. Raises DataError where they say nothing."""
+        """Return the levels that were chosen, parsed. Raises DataError where they cannot be parsed."""
         from ganc.data.levels import parse_levels  # Pillow comes with it, which --help does without
 
         return None if self.levels is None else parse_levels(self.levels)
@@ -144,7 +144,7 @@ class RunSettings:
         None,
         default_text="that of --stats, else untrained-conv3-v1",
     )
-    restart: bool = setting("Start over instead of going on; needed for other settings.", default=False)
+    restart: bool = setting("Start over instead of resuming; needed for other settings.", default=False)
 
     def __post_init__(self):
         check_limits(self)

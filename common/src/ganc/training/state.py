@@ -1,4 +1,4 @@
-"""What a run saves so that it can continue bit by bit: named parts, each of which says and takes its own state.
+"""What a run saves for an exact resume: named parts, each of which gives and takes its own state.
 
 Most parts are equal in every process, and the writing process saves its own. What each process has for itself, the
 image pools, is gathered from all processes into the same file, so that one rename commits the state of all of them.
@@ -19,7 +19,7 @@ from ganc.training.step import Learner
 
 
 class Stateful(Protocol):
-    """A part of a run that can say its state and take it over."""
+    """A part of a run that gives its state and takes it over."""
 
     def state(self) -> Mapping[str, object]:
         """Return arrays and plain JSON values by name. A part that is one array names it ""."""
@@ -50,7 +50,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, parts: Mapping[str, Stateful]) -> "Snapshot":
-        """Return what the parts say of themselves."""
+        """Return the states of the parts."""
         states = {part: stateful.state() for part, stateful in parts.items()}
         facts = {part: {n: v for n, v in state.items() if not _is_array(v)} for part, state in states.items()}
         arrays = {_joined(part, n): v for part, state in states.items() for n, v in state.items() if _is_array(v)}

@@ -29,13 +29,13 @@ class TrainingStep(Learner, Protocol):
     """One update of some networks, which are named as in checkpoints.
 
     Attributes:
-        beside: what else learns in the step and is no part of the checkpoint, such as a teacher, by name.
+        beside: what else learns in the step and is not in the checkpoint, such as a teacher, by name.
     """
 
     beside: Mapping[str, Learner]
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
-        """Train on one batch, (n, 3, h, w) each, and return the losses by name: detached tensors of shape ()."""
+        """Train on one batch, (n, c, h, w) each, and return the losses by name: detached tensors of shape ()."""
 
 
 def learners_of(step: TrainingStep) -> dict[str, Learner]:
@@ -69,7 +69,7 @@ def mixed_precision(enabled: bool):
 
 def judged(task: Task, source, image):
     """Return what the task's discriminator sees of an image made from `source`; both are (n, c, h, w)."""
-    if task.discriminator_input is DiscriminatorInput.SOURCE_AND_PICTURE:
+    if task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE:
         return paddle.concat([source, image], axis=1)
     return image
 

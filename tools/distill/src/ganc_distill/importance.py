@@ -6,8 +6,9 @@ import numpy as np
 
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution, NetworkState
+from ganc.models.family import Widths, format_widths
 from ganc.models.layers import Branches, Layers, Residual, channels_after
-from ganc.models.spec import GeneratorSpec, Widths, format_widths
+from ganc.models.spec import GeneratorSpec
 
 
 def prune(state: NetworkState, widths: Widths) -> NetworkState:
@@ -37,7 +38,7 @@ def prune(state: NetworkState, widths: Widths) -> NetworkState:
 
 @dataclass(frozen=True)
 class _Pruning:
-    """Walks the wide layers and the narrow ones side by side; a set of channels is an array of their wide indices."""
+    """Walks the wide layers and the narrow ones side by side; a set of channels is an array (k,) of wide indices."""
 
     state: NetworkState
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
@@ -85,7 +86,7 @@ class _Pruning:
 
 
 def _most_important(weight: np.ndarray, plan: Convolution, count: int) -> np.ndarray:
-    """Return the indices of the `count` channels of largest L1 norm, the largest first, ties by index."""
+    """Return the indices (count,) of the output channels of `weight` with the largest L1 norms, largest first."""
     axes = (0, 2, 3) if plan.transposed else (1, 2, 3)
     norms = np.abs(weight.astype(np.float64)).sum(axis=axes)
     return np.argsort(-norms, kind="stable")[:count]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, read_checkpoint
-from ganc.models.spec import Widths, format_widths
+from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -26,7 +26,7 @@ def distill_job(
         numbers: the student's base widths, or a short form of them that the teacher's family reads.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
     widths = teacher.generator.spec.shape.full_widths(numbers)

@@ -91,7 +91,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
 )
 @click.option(
     "--io",
-    "pictures",
+    "layout",
     type=click.Choice(["float32", "uint8", "uint8-nhwc", "uint8-nchw"]),
     default="float32",
     help="What goes in and out: floats in [-1, 1], NCHW, or bytes (uint8: NHWC), converted inside the model.",
@@ -105,7 +105,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
 @click.option(
     "--device", default="cpu", help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it."
 )
-def main(source: Source, output: Path, variants, pictures, data, device):
+def main(source: Source, output: Path, variants, layout, data, device):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -120,7 +120,7 @@ def main(source: Source, output: Path, variants, pictures, data, device):
     if data is None and calibrated:
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     from ganc.data.layout import IMAGE_FORMATS
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
     from ganc.system.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
 
@@ -131,7 +131,7 @@ def main(source: Source, output: Path, variants, pictures, data, device):
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
-    show(_rows(export(alone, output, data, variants, IMAGE_FORMATS[pictures]), output))
+    show(_rows(export(alone, output, data, variants, IMAGE_FORMATS[layout]), output))
 
 
 def _rows(exported, output: Path) -> list[dict]:

@@ -28,11 +28,11 @@ from ganc.models.convolutions import Convolution
 from ganc.onnx_graphs.generator import INPUT
 
 
-class _Pictures(CalibrationDataReader):
+class _Calibration(CalibrationDataReader):
     """Calibration images as the graph takes them."""
 
-    def __init__(self, images: Sequence[np.ndarray], pictures: ImageFormat):
-        self._fed: Iterator[np.ndarray] = (pictures.feed(one) for one in images)
+    def __init__(self, images: Sequence[np.ndarray], layout: ImageFormat):
+        self._fed: Iterator[np.ndarray] = (layout.feed(one) for one in images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         fed = next(self._fed, None)
@@ -43,7 +43,7 @@ def quantised(
     graph: bytes,
     convolutions: Sequence[Convolution],
     images: Sequence[np.ndarray],
-    pictures: ImageFormat,
+    layout: ImageFormat,
     float_results: bool,
 ) -> bytes:
     """Return a generator's ONNX graph with its inner convolutions in 8 bits.
@@ -54,7 +54,7 @@ def quantised(
     Args:
         convolutions: the generator's, in order.
         images: float32 (1, c, h, w) in [-1, 1].
-        pictures: what the graph takes.
+        layout: what the graph takes.
         float_results: leave the results of quantised convolutions in floats: for OpenVINO.
 
     Raises:
@@ -72,7 +72,7 @@ def quantised(
             quantize_static(
                 source,
                 target,
-                _Pictures(images, pictures),
+                _Calibration(images, layout),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=["Conv"],
                 nodes_to_exclude=kept,

@@ -18,14 +18,14 @@ from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
-from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_pictures
+from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_images
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.models.spec import Widths
 from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
-from ganc_export.verify import Difference, compared_pictures, difference, is_close, require_close
+from ganc_export.verify import Difference, compared_images, difference, is_close, require_close
 
 STAGE = "export"
-CALIBRATION_PICTURES = 64
+CALIBRATION_IMAGES = 64
 KEPT_FACTS = ("image_size", "levels", "resize", "metric")  # of the training, in the standalone checkpoint
 
 
@@ -92,7 +92,7 @@ def export(
     output: Path,
     data: Path | None,
     variants: Sequence[Variant],
-    pictures: ImageFormat = FLOATS,
+    layout: ImageFormat = FLOATS,
 ) -> Exported:
     """Write checkpoint, variants and card into the folder `output`, all or nothing.
 
@@ -101,22 +101,22 @@ def export(
         data: images to verify on, to measure the metric of all variants on, and to calibrate int8 on; None verifies
             on random ones.
         variants: of `ganc_export.variants.wanted_variants`.
-        pictures: what the variants take and give.
+        layout: what the variants take and give.
 
     Raises:
         SpecError: int8 without `data`.
         MissingDependencyError: a package for one of the variants is not installed.
         ExportError: a variant's images differ from the checkpoint's, or it cannot be verified on this processor.
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
-        WriteError: the folder cannot be written, or is somebody else's.
+        WriteError: the folder cannot be written, or was not made by ganc.
     """
     require_possible(variants)
     calibration, subset = _calibration(checkpoint, data, variants)
-    material = Material(checkpoint.generator, pictures, calibration)
+    material = Material(checkpoint.generator, layout, calibration)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         reference = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
-        compared = list(compared_pictures(checkpoint, _image_size(checkpoint), data))
+        compared = list(compared_images(checkpoint, _image_size(checkpoint), data))
         measure = _measure(checkpoint, data) if data else None
         written = [_verified(folder, output, one, material, reference, compared, measure) for one in variants]
         exported = Exported(
@@ -126,7 +126,7 @@ def export(
             checkpoint_metric=measure.measure(reference).distance if measure else None,
             metric_name=measure.feature_set.name if measure else "metric",
         )
-        card = _card(exported, pictures, compared, file_digest(folder / CHECKPOINT))
+        card = _card(exported, layout, compared, file_digest(folder / CHECKPOINT))
         if calibration:
             card["calibration"] = {"pictures": len(calibration), "subset": subset}
         write_card(folder, card)
@@ -158,11 +158,11 @@ def _verified(
     multiple = material.state.spec.shape.size_multiple
     for way in ways_to_write(variant, material):
         variant = write_variant(folder, variant, way)
-        engine = open_variant(folder, variant, FORMATS[variant.format].engine, material.pictures, multiple)
-        found = difference(reference, engine, compared, material.pictures.bytes)
-        if is_close(found, variant.precision, material.pictures):
+        engine = open_variant(folder, variant, FORMATS[variant.format].engine, material.layout, multiple)
+        found = difference(reference, engine, compared, material.layout.bytes)
+        if is_close(found, variant.precision, material.layout):
             break
-    require_close(found, variant.precision, material.pictures, f"{output / variant.name}")
+    require_close(found, variant.precision, material.layout, f"{output / variant.name}")
     metric = measure.measure(engine).distance if measure else None
     return Written(variant, variant_bytes(folder, variant), found, metric)
 
@@ -170,7 +170,7 @@ def _verified(
 def _calibration(
     checkpoint: Checkpoint, data: Path | None, variants: Sequence[Variant]
 ) -> tuple[tuple[np.ndarray, ...], str | None]:
-    """Return the images that a variant is calibrated on, drawn by key, and where they come from."""
+    """Return float32 images (1, c, h, w) that a variant is calibrated on, drawn by key, and their subset."""
     calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
     if not calibrated:
         return (), None
@@ -178,11 +178,11 @@ def _calibration(
         raise SpecError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     source, reading = checkpoint.direction[0], checkpoint.readings.source(checkpoint.direction)
     if has_subset(data, f"train{source}"):
-        pictures, subset = read_images(data, f"train{source}", reading), f"train{source}"
+        images, subset = read_images(data, f"train{source}", reading), f"train{source}"
     else:
-        pictures, subset = evaluation_pictures(data, source, reading=reading)
-    order = keyed_generator(0, "export/calibration").permutation(len(pictures))[:CALIBRATION_PICTURES]
-    resized = EvaluationSet(pictures, _image_size(checkpoint))
+        images, subset = evaluation_images(data, source, reading=reading)
+    order = keyed_generator(0, "export/calibration").permutation(len(images))[:CALIBRATION_IMAGES]
+    resized = EvaluationSet(images, _image_size(checkpoint))
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
 
 
@@ -192,15 +192,15 @@ def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
     source, target = checkpoint.direction[0], checkpoint.direction[-1]
     readings = checkpoint.readings
     statistics, features = chosen_statistics(data, target, size, None, None, readings.target(checkpoint.direction))
-    pictures, subset = evaluation_pictures(data, source, reading=readings.source(checkpoint.direction))
-    return Evaluation(EvaluationSet(pictures, size, CACHE_BYTES), subset, statistics, features)
+    images, subset = evaluation_images(data, source, reading=readings.source(checkpoint.direction))
+    return Evaluation(EvaluationSet(images, size, CACHE_BYTES), subset, statistics, features)
 
 
 def _image_size(checkpoint: Checkpoint) -> tuple[int, int]:
     return tuple(checkpoint.training.get("image_size", (256, 256)))
 
 
-def _card(exported: Exported, pictures: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
+def _card(exported: Exported, layout: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
     checkpoint = exported.checkpoint
     size = _image_size(checkpoint)
     spec = checkpoint.generator.spec
@@ -213,7 +213,7 @@ def _card(exported: Exported, pictures: ImageFormat, compared: Sequence[np.ndarr
         "costs": asdict(spec.costs(size)),
         "metric": checkpoint.training.get("metric"),
         "sources": dict(checkpoint.sources),
-        "input": {**pictures.describe(), "size": f"width and height multiples of {spec.shape.size_multiple}"},
+        "input": {**layout.describe(), "size": f"width and height multiples of {spec.shape.size_multiple}"},
         "forms": [_variant_facts(written) for written in exported.variants],
         "files": {CHECKPOINT: file_sha256},
         "verified": {

@@ -23,13 +23,13 @@ class Material:
     """What variants are written from.
 
     Attributes:
-        pictures: what the models take and give.
+        layout: what the models take and give.
         calibration: float32 images (1, c, h, w) in [-1, 1] that int8 is calibrated on; empty where there is none.
         exact_norms: of OpenVINO's graph, see `ganc.onnx_graphs.generator.generator_graph`.
     """
 
     state: NetworkState
-    pictures: ImageFormat
+    layout: ImageFormat
     calibration: Sequence[np.ndarray] = ()
     exact_norms: bool = False
 
@@ -92,7 +92,7 @@ def _write_paddle(path: Path, precision: str, material: Material) -> None:
     from ganc.engines.tracing import save_inference_model
     from ganc.models.generator import Generator
 
-    save_inference_model(Generator.from_state(material.state), path.parent, material.pictures)
+    save_inference_model(Generator.from_state(material.state), path.parent, material.layout)
 
 
 def _write_onnx(path: Path, precision: str, material: Material) -> None:
@@ -143,11 +143,11 @@ def _graph(precision: str, material: Material) -> bytes:
     from ganc.onnx_graphs.generator import generator_graph
 
     dtype = np.float16 if precision == "f16" else np.float32
-    return generator_graph(material.state, material.pictures, dtype, material.exact_norms)
+    return generator_graph(material.state, material.layout, dtype, material.exact_norms)
 
 
 def _quantised(material: Material, float_results: bool) -> bytes:
     from ganc_export.quantise import quantised
 
     convolutions = material.state.spec.convolutions()
-    return quantised(_graph("f32", material), convolutions, material.calibration, material.pictures, float_results)
+    return quantised(_graph("f32", material), convolutions, material.calibration, material.layout, float_results)

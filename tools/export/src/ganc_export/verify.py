@@ -14,7 +14,7 @@ from ganc.data import EvaluationSet, to_float, to_uint8
 from ganc.data.layout import ImageFormat
 from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint
-from ganc.metrics.evaluation import evaluation_pictures
+from ganc.metrics.evaluation import evaluation_images
 
 LARGEST_DIFFERENCE = 1e-4  # of an exact precision (f32), in values from -1 to 1
 LARGEST_MEAN = 0.1  # of the other precisions: beyond that it is another image
@@ -36,10 +36,10 @@ class Difference:
     other_bytes: float
 
 
-def difference(reference: Engine, variant: Engine, pictures: Sequence[np.ndarray], of_bytes: bool) -> Difference:
+def difference(reference: Engine, variant: Engine, batches: Sequence[np.ndarray], of_bytes: bool) -> Difference:
     """Return how far `variant` is from `reference`, both called with float32 images (n, c, h, w)."""
     distances, changed = [], []
-    for images in pictures:
+    for images in batches:
         wanted, found = reference(images), variant(images)
         if not (np.isfinite(wanted).all() and np.isfinite(found).all()):
             return Difference(float("nan"), float("nan"), 1.0)
@@ -51,7 +51,7 @@ def difference(reference: Engine, variant: Engine, pictures: Sequence[np.ndarray
     return Difference(float(apart.max()), float(apart.mean(dtype=np.float64)), float(np.concatenate(changed).mean()))
 
 
-def is_close(found: Difference, precision: str, pictures: ImageFormat) -> bool:
+def is_close(found: Difference, precision: str, layout: ImageFormat) -> bool:
     """Whether a variant is near enough to the checkpoint.
 
     f32 has to be equal but for rounding: 1e-4 in any value, or, where bytes come out, one level in 1 % of the values.
@@ -59,18 +59,18 @@ def is_close(found: Difference, precision: str, pictures: ImageFormat) -> bool:
     """
     if not PRECISIONS[precision].exact:
         return found.mean <= LARGEST_MEAN
-    if pictures.bytes:
+    if layout.bytes:
         return found.largest <= 1.5 / 127.5 and found.other_bytes <= MOST_OTHER_BYTES
     return found.largest < LARGEST_DIFFERENCE
 
 
-def require_close(found: Difference, precision: str, pictures: ImageFormat, name: str) -> None:
+def require_close(found: Difference, precision: str, layout: ImageFormat, name: str) -> None:
     """Raise ExportError unless `is_close`; `name` is the variant's, for the message."""
-    if is_close(found, precision, pictures):
+    if is_close(found, precision, layout):
         return
     if not PRECISIONS[precision].exact:
         said = f"by {found.mean:.2g} on average, at most {LARGEST_MEAN:g} was expected"
-    elif pictures.bytes:
+    elif layout.bytes:
         said = (
             f"in {found.other_bytes:.2%} of the bytes, by up to {found.largest * 127.5:.0f}; "
             f"at most {MOST_OTHER_BYTES:.0%} and 1 were expected"
@@ -80,18 +80,18 @@ def require_close(found: Difference, precision: str, pictures: ImageFormat, name
     raise ExportError(f"{name}: the exported model differs from the checkpoint {said}; nothing was written")
 
 
-def compared_pictures(checkpoint: Checkpoint, size: tuple[int, int], data: Path | None) -> Iterator[np.ndarray]:
-    """Yield what is compared: two batch sizes at two image sizes, real images where there are some."""
+def compared_images(checkpoint: Checkpoint, size: tuple[int, int], data: Path | None) -> Iterator[np.ndarray]:
+    """Yield float32 images (n, c, h, w) to compare on: two batch sizes at two image sizes, from `data` where given."""
     width, height = size
     for batch, (wide, high) in ((1, (width, height)), (2, (width + 4, height + 8))):
         if data is None:
             draws = keyed_generator(0, "export/pictures", batch)
             channels = checkpoint.generator.spec.in_channels
             random = draws.integers(0, 256, (batch, high, wide, channels), dtype=np.uint8)
-            yield np.stack([to_float(picture) for picture in random])
+            yield np.stack([to_float(image) for image in random])
         else:
             # Resized, as images need not be as large as is compared.
             reading = replace(checkpoint.readings.source(checkpoint.direction), resize=Resize.BOTH)
-            pictures, _ = evaluation_pictures(data, checkpoint.direction[0], reading=reading)
-            shown = EvaluationSet(pictures, (wide, high))
+            images, _ = evaluation_images(data, checkpoint.direction[0], reading=reading)
+            shown = EvaluationSet(images, (wide, high))
             yield np.stack([shown[index % len(shown)] for index in range(batch)])

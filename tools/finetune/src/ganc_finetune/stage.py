@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_stage
-from ganc.models.spec import Widths, format_widths
+from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -35,7 +35,7 @@ def finetune_job(
     """Return the job that fine-tunes the supernet's sub-network of `widths`.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
     stage = Stage(

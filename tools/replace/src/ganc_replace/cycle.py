@@ -60,7 +60,7 @@ class CycleStep:
         return detached({**losses, **judgements})
 
     def _generator_losses(self, source, target) -> tuple:
-        """Return the generators' losses and what they made.
+        """Return the generators' losses and their images, (n, c, h, w), by direction.
 
         Translation and identity of one generator run as one batch: no layer mixes images, so the values are the same.
         """

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ganc.base.settings import check_limits, setting
 from ganc.models.families import DEFAULT, family_named
-from ganc.models.spec import GeneratorSpec, Widths
+from ganc.models.family import Widths
+from ganc.models.spec import GeneratorSpec
 from ganc.models.task import CYCLEGAN, Task
 
 

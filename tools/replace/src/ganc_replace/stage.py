@@ -51,7 +51,7 @@ def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: 
     """Return the job that trains the CycleGAN.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     start = read_checkpoint(plan.init_from).facing(data.direction, plan.init_from) if plan.init_from else None
     for size in (data.crop_size, data.eval_size):

@@ -75,7 +75,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 def main(settings: SearchSettings, rank_check: int | None, top: int):
     """Stage 4: evaluate a supernet's sub-networks.
 
-    Writes what each costs and how good it is. The same command run again goes on where it was stopped.
+    Writes what each costs and how good it is. The same command run again continues where it stopped.
 
     \b
     ganc-search --supernet supernet.safetensors --data horse2zebra --stats real_B.npz \\
@@ -143,7 +143,7 @@ def _run(search) -> None:
         _say_what_is_searched(search)
     from tqdm import tqdm
 
-    from ganc.models.spec import format_widths
+    from ganc.models.family import format_widths
 
     quiet, silent = not sys.stderr.isatty(), not search.processes.writes
     shown = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet, "smoothing": 0, "disable": silent}
@@ -163,7 +163,7 @@ def _say_what_is_searched(search) -> None:
         space=search.inputs.space.text,
         candidates=search.at_most(search.strategy.total),
         shard="/".join(map(str, settings.shard)),
-        images=f"{len(evaluation.pictures)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
+        images=f"{len(evaluation.images)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
         metric=search.metric,
         engine=search.engine,
     )

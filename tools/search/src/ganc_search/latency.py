@@ -17,12 +17,11 @@ from ganc.base.rng import keyed_generator
 from ganc.engines.compile import compile_graph
 from ganc.engines.timing import random_images, timed_by_turns
 from ganc.models.convolutions import NetworkState
-from ganc.models.family import Widths
+from ganc.models.family import Widths, format_widths
 from ganc.models.layers import convolutions
 from ganc.models.space import SearchSpace
-from ganc.models.spec import format_widths
 from ganc.system.runtime import engine_threads
-from ganc_search.evaluate.segment_runners import segment_key
+from ganc_search.evaluate.segments import segment_key
 from ganc_search.settings import LatencyKind
 
 FORMAT, VERSION = "ganc-latency", 1

@@ -14,7 +14,7 @@ from ganc.results.search_results import SearchResults
 from ganc.system.processes import join_processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
-from ganc_search.evaluate.segment_runners import AUTO
+from ganc_search.evaluate.segments import AUTO
 from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
 from ganc_search.settings import PIPE, SearchSettings, StrategyName
 from ganc_search.setup import SearchInputs
@@ -43,7 +43,7 @@ class Search:
         if self.processes.count > 1 and settings.output == PIPE:
             raise RunError("a search of several processes writes a file: name it with -o")
         self.metric = self.inputs.evaluation.feature_set.name
-        self.engine = self.inputs.evaluator.runner.name
+        self.engine = self.inputs.evaluator.segments.name
         self.unit = "evaluations" if settings.racing else "sub-networks"
         self.strategy: Strategy | None = None
         self.total: int | None = None
@@ -104,7 +104,7 @@ class Search:
                     self._yielded[progress.row.widths] = None
                 yield progress
         except InterruptedRun as stop:
-            kept = "the same command goes on from there"
+            kept = "run the same command again to continue"
             if not self.settings.kept:
                 kept = "nothing kept: a piped search needs --run-dir"
             of = f" of {self.at_most(self.total)}" if strategy is self.strategy else ""

@@ -39,7 +39,7 @@ class SearchSettings:
         output: the results file, PIPE for standard output.
         space, image_size (width, height): None takes the supernet's.
         statistics, feature_set, device: as of `ganc.training.settings.RunSettings`.
-        strategy: None takes the one that `samples` or `configs` stand for, else EXHAUSTIVE.
+        strategy: None takes the one that `samples` or `configs` imply, else EXHAUSTIVE.
         racing: None evaluates every sub-network on all images.
         shard: which part, from 1, of how many.
         group_size: twice as many compiled segments are kept. A group of more than 32 shares little more (three widths
@@ -56,7 +56,7 @@ class SearchSettings:
     output: Path | None = setting(
         "The results file (HDF5); - writes it to standard output.", None, names=("-o", "--output")
     )
-    run_dir: Path | None = setting("With -o -: where finished rows are kept, to go on from.", None, folder=True)
+    run_dir: Path | None = setting("With -o -: where finished rows are kept, to resume from.", None, folder=True)
     space: SearchSpace | None = None
     budget: Budget = field(default_factory=Budget)
     strategy: StrategyName | None = setting(
@@ -83,7 +83,7 @@ class SearchSettings:
     group_size: int = setting("Sub-networks evaluated together, at most; fewer take less memory.", 32, least=1)
     seed: int = setting("Seed of random sub-networks.", 0, least=0, most=2**32 - 1)
     device: str = "auto"
-    restart: bool = setting("Throw earlier results away instead of going on.", default=False)
+    restart: bool = setting("Throw earlier results away instead of resuming.", default=False)
 
     def __post_init__(self):
         check_limits(self)
@@ -99,7 +99,7 @@ class SearchSettings:
         if self.budget.max_latency is not None and self.latency is None:
             raise SettingError("--max-latency needs --latency measured or --latency table")
         if self.run_dir and self.output != PIPE:
-            raise SettingError("--run-dir is for -o -: a results file is its own place to go on from")
+            raise SettingError("--run-dir is for -o -: a results file keeps its own rows")
 
     @property
     def kept(self) -> Path | None:

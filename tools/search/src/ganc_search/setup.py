@@ -11,7 +11,7 @@ from ganc.models.space import parse_space
 from ganc.models.subnets import SubnetCosts
 from ganc.results.search_results import SearchIdentity
 from ganc.system.runtime import select_device
-from ganc_search.evaluate.segment_runners import segment_runner
+from ganc_search.evaluate.segments import segments_on
 from ganc_search.evaluate.shared_segments import SharedEvaluator
 from ganc_search.settings import SearchSettings
 
@@ -51,8 +51,8 @@ class SearchInputs:
     @cached_property
     def evaluator(self) -> SharedEvaluator:
         """What measures sub-networks."""
-        runner = segment_runner(self.generator, self.settings.engine, 2 * self.settings.group_size)
-        return SharedEvaluator(self.evaluation, runner)
+        segments = segments_on(self.generator, self.settings.engine, 2 * self.settings.group_size)
+        return SharedEvaluator(self.evaluation, segments)
 
     @property
     def identity(self) -> SearchIdentity:
@@ -65,6 +65,6 @@ class SearchInputs:
             feature_set=evaluation.feature_set.name,
             feature_digest=evaluation.feature_set.digest,
             statistics_digest=evaluation.statistics.digest,
-            data_fingerprint=evaluation.pictures.fingerprint,
+            data_fingerprint=evaluation.images.fingerprint,
             image_size=self.image_size,
         )

@@ -3,18 +3,18 @@
 from enum import Enum
 
 from ganc.base.rng import keyed_generator
+from ganc.models.family import Widths
 from ganc.models.space import SearchSpace
-from ganc.models.spec import Widths
 
 
 class Sampling(Enum):
     """How the sub-networks of a step are chosen.
 
-    UNIFORM: one, each stage's width uniformly (Once-for-All, arXiv 1908.09791; the published method).
+    UNIFORM: one, each segment's width uniformly (Once-for-All, arXiv 1908.09791; the published method).
     SANDWICH: the largest, the smallest and a uniform one (Yu and Huang, "Universally slimmable networks and improved
         training techniques", arXiv 1903.05134, section 3.2, there with two random ones).
-    WEIGHTED: one, each stage's width w with probability w over the sum of the stage's choices: channels that only wide
-        sub-networks have are trained more often than in uniform draws.
+    WEIGHTED: one, each segment's width w with probability w over the sum of the segment's choices: channels that only
+        wide sub-networks have are trained more often than in uniform draws.
     """
 
     UNIFORM = "uniform"

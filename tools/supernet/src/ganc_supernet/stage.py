@@ -2,7 +2,8 @@
 
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState, initial_state
-from ganc.models.spec import GeneratorSpec, format_widths
+from ganc.models.family import format_widths
+from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -18,7 +19,7 @@ def supernet_job(
     """Return the job that trains a supernet.
 
     Raises:
-        GancError: a file, the images or the settings do not serve; the message says which.
+        GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(start.teacher_file).facing(data.direction, start.teacher_file)
     student = None

@@ -19,7 +19,7 @@ FORMAT = "ganc-inception"
 VERSION, WITHOUT_CHECKSUM = 2, (1,)
 PUBLIC_FILE = "pt_inception-2015-12-05-6726825d.pth"
 
-# All that happens between 8-bit pictures and features beside the network itself; part of the digest.
+# All that happens between 8-bit images and features beside the network itself; part of the digest.
 PREPROCESSING = "[0, 1], 299x299 bilinear, half-pixel centres, no antialiasing, 2x - 1; mean over positions"
 
 _NORM = ("weight", "bias", "running_mean", "running_var")

@@ -1,1 +1,1 @@
-"""Feature sets that are networks which somebody trained on other images, described as layers and run by any engine."""
+"""Feature sets that are networks trained on other images, described as layers and run by any engine."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from ganc.base.engine_table import engine_row, fastest_engine, graph_engines, usable_engines
 from ganc.base.errors import SpecError
-from ganc.metrics.feature_set import check_pictures
+from ganc.metrics.feature_set import check_images
 from ganc.metrics.pretrained.network import FeatureNetwork
 
 # Images of one request: enough to read the weights from memory seldom, few enough to keep what is between two layers
@@ -17,7 +17,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 class NetworkFeatures:
-    """A feature set: images of any size are resized inside, and the features are what the network puts out.
+    """A feature set: images of any size are resized inside, and the features are the network's output.
 
     Args:
         network: what is computed.
@@ -47,7 +47,7 @@ class NetworkFeatures:
             StatisticsError: the images are of another type, shape or size.
             MissingDependencyError: the engine that was asked for is not installed.
         """
-        check_pictures(images, self.smallest_side)
+        check_images(images, self.smallest_side)
         engine = self.engine
         size = (images.shape[2], images.shape[1]) if engine_row(engine).graphs else ()
         if (engine, size) not in self._runs:

@@ -16,8 +16,8 @@ def feature_graph(network: FeatureNetwork, size: tuple[int, int], batch: int | s
     """
     width, height = size
     builder = GraphBuilder(network.name)
-    pictures = builder.input("pictures", np.uint8, (batch, height, width, 3))
-    planes = builder.node("Transpose", pictures, perm=[0, 3, 1, 2])
+    images = builder.input("pictures", np.uint8, (batch, height, width, 3))
+    planes = builder.node("Transpose", images, perm=[0, 3, 1, 2])
     planes = builder.node("Cast", planes, to=1)
     if (width, height) != (network.side, network.side):
         planes = builder.node("MatMul", planes, builder.constant(network.resize(width).T, "horizontal"))

@@ -1,4 +1,4 @@
-"""What a pretrained network must say of itself to be a feature set."""
+"""What makes a pretrained network a feature set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who evaluates: this process alone, or all processes under Paddle's launcher with the first one leading.
+"""Which processes evaluate: this one alone, or all processes under Paddle's launcher with the first one leading.
 
 The leader runs the strategy, keeps the files and says what to evaluate; the others wait, evaluate their part and return
 values. What travels is JSON as bytes.
@@ -31,7 +31,7 @@ class Team:
 
     Args:
         processes: which one this is, of how many.
-        evaluator: this process' own.
+        evaluator: this process's own.
         noticing: a context that yields what returns the number of a signal that this process has noticed, else 0.
     """
 

@@ -16,7 +16,7 @@ from ganc.data import to_uint8
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.family import Widths
-from ganc_search.evaluate.segment_runners import Segment, SegmentRunner
+from ganc_search.evaluate.segments import Segment, Segments
 
 # For the features of sub-networks that a race may measure on more images: those of 250 on 120 images, or of a
 # generation of 100 on half of 600 (16 KiB an image in Inception's 2,048 dimensions).
@@ -70,7 +70,7 @@ def tree_steps(group: Sequence[Widths]) -> list[Step]:
 
 
 def image_order(count: int) -> np.ndarray:
-    """Return the order in which images are looked at, the same in every search: its beginning is a fair sample."""
+    """Return the order (count,) in which images are looked at, the same in every search: its start is a fair sample."""
     return keyed_generator(0, "search/pictures").permutation(count)
 
 
@@ -88,9 +88,9 @@ class SharedEvaluator:
         fits: whether some sub-networks may be a group.
     """
 
-    def __init__(self, evaluation: Evaluation, runner: SegmentRunner, kept_bytes: int = KEPT_BYTES):
-        self.evaluation, self.runner, self.kept_bytes = evaluation, runner, kept_bytes
-        self.images, self.whole_batch, self.fits = len(evaluation.pictures), evaluation.batch_size, runner.fits
+    def __init__(self, evaluation: Evaluation, segments: Segments, kept_bytes: int = KEPT_BYTES):
+        self.evaluation, self.segments, self.kept_bytes = evaluation, segments, kept_bytes
+        self.images, self.whole_batch, self.fits = len(evaluation.images), evaluation.batch_size, segments.fits
         self._order = image_order(self.images)
         self._kept: dict[Widths, np.ndarray] = {}
 
@@ -113,10 +113,10 @@ class SharedEvaluator:
         return [found[widths] for widths in group]
 
     def _computed(self, group: Sequence[Widths], first: int, end: int) -> list[np.ndarray]:
-        """Return the features of images `first` to `end` of a group in lexicographic order."""
+        """Return the features (images, d) of images `first` to `end`, of each of a group in lexicographic order."""
         steps = tree_steps(group)
-        self.runner.prepare((step.level, step.widths) for step in steps)
-        runs = [self.runner.segment(step.level, step.widths) for step in steps]
+        self.segments.prepare((step.level, step.widths) for step in steps)
+        runs = [self.segments.segment(step.level, step.widths) for step in steps]
         parts: list[list[np.ndarray]] = [[] for _ in group]
         for start in range(first, end, self.whole_batch):
             indices = self._order[start : min(start + self.whole_batch, end)]
@@ -125,14 +125,14 @@ class SharedEvaluator:
         return [np.concatenate(features) for features in parts]
 
     def _translations(self, steps: Sequence[Step], runs: Sequence[Segment], indices: np.ndarray) -> list[np.ndarray]:
-        """Return what each leaf makes of some images, as uint8 (n, h, w, 3)."""
+        """Return what each leaf makes of some images, as uint8 (n, h, w, c)."""
         made: list[list[np.ndarray]] = [[] for step in steps if step.leaf is not None]
         # Parts of nearly equal size: a last batch of one image would waste what a batch saves.
-        for part in np.array_split(indices, -(-len(indices) // self.runner.images_at_once)):
-            images = np.stack([self.evaluation.pictures[int(index)] for index in part])
-            activations = [self.runner.load(images), *[None] * (steps[-1].level + 1)]
+        for part in np.array_split(indices, -(-len(indices) // self.segments.images_at_once)):
+            images = np.stack([self.evaluation.images[int(index)] for index in part])
+            activations = [self.segments.load(images), *[None] * (steps[-1].level + 1)]
             for step, run in zip(steps, runs, strict=True):
                 activations[step.level + 1] = run(activations[step.level])
                 if step.leaf is not None:
-                    made[step.leaf].append(to_uint8(self.runner.images(activations[-1])))
+                    made[step.leaf].append(to_uint8(self.segments.images(activations[-1])))
         return [np.concatenate(images) for images in made]

@@ -10,8 +10,8 @@ from ganc.results.table import SearchRow
 class Strategy(Protocol):
     """What drives a search: `ask` and `tell` take turns until `ask` returns nothing.
 
-    What a strategy asks for must depend on its settings and on the rows that it was told alone. Then a search that is
-    started again asks the same, and is told the rows that the earlier one measured.
+    What a strategy asks for must depend only on its settings and on the rows that it was told. Then a search that is
+    started again asks for the same, and is told the rows that the earlier one measured.
     """
 
     def ask(self) -> Sequence[Widths]:

@@ -8,10 +8,9 @@ import numpy as np
 
 from ganc.base.errors import SelectionError
 from ganc.base.text import format_count
-from ganc.models.family import Widths
+from ganc.models.family import Widths, format_widths
 from ganc.models.listing import listed
 from ganc.models.space import SearchSpace
-from ganc.models.spec import format_widths
 from ganc.models.subnets import SubnetCosts
 
 LatencyOf = Callable[[Widths], float]

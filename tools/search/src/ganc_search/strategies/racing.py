@@ -26,7 +26,7 @@ class Racing:
     """How a round is raced. Raises SettingError: a value is outside its limits."""
 
     keep: float = setting(
-        "The part of a round that goes on, each time.", 1 / 3, names=("--racing-keep",), above=0, default_text="1/3"
+        "The part of a round that is kept, each time.", 1 / 3, names=("--racing-keep",), above=0, default_text="1/3"
     )
 
     def __post_init__(self):
@@ -43,11 +43,11 @@ class Racing:
         return [*sorted(count for count in parts if FEWEST_IMAGES <= count < images), images]
 
     def survivors(self, rows: Sequence[SearchRow], metric: str) -> set[Widths]:
-        """Return which of a rung's rows, all on equally many images, go on."""
+        """Return which of a rung's rows, all on equally many images, are kept."""
         return {row.widths for row in fittest(rows, metric, self.count(len(rows)))}
 
     def count(self, candidates: int) -> int:
-        """Return how many of so many go on."""
+        """Return how many of so many are kept."""
         return math.ceil(self.keep * candidates)
 
 

@@ -66,7 +66,7 @@ class GraphSegments:
         return len({segment_key(self._family, place, widths) for widths in group for place in places}) <= self._most
 
     def load(self, images: np.ndarray) -> list[np.ndarray]:
-        """Return the activation of float32 images (n, 3, h, w) in [-1, 1]."""
+        """Return the activation of float32 images (n, c, h, w) in [-1, 1]."""
         return [images[index : index + 1] for index in range(len(images))]
 
     def prepare(self, places: Iterable[tuple[int, Widths]]) -> None:
@@ -87,7 +87,7 @@ class GraphSegments:
         return self._compiled[segment_key(self._family, segment, widths)]
 
     def images(self, activation: list[np.ndarray]) -> np.ndarray:
-        """Return the last segment's activation as float32 (n, 3, h, w)."""
+        """Return the last segment's activation as float32 (n, c, h, w)."""
         return np.concatenate(activation)
 
     def _graph(self, place: tuple[int, Widths]) -> StreamedGraph:
@@ -96,7 +96,7 @@ class GraphSegments:
 
 
 class EagerSegments:
-    """The same of Paddle's own generator, sliced when a segment is called, so that none needs memory of its own."""
+    """Segments of Paddle's own generator, sliced when a segment is called, so that none needs memory of its own."""
 
     name = REFERENCE
     images_at_once = 8
@@ -127,10 +127,10 @@ class EagerSegments:
         return activation.numpy()
 
 
-SegmentRunner = GraphSegments | EagerSegments
+Segments = GraphSegments | EagerSegments
 
 
-def segment_runner(state: NetworkState, engine: str = AUTO, most: int = 64) -> SegmentRunner:
+def segments_on(state: NetworkState, engine: str = AUTO, most: int = 64) -> Segments:
     """Return the segments of a generator on an engine.
 
     Args:
