@@ -64,7 +64,7 @@ def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
     for one in published.HORSE2ZEBRA:
         assert one.method in texts
     assert "inception-v3-fid (lower is better)" in texts
-    assert "GMACs of one 256x256 picture" in texts
+    assert "GMACs of one 256x256 image" in texts
     assert "Pareto front (3)" in texts
     assert "5 sub-networks on 120 images" in texts
     assert "5 sub-networks of channels-32" in texts
@@ -97,7 +97,7 @@ def test_the_original_s_value_is_drawn_where_it_is_given(tmp_path):
 def test_rows_on_fewer_pictures_are_named_and_not_on_the_front(tmp_path):
     texts, _ = plotted(tmp_path, images=[120, 120, 120, 30, 120])
     assert "4 sub-networks on 120 images" in texts
-    assert "1 on fewer pictures (30)" in texts
+    assert "1 on fewer images (30)" in texts
     assert "Pareto front (3)" in texts  # 90, 80 and now 75
 
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_drawn_is_refused_and_leaves_nothing(tmp_path):
     good = write(tmp_path / "good.h5")
     with nothing_changes(tmp_path):
         said = refusal("ganc", "plot", good, "-o", tmp_path / "front.gif", status=2)
-        assert said == f"-o {tmp_path / 'front.gif'}: a picture's name ends in .png, .svg or .pdf"
+        assert said == f"-o {tmp_path / 'front.gif'}: a chart's name ends in .png, .svg or .pdf"
         said = refusal("ganc", "plot", results, "-o", tmp_path / "front.png")
         assert "no row has a value of" in said
         assert "no such file" in refusal("ganc", "plot", tmp_path / "absent.h5", "-o", tmp_path / "front.png")
