@@ -100,8 +100,8 @@ def _agreement(rows: list, plain: list, raced: list) -> str:
     kept = "is among them" if best in survivors else "was dropped"
     return (
         f"Largest relative difference of the distances: {differences[0]:.1e} to the usual loop's, {differences[1]:.1e} "
-        f"to those by the fast form. Racing kept {len(survivors)} of {len(raced)}, with values that differ by at most "
-        f"{race:.1e}; the best of all {kept}."
+        f"to those by the fast formula. Racing kept {len(survivors)} of {len(raced)}, with values that differ by at "
+        f"most {race:.1e}; the best of all {kept}."
     )
 
 

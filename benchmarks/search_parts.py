@@ -27,7 +27,7 @@ def statistics(setup: Setup) -> dict:
 def usual(setup: Setup, space: str, every: int, first: int) -> dict:
     """The usual loop in PyTorch eager: each sub-network on each image, Inception's features, the distance.
 
-    The distance is computed twice: by the matrix square root of the product of both covariances, and by ganc's form.
+    The distance is computed twice: by the matrix square root of the product of both covariances, and by ganc's formula.
     """
     import scipy
     import torch

@@ -312,7 +312,7 @@ def test_the_loader_stays_a_bounded_number_of_batches_ahead_and_stops_when_close
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"process": 2, "processes": 2}, {"ranks": 3}, {"workers": -1}, {"batch_size": 0}, {"first_step": -1}],
+    [{"process": 2, "processes": 2}, {"processes": 3}, {"workers": -1}, {"batch_size": 0}, {"first_step": -1}],
 )
 def test_arguments_out_of_range_are_refused_at_once(arguments):
     with pytest.raises(ValueError, match="expected 0 <= process"):

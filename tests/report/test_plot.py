@@ -64,7 +64,7 @@ def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
     for one in published.HORSE2ZEBRA:
         assert one.method in texts
     assert "inception-v3-fid (lower is better)" in texts
-    assert "GMACs of one 256x256 picture" in texts
+    assert "GMACs of one 256x256 image" in texts
     assert "Pareto front (3)" in texts
     assert "5 sub-networks on 120 images" in texts
     assert "5 sub-networks of channels-32" in texts

@@ -41,17 +41,17 @@ def test_a_value_comes_with_its_error_and_the_kernel_distance_beside_the_metric(
         make_row((8, 2), metrics={"untrained": 4.0}),
         make_row((4, 4), metrics={"untrained": 1.0}, images=16),
     ]
-    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer images does not compare
-    assert list(first) == ["widths", "MACs", "device MACs", "parameters", "untrained", "untrained-kid", "pictures"]
-    assert (first["untrained"], first["untrained-kid"], first["pictures"]) == ("3.0000", "0.0123 ± 0.0045", "60")
-    assert (second["untrained"], second["untrained-kid"], second["pictures"]) == ("4.0000", "-", "60")
+    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer pictures does not compare
+    assert list(first) == ["widths", "MACs", "device MACs", "parameters", "untrained", "untrained-kid", "images"]
+    assert (first["untrained"], first["untrained-kid"], first["images"]) == ("3.0000", "0.0123 ± 0.0045", "60")
+    assert (second["untrained"], second["untrained-kid"], second["images"]) == ("4.0000", "-", "60")
 
 
 def test_a_latency_says_what_it_was_measured_with(tmp_path):
     rows = [make_row((8, 4), metric=1.0, **LATENCY), make_row((8, 2), metric=2.0)]
     first, second = table_of(tmp_path / "search.h5", rows)
-    assert first["ms a picture"] == "12.35 onnxruntime f32 cpu"
-    assert second["ms a picture"] == "-"
+    assert first["ms an image"] == "12.35 onnxruntime f32 cpu"
+    assert second["ms an image"] == "-"
 
 
 def test_the_front_is_that_of_the_rows_on_the_most_images(tmp_path):
