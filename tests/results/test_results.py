@@ -299,3 +299,11 @@ def test_a_table_of_columns_is_taken_as_it_is():
     assert results.find(widths[1234]).macs == 1234
     halves = [make_results(results.rows[start::2]) for start in (0, 1)]
     assert merge_results([*halves, results]).digest == results.digest
+
+
+def test_facts_nested_too_deeply_are_refused(tmp_path):
+    def change(file):
+        file.attrs["facts"] = "[" * 20_000 + "]" * 20_000
+
+    with pytest.raises(FileFormatError, match="its facts is nested too deeply"):
+        read_results(tampered(tmp_path / "bad.h5", change))

@@ -320,3 +320,15 @@ def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
             pytest.fail("the block must not run")
     with second.opened(restart=False):
         pass
+
+
+def test_settings_and_log_nested_too_deeply_are_damaged_ones(run, tmp_path):
+    deep = "[" * 20_000 + "]" * 20_000
+    with run.opened(restart=False):
+        run.save_state({"step": 1, "finished": None}, {})
+        (tmp_path / "run" / "log.jsonl").write_text(f'{{"step": 1}}\n{deep}\n')
+        run.cut_log(1)
+        assert (tmp_path / "run" / "log.jsonl").read_text() == '{"step": 1}\n'
+    (tmp_path / "run" / "settings.json").write_text(deep)
+    with pytest.raises(RunError, match=r"settings.json: is damaged"), run.opened(restart=False):
+        pytest.fail("the block must not run")

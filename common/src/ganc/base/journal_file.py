@@ -164,6 +164,6 @@ def _read_lines(complete: list[bytes], path: Path, read: Read) -> list:
 
 
 def _object(line: bytes, read: Read) -> Any:
-    with contextlib.suppress(ValueError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
         return read(json.loads(line))
     return None

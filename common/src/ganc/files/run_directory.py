@@ -11,6 +11,7 @@ import numpy as np
 from ganc.base.atomic import replacing, write_error
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, RunError
+from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 
@@ -67,8 +68,8 @@ class RunDirectory:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
             return
         try:
-            before = dict(json.loads(self._settings_file.read_text()))
-        except (ValueError, TypeError) as error:
+            before = JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
+        except FileFormatError as error:
             raise RunError(f"{self._settings_file}: is damaged; use --restart to start over") from error
         if changed := differences(before, self.settings):
             raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
@@ -93,11 +94,11 @@ class RunDirectory:
     def finished_digest(self, steps: int) -> str | None:
         """Return the digest of the checkpoint if this run, with these settings, ended after `steps`, else None."""
         try:
-            before = json.loads(self._settings_file.read_text())
+            before = read_json(self._settings_file, "a run's settings")
             facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM)
-        except (OSError, ValueError, FileFormatError):
+        except FileFormatError:
             return None
-        return facts["finished"] if before == self.settings and facts["step"] == steps else None
+        return facts.get("finished") if before == self.settings and facts.get("step") == steps else None
 
     def log(self, entry: Mapping) -> None:
         """Append one line to log.jsonl."""
@@ -125,5 +126,5 @@ class RunDirectory:
 def _logged_step(line: str) -> float:
     try:
         return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")  # a line that was cut off

@@ -16,6 +16,8 @@ import numpy as np
 
 from ganc.base.atomic import replacing
 from ganc.base.errors import FileFormatError, GancError, RunError
+from ganc.base.json_text import JsonObject, parse_json
+from ganc.base.reading import open_file
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.table import COST_COLUMNS, RowTable
 
@@ -54,8 +56,8 @@ def read_results(source: Path | str | BinaryIO) -> SearchResults:
     """
     with _opened(source) as (file, name):
         _check_kind(file.attrs, name)
-        identity = SearchIdentity.from_json(_identity_values(file.attrs), name)
-        facts = json.loads(file.attrs.get("facts", "{}"))
+        identity = SearchIdentity.from_json(_identity_values(file.attrs, name), name)
+        facts = JsonObject.of(parse_json(file.attrs.get("facts", "{}"), name, "the JSON of its facts"), name).members
         return SearchResults(identity, facts, _read_rows(file.get("subnets"), name), source=name)
 
 
@@ -98,13 +100,8 @@ def first_bytes(path: Path) -> bytes:
     Raises:
         FileFormatError: there is no such file, or it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return file.read(len(HDF5_SIGNATURE))
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path}: no such file; expected search results as ganc-search writes them") from error
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error}); expected a file") from error
+    with open_file(path, "search results as ganc-search writes them") as file:
+        return file.read(len(HDF5_SIGNATURE))
 
 
 def _file_bytes(results: SearchResults) -> memoryview:
@@ -142,10 +139,10 @@ def _check_kind(attributes, name: str) -> None:
         raise FileFormatError(f"{name}: is version {version}, this ganc reads version {VERSION}; use its own ganc")
 
 
-def _identity_values(attributes) -> dict:
+def _identity_values(attributes, name: str) -> dict:
     values = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attributes.items()}
     if isinstance(values.get("generator_spec"), str):
-        values["generator_spec"] = json.loads(values["generator_spec"])
+        values["generator_spec"] = parse_json(values["generator_spec"], name, "the JSON of its generator_spec")
     return values
 
 
@@ -173,8 +170,9 @@ def _read_rows(group, name: str) -> RowTable:
     count = None
     widths = column("widths", "iu", np.int32)
     count = len(widths)
-    metrics = json.loads(group.attrs.get("metrics", "[]"))
-    setups = tuple(tuple(setup) for setup in json.loads(group.attrs.get("latency_setups", "[]")))
+    metrics = parse_json(group.attrs.get("metrics", "[]"), name, "the JSON of its metrics")
+    listed = parse_json(group.attrs.get("latency_setups", "[]"), name, "the JSON of its setups")
+    setups = tuple(tuple(setup) for setup in listed)
     setup_codes = column("latency_setup", "iu", np.int16, default=-1)
     if count and not (setup_codes.min() >= -1 and setup_codes.max() < len(setups)):
         raise FileFormatError(f"{name}: column 'latency_setup' names a setup that is not listed; run the search again")
