@@ -8,7 +8,7 @@ from pathlib import Path
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.base.json_text import JsonObject
 from ganc.base.reading import open_file
-from ganc.files.card import CARD, CHECKPOINT, card_forms, check_files, file_digest, read_card
+from ganc.files.card import CARD, CHECKPOINT, card_variants, check_files, file_digest, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.run_directory import STATE_FILE
 from ganc.report.describe import describe
@@ -69,8 +69,8 @@ def check_file(path: Path) -> Checked:
 
 def _exported(folder: Path) -> Checked:
     card = JsonObject(folder / CARD, read_card(folder))
-    for form in card_forms(folder, card.members):
-        check_files(folder, form)
+    for variant in card_variants(folder, card.members):
+        check_files(folder, variant)
     checkpoint = folder / CHECKPOINT
     files = card.within("files", {})
     if file_digest(checkpoint) != files.take(CHECKPOINT, str, file_digest(checkpoint)):
