@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 
 import click
 
-from ganc.base.errors import GancError
+from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
 from ganc.cli.types import BUDGET, SIZE, WIDTHS
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -31,6 +31,8 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
             own = {key: values.pop(key) for key in keys}
             try:
                 built = build(**own)
+            except MissingDependencyError:  # no matter of usage
+                raise
             except GancError as error:  # values that do not go together
                 raise click.UsageError(str(error)) from error
             return function(**{name: built}, **values)
