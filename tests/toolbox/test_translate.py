@@ -202,19 +202,20 @@ def test_folders_in_the_folder_keep_their_names_if_asked(model, tmp_path):
     assert [name for name in listing(out) if name.endswith(".png")] == ["a.png", "sub/a.png", "sub/deep/b.png"]
 
 
-def test_what_is_there_is_kept_unless_told(model, tmp_path):
+def test_what_is_there_is_replaced_or_kept_as_told(model, tmp_path):
     horses, out = tmp_path / "horses", tmp_path / "out"
     for name in ("a.png", "b.png"):
         save_random_image(horses / name)
     out.mkdir()
     (out / "a.png").write_bytes(b"mine")
     with nothing_changes(tmp_path):
-        assert "a.png: is already there, as 1 of 2" in refusal("ganc", "translate", model, horses, "-o", out)
+        said = refusal("ganc", "translate", model, horses, "-o", out, "--existing", "fail")
+        assert "a.png" in said
     said = succeed("ganc", "translate", model, horses, "-o", out, "--existing", "skip")
     assert "1 image in" in said.stdout
     assert "1 already there (a.png)" in said.stdout
     assert (out / "a.png").read_bytes() == b"mine"
-    succeed("ganc", "translate", model, horses, "-o", out, "--existing", "replace")
+    succeed("ganc", "translate", model, horses, "-o", out)
     assert load_rgb(out / "a.png").shape == (22, 30, 3)
 
 
@@ -373,6 +374,6 @@ def test_an_image_that_fits_a_tile_is_translated_whole(model, tmp_path):
     for name, options in (("whole", ()), ("tiled", ("--tile", 64))):
         succeed("ganc", "translate", model, source, "-o", tmp_path / f"{name}.png", *options)
     assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "tiled.png").read_bytes()
-    assert "overlap" in refusal(
-        "ganc", "translate", model, source, "-o", tmp_path / "x.png", "--tile", 32, "--overlap", 17
-    )
+    succeed("ganc", "translate", model, source, "-o", tmp_path / "small.png", "--tile", 20)
+    wide = ("--tile", 32, "--overlap", 17)
+    assert "overlap" in refusal("ganc", "translate", model, source, "-o", tmp_path / "x.png", *wide, status=2)

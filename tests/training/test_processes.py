@@ -10,6 +10,7 @@ from helpers.support import PATIENCE, SIZE, generator_spec, random_state
 
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.run_directory import STATE_FORMAT, STATE_VERSION
 from ganc.files.tensors import read_tensors
 from ganc.models.generator import Generator
 from ganc.system.processes import Processes
@@ -170,7 +171,7 @@ def test_a_run_of_two_processes_goes_on_where_it_stopped(folder, kind):
 @pytest.mark.parametrize("pool", ["pool.discriminator", "pool.discriminator_b", "teacher.pool.made"])
 def test_the_pools_of_both_processes_are_saved(folder, pool):
     run = "learning-whole.run" if pool.startswith("teacher") else "replace-whole.run"
-    _, arrays = read_tensors(folder / run / "state.safetensors", "ganc-run-state", 2)
+    _, arrays = read_tensors(folder / run / "state.safetensors", STATE_FORMAT, STATE_VERSION)
     assert arrays[pool].shape == arrays[f"process.1.{pool}"].shape == (2, 3, SIZE, SIZE)
     assert (arrays[pool] != arrays[f"process.1.{pool}"]).any()
 

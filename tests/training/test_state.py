@@ -9,6 +9,7 @@ from helpers.support import assert_equal_states
 
 from ganc.base.errors import RunError
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.run_directory import STATE_FORMAT, STATE_VERSION
 from ganc.files.tensors import read_tensors, write_tensors
 from ganc.models.convolutions import NetworkState
 from ganc.system.processes import Processes
@@ -17,7 +18,7 @@ from ganc.training.means import LossMeans
 from ganc.training.pool import ImagePool
 from ganc.training.state import RunState, Snapshot
 
-FORMAT = ("ganc-run-state", 2)
+FORMAT = (STATE_FORMAT, STATE_VERSION)
 
 
 class Part:

@@ -14,6 +14,8 @@ from ganc.base.lock import lock
 
 Read = Callable[[dict], Any]
 
+_START = b'{"format"'  # of every journal
+
 
 class JournalFile:
     """A header line that says what the file belongs to, then one JSON object a line.
@@ -57,9 +59,9 @@ class JournalFile:
         except OSError as error:
             raise write_error(path, error) from error
         try:
-            lock(self._file, self.path, "wait for it, or name another results file")
+            lock(self._file, self.path, "wait for it, or name another file")
             if restart:
-                self._file.truncate(0)
+                self._discard()
             self._recover(check, read)
         except BaseException:
             self._file.close()
@@ -97,11 +99,19 @@ class JournalFile:
             self._sync()
         self._file.close()
 
+    def _discard(self) -> None:
+        """Empty a file of any version; what does not begin as a journal does is somebody else's."""
+        self._file.seek(0)
+        start = self._file.read(len(_START))
+        if start != _START[: len(start)]:
+            raise _no_journal(self.path, self._header["format"])
+        self._file.truncate(0)
+
     def _recover(self, check: Callable[[dict], None], read: Read) -> None:
         self._file.seek(0)
         complete, rest = _split(self._file.read())
         if not complete:  # new, or the process ended while it wrote the header
-            if rest and not rest.startswith(b'{"format"'[: len(rest)]):
+            if rest and not rest.startswith(_START[: len(rest)]):
                 raise _no_journal(self.path, self._header["format"])
             self.clear()
             return

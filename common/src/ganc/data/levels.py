@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganc.base.errors import DataError
+from ganc.base.errors import DataError, SpecError
+from ganc.base.text import parse_real
 
 AUTO = "auto"
 
@@ -78,10 +79,10 @@ def levels_from_json(recorded: Mapping) -> dict[str, Levels]:
 def _parse_range(part: str, text: str) -> Levels:
     low, colon, high = part.strip().partition(":")
     try:
-        if colon and "_" not in part:
-            return Levels(float(low), float(high))
-    except ValueError:
-        pass
+        if colon:
+            return Levels(parse_real(low), parse_real(high))
+    except SpecError as error:
+        raise DataError(f"levels (={text!r}): {error}") from error
     raise DataError(f"levels (={text!r}) are neither auto nor MIN:MAX, such as 0:4095 or -1024:3071")
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganc.base.errors import DataError
+from ganc.base.errors import DataError, SettingError
 from ganc.data import to_float, to_uint8
 from ganc.engines import Engine
+
+OVERLAP = 32  # pixels; docs/translate.md has the seams that it leaves
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Tiling:
 
     def __post_init__(self):
         if not 0 <= 2 * self.overlap <= self.tile:
-            raise DataError(f"overlap (={self.overlap}) must be in 0 … {self.tile // 2}, half of the tile")
+            raise SettingError(f"overlap (={self.overlap}) must be in 0 … {self.tile // 2}, half of the tile")
 
 
 @dataclass(frozen=True)

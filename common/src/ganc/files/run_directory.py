@@ -63,14 +63,14 @@ class RunDirectory:
                 raise
 
     def _check_settings(self) -> None:
-        if not (self._settings_file.is_file() and self._state_file.is_file()):  # there is nothing to resume
+        if not self._state_file.is_file():  # there is nothing to resume
             with replacing(self._settings_file) as temporary:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
             return
         try:
             before = JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
         except FileFormatError as error:
-            raise RunError(f"{self._settings_file}: is damaged; use --restart to start over") from error
+            raise RunError(f"{self._settings_file}: is missing or damaged; use --restart to start over") from error
         if changed := differences(before, self.settings):
             raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
 

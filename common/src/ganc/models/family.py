@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ganc.base.errors import SpecError
+from ganc.base.text import parse_whole
 from ganc.models.layers import Layers
 
 Widths = tuple[int, ...]
@@ -95,8 +96,8 @@ class Family(ABC):
 def width_numbers(text: str) -> Widths:
     """Return the numbers of a width string, none where it is no such string."""
     try:
-        return tuple(int(part) for part in text.strip().split("_"))
-    except ValueError:
+        return tuple(parse_whole(part) for part in text.strip().split("_"))
+    except SpecError:
         return ()
 
 

@@ -66,15 +66,24 @@ class Look:
     levels: "LevelsChoice"
     alpha: str
     tile: int | None
-    overlap: int
+    overlap: int | None
     quality: int | None
+
+    def __post_init__(self):
+        self._tiling()  # an overlap that is too wide for the tile is refused before anything is opened
+
+    def _tiling(self):
+        from ganc.engines.tiles import OVERLAP, Tiling
+
+        if self.tile is None:
+            return None
+        return Tiling(self.tile, min(OVERLAP, self.tile // 2) if self.overlap is None else self.overlap)
 
     def translation(self, readings, direction: str, plan: "Plan"):
         """Return the settings of the engine room for a model that reads images as `readings` say."""
         from ganc.data.levels import AUTO
         from ganc.data.measure import measured_levels
         from ganc.data.saving import QUALITY
-        from ganc.engines.tiles import Tiling
         from ganc.engines.translation import Translation
 
         reading = readings.source(direction)
@@ -87,7 +96,7 @@ class Look:
             reading=reading,
             size=self.size and self.size[:2],
             keep_aspect=bool(self.size and self.size[2]),
-            tiling=Tiling(self.tile, self.overlap) if self.tile else None,
+            tiling=self._tiling(),
             keep_opacity=self.alpha == "keep",
             quality=self.quality or QUALITY,
         )
@@ -109,7 +118,7 @@ file_options = grouped(
     click.option(
         "--existing",
         type=click.Choice(["fail", "skip", "replace"]),
-        default="fail",
+        default="replace",
         help="In a folder, what to do where an output is already there.",
     ),
 )
@@ -135,7 +144,12 @@ look_options = grouped(
         help="Lay transparent images on white, or give the results their opacity.",
     ),
     click.option("--tile", type=click.IntRange(min=16), help="Translate larger images in tiles of this side, blended."),
-    click.option("--overlap", type=click.IntRange(min=0), default=32, help="Pixels that neighbouring tiles share."),
+    click.option(
+        "--overlap",
+        type=click.IntRange(min=0),
+        show_default="32, or half of a small tile",
+        help="Pixels that neighbouring tiles share.",
+    ),
     click.option("--quality", type=click.IntRange(1, 100), show_default="95", help="Of JPEG and WebP."),
 )
 
@@ -165,8 +179,8 @@ def translate(model: Path, files: Files, look: Look, **opening):
         raise click.UsageError("--quality is for --format jpg or webp: PNG keeps everything")
     from ganc.engines.loading import open_model
 
+    plan = files.plan()  # what cannot be written is refused before the model is opened
     opened = open_model(model, **opening)
-    plan = files.plan()
     _translate_all(opened.engine, plan, look.translation(opened.readings, opened.direction, plan), files.output)
 
 

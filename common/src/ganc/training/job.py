@@ -119,6 +119,7 @@ class TrainingJob:
                 self._save(number)
                 saved_at = time.monotonic()
             if stopping:
+                self.processes.wait_for_all()  # a launcher ends the others as soon as one has ended
                 raise InterruptedRun(
                     f"stopped at step {number} of {len(self)}; run the same command again to continue", stopping
                 )

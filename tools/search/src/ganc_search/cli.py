@@ -96,7 +96,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int):
         from ganc.results.hdf5 import write_results
         from ganc_search.search import Search
 
-        if settings.latency:
+        if settings.budget.max_latency is not None:
             click.echo("measuring latencies first", err=True)
         with Search(settings) as search:
             _run(search)

@@ -33,6 +33,8 @@ class SearchInputs:
             raise RunError(f"{settings.supernet}: does not say its space; say it with --space")
         self.space = settings.space or parse_space(supernet.training["space"], spec.shape)
         self.space.require_within(spec.widths)
+        if settings.image_size is None and "image_size" not in supernet.training:
+            raise RunError(f"{settings.supernet}: does not say its image_size; say it with --size")
         self.image_size = settings.image_size or supernet.image_size
         spec.require_size(*self.image_size)
         self.costs_of = SubnetCosts(spec, self.image_size)
