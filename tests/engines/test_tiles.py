@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ganc.base.errors import DataError
+from ganc.base.errors import DataError, SettingError
 from ganc.base.rng import keyed_generator
 from ganc.engines.tiles import Tiling, spans, translate_in_tiles
 from ganc.engines.translation import translate_image
@@ -67,7 +67,7 @@ def test_memory_follows_the_tile():
 
 def test_tiles_that_do_not_fit_are_refused():
     for tile, overlap in ((32, 17), (32, -1)):
-        with pytest.raises(DataError, match="overlap"):
+        with pytest.raises(SettingError, match="overlap"):
             Tiling(tile, overlap)
     with pytest.raises(DataError, match="30"):
         translate_in_tiles(Negative(), random_image(99, 99), Tiling(30, 4))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import SIZE, make_checkpoint, run_command, succeed
 from PIL import Image
@@ -247,7 +248,8 @@ def test_a_graph_given_as_a_checkpoint_is_told_what_it_is(folder, tmp_path):
         assert "truncated" not in said
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-        said = refusal("ganc", "translate", tmp_path / name, "image.png", "-o", tmp_path / "out.png")
+        image = save_random_image(tmp_path / "image.png")
+        said = refusal("ganc", "translate", tmp_path / name, image, "-o", tmp_path / "out.png")
         assert "model.json" in said
 
 
