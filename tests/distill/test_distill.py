@@ -11,8 +11,10 @@ from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 from ganc.base.rng import keyed_generator
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ganc.models import AdaptorsSpec, NetworkState, format_widths
+from ganc.models.convolutions import NetworkState
+from ganc.models.family import format_widths
 from ganc.models.generator import Generator
+from ganc.models.spec import AdaptorsSpec
 from ganc.models.task import CYCLEGAN
 
 MIXED = (6, 4, 8, 2, 5, 8, 3, 4)

@@ -15,7 +15,8 @@ from ganc.base.rng import keyed_generator
 from ganc.engines.loading import open_model
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
-from ganc.models import GeneratorSpec, format_widths
+from ganc.models.family import format_widths
+from ganc.models.spec import GeneratorSpec
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from ganc.files.checkpoint import (
     write_checkpoint,
 )
 from ganc.files.tensors import write_tensors
-from ganc.models import DiscriminatorSpec, GeneratorSpec, NetworkState
+from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import CYCLEGAN
 from ganc.system.runtime import paddle
 

@@ -7,7 +7,7 @@ from helpers.stages import STANDING_STILL, TRAINING, json_of, nothing_changes, r
 from helpers.support import TINY_SPACE, TINY_TRAINING, assert_equal_states, invoke, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
-from ganc.models import format_widths
+from ganc.models.family import format_widths
 from ganc.results.hdf5 import read_results
 
 METRIC = "untrained-conv3-v1"

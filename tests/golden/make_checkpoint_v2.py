@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ganc.files.checkpoint import Checkpoint, write_checkpoint
-from ganc.models import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkState, tensor_shapes
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import CYCLEGAN
 
 GENERATOR = GeneratorSpec(widths=(1, 1, 1, 2, 1, 1, 1, 2), n_blocks=3)

@@ -5,7 +5,8 @@ from contextlib import nullcontext
 import numpy as np
 
 from ganc.metrics import Measurement
-from ganc.models import GeneratorSpec, parse_space
+from ganc.models.space import parse_space
+from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
 from ganc.results.journal import ResultsWriter
 from ganc.system.processes import Processes

@@ -18,8 +18,9 @@ from click.testing import CliRunner, Result
 
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import Checkpoint
-from ganc.models import RESNET, DiscriminatorSpec, GeneratorSpec, NetworkState, tensor_shapes
-from ganc.models.spec import AdaptorsSpec
+from ganc.models.convolutions import NetworkState, tensor_shapes
+from ganc.models.resnet import RESNET
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import CYCLEGAN
 
 # Seconds until a test gives a process or a condition up as stuck. It measures no speed: a busy machine may be slow.

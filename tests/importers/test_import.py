@@ -20,9 +20,10 @@ from ganc.base.rng import keyed_generator
 from ganc.data import load_rgb
 from ganc.files.checkpoint import read_checkpoint
 from ganc.importers import import_checkpoint
-from ganc.models import DiscriminatorSpec, GeneratorSpec, NetworkState, parse_widths
+from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec, parse_widths
 from ganc.models.task import CYCLEGAN, DiscriminatorInput, Pairing
 from ganc.system.runtime import paddle
 

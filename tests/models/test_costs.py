@@ -4,12 +4,14 @@ import pytest
 from helpers.published_costs import TABLE
 
 from ganc.base.rng import keyed_generator
-from ganc.models import NAMED_SPACES, RESNET, DiscriminatorSpec, GeneratorSpec, parse_widths
 from ganc.models.convolutions import Costs
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.layers import count_costs
 from ganc.models.network import ElasticConvolution
+from ganc.models.resnet import RESNET
+from ganc.models.space import NAMED_SPACES
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec, parse_widths
 from ganc.models.subnets import SubnetCosts
 from ganc.system.runtime import paddle
 

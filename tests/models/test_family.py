@@ -12,8 +12,9 @@ from helpers.support import SIZE, random_state, succeed
 from ganc.base.rng import keyed_generator
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import read_checkpoint
-from ganc.models import FAMILIES, GeneratorSpec
+from ganc.models.families import FAMILIES
 from ganc.models.generator import Generator
+from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
 
 WIDE, NARROW = (6, 4, 5, 7), (4, 3, 2, 5)

@@ -9,11 +9,14 @@ from helpers.support import assert_equal_states, generator_spec, random_state
 
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
-from ganc.models import NAMED_SPACES, RESNET, AdaptorsSpec, DiscriminatorSpec, NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkState, tensor_shapes
 from ganc.models.cpu_forms import plain_forms
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
 from ganc.models.layers import normalised
+from ganc.models.resnet import RESNET
+from ganc.models.space import NAMED_SPACES
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
 from ganc.system.runtime import paddle
 
 UNEVEN = (5, 3, 7, 2, 9, 4, 6, 8)

@@ -9,17 +9,10 @@ import pytest
 
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
-from ganc.models import (
-    NAMED_SPACES,
-    RESNET,
-    AdaptorsSpec,
-    DiscriminatorSpec,
-    GeneratorSpec,
-    format_widths,
-    parse_space,
-    parse_widths,
-)
-from ganc.models.spec import spec_from_json
+from ganc.models.family import format_widths
+from ganc.models.resnet import RESNET
+from ganc.models.space import NAMED_SPACES, parse_space
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, parse_widths, spec_from_json
 from ganc.models.task import CYCLEGAN, Pairing, Task
 
 SIZES = {"channels-32": 6_561, "channels-48": 5_184, "channels-64-cyclegan": 390_625, "channels-64-pix2pix": 5_764_801}

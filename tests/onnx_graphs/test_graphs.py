@@ -12,8 +12,8 @@ from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
 from ganc.data.layout import IMAGE_FORMATS
 from ganc.engines.compile import compile_graph
-from ganc.models import GeneratorSpec
 from ganc.models.generator import Generator
+from ganc.models.spec import GeneratorSpec
 from ganc.onnx_graphs.blockwise import blockwise
 from ganc.system.runtime import paddle
 

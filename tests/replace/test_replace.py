@@ -9,7 +9,8 @@ from helpers.stages import NETWORKS, STANDING_STILL, TRAINING, nothing_changes, 
 from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
-from ganc.models import DiscriminatorSpec, GeneratorSpec, tensor_shapes
+from ganc.models.convolutions import tensor_shapes
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import CYCLEGAN
 
 

@@ -8,8 +8,10 @@ import pytest
 from helpers.stages import macs_by_hand
 
 from ganc.base.errors import FileFormatError, SelectionError
-from ganc.models import NAMED_SPACES, RESNET, GeneratorSpec, listing, parse_space
-from ganc.models.space import Subnets
+from ganc.models import listing
+from ganc.models.resnet import RESNET
+from ganc.models.space import NAMED_SPACES, Subnets, parse_space
+from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
 from ganc_search.strategies.allowed import Allowed, Budget
 from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard

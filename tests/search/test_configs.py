@@ -6,7 +6,7 @@ from helpers.support import invoke, succeed
 
 from ganc.base.rng import keyed_generator
 from ganc.metrics.evaluation import Evaluation
-from ganc.models import format_widths
+from ganc.models.family import format_widths
 from ganc.results.hdf5 import read_results
 
 EVERYTHING = sorted(widths_of_space(SPACE))

@@ -8,7 +8,8 @@ import pytest
 
 from ganc.base.errors import SettingError
 from ganc.base.rng import keyed_generator
-from ganc.models import NAMED_SPACES, GeneratorSpec, parse_space
+from ganc.models.space import NAMED_SPACES, parse_space
+from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
 from ganc.results.ranking import crowding_distances, fittest, nondominated_ranks
 from ganc.results.table import RowTable, SearchRow

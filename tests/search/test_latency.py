@@ -11,7 +11,7 @@ from helpers.support import SIZE, generator_spec, random_state, succeed
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.rng import keyed_generator
-from ganc.models import parse_space
+from ganc.models.space import parse_space
 from ganc.results.hdf5 import read_results
 from ganc_search.latency import LatencyModel, fitted_correction, latency_file
 from ganc_search.settings import LatencyKind

@@ -11,7 +11,8 @@ from helpers.support import SIZE, TINY_SPACE, make_checkpoint, run_command, succ
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics.evaluation import Evaluation
-from ganc.models import RESNET, format_widths
+from ganc.models.family import format_widths
+from ganc.models.resnet import RESNET
 from ganc.results.hdf5 import read_results
 
 METRIC = "untrained-conv3-v1"

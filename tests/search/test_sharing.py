@@ -16,8 +16,10 @@ from ganc.engines.compile import stream_graph
 from ganc.engines.eager import EagerEngine
 from ganc.metrics import feature_set
 from ganc.metrics.evaluation import Evaluation, domain_statistics
-from ganc.models import NAMED_SPACES, RESNET, GeneratorSpec, parse_space
 from ganc.models.generator import Generator
+from ganc.models.resnet import RESNET
+from ganc.models.space import NAMED_SPACES, parse_space
+from ganc.models.spec import GeneratorSpec
 from ganc.results.hdf5 import read_results
 from ganc_search.evaluate.segments import EagerSegments, GraphSegments, segments_on
 from ganc_search.evaluate.shared_segments import (

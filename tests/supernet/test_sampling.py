@@ -8,7 +8,8 @@ from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, fail, succeed
 from ganc.data import read_images
 from ganc.data.sets import EvaluationSet
 from ganc.files.checkpoint import read_checkpoint
-from ganc.models import NAMED_SPACES, format_widths, parse_space
+from ganc.models.family import format_widths
+from ganc.models.space import NAMED_SPACES, parse_space
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.cli import main
 from ganc_supernet.sampling import Sampling, subnets_of_step

@@ -8,7 +8,8 @@ from helpers.stages import SPACE, STANDING_STILL, TRAINING, nothing_changes, ref
 from helpers.support import TINY_SPACE, TINY_TRAINING, assert_equal_states, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
-from ganc.models import GeneratorSpec, parse_space
+from ganc.models.space import parse_space
+from ganc.models.spec import GeneratorSpec
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.stage import supernet_job
 from ganc_supernet.start import SupernetStart

@@ -13,7 +13,7 @@ from helpers.support import SIZE, generator_spec, make_checkpoint, run_command, 
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import write_tensors
-from ganc.models import format_widths
+from ganc.models.family import format_widths
 from ganc.results.hdf5 import read_results, write_results
 
 

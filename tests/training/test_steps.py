@@ -10,9 +10,9 @@ from helpers.support import SIZE, assert_equal_states, generator_spec, random_st
 from ganc.base.errors import RunError
 from ganc.data import read_images
 from ganc.data.sets import EvaluationSet
-from ganc.models import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.task import CYCLEGAN, AdversarialLoss, DiscriminatorInput, Reference
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle

@@ -8,12 +8,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from ganc.base.errors import SpecError
-from ganc.base.rng import keyed_generator
+
+if TYPE_CHECKING:  # the options of commands are made with specs, and --help must not wait for numpy
+    import numpy as np
 
 Sides = int | tuple[int, int]
 Reduction = int | Fraction
@@ -122,7 +122,7 @@ class NetworkState:
     """
 
     spec: NetworkSpec
-    tensors: Mapping[str, np.ndarray]
+    tensors: "Mapping[str, np.ndarray]"
 
     def __post_init__(self):
         expected = tensor_shapes(self.spec)
@@ -132,13 +132,15 @@ class NetworkState:
             found = self.tensors[name]
             if tuple(found.shape) != shape:
                 raise SpecError(f"tensor {name} has shape {list(found.shape)}, expected {list(shape)}")
-            if found.dtype != np.float32:
+            if found.dtype != "float32":
                 raise SpecError(f"tensor {name} holds {found.dtype} numbers, expected float32")
         if superfluous := sorted(set(self.tensors) - set(expected)):
             raise SpecError(f"tensor {superfluous[0]} does not belong to the network")
 
     def leading(self, spec: NetworkSpec) -> "NetworkState":
         """Return the network that the leading channels make, of the narrower `spec`."""
+        import numpy as np
+
         cut = {
             name: np.ascontiguousarray(self.tensors[name][tuple(slice(size) for size in shape)])
             for name, shape in tensor_shapes(spec).items()
@@ -152,6 +154,10 @@ def initial_state(spec: NetworkSpec, seed: int, stream: str) -> NetworkState:
     Args:
         stream: names the network; each tensor's draws are keyed by seed, stream and the tensor's name.
     """
+    import numpy as np
+
+    from ganc.base.rng import keyed_generator
+
     tensors = {}
     for name, shape in tensor_shapes(spec).items():
         draws = keyed_generator(seed, f"{stream}/{name}")
