@@ -19,7 +19,8 @@ from ganc.results.table import RowTable
 from ganc.system.processes import Processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds
-from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.settings import Budget
+from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.lists import Listed, exhaustive
 
 METRIC = "stub"

@@ -13,7 +13,8 @@ from ganc.models.resnet import RESNET
 from ganc.models.space import NAMED_SPACES, Subnets, parse_space
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
-from ganc_search.strategies.allowed import Allowed, Budget
+from ganc_search.settings import Budget
+from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
 
 UNEVEN = parse_space("12,8,4/9,5/8,6,2/10,4/7,3/8/6,4,2/5,3")

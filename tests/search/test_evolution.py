@@ -13,8 +13,9 @@ from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
 from ganc.results.ranking import crowding_distances, fittest, nondominated_ranks
 from ganc.results.table import RowTable, SearchRow
-from ganc_search.strategies.allowed import Allowed, Budget
-from ganc_search.strategies.evolution import Evolution, EvolutionSettings
+from ganc_search.settings import Budget, EvolutionSettings
+from ganc_search.strategies.allowed import Allowed
+from ganc_search.strategies.evolution import Evolution
 from ganc_search.strategies.lists import exhaustive, sample
 
 SPACE = NAMED_SPACES["channels-32"]

@@ -6,8 +6,9 @@ from helpers.search_formula import COSTS, METRIC, SPACE, Formula, everything, ru
 from ganc.base.errors import InterruptedRun, SpecError
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path
-from ganc_search.strategies.allowed import Allowed, Budget
-from ganc_search.strategies.evolution import Evolution, EvolutionSettings
+from ganc_search.settings import Budget, EvolutionSettings
+from ganc_search.strategies.allowed import Allowed
+from ganc_search.strategies.evolution import Evolution
 from ganc_search.strategies.lists import Listed
 from ganc_search.strategies.racing import Racing, rung_metric
 

@@ -22,10 +22,9 @@ from ganc.cli.options import (
 )
 from ganc.cli.tables import settings_line, show, size_text
 from ganc.cli.types import SHARD, SPACE
+from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
-from ganc_search.settings import PIPE, SearchSettings, StrategyName
-from ganc_search.strategies.allowed import Budget
-from ganc_search.strategies.evolution import EvolutionSettings
+from ganc_search.settings import PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
 from ganc_search.strategies.racing import Racing
 
 
@@ -142,8 +141,6 @@ def _run(search) -> None:
     if search.processes.writes:
         _say_what_is_searched(search)
     from tqdm import tqdm
-
-    from ganc.models.family import format_widths
 
     quiet, silent = not sys.stderr.isatty(), not search.processes.writes
     shown = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet, "smoothing": 0, "disable": silent}

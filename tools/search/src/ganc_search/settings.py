@@ -1,18 +1,25 @@
 """What a user sets of a search: frozen objects of which the options are made. None of them needs Paddle or Click."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganc.base.direction import Direction
-from ganc.base.errors import SettingError
+from ganc.base.errors import SelectionError, SettingError
 from ganc.base.settings import check_limits, setting
-from ganc.models.space import SearchSpace
-from ganc_search.strategies.allowed import Budget
-from ganc_search.strategies.evolution import EvolutionSettings
+from ganc.base.text import format_count
+from ganc.models.family import Widths, format_widths
 from ganc_search.strategies.racing import Racing
 
+if TYPE_CHECKING:  # --help must not wait for numpy
+    from ganc.models.space import SearchSpace
+    from ganc.models.subnets import SubnetCosts
+
 PIPE = Path("-")
+LatencyOf = Callable[[Widths], float]
 
 
 class StrategyName(StrEnum):
@@ -29,6 +36,78 @@ class LatencyKind(StrEnum):
 
     MEASURED = "measured"
     TABLE = "table"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Upper bounds, inclusive; None is no bound. The latency is in milliseconds an image."""
+
+    max_macs: int | None = None
+    max_params: int | None = None
+    max_latency: float | None = None
+
+    def allows(self, macs, params):
+        """Return which of these costs, numbers or arrays of equal shape, are within the bounds."""
+        within_macs = macs <= (math.inf if self.max_macs is None else self.max_macs)
+        return within_macs & (params <= (math.inf if self.max_params is None else self.max_params))
+
+    def require_possible(
+        self, space: "SearchSpace", costs_of: "SubnetCosts", latency_of: LatencyOf | None = None
+    ) -> None:
+        """Raise SelectionError, naming the smallest possible, where not even the smallest sub-network satisfies it.
+
+        Costs grow with every width, so the smallest sub-network has the smallest; of the latency that is assumed.
+        """
+        costs, takes, slow = costs_of(space.smallest), "", False
+        if latency_of and self.max_latency is not None:
+            latency = latency_of(space.smallest)
+            takes, slow = f" and takes {latency:.4g} ms an image", latency > self.max_latency
+        if slow or not self.allows(costs.macs, costs.params):
+            raise SelectionError(
+                f"{self.text}: no sub-network of {space.text} satisfies it; the smallest, "
+                f"{format_widths(space.smallest)}, has {format_count(costs.macs)} MACs and "
+                f"{format_count(costs.params)} parameters{takes}"
+            )
+
+    @property
+    def text(self) -> str:
+        """The bounds as options, such as --max-macs 2.70 G."""
+        counts = {"--max-macs": self.max_macs, "--max-params": self.max_params}
+        parts = [f"{name} {format_count(bound)}" for name, bound in counts.items() if bound is not None]
+        return " ".join(parts + ([] if self.max_latency is None else [f"--max-latency {self.max_latency:g}"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvolutionSettings:
+    """The numbers of an evolution; the defaults are the published ones, `patience` is ganc's own.
+
+    Attributes:
+        mutation_ratio: the part of the children that one parent makes by mutation; two make the others by crossover.
+        mutation_probability: published: 0.2 to 0.4.
+
+    Raises:
+        SettingError: a value is outside its limits.
+    """
+
+    population: int = setting("Evolution: sub-networks a generation.", 100, least=1)
+    generations: int = setting("Evolution: generations of children at most.", 500, least=0)
+    parent_ratio: float = setting("Evolution: parents, as a part of the population.", 0.25, least=0, most=1)
+    mutation_ratio: float = setting("Evolution: children made by mutation, as a part.", 0.5, least=0, most=1)
+    mutation_probability: float = setting(
+        "Evolution: probability that a mutation draws a width anew.", 0.3, names=("--mutation",), least=0, most=1
+    )
+    patience: int = setting("Evolution: end after so many generations without a better front.", 10, least=1)
+    evaluations: int | None = setting(
+        "Evolution: end after so many sub-networks.", None, least=1, default_text="no bound"
+    )
+
+    def __post_init__(self):
+        check_limits(self)
+
+    @property
+    def parents(self) -> int:
+        """How many parents a generation has at most."""
+        return max(1, round(self.parent_ratio * self.population))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +136,7 @@ class SearchSettings:
         "The results file (HDF5); - writes it to standard output.", None, names=("-o", "--output")
     )
     run_dir: Path | None = setting("With -o -: where finished rows are kept, to resume from.", None, folder=True)
-    space: SearchSpace | None = None
+    space: "SearchSpace | None" = None
     budget: Budget = field(default_factory=Budget)
     strategy: StrategyName | None = setting(
         "Which sub-networks to look at.",

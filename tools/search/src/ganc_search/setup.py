@@ -29,12 +29,11 @@ class SearchInputs:
         self.settings = settings
         self.supernet = supernet = supernet.facing(settings.direction, settings.supernet)
         self.generator, spec = supernet.generator, supernet.generator.spec
-        if settings.space is None and "space" not in supernet.training:
-            raise RunError(f"{settings.supernet}: does not say its space; say it with --space")
+        for fact, option, said in (("space", "--space", settings.space), ("image_size", "--size", settings.image_size)):
+            if said is None and fact not in supernet.training:
+                raise RunError(f"{settings.supernet}: does not say its {fact}; say it with {option}")
         self.space = settings.space or parse_space(supernet.training["space"], spec.shape)
         self.space.require_within(spec.widths)
-        if settings.image_size is None and "image_size" not in supernet.training:
-            raise RunError(f"{settings.supernet}: does not say its image_size; say it with --size")
         self.image_size = settings.image_size or supernet.image_size
         spec.require_size(*self.image_size)
         self.costs_of = SubnetCosts(spec, self.image_size)

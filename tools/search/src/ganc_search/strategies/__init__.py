@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ganc.models.family import Widths
-from ganc.results.table import SearchRow
 
 
 class Strategy(Protocol):
@@ -17,5 +16,5 @@ class Strategy(Protocol):
     def ask(self) -> Sequence[Widths]:
         """Return the sub-networks to measure next, empty when there are none left."""
 
-    def tell(self, rows: Iterable[SearchRow]) -> None:
-        """Take the rows of what was asked for, in the same order, once: each is made when it is reached."""
+    def tell(self, rows: Iterable) -> None:
+        """Take the SearchRows of what was asked for, in the same order, once: each is made when it is reached."""

@@ -1,59 +1,15 @@
 """What a budget allows of a search space: listed where that is possible, and drawn at random."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
-from ganc.base.errors import SelectionError
-from ganc.base.text import format_count
-from ganc.models.family import Widths, format_widths
+from ganc.models.family import Widths
 from ganc.models.listing import listed
 from ganc.models.space import SearchSpace
 from ganc.models.subnets import SubnetCosts
-
-LatencyOf = Callable[[Widths], float]
+from ganc_search.settings import Budget, LatencyOf
 
 # Draws for one sub-network, or for each of a sample, before the budget is taken to leave next to none.
 TRIES = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """Upper bounds, inclusive; None is no bound. The latency is in milliseconds an image."""
-
-    max_macs: int | None = None
-    max_params: int | None = None
-    max_latency: float | None = None
-
-    def allows(self, macs: np.ndarray, params: np.ndarray) -> np.ndarray:
-        """Return which of these costs, numbers or arrays of equal shape, are within the bounds."""
-        within_macs = np.less_equal(macs, math.inf if self.max_macs is None else self.max_macs)
-        return within_macs & np.less_equal(params, math.inf if self.max_params is None else self.max_params)
-
-    def require_possible(self, space: SearchSpace, costs_of: SubnetCosts, latency_of: LatencyOf | None = None) -> None:
-        """Raise SelectionError, naming the smallest possible, where not even the smallest sub-network satisfies it.
-
-        Costs grow with every width, so the smallest sub-network has the smallest; of the latency that is assumed.
-        """
-        costs, takes, slow = costs_of(space.smallest), "", False
-        if latency_of and self.max_latency is not None:
-            latency = latency_of(space.smallest)
-            takes, slow = f" and takes {latency:.4g} ms an image", latency > self.max_latency
-        if slow or not self.allows(costs.macs, costs.params):
-            raise SelectionError(
-                f"{self.text}: no sub-network of {space.text} satisfies it; the smallest, "
-                f"{format_widths(space.smallest)}, has {format_count(costs.macs)} MACs and "
-                f"{format_count(costs.params)} parameters{takes}"
-            )
-
-    @property
-    def text(self) -> str:
-        """The bounds as options, such as --max-macs 2.70 G."""
-        counts = {"--max-macs": self.max_macs, "--max-params": self.max_params}
-        parts = [f"{name} {format_count(bound)}" for name, bound in counts.items() if bound is not None]
-        return " ".join(parts + ([] if self.max_latency is None else [f"--max-latency {self.max_latency:g}"]))
 
 
 class Allowed:

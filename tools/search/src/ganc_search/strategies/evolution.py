@@ -6,15 +6,14 @@ non-dominated fronts, and by crowding distance within one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ganc.base.rng import keyed_generator
-from ganc.base.settings import check_limits, setting
 from ganc.models.family import Widths
 from ganc.results.ranking import fittest, front
 from ganc.results.table import SearchRow
+from ganc_search.settings import EvolutionSettings
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.lists import sample
 
@@ -22,39 +21,6 @@ from ganc_search.strategies.lists import sample
 # that change more and more positions. Then it is drawn from everything that the budget allows.
 TRIES = 20
 HARDER_TRIES = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvolutionSettings:
-    """The numbers of an evolution; the defaults are the published ones, `patience` is ganc's own.
-
-    Attributes:
-        mutation_ratio: the part of the children that one parent makes by mutation; two make the others by crossover.
-        mutation_probability: published: 0.2 to 0.4.
-
-    Raises:
-        SettingError: a value is outside its limits.
-    """
-
-    population: int = setting("Evolution: sub-networks a generation.", 100, least=1)
-    generations: int = setting("Evolution: generations of children at most.", 500, least=0)
-    parent_ratio: float = setting("Evolution: parents, as a part of the population.", 0.25, least=0, most=1)
-    mutation_ratio: float = setting("Evolution: children made by mutation, as a part.", 0.5, least=0, most=1)
-    mutation_probability: float = setting(
-        "Evolution: probability that a mutation draws a width anew.", 0.3, names=("--mutation",), least=0, most=1
-    )
-    patience: int = setting("Evolution: end after so many generations without a better front.", 10, least=1)
-    evaluations: int | None = setting(
-        "Evolution: end after so many sub-networks.", None, least=1, default_text="no bound"
-    )
-
-    def __post_init__(self):
-        check_limits(self)
-
-    @property
-    def parents(self) -> int:
-        """How many parents a generation has at most."""
-        return max(1, round(self.parent_ratio * self.population))
 
 
 class Evolution:

@@ -8,12 +8,14 @@ and MACs as NSGA-II chooses survivors (as multi-objective successive halving doe
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import Widths
-from ganc.results.ranking import fittest
-from ganc.results.table import SearchRow
+
+if TYPE_CHECKING:  # --help must not wait for numpy
+    from ganc.results.table import SearchRow
 
 # On fewer images a metric says little.
 FEWEST_IMAGES = 8
@@ -42,8 +44,10 @@ class Racing:
         parts = {math.ceil(images * part / whole_batch) * whole_batch for part in PARTS[:-1]}
         return [*sorted(count for count in parts if FEWEST_IMAGES <= count < images), images]
 
-    def survivors(self, rows: Sequence[SearchRow], metric: str) -> set[Widths]:
+    def survivors(self, rows: "Sequence[SearchRow]", metric: str) -> set[Widths]:
         """Return which of a rung's rows, all on equally many images, are kept."""
+        from ganc.results.ranking import fittest
+
         return {row.widths for row in fittest(rows, metric, self.count(len(rows)))}
 
     def count(self, candidates: int) -> int:
@@ -56,7 +60,7 @@ def rung_metric(metric: str, images: int) -> str:
     return f"{metric}{_STEP}{images}"
 
 
-def both_steps(first: SearchRow, other: SearchRow, metric: str) -> SearchRow:
+def both_steps(first: "SearchRow", other: "SearchRow", metric: str) -> "SearchRow":
     """Return which of two rows of a sub-network has more images, with the metric of the other's step beside it.
 
     The columns of all steps stay, so that a race that is repeated with other steps finds those it has.
