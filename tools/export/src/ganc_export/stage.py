@@ -18,7 +18,7 @@ from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
-from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, chosen_statistics, evaluation_images
+from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
@@ -116,7 +116,7 @@ def export(
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         reference = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
-        compared = list(compared_images(checkpoint, _image_size(checkpoint), data))
+        compared = list(compared_images(checkpoint, checkpoint.image_size, data))
         measure = _measure(checkpoint, data) if data else None
         written = [_verified(folder, output, one, material, reference, compared, measure) for one in variants]
         exported = Exported(
@@ -182,27 +182,18 @@ def _calibration(
     else:
         images, subset = evaluation_images(data, source, reading=reading)
     order = keyed_generator(0, "export/calibration").permutation(len(images))[:CALIBRATION_IMAGES]
-    resized = EvaluationSet(images, _image_size(checkpoint))
+    resized = EvaluationSet(images, checkpoint.image_size)
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
 
 
 def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
     """Return what measures an engine on the source domain's test images."""
-    size = _image_size(checkpoint)
-    source, target = checkpoint.direction[0], checkpoint.direction[-1]
-    readings = checkpoint.readings
-    statistics, features = chosen_statistics(data, target, size, None, None, readings.target(checkpoint.direction))
-    images, subset = evaluation_images(data, source, reading=readings.source(checkpoint.direction))
-    return Evaluation(EvaluationSet(images, size, CACHE_BYTES), subset, statistics, features)
-
-
-def _image_size(checkpoint: Checkpoint) -> tuple[int, int]:
-    return tuple(checkpoint.training.get("image_size", (256, 256)))
+    return Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, readings=checkpoint.readings)
 
 
 def _card(exported: Exported, layout: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
     checkpoint = exported.checkpoint
-    size = _image_size(checkpoint)
+    size = checkpoint.image_size
     spec = checkpoint.generator.spec
     return {
         "digest": checkpoint.digest,
