@@ -164,6 +164,15 @@ def test_a_signal_stops_a_run_after_the_step_with_its_state_saved(make_job, unin
     assert_equal_runs(tmp_path / "out", uninterrupted(stage))
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, which a shell that starts the tests in the background has switched off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_first_signal_is_noted_and_the_second_acts():
     with noticed_signals() as signalled:
         assert signalled() == 0
