@@ -11,9 +11,9 @@ from ganc.models.generator import Generator
 from ganc.models.task import Reference, Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.losses import discriminator_loss, feature_loss, generator_loss
+from ganc.training.losses import feature_loss, generator_loss
 from ganc.training.optimizer import Adam
-from ganc.training.step import frozen, judged, mixed_precision
+from ganc.training.step import frozen, judged, judgement_loss, mixed_precision
 from ganc.training.teachers import Teacher
 
 functional = paddle.nn.functional
@@ -87,7 +87,7 @@ class DistillationStep:
         with mixed_precision(self.amp):
             made, taps = self.student(source, widths, return_taps=True)
             losses = self._student_losses(source, made, taps, taught, target)
-            losses["discriminator"] = self._discriminator_loss(source, made.detach(), target)
+            losses["discriminator"] = judgement_loss(self.task, self.discriminator, source, target, made.detach())
         losses = {name: loss / count for name, loss in losses.items()}
         own = sum(loss for name, loss in losses.items() if name != "discriminator")
         self.optimizers["student"].backward(own, last=last)
@@ -104,10 +104,3 @@ class DistillationStep:
             "reconstruction": task.reconstruction_weight * functional.l1_loss(made, reference),
             "feature": task.feature_weight * feature_loss(self.adaptors(taps), wanted_taps),
         }
-
-    def _discriminator_loss(self, source, made, target):
-        """Return the discriminator's loss; real and made images are one batch, as no layer mixes images."""
-        task = self.task
-        both = paddle.concat([judged(task, source, target), judged(task, source, made)])
-        real, fake = paddle.split(self.discriminator(both), 2)
-        return discriminator_loss(task.adversarial_loss, real, fake)

@@ -7,9 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from ganc.base.errors import RunError
+from ganc.models.discriminator import Discriminator
 from ganc.models.network import Network
 from ganc.models.task import DiscriminatorInput, Task
 from ganc.system.runtime import paddle
+from ganc.training.losses import discriminator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 
@@ -72,6 +74,16 @@ def judged(task: Task, source, image):
     if task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE:
         return paddle.concat([source, image], axis=1)
     return image
+
+
+def judgement_loss(task: Task, discriminator: Discriminator, source, real, made):
+    """Return a discriminator's loss, a tensor of shape (), on real and made images of a source, each (n, c, h, w).
+
+    Real and made images run as one batch: no layer mixes images, so the values are the same.
+    """
+    both = paddle.concat([judged(task, source, real), judged(task, source, made)])
+    real_scores, fake_scores = paddle.split(discriminator(both), 2)
+    return discriminator_loss(task.adversarial_loss, real_scores, fake_scores)
 
 
 def detached(losses: Mapping) -> dict:

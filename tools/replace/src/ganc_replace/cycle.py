@@ -9,10 +9,10 @@ from ganc.models.generator import Generator
 from ganc.models.task import Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.losses import discriminator_loss, generator_loss
+from ganc.training.losses import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
-from ganc.training.step import detached, frozen, judged, mixed_precision
+from ganc.training.step import detached, frozen, judged, judgement_loss, mixed_precision
 
 functional = paddle.nn.functional
 
@@ -52,8 +52,8 @@ class CycleStep:
         pooled_b = self._pooled("discriminator_b", made_b, step)
         with mixed_precision(self.amp):
             judgements = {
-                "discriminator": self._judge(self.discriminator, source, target, pooled),
-                "discriminator_b": self._judge(self.discriminator_b, target, source, pooled_b),
+                "discriminator": judgement_loss(self.task, self.discriminator, source, target, pooled),
+                "discriminator_b": judgement_loss(self.task, self.discriminator_b, target, source, pooled_b),
             }
         self.optimizers["discriminators"].backward(sum(judgements.values()))
         self.optimizers["discriminators"].step(learning_rate)
@@ -91,8 +91,3 @@ class CycleStep:
 
     def _pooled(self, name: str, made, step: int):
         return paddle.to_tensor(self.pools[name].exchange(made.detach().astype("float32").numpy(), step))
-
-    def _judge(self, discriminator: Discriminator, source, real, made):
-        both = paddle.concat([judged(self.task, source, real), judged(self.task, source, made)])
-        real_scores, fake_scores = paddle.split(discriminator(both), 2)
-        return discriminator_loss(self.task.adversarial_loss, real_scores, fake_scores)
