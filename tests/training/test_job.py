@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers.small_cycle import SMALL_CYCLE
 from helpers.stages import wait_until
 from helpers.support import (
     PATIENCE,
@@ -18,7 +19,6 @@ from helpers.support import (
     command_line,
     fail,
     files_under,
-    generator_spec,
     make_checkpoint,
     run_command,
     succeed,
@@ -39,7 +39,7 @@ from ganc.system.signals import noticed_signals
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.stage import distill_job
 from ganc_finetune.stage import finetune_job, read_supernet
-from ganc_replace.stage import Replacement, replace_job
+from ganc_replace.stage import replace_job
 
 SCHEDULE = Schedule(epochs=2, decay_epochs=2, batch_size=4, learning_rate=1e-3)  # 4 + 2 images an epoch, 8 steps
 SAVES_AFTER_EVERY_STEP = "import ganc.training.job; ganc.training.job.SAVE_SECONDS = -1.0; "
@@ -59,9 +59,7 @@ def make_job(tiny_data, teacher_file, supernet_file):
         if stage == "finetune":
             supernet = read_supernet(supernet_file, "AtoB")
             return finetune_job(supernet, (4,) * 8, teacher_file, settings, schedule, data, run)
-        task = dataclasses.replace(CYCLEGAN, pool_size=4)
-        plan = Replacement(task=task, generator=generator_spec(4, dropout=0.5), discriminator_width=4)
-        return replace_job(plan, schedule, data, run)
+        return replace_job(SMALL_CYCLE, schedule, data, run)
 
     return make
 

@@ -23,7 +23,6 @@ TESTS = Path(__file__).parents[1]
 
 # What each of the two processes runs. Arguments: images, teacher, folder to write into, this repository's tests.
 PROGRAM = """
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -33,6 +32,7 @@ data, teacher, folder = map(Path, sys.argv[1:4])
 sys.path.insert(0, sys.argv[4])
 
 from helpers.learning_teacher import learning_job
+from helpers.small_cycle import SMALL_CYCLE
 from helpers.support import SIZE, generator_spec, random_state
 
 from ganc.base.rng import keyed_generator
@@ -40,10 +40,9 @@ from ganc.models.generator import Generator
 from ganc.system.runtime import paddle, select_device
 from ganc.training.optimizer import Adam
 from ganc.system.processes import join_processes
-from ganc.models.task import CYCLEGAN
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.stage import distill_job
-from ganc_replace.stage import Replacement, replace_job
+from ganc_replace.stage import replace_job
 
 select_device("cpu")
 processes = join_processes()
@@ -68,10 +67,8 @@ def distill(output, max_steps):
 
 # Each process has pools of its own, of two images, which are full after the first step.
 def replace(output, max_steps):
-    task = dataclasses.replace(CYCLEGAN, pool_size=2)
-    plan = Replacement(task=task, generator=generator_spec(4, dropout=0.5), discriminator_width=4)
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
-    return replace_job(plan, schedule, DATA, RunSettings(output=output, device="cpu", eval_every=0))
+    return replace_job(SMALL_CYCLE, schedule, DATA, RunSettings(output=output, device="cpu", eval_every=0))
 
 
 def learning(output, max_steps):

@@ -22,12 +22,6 @@ def main(settings, schedule, data, run):
     ganc-replace --data horse2zebra --block resnet -o original.safetensors
     ganc-replace --data horse2zebra --init-from original.safetensors -o replace.safetensors
     """
-    from ganc_replace.stage import Replacement, replace_job
+    from ganc_replace.stage import replace_job
 
-    plan = Replacement(
-        task=settings.task,
-        generator=settings.generator,
-        discriminator_width=settings.discriminator_width,
-        init_from=settings.init_from,
-    )
-    run_training("ganc-replace", replace_job(plan, schedule, data, run), data, [settings.init_from])
+    run_training("ganc-replace", replace_job(settings, schedule, data, run), data, [settings.init_from])

@@ -1,6 +1,6 @@
 """Stage 1: a CycleGAN with mobile (or original) blocks, trained from scratch or from another checkpoint."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ganc.base.errors import SpecError
@@ -11,60 +11,35 @@ from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
-from ganc.models.task import Task
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc_replace.cycle import CycleStep
+from ganc_replace.settings import CycleSettings
 
 STAGE = "replace"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replacement:
-    """What is trained.
-
-    Attributes:
-        generator: the spec of both generators.
-        discriminator_width: base width of both discriminators.
-        init_from: a checkpoint whose tensors the networks start from where name and shape agree.
-    """
-
-    task: Task
-    generator: GeneratorSpec
-    discriminator_width: int = 64
-    init_from: Path | None = None
-
-    def specs(self) -> dict[str, NetworkSpec]:
-        """Return the specs of all networks by their names in checkpoints."""
-        ins, outs = self.generator.in_channels, self.generator.out_channels
-        return {
-            GENERATOR: self.generator,
-            GENERATOR + REVERSE: replace(self.generator, in_channels=outs, out_channels=ins),
-            DISCRIMINATOR: discriminator_spec(self.task, ins, outs, self.discriminator_width),
-            DISCRIMINATOR + REVERSE: discriminator_spec(self.task, outs, ins, self.discriminator_width),
-        }
-
-
-def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
+def replace_job(settings: CycleSettings, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
     """Return the job that trains the CycleGAN.
 
     Raises:
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    start = read_checkpoint(plan.init_from).facing(data.direction, plan.init_from) if plan.init_from else None
+    generator, task, init_from = settings.generator, settings.task, settings.init_from
+    start = read_checkpoint(init_from).facing(data.direction, init_from) if init_from else None
     for size in (data.crop_size, data.eval_size):
-        plan.generator.require_size(*size)
-    specs = plan.specs()
-    readings = chosen_readings(data, plan.generator, start)
-    around = prepare(plan.task, specs[DISCRIMINATOR], data, run, readings)
+        generator.require_size(*size)
+    specs = _specs(settings)
+    readings = chosen_readings(data, generator, start)
+    around = prepare(task, specs[DISCRIMINATOR], data, run, readings)
     networks = {name: _network(spec) for name, spec in specs.items()}
     for name, network in networks.items():
         network.initialise(run.seed, f"{STAGE}/{name}")
-    facts = {"tensors_taken": _start_from(start, plan.init_from, networks)} if start else {}
+    facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
     step = CycleStep(
-        task=plan.task,
+        task=task,
         generators=(networks[GENERATOR], networks[GENERATOR + REVERSE]),
         discriminators=(networks[DISCRIMINATOR], networks[DISCRIMINATOR + REVERSE]),
         seed=run.seed,
@@ -73,13 +48,25 @@ def replace_job(plan: Replacement, schedule: Schedule, data: DataSettings, run: 
     )
     stage = Stage(
         name=STAGE,
-        task=plan.task,
+        task=task,
         sources={"init_from": start.digest} if start else {},
         facts=facts,
-        choices={"generator": asdict(plan.generator), "discriminator_width": plan.discriminator_width},
+        choices={"generator": asdict(generator), "discriminator_width": settings.discriminator_width},
     )
     views = Views(evaluation=around.evaluation, engines={"student": EagerEngine(networks[GENERATOR])})
     return assemble_job(stage, step, around, views, schedule, data, run)
+
+
+def _specs(settings: CycleSettings) -> dict[str, NetworkSpec]:
+    """Return the specs of all networks by their names in checkpoints."""
+    generator, task, width = settings.generator, settings.task, settings.discriminator_width
+    ins, outs = generator.in_channels, generator.out_channels
+    return {
+        GENERATOR: generator,
+        GENERATOR + REVERSE: replace(generator, in_channels=outs, out_channels=ins),
+        DISCRIMINATOR: discriminator_spec(task, ins, outs, width),
+        DISCRIMINATOR + REVERSE: discriminator_spec(task, outs, ins, width),
+    }
 
 
 def _network(spec: NetworkSpec) -> Network:

@@ -1,0 +1,17 @@
+"""A tiny CycleGAN of stage 1 whose image pools are full, and so draw from what they hold, after a step or two."""
+
+from dataclasses import replace
+
+from ganc.models.task import Task
+from ganc_replace.settings import CycleSettings
+
+
+class SmallPools(CycleSettings):
+    """Settings whose pools hold two images, which no option sets."""
+
+    @property
+    def task(self) -> Task:
+        return replace(super().task, pool_size=2)
+
+
+SMALL_CYCLE = SmallPools(width=4, n_blocks=3, dropout=0.5, discriminator_width=4)
