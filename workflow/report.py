@@ -79,7 +79,7 @@ def _table(rows: list[dict]) -> str:
 def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     """Show some test images, evenly spread, and what the networks make of them, two images a row."""
     images, _ = evaluation_images(
-        arguments.data, models[0].direction[0], reading=models[0].readings.source(models[0].direction)
+        arguments.data, models[0].direction.source, reading=models[0].readings.source(models[0].direction)
     )
     shown = EvaluationSet(images, models[0].image_size)
     inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])

@@ -59,7 +59,7 @@ def test_each_setting_is_an_option_with_its_default():
     done = run("-w", "wall")
     assert done.exit_code == 0
     assert "wall=PosixPath('wall')" in done.stdout
-    for line in ("colour='red'", "size=(64, 64)", "layers=2", "thinner=0.5", "seconds=None", "name=None"):
+    for line in ("colour=<Colour.RED: 'red'>", "size=(64, 64)", "layers=2", "thinner=0.5", "seconds=None", "name=None"):
         assert line in done.stdout
     assert "glossy=False\ninside=True" in done.stdout
 
@@ -72,7 +72,14 @@ def test_options_read_values_of_the_fields_types():
     )
     assert "widths=(1, 2, 3, 4, 5, 6, 7, 8)\n" in done.stdout
     assert "brush='flat'\ngap=0.0\n" in done.stdout
-    for line in ("colour='dark-blue'", "size=(32, 16)", "layers=3", "thinner=1.0", "seconds=2.5", "name='me'"):
+    for line in (
+        "colour=<Colour.DARK_BLUE: 'dark-blue'>",
+        "size=(32, 16)",
+        "layers=3",
+        "thinner=1.0",
+        "seconds=2.5",
+        "name='me'",
+    ):
         assert line in done.stdout
     assert "glossy=True\ninside=False" in done.stdout
 

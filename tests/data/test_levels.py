@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganc.base.direction import Direction
 from ganc.base.errors import DataError
 from ganc.data import Reading, Readings, read_images
 from ganc.data.images import load_image, load_rgb, stored_values
@@ -137,12 +138,12 @@ def test_a_reading_is_part_of_what_the_files_are_known_by(tmp_path):
 def test_readings_are_recorded_by_domain_and_turn_with_the_direction():
     readings = Readings((3, 1), {"A": Levels(0, 9), "B": Levels(1, 2)}, "shorter")
     assert Readings.recorded(readings.facts, (3, 1)) == readings
-    assert readings.source("AtoB") == Reading(3, Levels(0, 9), "shorter")
-    assert readings.target("AtoB") == Reading(1, Levels(1, 2), "shorter")
-    assert readings.source("BtoA").levels == Levels(1, 2)
+    assert readings.source(Direction.A_TO_B) == Reading(3, Levels(0, 9), "shorter")
+    assert readings.target(Direction.A_TO_B) == Reading(1, Levels(1, 2), "shorter")
+    assert readings.source(Direction.B_TO_A).levels == Levels(1, 2)
     assert Readings().facts == {}
     with pytest.raises(DataError, match="resize"):
-        Readings.recorded({"resize": "sideways"}, (3, 3)).source("AtoB")
+        Readings.recorded({"resize": "sideways"}, (3, 3)).source(Direction.A_TO_B)
 
 
 @pytest.mark.parametrize(

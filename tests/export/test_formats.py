@@ -239,6 +239,13 @@ def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, fo
     assert not (tmp_path / "out.png").exists()
 
 
+def test_a_model_card_with_a_direction_that_there_is_not_is_refused(folder, tmp_path):
+    card = json.loads((folder / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(card | {"direction": "sideways"}))
+    with pytest.raises(FileFormatError, match=r"model\.json.*sideways"):
+        read_card(tmp_path)
+
+
 def test_a_graph_given_as_a_checkpoint_is_told_what_it_is(folder, tmp_path):
     for name, kind in (("onnx/generator.onnx", "ONNX"), ("openvino/generator.xml", "OpenVINO")):
         with nothing_changes(tmp_path):

@@ -15,6 +15,7 @@ from helpers.foreign_networks import (
 )
 from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, fail, files_under, run_command, succeed
 
+from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.rng import keyed_generator
 from ganc.data import load_rgb
@@ -125,7 +126,7 @@ def test_paddlegan_s_networks_come_with_each_other(tmp_path):
     held = {name: {key: value.numpy() for key, value in layer.state_dict().items()} for name, layer in layers.items()}
     optimizer = {"moment": np.zeros(3, np.float32), "LR_Scheduler": {"last_lr": 2e-4}}
     path = saved(tmp_path / "epoch_200_checkpoint.pdparams", {**held, "epoch": 200, "optimG": optimizer})
-    checkpoint = import_checkpoint({"generator": path}, direction="BtoA")
+    checkpoint = import_checkpoint({"generator": path}, direction=Direction.B_TO_A)
     roles = {"generator": "netG_A", "generator_b": "netG_B", "discriminator": "netD_A", "discriminator_b": "netD_B"}
     assert set(checkpoint.networks) == set(roles)
     x = np.tile(image(), (1, 1, 2, 2))

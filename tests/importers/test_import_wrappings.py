@@ -17,6 +17,7 @@ from helpers.foreign_networks import discriminator_chain, generator_chain, tenso
 from helpers.support import fail, succeed
 from safetensors.numpy import save_file
 
+from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError
 from ganc.files.checkpoint import read_checkpoint
 from ganc.importers import import_checkpoint
@@ -84,12 +85,12 @@ def test_networks_that_name_both_ends_know_their_direction(tmp_path):
     expected = {"generator": 1, "generator_b": 2, "discriminator": 4, "discriminator_b": 3}
     turned = {"generator": 2, "generator_b": 1, "discriminator": 3, "discriminator_b": 4}
     path = saved(tmp_path / "x", held)
-    assert (seeds(path), seeds(path, direction="BtoA")) == (expected, turned)
+    assert (seeds(path), seeds(path, direction=Direction.B_TO_A)) == (expected, turned)
     flat = prefixed("g_A2B.", held["G_AB"]) | prefixed("g_B2A.", held["G_BA"])
     flat |= prefixed("d_A.", held["D_A"]) | prefixed("d_B.", held["D_B"])
     lightning = {"epoch": 3, "state_dict": flat, "optimizer_states": [{"state": {0: tensors(CHAIN, 5)}}]}
     path = saved(tmp_path / "x", lightning)
-    assert (seeds(path), seeds(path, direction="BtoA")) == (expected, turned)
+    assert (seeds(path), seeds(path, direction=Direction.B_TO_A)) == (expected, turned)
     assert seeds(path, key="state_dict.g_B2A") == {"generator": 2}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.base.engine_table import engine_row, exported_engines, precision_row
 from ganc.base.errors import SpecError
 
@@ -37,7 +38,7 @@ class Wanted:
     repeats: int = 10
     min_seconds: float = 1.0
     device: str = "auto"
-    direction: str | None = None
+    direction: Direction | None = None
 
     def __post_init__(self):
         for engine in self.engines:

@@ -10,9 +10,10 @@ from types import NoneType, UnionType
 
 import click
 
+from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
-from ganc.cli.types import BUDGET, SIZE, WIDTHS
+from ganc.cli.types import BUDGET, SIZE, WIDTHS, EnumChoice
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -92,8 +93,10 @@ def _reader(kind: type, said: Setting) -> click.ParamType:
     """Return the Click type that reads values of a type."""
     if typing.get_origin(kind) is tuple:
         return WIDTHS if Ellipsis in typing.get_args(kind) else SIZE
-    if said.choices or issubclass(kind, Enum):
-        return click.Choice(said.choices or [member.value for member in kind])
+    if said.choices:
+        return click.Choice(said.choices)
+    if issubclass(kind, Enum):
+        return EnumChoice(kind)
     if kind is Path:
         return FOLDER if said.folder else FILE
     if not said.limits:
@@ -117,6 +120,17 @@ run_options = grouped("run", RunSettings, *setting_options(RunSettings))
 distillation_options = grouped("settings", DistillationSettings, *setting_options(DistillationSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")
 device_option = setting_option(RunSettings, "device")
+
+
+def direction_option(help: str, *, default: Direction | None = None, default_text: str = "the model's own") -> Callable:
+    """Return the option of a direction; where there is no default, `default_text` says what is taken."""
+    return click.option(
+        "--direction",
+        type=EnumChoice(Direction),
+        default=default and default.value,
+        show_default=default_text if default is None else True,
+        help=help,
+    )
 
 
 def schedule_options(epochs: int, decay_epochs: int) -> Callable:

@@ -1,5 +1,7 @@
 """Click parameter types for what ganc's options have in common."""
 
+from enum import Enum
+
 import click
 
 from ganc.base.errors import DataError, SpecError
@@ -50,6 +52,17 @@ def strict(kind: click.ParamType) -> click.ParamType:
     if type(kind) is click.types.IntParamType:
         return _Whole()
     return _Real() if type(kind) is click.types.FloatParamType else kind
+
+
+class EnumChoice(click.Choice):
+    """A member of an enum, by its value."""
+
+    def __init__(self, kind: type[Enum]):
+        super().__init__([member.value for member in kind])
+        self._kind = kind
+
+    def convert(self, value, param, ctx):
+        return value if isinstance(value, self._kind) else self._kind(super().convert(value, param, ctx))
 
 
 class Size(click.ParamType):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.direction import Direction
 from ganc.base.errors import DataError
 from ganc.base.resizing import Resize
 from ganc.data.images import RESIZE_FILTER, Size, load_image, resize
@@ -119,10 +120,10 @@ class Readings:
         levels = {"levels": levels_to_json(self.levels)} if self.levels else {}
         return levels | ({} if self.resize == Resize.BOTH else {"resize": str(self.resize)})
 
-    def source(self, direction: str) -> Reading:
-        """Return how the source's images are read, for "AtoB" or "BtoA"."""
-        return Reading(self.channels[0], self.levels.get(direction[0]), self.resize)
+    def source(self, direction: Direction) -> Reading:
+        """Return how the images of a direction's source are read."""
+        return Reading(self.channels[0], self.levels.get(direction.source), self.resize)
 
-    def target(self, direction: str) -> Reading:
-        """Return how the target's images are read, for "AtoB" or "BtoA"."""
-        return Reading(self.channels[1], self.levels.get(direction[-1]), self.resize)
+    def target(self, direction: Direction) -> Reading:
+        """Return how the images of a direction's target are read."""
+        return Reading(self.channels[1], self.levels.get(direction.target), self.resize)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, REFERENCE, engine_row, precision_row
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.data.layout import FLOATS, image_format
@@ -33,7 +34,7 @@ class Model:
     path: Path
     engine: Engine
     spec: GeneratorSpec
-    direction: str
+    direction: Direction
     image_size: tuple[int, int]
     readings: Readings
     bytes: int
@@ -41,7 +42,7 @@ class Model:
 
 def open_model(
     path: Path,
-    direction: str | None = None,
+    direction: Direction | None = None,
     widths: Widths | None = None,
     engine: str | None = None,
     precision: str | None = None,
@@ -106,7 +107,7 @@ def _folder_of(path: Path) -> Path | None:
 
 
 def _checkpoint(
-    path: Path, direction: str | None, widths: Widths | None, engine: str, precision: str, device: str | None
+    path: Path, direction: Direction | None, widths: Widths | None, engine: str, precision: str, device: str | None
 ) -> Model:
     checkpoint = read_checkpoint(path)
     checkpoint = checkpoint.facing(direction or checkpoint.direction, path)
@@ -126,7 +127,7 @@ def _checkpoint(
 
 
 def _exported(
-    path: Path, folder: Path, direction: str | None, engine: str | None, precision: str | None, device: str | None
+    path: Path, folder: Path, direction: Direction | None, engine: str | None, precision: str | None, device: str | None
 ) -> Model:
     card = read_card(folder)
     if direction not in (None, card["direction"]):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError
 from ganc.files.card import CHECKPOINT, read_card
 from ganc.files.checkpoint import read_checkpoint
@@ -9,7 +10,7 @@ from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.spec import ORIGINAL, GeneratorSpec
 
 
-def read_network(path: Path | None, direction: str | None = None) -> NetworkState:
+def read_network(path: Path | None, direction: Direction | None = None) -> NetworkState:
     """Return the generator of a checkpoint or of an exported folder; None is an untrained original.
 
     Raises:

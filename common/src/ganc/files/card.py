@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.json_text import JsonObject, read_json
@@ -68,7 +69,10 @@ def read_card(folder: Path) -> dict:
         raise FileFormatError(f"{folder}: no {CARD} in it, expected a folder that ganc-export wrote")
     content = JsonObject.of(read_json(path, "the model card of an exported folder"), path)
     version = content.require_format(FORMAT, READABLE)
-    content.take("direction", str)
+    try:
+        direction = Direction(content.take("direction", str))
+    except SpecError as error:
+        raise FileFormatError(f"{path}: {error}; export it again") from error
     try:
         spec_from_json(GeneratorSpec, content.within("generator").members)
     except (SpecError, TypeError, ValueError) as error:
@@ -82,7 +86,7 @@ def read_card(folder: Path) -> dict:
             if given.take(name, str) not in possible:
                 raise FileFormatError(f"{path}: its 'input.{name}' is none of {', '.join(possible)}; export it again")
         card_variants(folder, content.members)
-    return dict(content.members)
+    return {**content.members, "direction": direction}
 
 
 def card_variants(folder: Path, card: Mapping) -> tuple[Variant, ...]:

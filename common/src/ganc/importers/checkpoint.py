@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.data.images import CHANNELS
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
@@ -23,7 +24,7 @@ SPECS = {GENERATOR: GeneratorSpec, DISCRIMINATOR: DiscriminatorSpec}
 def import_checkpoint(
     files: Mapping[str, Path],
     *,
-    direction: str = "AtoB",
+    direction: Direction = Direction.A_TO_B,
     image_size: tuple[int, int] = (256, 256),
     dropout: float | None = None,
     space: SearchSpace | None = None,
@@ -98,7 +99,9 @@ def _states(
     return states
 
 
-def _places(path: Path, found: Mapping[str, Tensors], role: str, direction: str, key: str | None) -> dict[str, str]:
+def _places(
+    path: Path, found: Mapping[str, Tensors], role: str, direction: Direction, key: str | None
+) -> dict[str, str]:
     """Return where in the file the networks are that it brings, by the names of the checkpoint.
 
     That is the one of `key`, the file's only one, what the names tell, or the only one of the kind.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE
 
 Tensors = Mapping[str, np.ndarray]
@@ -62,7 +63,7 @@ def is_generator(tensors: Tensors) -> bool:
     return "model.1.weight" in tensors
 
 
-def roles(names: list[str], direction: str) -> dict[str, list[str]]:
+def roles(names: list[str], direction: Direction) -> dict[str, list[str]]:
     """Return the networks whose names tell their role, by the checkpoint's names of the roles.
 
     In the CycleGAN program, GAN Compression and PaddleGAN, G_A translates A to B and D_A judges what it makes; which
@@ -75,6 +76,6 @@ def roles(names: list[str], direction: str) -> dict[str, list[str]]:
     for name, matched in matches.items():
         kind = GENERATOR if matched["kind"][0] in "gG" else DISCRIMINATOR
         domain = (matched["domain"] or "").upper()
-        reverse = domain[-1:] not in ("", direction[-1]) if both_ends else domain == "B"
+        reverse = domain[-1:] not in ("", direction.target) if both_ends else domain == "B"
         found.setdefault(kind + REVERSE if reverse else kind, []).append(name)
     return found

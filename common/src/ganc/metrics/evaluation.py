@@ -65,10 +65,8 @@ class Evaluation:
             StatisticsError: the file belongs to another feature set, image size or resize filter.
         """
         readings, way = readings or Readings(), Direction(direction)
-        target, features = chosen_statistics(
-            folder, way.target, size, statistics, feature_set, readings.target(direction)
-        )
-        images, subset = evaluation_images(folder, way.source, subset, readings.source(direction))
+        target, features = chosen_statistics(folder, way.target, size, statistics, feature_set, readings.target(way))
+        images, subset = evaluation_images(folder, way.source, subset, readings.source(way))
         return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features, batch_size)
 
     def check(self) -> None:

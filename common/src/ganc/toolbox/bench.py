@@ -8,7 +8,7 @@ import click
 from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION, EngineChoice
-from ganc.cli.options import FILE, POSITIVE, json_option
+from ganc.cli.options import FILE, POSITIVE, direction_option, json_option
 from ganc.cli.tables import show, show_json
 from ganc.cli.types import SIZE
 
@@ -50,9 +50,7 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 @click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @click.option("--repeats", type=POSITIVE, default=10, help="Turns of each network.")
 @click.option("--min-seconds", type=click.FloatRange(min=0), default=1, help="Time each network for so long at least.")
-@click.option(
-    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which generator."
-)
+@direction_option("Which generator.")
 @click.option("--device", default="auto", help="Of Paddle's engines: auto (a GPU if there is one), cpu, gpu or gpu:N.")
 @click.option("--chart", type=FILE, help="Also draw the times as bars, a PNG.")
 @json_option

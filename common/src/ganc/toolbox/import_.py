@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from ganc.base.direction import Direction
 from ganc.cli.command import command
-from ganc.cli.options import FILE
+from ganc.cli.options import FILE, direction_option
 from ganc.cli.tables import checkpoint_row, show
 from ganc.cli.types import SIZE, SPACE
 
@@ -41,9 +42,7 @@ def import_():
 @click.option("--discriminator", type=FILE, help="File of the discriminator that judges the generator: D_A beside G_A.")
 @click.option("--generator-b", type=FILE, help="File of the generator of the reverse direction: G_B.")
 @click.option("--discriminator-b", type=FILE, help="File of the reverse direction's discriminator: D_B.")
-@click.option(
-    "--direction", type=click.Choice(["AtoB", "BtoA"]), default="AtoB", help="Which way FILE's generator translates."
-)
+@direction_option("Which way FILE's generator translates.", default=Direction.A_TO_B)
 @click.option("--size", type=SIZE, default="256", help="Image size of its training, N or WxH; no file tells it.")
 @click.option(
     "--dropout",

@@ -13,29 +13,26 @@ from ganc.cli.options import (
     FILE,
     FOLDER,
     device_option,
+    direction_option,
     feature_set_option,
     grouped,
     json_option,
     setting_option,
 )
 from ganc.cli.tables import show, show_json, with_error
-from ganc.cli.types import LEVELS, SIZE, WIDTHS
+from ganc.cli.types import LEVELS, SIZE, WIDTHS, EnumChoice
 from ganc.training.settings import RunSettings
 
 if TYPE_CHECKING:
     from ganc.data import Reading
     from ganc.data.levels import LevelsChoice
 
-direction_option = click.option(
-    "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the model's own", help="Which way to translate."
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class HowRead:
     """How the images of a domain are read."""
 
-    resize: str
+    resize: Resize
     levels: "LevelsChoice"
     channels: str
 
@@ -45,18 +42,13 @@ class HowRead:
         from ganc.data.measure import domain_levels
 
         levels = domain_levels(self.levels, folder)
-        return Reading(int(self.channels), levels.get(letter), Resize(self.resize))
+        return Reading(int(self.channels), levels.get(letter), self.resize)
 
 
 reading_options = grouped(
     "read",
     HowRead,
-    click.option(
-        "--resize",
-        type=click.Choice([one.value for one in Resize]),
-        default=Resize.BOTH.value,
-        help="As in the training.",
-    ),
+    click.option("--resize", type=EnumChoice(Resize), default=Resize.BOTH.value, help="As in the training."),
     click.option("--levels", type=LEVELS, help="As in the training: MIN:MAX, MIN:MAX,MIN:MAX for A and B, or auto."),
     click.option("--channels", type=click.Choice(["1", "3", "4"]), default="3", help="Of the generator's images."),
 )
@@ -99,7 +91,7 @@ def stats(folder: Path, domain: str, size, read, feature_set: str | None, output
 @command()
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainA, trainB, testA, testB.")
-@direction_option
+@direction_option("Which way to translate.")
 @click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
 @click.option("--size", type=SIZE, show_default="the first model's own", help="Image size, N or WxH.")
 @setting_option(RunSettings, "statistics")

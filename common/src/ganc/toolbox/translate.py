@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganc.base.direction import Direction
 from ganc.base.errors import DataError
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
-from ganc.cli.options import device_option, grouped
+from ganc.cli.options import device_option, direction_option, grouped
 from ganc.cli.types import LEVELS, TARGET_SIZE, WIDTHS
-from ganc.toolbox.models import direction_option
 
 if TYPE_CHECKING:  # numpy and Pillow are imported by the command only, for --help to be quick
     from ganc.data.levels import LevelsChoice
@@ -79,7 +79,7 @@ class Look:
             return None
         return Tiling(self.tile, min(OVERLAP, self.tile // 2) if self.overlap is None else self.overlap)
 
-    def translation(self, readings, direction: str, plan: "Plan"):
+    def translation(self, readings, direction: Direction, plan: "Plan"):
         """Return the settings of the engine room for a model that reads images as `readings` say."""
         from ganc.data.levels import AUTO
         from ganc.data.measure import measured_levels
@@ -91,7 +91,7 @@ class Look:
             sources = [pair.source for pair in plan.pairs]
             reading = replace(reading, levels=measured_levels(sources, skip_unreadable=True))
         elif self.levels is not None:
-            reading = replace(reading, levels=self.levels[direction[0] == "B"])
+            reading = replace(reading, levels=self.levels[direction.source == "B"])
         return Translation(
             reading=reading,
             size=self.size and self.size[:2],
@@ -157,7 +157,7 @@ look_options = grouped(
 @command()
 @click.argument("model", type=click.Path(path_type=Path))
 @file_options
-@direction_option
+@direction_option("Which way to translate.")
 @click.option("--config", "widths", type=WIDTHS, help="Use these widths of the checkpoint: a sub-network.")
 @look_options
 @engine_options

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
+from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
-from ganc.cli.options import FILE, FOLDER, grouped, selection_parts
+from ganc.cli.options import FILE, FOLDER, direction_option, grouped, selection_parts
 from ganc.cli.tables import settings_line, show, size_text
 
 
@@ -24,7 +25,7 @@ class Source:
     checkpoint: Path | None
     supernet: Path | None
     selection: object
-    direction: str | None
+    direction: Direction | None
 
     @property
     def path(self) -> Path:
@@ -62,9 +63,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     click.option("--checkpoint", type=FILE, help="The checkpoint whose generator is exported."),
     click.option("--supernet", type=FILE, help="Or a supernet; --config or --results says the sub-network."),
     *selection_parts,
-    click.option(
-        "--direction", type=click.Choice(["AtoB", "BtoA"]), show_default="the file's own", help="Which generator."
-    ),
+    direction_option("Which generator.", default_text="the file's own"),
 )
 @click.option(
     "-o", "--output", type=FOLDER, required=True, help="The folder to write; an earlier export there is replaced."

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import replacing_folder
+from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
@@ -133,7 +134,7 @@ def export(
     return exported
 
 
-def read_source(path: Path, direction: str | None, stages: tuple[str, ...] | None = None) -> Checkpoint:
+def read_source(path: Path, direction: Direction | None, stages: tuple[str, ...] | None = None) -> Checkpoint:
     """Read a checkpoint, facing `direction` (None: its own), of one of `stages` (None: of any).
 
     Raises:
@@ -176,7 +177,7 @@ def _calibration(
         return (), None
     if data is None:
         raise SpecError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
-    source, reading = checkpoint.direction[0], checkpoint.readings.source(checkpoint.direction)
+    source, reading = checkpoint.direction.source, checkpoint.readings.source(checkpoint.direction)
     if has_subset(data, f"train{source}"):
         images, subset = read_images(data, f"train{source}", reading), f"train{source}"
     else:

@@ -92,6 +92,6 @@ def compared_images(checkpoint: Checkpoint, size: tuple[int, int], data: Path | 
         else:
             # Resized, as images need not be as large as is compared.
             reading = replace(checkpoint.readings.source(checkpoint.direction), resize=Resize.BOTH)
-            images, _ = evaluation_images(data, checkpoint.direction[0], reading=reading)
+            images, _ = evaluation_images(data, checkpoint.direction.source, reading=reading)
             shown = EvaluationSet(images, (wide, high))
             yield np.stack([shown[index % len(shown)] for index in range(batch)])
