@@ -1,12 +1,13 @@
 """One way to open a file: whatever stands at a path, the error names it and says what was expected there."""
 
+import hashlib
 import os
 import subprocess
 
 import pytest
 
 from ganc.base.errors import DataError, FileFormatError
-from ganc.base.reading import open_file, read_bytes, require_file
+from ganc.base.reading import open_file, read_bytes, require_file, sha256_of
 
 
 def test_a_file_is_read_whole(tmp_path):
@@ -14,6 +15,7 @@ def test_a_file_is_read_whole(tmp_path):
     require_file(tmp_path / "file", "anything")
     assert read_bytes(tmp_path / "file", "anything") == b"content"
     assert read_bytes(tmp_path / "file", "anything", limit=7) == b"content"
+    assert sha256_of(tmp_path / "file", "anything") == hashlib.sha256(b"content").hexdigest()
     with open_file(tmp_path / "file", "anything") as file:
         assert file.read(3) == b"con"
 
@@ -34,7 +36,7 @@ def test_what_cannot_be_opened_is_named_with_what_was_expected(tmp_path):
         ("n" * 300, "cannot be read"),
         ("a\0b", "no file has such a name"),
     ):
-        for read in (require_file, open_file, read_bytes):
+        for read in (require_file, open_file, read_bytes, sha256_of):
             with pytest.raises(DataError) as caught:
                 read(tmp_path / name, "a list of images", DataError)
             assert word in str(caught.value)

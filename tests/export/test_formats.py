@@ -9,6 +9,7 @@ from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import SIZE, make_checkpoint, run_command, succeed
 from PIL import Image
 
+from ganc.base.errors import FileFormatError
 from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
 from ganc.engines.loading import open_model

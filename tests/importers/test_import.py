@@ -1,7 +1,9 @@
 """`ganc import`: networks of other programs come out as they went in, and what does not fit is named."""
 
 import hashlib
+import os
 import pickle
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +140,15 @@ def test_paddlegan_s_networks_come_with_each_other(tmp_path):
     assert checkpoint.direction == "BtoA"
     turned = checkpoint.facing("AtoB", path)
     assert turned.generator is checkpoint.networks["generator_b"]
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path):
+    path = saved(tmp_path / "g.pdparams", tensors(SMALL))
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', path, tmp_path / "pipe"]):
+        piped = import_checkpoint({"generator": tmp_path / "pipe"})
+    assert piped.digest == import_checkpoint({"generator": path}).digest
+    assert piped.sources == import_checkpoint({"generator": path}).sources
 
 
 def test_networks_of_several_files(tmp_path):

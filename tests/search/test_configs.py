@@ -8,6 +8,7 @@ from ganc.base.rng import keyed_generator
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.family import format_widths
 from ganc.results.hdf5 import read_results
+from ganc_search.strategies.lists import LARGEST_LIST
 
 EVERYTHING = sorted(widths_of_space(SPACE))
 
@@ -84,3 +85,14 @@ def test_a_wrong_line_is_named_and_nothing_is_evaluated(arguments, tmp_path, lin
     with nothing_changes(tmp_path):
         said = refusal(*arguments, "--configs", path, "-o", tmp_path / "search.h5")
     assert (f"{path}: line 5" if line else f"{path}: names no sub-network") in said
+
+
+def test_what_is_no_list_is_named(arguments, tmp_path):
+    (tmp_path / "latin").write_bytes("8_8 # für".encode("latin-1"))
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(LARGEST_LIST + 1)
+    for name, word in (("absent", "no such file"), ("latin", "UTF-8"), ("large", "more than")):
+        with nothing_changes(tmp_path):
+            said = refusal(*arguments, "--configs", tmp_path / name, "-o", tmp_path / "search.h5")
+        assert f"{tmp_path / name}: " in said
+        assert word in said

@@ -1,4 +1,4 @@
-"""An append-only file of JSON lines below a header: each line survives whatever ends the process that wrote it."""
+"""Append-only files of JSON lines, with a header or without: a line survives whatever ends its writer's process."""
 
 import contextlib
 import json
@@ -6,14 +6,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ganc.base.atomic import write_error
+from ganc.base.atomic import replacing, write_error
 from ganc.base.errors import FileFormatError
 from ganc.base.lock import lock
+from ganc.base.reading import read_bytes
 
 Read = Callable[[dict], Any]
 
+LARGEST_JOURNAL = 4 << 30  # bytes: some millions of rows
 _START = b'{"format"'  # of every journal
 
 
@@ -74,11 +76,7 @@ class JournalFile:
 
     def write(self, values: Mapping) -> None:
         """Write one line; when this returns, the line survives the end of the process."""
-        try:
-            self._file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
-            self._file.flush()
-        except OSError as error:
-            raise write_error(self.path, error) from error
+        _write(self._file, self.path, json.dumps(values, ensure_ascii=False))
         if time.monotonic() - self._synced >= self._sync_seconds:
             self._sync()
 
@@ -124,6 +122,31 @@ class JournalFile:
         self._synced = time.monotonic()
 
 
+def append_line(path: Path, values: Mapping) -> None:
+    """Append one line to a file of JSON lines that has no header, with sorted keys.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    try:
+        with Path(path).open("ab") as file:
+            _write(file, path, json.dumps(values, sort_keys=True))
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def keep_lines(path: Path, kept: Callable[[dict], bool]) -> None:
+    """Drop the lines of a file without a header that are damaged, or whose object is not to be kept.
+
+    Raises:
+        FileFormatError: it cannot be read.
+        WriteError: it cannot be written.
+    """
+    complete, _ = _split(read_bytes(path, "JSON lines"))
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"".join(line + b"\n" for line in complete if _object(line, kept)))
+
+
 def read_journal_file(path: Path, format_name: str, version: int, read: Read = dict) -> tuple[dict, list]:
     """Return a journal file's header and lines without writing or locking it; a last line cut off is left out.
 
@@ -131,14 +154,20 @@ def read_journal_file(path: Path, format_name: str, version: int, read: Read = d
         format_name, version: what the header must have as `format` and `version`.
 
     Raises:
-        FileFormatError: there is no such file, or it is of another format or version, or damaged.
+        FileFormatError: there is no such file, or it is of another format or version, damaged, or larger than
+            LARGEST_JOURNAL.
     """
-    try:
-        complete, _ = _split(Path(path).read_bytes())
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    complete, _ = _split(read_bytes(path, f"a file of format '{format_name}'", limit=LARGEST_JOURNAL))
     header = _checked_header(complete[0] if complete else b"", path, format_name, version)
     return header, _read_lines(complete, path, read)
+
+
+def _write(file: BinaryIO, path: Path, line: str) -> None:
+    try:
+        file.write(line.encode() + b"\n")
+        file.flush()
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def _split(content: bytes) -> tuple[list[bytes], bytes]:

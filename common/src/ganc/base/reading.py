@@ -1,7 +1,9 @@
 """Opening a file for reading, and saying in one line what is wrong with it."""
 
+import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,6 +62,26 @@ def read_bytes(
     if limit is not None and max(size, len(content)) > limit:
         raise error(f"{path}: has more than {limit:,} bytes; expected {expected}")
     return content
+
+
+def read_stdin(expected: str, error: type[GancError] = FileFormatError, *, limit: int | None = None) -> bytes:
+    """Return the bytes of standard input; raises as `read_bytes` does."""
+    try:
+        content = _read(sys.stdin.buffer, limit)
+    except OSError as failed:
+        raise error(f"standard input: cannot be read ({failed.strerror or failed}); expected {expected}") from failed
+    if limit is not None and len(content) > limit:
+        raise error(f"standard input: has more than {limit:,} bytes; expected {expected}")
+    return content
+
+
+def sha256_of(path: Path, expected: str, error: type[GancError] = FileFormatError) -> str:
+    """Return the SHA-256 (hexadecimal) of a file's bytes; raises as `open_file` does."""
+    with open_file(path, expected, error) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as failed:
+            raise error(f"{path}: cannot be read ({failed.strerror or failed}); expected {expected}") from failed
 
 
 def _read(file: BinaryIO, limit: int | None) -> bytes:

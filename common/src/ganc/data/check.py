@@ -1,11 +1,11 @@
 """Checking a data folder: everything that is wrong with it, and everything in it that is not used, at once."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganc.base.errors import DataError
+from ganc.base.reading import sha256_of
 from ganc.data.images import BYTES, WORDS, Size, StoredValues, load_image, read_size, stored_values
 from ganc.data.levels import Levels
 from ganc.data.lists import LETTERS, has_subset, is_companion, list_lines, list_path, read_images, scan_subset
@@ -80,7 +80,7 @@ def _present(root: Path) -> tuple[str, ...]:
 class _Examined:
     """What is known of a file: its digest and values (None where it cannot be read), what is wrong with it."""
 
-    digest: bytes | None = None
+    digest: str | None = None
     values: StoredValues | None = None
     problem: str | None = None
 
@@ -225,12 +225,10 @@ def _examined(path: Path, minimum: Size, levels: Levels | None) -> _Examined:
         values = stored_values(path)
         if values.full is None or levels is not None:
             load_image(path, levels=levels)  # for what it refuses
-        digest = hashlib.sha256(path.read_bytes()).digest()
+        digest = sha256_of(path, "an image", DataError)
         width, height = read_size(path)
     except DataError as error:
         return _Examined(problem=str(error).removeprefix(f"{path}: "))
-    except OSError as error:
-        return _Examined(problem=f"cannot be read ({error.strerror or error})")
     small = width < minimum[0] or height < minimum[1]
     said = f"is {width}x{height}, smaller than {minimum[0]}x{minimum[1]}" if small else None
     return _Examined(digest, values, said)

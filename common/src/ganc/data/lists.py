@@ -18,10 +18,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from ganc.base.errors import DataError
+from ganc.base.reading import read_bytes, sha256_of
 from ganc.data.reading import Reading
 from ganc.data.scan import scan_folder
 
 LETTERS = ("A", "B")
+LARGEST_LIST = 256 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -158,16 +160,15 @@ def list_lines(root: Path, subset: str) -> list[tuple[int, str]]:
     """Return the lines of a subset's list that are not blank, numbered from 1.
 
     Raises:
-        DataError: it cannot be read, or is not UTF-8 text.
+        DataError: it cannot be read, is larger than LARGEST_LIST, or is not UTF-8 text.
     """
     path = list_path(root, subset)
     try:
         # Split at line feeds only: splitlines() would also cut names at rarer separators such as U+2028.
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+        content = read_bytes(path, "a list of images", DataError, limit=LARGEST_LIST)
+        lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not UTF-8 text; save the list as UTF-8") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     return [(number, text) for number, line in enumerate(lines, 1) if (text := line.strip(" \t\r"))]
 
 
@@ -224,8 +225,4 @@ def _leaves(text: str) -> bool:
 
 
 def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return bytes.fromhex(sha256_of(path, "an image", DataError))

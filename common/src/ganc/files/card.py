@@ -1,6 +1,5 @@
 """The model card: the JSON file that an exported folder carries and is recognised by."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.json_text import JsonObject, read_json
-from ganc.base.reading import open_file
+from ganc.base.reading import sha256_of
 from ganc.models.spec import GeneratorSpec, spec_from_json
 
 CARD = "model.json"
@@ -47,8 +46,7 @@ class Variant:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 (hexadecimal) of a file. Raises FileFormatError if it cannot be read."""
-    with open_file(path, "a file of an exported folder; export the model again") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path, "a file of an exported folder; export the model again")
 
 
 def write_card(folder: Path, content: Mapping) -> None:

@@ -3,6 +3,9 @@
 import zipfile
 from pathlib import Path
 
+from ganc.base.errors import FileFormatError
+from ganc.base.reading import open_file
+
 HDF5, ONNX, SAFETENSORS = "an HDF5 file", "an ONNX model", "a safetensors file"
 TAR, GZIP, ZIP, PICKLE = "a tar file", "a gzip file", "a zip file", "a pickle"
 
@@ -33,9 +36,9 @@ def kind_of(data: bytes) -> str | None:
 def looks_like(path: Path) -> str | None:
     """Return what a file of another program looks like, and what to do with it; None: it is not recognised."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, "any file") as file:
             start = file.read(_START)
-    except OSError:
+    except (FileFormatError, OSError):
         return None
     kind = kind_of(start)
     if kind == ONNX:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from ganc.base.atomic import replacing, write_error
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, RunError
+from ganc.base.journal_file import append_line, keep_lines
 from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
 from ganc.files.tensors import read_header, read_tensors, write_tensors
@@ -102,16 +104,12 @@ class RunDirectory:
 
     def log(self, entry: Mapping) -> None:
         """Append one line to log.jsonl."""
-        with self._log_file.open("a") as file:
-            file.write(json.dumps(entry, sort_keys=True) + "\n")
+        append_line(self._log_file, entry)
 
     def cut_log(self, step: int) -> None:
         """Drop the log's lines after a step, which a resumed run will write again."""
-        if not self._log_file.is_file():
-            return
-        kept = [line for line in self._log_file.read_text().splitlines() if _logged_step(line) <= step]
-        with replacing(self._log_file) as temporary:
-            temporary.write_text("".join(line + "\n" for line in kept))
+        if self._log_file.is_file():
+            keep_lines(self._log_file, lambda entry: entry.get("step", math.inf) <= step)
 
     def sample_path(self, step: int) -> Path:
         """Return where the sample strip of a step belongs."""
@@ -121,10 +119,3 @@ class RunDirectory:
     def best_path(self) -> Path:
         """Where the best networks so far are kept, for stages that keep the best."""
         return self.path / "best.safetensors"
-
-
-def _logged_step(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return float("inf")  # a line that was cut off

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.reading import read_bytes
 from ganc.data.images import CHANNELS
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
-from ganc.importers.files import read_networks
+from ganc.importers.files import EXPECTED, networks_in
 from ganc.importers.networks import Tensors, is_generator, named_networks, roles
 from ganc.importers.resnet import network_state
 from ganc.importers.safe_pickle import RefusedError, printable
@@ -48,8 +49,11 @@ def import_checkpoint(
         SpecError: the networks, the size or the space do not fit together.
     """
     networks: dict[str, NetworkState] = {}
+    sources: dict[str, str] = {}
     for role, path in files.items():
-        found = named_networks(read_networks(path))
+        content = read_bytes(path, EXPECTED, pipe=True)  # once: a pipe can be read no second time
+        sources[role] = hashlib.sha256(content).hexdigest()
+        found = named_networks(networks_in(content, path))
         places = _places(path, found, role, direction, key if role == GENERATOR else None)
         networks |= _states(path, found, role, places, dropout, note)
     spec: GeneratorSpec = networks[GENERATOR].spec
@@ -70,7 +74,7 @@ def import_checkpoint(
         direction=direction,
         networks=networks,
         training=training,
-        sources={role: hashlib.sha256(Path(path).read_bytes()).hexdigest() for role, path in files.items()},
+        sources=sources,
     )
 
 

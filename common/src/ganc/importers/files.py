@@ -22,17 +22,28 @@ Tensors = dict[str, np.ndarray]
 
 
 def read_networks(path: Path) -> dict[str, Tensors]:
-    """Return the tensors of a `.pth`, `.pdparams` or `.safetensors` file by state dict and name.
+    """Return the tensors of a `.pth`, `.pdparams` or `.safetensors` file, or of a pipe; see `networks_in`.
+
+    Raises:
+        FileFormatError: no such file, or as `networks_in`.
+    """
+    return networks_in(read_bytes(path, EXPECTED, pipe=True), path)
+
+
+def networks_in(data: bytes, path: Path) -> dict[str, Tensors]:
+    """Return the tensors in the bytes of a file by state dict and name.
 
     A state dict has the name of its place in the file, such as "state_dict" or "models.G"; the outermost is named "".
     What is no tensor (counters, learning rates) is passed over.
-    The arrays are views of the file's bytes: read them, or copy them first.
+    The arrays are views of the bytes: read them, or copy them first.
+
+    Args:
+        path: of the file, for messages.
 
     Raises:
-        FileFormatError: no such file, another kind of file, damaged, or one that needs more than tensors and plain
-            containers, which is named. Nothing of the file is executed in any case.
+        FileFormatError: another kind of file, damaged, or one that needs more than tensors and plain containers, which
+            is named. Nothing of the file is executed in any case.
     """
-    data = read_bytes(path, EXPECTED, pipe=True)
     try:
         networks = dict(_networks(_read(data), MAX_GROWTH * len(data)))
     except RefusedError as error:

@@ -1,13 +1,12 @@
 """Checking that a file holds what was written, and that given files are those it was made from."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.base.json_text import JsonObject
-from ganc.base.reading import open_file
+from ganc.base.reading import sha256_of
 from ganc.files.card import CARD, CHECKPOINT, card_variants, check_files, file_digest, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.run_directory import STATE_FILE
@@ -83,8 +82,7 @@ def _exported(folder: Path) -> Checked:
 
 
 def _bytes_digest(path: Path) -> str:
-    with open_file(path / STATE_FILE if path.is_dir() else path, "a file") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path / STATE_FILE if path.is_dir() else path, "a file")
 
 
 def check_files_together(path: Path, others: Sequence[Path]) -> list[Checked]:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, canonical, joined
 
@@ -64,10 +65,7 @@ class SearchIdentity:
 
     def differences(self, other: "SearchIdentity") -> str:
         """Return what differs with both values, "" if nothing does."""
-        mine, theirs = self.to_json(), other.to_json()
-        return "; ".join(
-            f"{name} is {_short(mine[name])} and {_short(theirs[name])}" for name in mine if mine[name] != theirs[name]
-        )
+        return "; ".join(differences(self.to_json(), other.to_json(), "{name} is {one} and {other}"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +175,3 @@ def _joined_fact(facts: list[Mapping], name: str) -> object:
         return values[0]
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return json.loads("[" + ", ".join(sorted({json.dumps(item, sort_keys=True) for item in flat})) + "]")
-
-
-def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

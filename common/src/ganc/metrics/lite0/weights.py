@@ -1,6 +1,5 @@
 """The weights of EfficientNet-Lite0: from the file of the package that carries them, read without running anything."""
 
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
+from ganc.base.reading import sha256_of
 from ganc.importers.files import read_tensors
 from ganc.metrics.lite0.architecture import EPSILON, Lite0Spec, norm_of
 from ganc.models.convolutions import NetworkState
@@ -40,10 +40,7 @@ def read_public_file(path: Path) -> Mapping[str, np.ndarray]:
     Raises:
         FileFormatError: it cannot be read, or is another file.
     """
-    try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    found = sha256_of(path, f"the file of {PACKAGE}")
     if found != SHA256:
         raise FileFormatError(
             f"{path}: is not the file of EfficientNet-Lite0 that ganc knows (sha256 {found[:16]}, expected "

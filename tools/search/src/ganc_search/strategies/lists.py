@@ -1,6 +1,5 @@
 """Strategies that ask for one fixed list: all that the budget allows, a random sample of it, or what the user names."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -8,12 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError, SelectionError, SpecError
+from ganc.base.reading import read_bytes, read_stdin
 from ganc.base.rng import keyed_generator
 from ganc.models.family import Family, Widths
 from ganc.models.space import SearchSpace, Subnets
 from ganc.models.spec import parse_widths
 from ganc.results.table import SearchRow
 from ganc_search.strategies.allowed import TRIES, Allowed
+
+LARGEST_LIST = 256 << 20  # bytes: some millions of width strings
+_EXPECTED = "one width string a line"
 
 # A shard has so many runs of neighbours at most.
 RUNS = 8
@@ -75,13 +78,18 @@ def read_configs(configs: Path, space: SearchSpace, family: Family) -> list[Widt
     The file, or standard input for `-`, has one width string a line. Empty lines and what follows a # are passed over.
 
     Raises:
-        FileFormatError: it cannot be read or names none, or a line, whose number is said, is none of the space.
+        FileFormatError: it cannot be read, is larger than LARGEST_LIST or names none, or a line, whose number is said,
+            is none of the space.
     """
     name = "standard input" if str(configs) == "-" else str(configs)
+    if str(configs) == "-":
+        content = read_stdin(_EXPECTED, limit=LARGEST_LIST)
+    else:
+        content = read_bytes(configs, _EXPECTED, limit=LARGEST_LIST, pipe=True)
     try:
-        text = (sys.stdin.buffer.read() if str(configs) == "-" else configs.read_bytes()).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{name}: cannot be read ({error}); expected one width string a line") from error
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{name}: is not UTF-8 text; expected {_EXPECTED}") from error
     found = set()
     for number, line in enumerate(text.splitlines(), 1):
         if config := line.partition("#")[0].strip():
@@ -92,7 +100,7 @@ def read_configs(configs: Path, space: SearchSpace, family: Family) -> list[Widt
                 raise FileFormatError(f"{name}: line {number}: {error}") from error
             found.add(widths)
     if not found:
-        raise FileFormatError(f"{name}: names no sub-network; expected one width string a line, such as 32_24_16_…")
+        raise FileFormatError(f"{name}: names no sub-network; expected {_EXPECTED}, such as 32_24_16_…")
     return sorted(found, reverse=True)
 
 
