@@ -9,7 +9,7 @@ Segment 2 joins its input with a depthwise convolution of it; segment 3 enlarges
 
 from ganc.models.convolutions import Convolution
 from ganc.models.family import Family
-from ganc.models.layers import RELU, RELU6, TANH, Branches, InstanceNorm, Resize, leaky_relu
+from ganc.models.layers import RELU, RELU6, TANH, Branches, InstanceNorm, Upsample, leaky_relu
 
 
 class Sketch(Family):
@@ -37,7 +37,7 @@ class Sketch(Family):
                 RELU6,
             ),
             (
-                Resize(2),
+                Upsample(2),
                 Convolution(name="up", in_channels=beside, out_channels=up, **kernel),
                 InstanceNorm(),
                 RELU,

@@ -22,7 +22,7 @@ from ganc.models.layers import (
     Pool,
     PoolKind,
     Residual,
-    Resize,
+    Upsample,
     channels_after,
     convolutions,
     count_costs,
@@ -66,7 +66,7 @@ POOLS: Layers = (
         )
     ),
     Pool(kind=PoolKind.MAX, kernel=2, stride=2),
-    Resize(3),
+    Upsample(3),
 )
 
 
@@ -145,7 +145,7 @@ def test_the_graph_of_layers_computes_the_same(layers, in_numpy, engine):
 
 def test_gradients_pass_through_what_enlarges():
     x = paddle.to_tensor(images(), stop_gradient=False)
-    Running(Chain((Resize(2),)))(x).sum().backward()
+    Running(Chain((Upsample(2),)))(x).sum().backward()
     np.testing.assert_array_equal(x.grad.numpy(), np.full(x.shape, 4, np.float32))
 
 

@@ -12,9 +12,9 @@ from ganc.models.family import format_widths
 from ganc.models.space import NAMED_SPACES, parse_space
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.cli import main
-from ganc_supernet.sampling import Sampling, subnets_of_step
+from ganc_supernet.sampling import subnets_of_step
+from ganc_supernet.settings import Sampling, SupernetStart
 from ganc_supernet.stage import supernet_job
-from ganc_supernet.start import SupernetStart
 
 STEPS = 4000
 

@@ -11,8 +11,8 @@ from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_supernet.settings import SupernetStart
 from ganc_supernet.stage import supernet_job
-from ganc_supernet.start import SupernetStart
 
 
 @pytest.fixture

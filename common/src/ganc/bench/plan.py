@@ -7,6 +7,8 @@ from pathlib import Path
 from ganc.base.direction import Direction
 from ganc.base.engine_table import engine_row, exported_engines, precision_row
 from ganc.base.errors import SpecError
+from ganc.base.settings import check_limits, setting
+from ganc.training.settings import RunSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class Wanted:
 
     Raises:
         SpecError: an engine or a precision is not known.
+        SettingError: a value is outside its limits.
     """
 
     models: Sequence[Path]
@@ -34,13 +37,14 @@ class Wanted:
     precisions: Sequence[str] = ("f32",)
     batches: Sequence[int] = (1,)
     threads: Sequence[int] = ()
-    size: tuple[int, int] = (256, 256)
-    repeats: int = 10
-    min_seconds: float = 1.0
-    device: str = "auto"
+    size: tuple[int, int] = setting("Image size, N or WxH.", (256, 256))
+    repeats: int = setting("Turns of each network.", 10, least=1)
+    min_seconds: float = setting("Time each network for so long at least.", 1, least=0)
+    device: str = setting("Of Paddle's engines: auto (a GPU if there is one), cpu, gpu or gpu:N.", RunSettings.device)
     direction: Direction | None = None
 
     def __post_init__(self):
+        check_limits(self)
         for engine in self.engines:
             engine_row(engine)
         for precision in self.precisions:

@@ -1,12 +1,12 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ganc.cli.progress import progress_bar
 from ganc.cli.tables import checkpoint_row, settings_line, show, size_text
 from ganc.training.settings import DataSettings
 
@@ -49,10 +49,7 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequ
 
 def with_progress(job: Iterable, total: int) -> Iterable:
     """Yield a training job's steps behind a bar that shows the losses, the last metrics and the time left."""
-    from tqdm import tqdm
-
-    quiet = not sys.stderr.isatty()
-    with tqdm(total=total, unit="step", file=sys.stderr, mininterval=15 if quiet else 0.2, ascii=quiet) as bar:
+    with progress_bar(total, "step") as bar:
         metrics: Mapping = {}
         for progress in job:
             metrics = progress.metrics or metrics

@@ -5,9 +5,8 @@ from enum import Enum
 import click
 
 from ganc.base.errors import DataError, SpecError
+from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
-
-LARGEST_SIDE = 65_535  # of an image, in pixels
 
 
 class _Strict:

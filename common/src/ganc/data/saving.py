@@ -6,12 +6,12 @@ import numpy as np
 
 from ganc.base.atomic import replacing
 from ganc.base.errors import DataError
+from ganc.base.image_files import QUALITY
 from ganc.data.images import to_pillow, to_rgb
 
 # The formats that are written, by suffix.
 WRITTEN = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-QUALITY = 95
+_LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 
 
 def save_image(path: Path, image: np.ndarray, quality: int = QUALITY) -> None:
@@ -25,7 +25,7 @@ def save_image(path: Path, image: np.ndarray, quality: int = QUALITY) -> None:
         WriteError: the file cannot be written.
     """
     kind = written_format(path)
-    most = LARGEST_SIDE.get(kind, 2**31 - 1)
+    most = _LARGEST_SIDES.get(kind, 2**31 - 1)
     if max(image.shape[:2]) > most:
         raise DataError(
             f"{path}: {image.shape[1]}x{image.shape[0]} is more than the {most} pixels a side that {kind} can hold;"

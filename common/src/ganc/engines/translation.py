@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ganc.base.errors import DataError
+from ganc.base.image_files import QUALITY
 from ganc.data import Reading, resize, save_image, to_float, to_rgb, to_uint8
 from ganc.data.images import MOST_PIXELS, MOST_PIXELS_IN_TILES, Size, load_image, load_with_opacity
 from ganc.data.outputs import Pair
 from ganc.data.reading import covering
-from ganc.data.saving import QUALITY, written_format
+from ganc.data.saving import written_format
 from ganc.engines import Engine
 from ganc.engines.tiles import Tiling, continued, translate_in_tiles
 

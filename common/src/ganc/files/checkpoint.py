@@ -10,6 +10,7 @@ import numpy as np
 from ganc.base.digests import tensors_digest
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.json_text import JsonObject
 from ganc.data.reading import Readings
 from ganc.files.tensors import read_tensors, write_tensors
@@ -32,7 +33,6 @@ SPECS: dict[str, type] = {
 }
 
 DEFAULT_IMAGE_SIZE = (256, 256)  # of the published networks
-LARGEST_SIDE = 65_535  # of an image, in pixels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from ganc.models.resnet import RESNET
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (RESNET,)}
 DEFAULT = RESNET
+BLOCKS = tuple(dict.fromkeys(block for family in FAMILIES.values() for block in family.blocks))  # of all families
 
 
 def family_named(name: str) -> Family:

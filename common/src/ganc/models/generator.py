@@ -52,7 +52,3 @@ class Generator(Network):
                 self._bound_segments.clear()
             self._bound_segments[key] = tuple(self.bound(layers) for layers in self.spec.narrowed(key).segments)
         return self._bound_segments[key]
-
-    def extract(self, widths: Widths) -> "Generator":
-        """Return a standalone generator whose output equals that of the sliced run."""
-        return Generator.from_state(self.state().leading(self.spec.narrowed(widths)))

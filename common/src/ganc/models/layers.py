@@ -71,7 +71,7 @@ class GlobalPool:
 
 
 @dataclass(frozen=True)
-class Resize:
+class Upsample:
     """Each pixel repeated in a block of scale x scale pixels (nearest neighbour)."""
 
     scale: int
@@ -94,7 +94,7 @@ class Branches:
     chains: tuple["Layers", ...]
 
 
-Layer = Convolution | InstanceNorm | Activation | Dropout | Pool | GlobalPool | Resize | Residual | Branches
+Layer = Convolution | InstanceNorm | Activation | Dropout | Pool | GlobalPool | Upsample | Residual | Branches
 Layers = tuple[Layer, ...]
 
 RELU, RELU6, TANH = Activation(Function.RELU), Activation(Function.RELU6), Activation(Function.TANH)
@@ -151,7 +151,7 @@ def placed(layers: Layers, reduction: Reduction = 1) -> tuple[list[tuple[Convolu
                 reduction = _divided(reduction, layer.stride) if layer.transposed else reduction * layer.stride
             case Pool():
                 reduction *= layer.stride
-            case Resize():
+            case Upsample():
                 reduction = _divided(reduction, layer.scale)
             case Residual() | Branches():
                 parts = [placed(chain, reduction) for chain in inner_layers(layer)]

@@ -24,7 +24,7 @@ from ganc.models.layers import (
     Pool,
     PoolKind,
     Residual,
-    Resize,
+    Upsample,
     with_norms,
 )
 from ganc.system.runtime import paddle
@@ -180,7 +180,7 @@ def _stateless(layer: Layer) -> Run:
             return partial(_average_pool, layer=layer)
         case GlobalPool():
             return lambda x: functional.adaptive_avg_pool2d(x, 1).flatten(1)  # mean() has no oneDNN form, and says so
-        case Resize(scale):
+        case Upsample(scale):
             return partial(_enlarged, scale=scale)
     raise TypeError(f"no layer: {layer!r}")
 

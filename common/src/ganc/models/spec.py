@@ -42,7 +42,7 @@ class GeneratorSpec:
     """
 
     widths: Widths
-    block: str = "mobile"
+    block: str = DEFAULT.blocks[0]
     n_blocks: int = 9
     in_channels: int = 3
     out_channels: int = 3

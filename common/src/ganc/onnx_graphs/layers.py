@@ -22,7 +22,7 @@ from ganc.models.layers import (
     Pool,
     PoolKind,
     Residual,
-    Resize,
+    Upsample,
     channels_after,
     with_norms,
 )
@@ -74,7 +74,7 @@ class LayerWriter:
                 return self._pool(layer, x)
             case GlobalPool():
                 return node("ReduceMean", x, axes=[2, 3], keepdims=0)
-            case Resize(scale):
+            case Upsample(scale):
                 scales = self.builder.constant(np.array([1, 1, scale, scale], np.float32))
                 asymmetric = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
                 return node("Resize", x, "", scales, mode="nearest", **asymmetric)

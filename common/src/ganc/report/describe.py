@@ -67,18 +67,17 @@ def _checkpoint(path: Path) -> dict:
         "stage": checkpoint.stage,
         "digest": checkpoint.digest,
         "direction": checkpoint.direction,
-        "networks": {name: _network(state, checkpoint.training) for name, state in checkpoint.networks.items()},
+        "networks": {name: _network(state, checkpoint.image_size) for name, state in checkpoint.networks.items()},
         "task": checkpoint.task.to_json(),
         "training": dict(checkpoint.training),
         "sources": dict(checkpoint.sources),
     }
 
 
-def _network(state: NetworkState, training) -> dict:
+def _network(state: NetworkState, size: tuple[int, int]) -> dict:
     described = {**asdict(state.spec), "params": sum(array.size for array in state.tensors.values())}
     if isinstance(state.spec, GeneratorSpec):
         described["widths"] = format_widths(state.spec.widths)
-        size = tuple(training.get("image_size", (256, 256)))
         described |= {"image_size": size, **asdict(state.spec.costs(size))}
     return described
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
+from ganc.bench.plan import Wanted
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION, EngineChoice
-from ganc.cli.options import FILE, POSITIVE, direction_option, json_option
+from ganc.cli.options import FILE, POSITIVE, direction_option, json_option, setting_option
 from ganc.cli.tables import show, show_json
-from ganc.cli.types import SIZE
 
 MODEL = click.Path(exists=True, path_type=Path)
 
@@ -42,16 +42,18 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 @_several(
     *("--precision", "precisions", PRECISION),
     metavar="NAME",
-    default=["f32"],
+    default=Wanted.precisions,
     help=f"{', '.join(PRECISIONS)}.",
 )
-@_several("--batch", "batches", POSITIVE, metavar="N", default=["1"], help="Images a call.")
+@_several(
+    "--batch", "batches", POSITIVE, metavar="N", default=[str(batch) for batch in Wanted.batches], help="Images a call."
+)
 @_several("--threads", "threads", POSITIVE, metavar="N", show_default="the cores", help="Threads of the engine.")
-@click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
-@click.option("--repeats", type=POSITIVE, default=10, help="Turns of each network.")
-@click.option("--min-seconds", type=click.FloatRange(min=0), default=1, help="Time each network for so long at least.")
+@setting_option(Wanted, "size")
+@setting_option(Wanted, "repeats")
+@setting_option(Wanted, "min_seconds")
 @direction_option("Which generator.")
-@click.option("--device", default="auto", help="Of Paddle's engines: auto (a GPU if there is one), cpu, gpu or gpu:N.")
+@setting_option(Wanted, "device")
 @click.option("--chart", type=FILE, help="Also draw the times as bars, a PNG.")
 @json_option
 def bench(chart: Path | None, as_json: bool, **wanted):
@@ -68,7 +70,6 @@ def bench(chart: Path | None, as_json: bool, **wanted):
     """
     from ganc.base.atomic import require_writable
     from ganc.base.extras import MATPLOTLIB, require
-    from ganc.bench.plan import Wanted
     from ganc.bench.run import bench as run
     from ganc.report.speed_chart import draw_chart
 

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import click
 
+from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
 from ganc.cli.tables import show, show_json, size_text
 from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
+from ganc.models.families import BLOCKS, family_named
+from ganc.models.family import format_widths
+from ganc.models.resnet import ORIGINAL_BLOCK
+from ganc.models.spec import GeneratorSpec
 
 
 @command()
@@ -75,9 +80,11 @@ def _flat(value, prefix: str = ""):
 
 @command(renamed={"--image-size": "--size"})
 @click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
-@click.option("--block", type=click.Choice(["mobile", "resnet"]), default="mobile", help="resnet is the original.")
-@click.option("--n-blocks", type=BLOCK_COUNT, default=9, help="Residual blocks, a multiple of 3.")
-@click.option("--family", type=FAMILY, default="resnet", help="The family of generators.")
+@click.option(
+    "--block", type=click.Choice(BLOCKS), default=GeneratorSpec.block, help=f"{ORIGINAL_BLOCK} is the original."
+)
+@click.option("--n-blocks", type=BLOCK_COUNT, default=GeneratorSpec.n_blocks, help="Residual blocks, a multiple of 3.")
+@click.option("--family", type=FAMILY, default=GeneratorSpec.family, help="The family of generators.")
 @click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @json_option
 def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
@@ -90,11 +97,6 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
     ganc profile --widths 64 --block resnet
     ganc profile --widths 16_16_32_16_32_32_16_16 --json
     """
-    from ganc.base.text import format_count
-    from ganc.models.families import family_named
-    from ganc.models.family import format_widths
-    from ganc.models.spec import GeneratorSpec
-
     widths = family_named(family).full_widths(widths)
     costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks, family=family).costs(size)
     if as_json:

@@ -10,9 +10,11 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError
+from ganc.base.image_files import QUALITY
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import device_option, direction_option, grouped
+from ganc.cli.progress import progress_bar
 from ganc.cli.types import LEVELS, TARGET_SIZE, WIDTHS
 
 if TYPE_CHECKING:  # numpy and Pillow are imported by the command only, for --help to be quick
@@ -83,7 +85,6 @@ class Look:
         """Return the settings of the engine room for a model that reads images as `readings` say."""
         from ganc.data.levels import AUTO
         from ganc.data.measure import measured_levels
-        from ganc.data.saving import QUALITY
         from ganc.engines.translation import Translation
 
         reading = readings.source(direction)
@@ -150,7 +151,7 @@ look_options = grouped(
         show_default="32, or half of a small tile",
         help="Pixels that neighbouring tiles share.",
     ),
-    click.option("--quality", type=click.IntRange(1, 100), show_default="95", help="Of JPEG and WebP."),
+    click.option("--quality", type=click.IntRange(1, 100), show_default=str(QUALITY), help="Of JPEG and WebP."),
 )
 
 
@@ -191,16 +192,16 @@ def _has_quality(files: Files) -> bool:
 
 
 def _translate_all(engine, plan: "Plan", how, output: Path) -> None:
-    from tqdm import tqdm
-
     from ganc.data.scan import summary
     from ganc.engines.translation import translate_files
 
     failed: list[DataError] = []
     done = translate_files(engine, plan.pairs, how)
-    for _, error in tqdm(done, total=len(plan.pairs), unit="image", disable=None if len(plan.pairs) > 1 else True):
-        if error is not None:
-            failed.append(error)
+    with progress_bar(len(plan.pairs), "image", silent=len(plan.pairs) == 1 or not sys.stderr.isatty()) as bar:
+        for _, error in done:
+            bar.update()
+            if error is not None:
+                failed.append(error)
     passed_over = f"; passed over: {summary(plan.others)}" if plan.others else ""
     if failed:
         for error in failed[1:]:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganc.base.settings import check_limits, setting
-from ganc.models.families import DEFAULT, family_named
+from ganc.models.families import BLOCKS, DEFAULT, family_named
 from ganc.models.family import Widths
+from ganc.models.resnet import ORIGINAL_BLOCK
 from ganc.models.spec import GeneratorSpec
 from ganc.models.task import CYCLEGAN, Task
 
@@ -21,8 +22,8 @@ class CycleSettings:
     width: int = setting("Base width of the generators, all segments alike.", 64, least=1)
     widths: Widths | None = setting("Base widths segment by segment, instead of --width.", None)
     family: str = setting("The family of generators.", DEFAULT.name)
-    block: str = setting("resnet is the original.", "mobile", choices=("mobile", "resnet"))
-    n_blocks: int = setting("Residual blocks, a multiple of 3.", 9, least=1)
+    block: str = setting(f"{ORIGINAL_BLOCK} is the original.", DEFAULT.blocks[0], choices=BLOCKS)
+    n_blocks: int = setting("Residual blocks, a multiple of 3.", GeneratorSpec.n_blocks, least=1)
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
     discriminator_width: int = setting("Base width of the discriminators.", 64, least=1)
     init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)

@@ -20,11 +20,12 @@ from ganc.cli.options import (
     setting_option,
     setting_options,
 )
+from ganc.cli.progress import progress_bar
 from ganc.cli.tables import settings_line, show, size_text
 from ganc.cli.types import SHARD, SPACE
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
-from ganc_search.settings import PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
+from ganc_search.settings import AUTO, PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
 from ganc_search.strategies.racing import Racing
 
 
@@ -36,7 +37,7 @@ def _settings(racing: bool, keep: float, **values) -> SearchSettings:
 
 
 def _engine_option(name: str, words: str, *further: str):
-    return click.option(name, type=EngineChoice(["auto", *graph_engines(), *further]), default="auto", help=words)
+    return click.option(name, type=EngineChoice([AUTO, *graph_engines(), *further]), default=AUTO, help=words)
 
 
 search_options = grouped(
@@ -140,11 +141,7 @@ def _run(search) -> None:
     """Run a search behind a line of its settings and a progress bar; one that helps another process says nothing."""
     if search.processes.writes:
         _say_what_is_searched(search)
-    from tqdm import tqdm
-
-    quiet, silent = not sys.stderr.isatty(), not search.processes.writes
-    shown = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet, "smoothing": 0, "disable": silent}
-    with tqdm(total=search.total, unit=f" {search.unit}", **shown) as bar:
+    with progress_bar(search.total, f" {search.unit}", silent=not search.processes.writes, smoothing=0) as bar:
         for progress in search.run():
             best = progress.best
             value = best.metrics.get(search.metric, math.nan)

@@ -14,9 +14,8 @@ from ganc.results.search_results import SearchResults
 from ganc.system.processes import join_processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
-from ganc_search.evaluate.segments import AUTO
 from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
-from ganc_search.settings import PIPE, SearchSettings, StrategyName
+from ganc_search.settings import AUTO, PIPE, SearchSettings, StrategyName
 from ganc_search.setup import SearchInputs
 from ganc_search.strategies import Strategy
 from ganc_search.strategies.allowed import Allowed

@@ -12,6 +12,7 @@ from ganc.base.errors import SelectionError, SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.base.text import format_count
 from ganc.models.family import Widths, format_widths
+from ganc.training.settings import RunSettings
 from ganc_search.strategies.racing import Racing
 
 if TYPE_CHECKING:  # --help must not wait for numpy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # --help must not wait for numpy
     from ganc.models.subnets import SubnetCosts
 
 PIPE = Path("-")
+AUTO = "auto"  # the fastest engine that is installed
 LatencyOf = Callable[[Widths], float]
 
 
@@ -150,18 +152,18 @@ class SearchSettings:
     latency: LatencyKind | None = setting(
         "Add milliseconds an image: each sub-network timed, or summed up from its segments.", None
     )
-    latency_engine: str = "auto"
+    latency_engine: str = AUTO
     shard: tuple[int, int] = (1, 1)
     statistics: Path | None = None
     feature_set: str | None = None
     image_size: tuple[int, int] | None = setting(
         "Image size, N or WxH.", None, names=("--size",), default_text="the supernet's"
     )
-    engine: str = "auto"
+    engine: str = AUTO
     batch_size: int = setting("Images whose features are computed at once.", 8, least=1)
     group_size: int = setting("Sub-networks evaluated together, at most; fewer take less memory.", 32, least=1)
     seed: int = setting("Seed of random sub-networks.", 0, least=0, most=2**32 - 1)
-    device: str = "auto"
+    device: str = RunSettings.device
     restart: bool = setting("Throw earlier results away instead of resuming.", default=False)
 
     def __post_init__(self):

@@ -4,46 +4,18 @@ import click
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_training
-from ganc.cli.options import (
-    FILE,
-    POSITIVE,
-    data_options,
-    distillation_options,
-    grouped,
-    run_options,
-    schedule_options,
-)
+from ganc.cli.options import data_options, distillation_options, grouped, run_options, schedule_options, setting_option
 from ganc.cli.types import SPACE
-
-
-def _start(teacher, student, space, width, sampling):
-    from ganc_supernet.sampling import Sampling
-    from ganc_supernet.start import SupernetStart
-
-    if student and width:
-        raise click.UsageError("--width is for a supernet without --student; a student brings its own widths")
-    return SupernetStart(
-        teacher_file=teacher,
-        space=space,
-        student_file=student,
-        width=width,
-        sampling=Sampling(sampling),
-    )
-
+from ganc_supernet.settings import SupernetStart
 
 start_options = grouped(
     "start",
-    _start,
-    click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace."),
-    click.option("--student", type=FILE, help="The distilled student to start from; without it: from scratch."),
+    SupernetStart,
+    setting_option(SupernetStart, "teacher_file"),
+    setting_option(SupernetStart, "student_file"),
     click.option("--space", type=SPACE, default="channels-32", help="A named space, or lists such as 32,24/32,16/…."),
-    click.option("--width", type=POSITIVE, show_default="the space's largest", help="Base width, without --student."),
-    click.option(
-        "--sampling",
-        type=click.Choice(["uniform", "sandwich", "weighted"]),
-        default="uniform",
-        help="A step trains: a random sub-network; the largest, smallest and a random one; or one, wide ones likelier.",
-    ),
+    setting_option(SupernetStart, "width"),
+    setting_option(SupernetStart, "sampling"),
 )
 
 

@@ -8,7 +8,7 @@ from ganc.training.assembly import Distillation, Stage, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.sampling import subnets_of_step
-from ganc_supernet.start import SupernetStart
+from ganc_supernet.settings import SupernetStart
 
 STAGE = "supernet"
 

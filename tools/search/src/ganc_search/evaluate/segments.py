@@ -20,8 +20,8 @@ from ganc.models.convolutions import NetworkState
 from ganc.models.family import Family, Widths
 from ganc.models.generator import Generator
 from ganc.system.runtime import engine_threads, paddle
+from ganc_search.settings import AUTO
 
-AUTO = "auto"
 ENGINES = (*graph_engines(), REFERENCE)  # those that run segments
 Segment = Callable[[Any], Any]
 

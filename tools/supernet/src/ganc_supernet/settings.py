@@ -1,0 +1,58 @@
+"""What a user sets of stage 3's start; known without Paddle and numpy."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganc.base.errors import SettingError
+from ganc.base.settings import check_limits, setting
+
+if TYPE_CHECKING:  # --help must not wait for numpy
+    from ganc.models.space import SearchSpace
+
+
+class Sampling(Enum):
+    """How the sub-networks of a step are chosen.
+
+    UNIFORM: one, each segment's width uniformly (Once-for-All, arXiv 1908.09791; the published method).
+    SANDWICH: the largest, the smallest and a uniform one (Yu and Huang, "Universally slimmable networks and improved
+        training techniques", arXiv 1903.05134, section 3.2, there with two random ones).
+    WEIGHTED: one, each segment's width w with probability w over the sum of the segment's choices: channels that only
+        wide sub-networks have are trained more often than in uniform draws.
+    """
+
+    UNIFORM = "uniform"
+    SANDWICH = "sandwich"
+    WEIGHTED = "weighted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetStart:
+    """Where the supernet starts from.
+
+    Attributes:
+        space: the sub-networks that are trained.
+        student_file: a distilled student; None trains from scratch.
+        width: base width of a supernet trained from scratch; None takes the space's largest widths.
+        sampling: which sub-networks a step trains.
+
+    Raises:
+        SettingError: a value is outside its limits, or a width is given beside a student.
+    """
+
+    teacher_file: Path = setting("The teacher's checkpoint, from ganc-replace.", names=("--teacher",))
+    student_file: Path | None = setting(
+        "The distilled student to start from; without it: from scratch.", None, names=("--student",)
+    )
+    space: "SearchSpace"
+    width: int | None = setting("Base width, without --student.", None, least=1, default_text="the space's largest")
+    sampling: Sampling = setting(
+        "A step trains: a random sub-network; the largest, smallest and a random one; or one, wide ones likelier.",
+        Sampling.UNIFORM,
+    )
+
+    def __post_init__(self):
+        check_limits(self)
+        if self.student_file and self.width:
+            raise SettingError("--width is for a supernet without --student; a student brings its own widths")
