@@ -31,6 +31,7 @@ def test_a_list_in_any_order_has_the_rows_of_an_exhaustive_search(arguments, cha
     assert results.digest == read_results(chain.search).digest
     assert results.facts["strategy"] == "configs"
     assert f"candidates {len(EVERYTHING)}," in said.stderr
+    assert "left out" not in said.stderr
 
 
 def test_a_longer_list_evaluates_only_what_is_new(arguments, tmp_path, monkeypatch):
@@ -68,10 +69,13 @@ def test_shards_of_a_list_and_a_race_over_it(arguments, chain, tmp_path):
 def test_the_budget_holds_for_a_list(arguments, chain, tmp_path):
     limit = sorted(row.macs for row in read_results(chain.search))[9]
     path = listed(EVERYTHING, tmp_path / "configs")
-    succeed(*arguments, "--configs", path, "--max-macs", limit, "-o", tmp_path / "search.h5")
+    said = succeed(*arguments, "--configs", path, "--max-macs", limit, "-o", tmp_path / "search.h5")
     results = read_results(tmp_path / "search.h5")
     assert len(results) >= 10
     assert max(row.macs for row in results) == limit
+    (line,) = (line for line in said.stderr.splitlines() if "left out" in line)
+    assert f" {len(EVERYTHING) - len(results)} " in line
+    assert "--max-macs" in line
     one = listed([EVERYTHING[-1]], tmp_path / "one")
     with nothing_changes(tmp_path):
         said = refusal(*arguments, "--configs", one, "--max-macs", limit, "-o", tmp_path / "other.h5")

@@ -21,7 +21,7 @@ def lock(file: IO, place: Path, cure: str) -> None:
         RunError: another process holds it, or has removed the file since it was opened.
     """
     try:
-        import fcntl
+        import fcntl  # POSIX only
     except ImportError:
         return
     try:

@@ -39,7 +39,7 @@ def main(job_file: str, result_file: str) -> None:
 def _selected_device(job: Job) -> str:
     if engine_row(job.engine).gpu_place is None:
         return "cpu"
-    from ganc.system.runtime import select_device
+    from ganc.system.runtime import select_device  # Paddle comes with it, which other engines run without
 
     return select_device(job.device)
 

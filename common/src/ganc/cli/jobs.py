@@ -13,6 +13,8 @@ from ganc.training.settings import DataSettings
 if TYPE_CHECKING:
     from ganc.training.job import TrainingJob
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequence[Path | None] = ()) -> None:
     """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished.

@@ -13,6 +13,7 @@ import click
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
+from ganc.cli.selection import Selection
 from ganc.cli.types import BUDGET, SIZE, WIDTHS, EnumChoice
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
@@ -138,12 +139,6 @@ def schedule_options(epochs: int, decay_epochs: int) -> Callable:
     return grouped("schedule", Schedule, *setting_options(Schedule, epochs=epochs, decay_epochs=decay_epochs))
 
 
-def _selection(**values):
-    from ganc.cli.selection import Selection
-
-    return Selection(**values)
-
-
 _cost_budgets = (
     click.option("--max-macs", type=BUDGET, help="At most so many MACs, such as 2.7G."),
     click.option("--max-params", type=BUDGET, help="At most so many parameters, such as 350k."),
@@ -157,7 +152,7 @@ selection_parts = (
     _latency_budget,
     click.option("--rank", type=POSITIVE, default=1, help="Of --results, take the N-th best by the metric."),
 )
-selection_options = grouped("selection", _selection, *selection_parts)
+selection_options = grouped("selection", Selection, *selection_parts)
 
 
 def budget_options(function: Callable) -> Callable:

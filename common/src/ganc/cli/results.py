@@ -1,13 +1,15 @@
 """Rows of search results as commands print them."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
+
+from ganc.base.text import format_count
+from ganc.models.family import format_widths
 
 
 def results_rows(rows: Iterable, metric: str) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any."""
-    from ganc.base.text import format_count
-    from ganc.metrics.reference import kernel_metric
-    from ganc.models.family import format_widths
+    from ganc.metrics.reference import kernel_metric  # scipy comes with it, which --help does without
 
     rows = list(rows)
     kernel = kernel_metric(metric)
@@ -48,8 +50,4 @@ def _latency(row) -> str:
 
 def results_json(rows: Iterable) -> list[dict]:
     """Return search rows for programs."""
-    from dataclasses import asdict
-
-    from ganc.models.family import format_widths
-
     return [{**asdict(row), "widths": format_widths(row.widths)} for row in rows]

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganc.base.errors import FileFormatError
 from ganc.models.family import Widths
 
 if TYPE_CHECKING:
     from ganc.files.checkpoint import Checkpoint
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 def has_bounds(values: Mapping) -> bool:
@@ -50,7 +53,6 @@ class Selection:
 
                 parse_space(supernet.training["space"], family).require(widths)
             return widths
-        from ganc.base.errors import FileFormatError
         from ganc.results.hdf5 import read_results
         from ganc.results.selection import select
 

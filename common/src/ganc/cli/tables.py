@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
+from ganc.base.text import format_count
+from ganc.models.family import format_widths
+
 
 def show(rows: Sequence[Mapping], *, err: bool = False) -> None:
     """Print rows of equal keys as a table."""
-    from tabulate import tabulate
+    from tabulate import tabulate  # --help prints no table
 
     numeric = [key for key in rows[0] if all(isinstance(row[key], int | float) for row in rows)] if rows else []
     align = ["right" if key in numeric else "left" for key in rows[0]] if rows else None
@@ -45,9 +48,6 @@ def with_error(value: float | None, error: float | None) -> str:
 
 def checkpoint_row(path: Path, checkpoint) -> dict:
     """Return what a checkpoint's table says: file, widths, MACs, parameters, bytes and metric."""
-    from ganc.base.text import format_count
-    from ganc.models.family import format_widths
-
     spec = checkpoint.generator.spec
     size = checkpoint.image_size
     costs = spec.costs(size)

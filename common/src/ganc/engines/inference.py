@@ -36,7 +36,7 @@ class InferenceEngine:
             raise FileFormatError(
                 f"{program}: exported with Paddle 3, this is Paddle {paddle.__version__}; export it again with this one"
             )
-        from paddle import inference
+        from paddle import inference  # after load_paddle, which sets Paddle up
 
         config = inference.Config(str(program), str(folder / PARAMETERS))
         config.disable_glog_info()

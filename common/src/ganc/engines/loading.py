@@ -167,7 +167,7 @@ def _layout(folder: Path, card: Mapping):
 def _select(device: str | None, engine: str) -> None:
     """Select Paddle's device for an engine that runs there; the others do without Paddle."""
     if device is not None and engine_row(engine).gpu_place is not None:
-        from ganc.system.runtime import select_device
+        from ganc.system.runtime import select_device  # Paddle comes with it, which other engines run without
 
         select_device(device)
 
@@ -183,6 +183,6 @@ def _on_gpu(device: str | None, engine: str | None) -> bool:
             importlib.metadata.version("paddlepaddle-gpu")
         except importlib.metadata.PackageNotFoundError:
             return False
-    from ganc.system.runtime import select_device
+    from ganc.system.runtime import select_device  # as above
 
     return select_device(device) != "cpu"

@@ -9,6 +9,7 @@ import numpy as np
 
 from ganc.base.cache import default_cache
 from ganc.base.errors import GancError, StatisticsError
+from ganc.data import EvaluationSet, to_uint8
 from ganc.data.images import to_rgb
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
@@ -61,8 +62,6 @@ def target_statistics(
 
 
 def _byte_batches(images, size: tuple[int, int]) -> Iterable[np.ndarray]:
-    from ganc.data import EvaluationSet, to_uint8
-
     # Each image is needed once, so nothing is kept.
     for batch in EvaluationSet(images, size, 0).batches(_BATCH):
         yield to_uint8(batch)

@@ -35,6 +35,7 @@ def feature_set(name: str = DEFAULT_FEATURE_SET) -> FeatureSet:
     )
 
 
+# The networks are imported when their set is asked for: each needs packages that the others do without.
 @cache
 def _untrained_conv3_v1() -> UntrainedFeatures:
     return UntrainedFeatures("untrained-conv3-v1", seed=1706, channels=(16, 16, 32), scale=10.0, colour_scale=2.0)

@@ -72,7 +72,7 @@ class UntrainedFeatures:
         Raises:
             StatisticsError: the images are of another type, shape or size.
         """
-        from ganc.system.runtime import paddle
+        from ganc.system.runtime import paddle  # the set is named and its digest compared without Paddle
 
         functional = paddle.nn.functional
         check_images(images, self.smallest_side)

@@ -139,7 +139,7 @@ class NetworkState:
 
     def leading(self, spec: NetworkSpec) -> "NetworkState":
         """Return the network that the leading channels make, of the narrower `spec`."""
-        import numpy as np
+        import numpy as np  # here: see above
 
         cut = {
             name: np.ascontiguousarray(self.tensors[name][tuple(slice(size) for size in shape)])
@@ -154,7 +154,7 @@ def initial_state(spec: NetworkSpec, seed: int, stream: str) -> NetworkState:
     Args:
         stream: names the network; each tensor's draws are keyed by seed, stream and the tensor's name.
     """
-    import numpy as np
+    import numpy as np  # here: see above
 
     from ganc.base.rng import keyed_generator
 

@@ -4,8 +4,9 @@ import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
-from ganc.base.errors import FileFormatError
+from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.base.reading import open_file
+from ganc.files import run_directory
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.kinds import looks_like
@@ -25,11 +26,9 @@ def describe(path: Path) -> dict:
     Raises:
         FileFormatError: there is no such file, or it is none of these.
     """
-    from ganc.files.run_directory import STATE_FILE
-
     path = Path(path)
-    if path.is_dir() and (path / STATE_FILE).is_file():
-        path = path / STATE_FILE
+    if path.is_dir() and (path / run_directory.STATE_FILE).is_file():
+        path = path / run_directory.STATE_FILE
     if path.is_dir():
         return read_card(path)
     with open_file(path, "a file of ganc") as file:
@@ -46,8 +45,7 @@ def describe(path: Path) -> dict:
 
 
 def _tensors(path: Path) -> dict:
-    from ganc.files import run_directory
-    from ganc.metrics.inception import weights
+    from ganc.metrics.inception import weights  # ganc.metrics brings scipy, which most files do without
 
     file_format = read_any_header(path, "ganc-checkpoint").get("format")
     if file_format == run_directory.STATE_FORMAT:
@@ -96,8 +94,7 @@ def _results(results: SearchResults) -> dict:
 
 
 def _statistics(path: Path) -> dict:
-    from ganc.base.errors import StatisticsError
-    from ganc.metrics.statistics import read_statistics
+    from ganc.metrics.statistics import read_statistics  # as above
 
     try:
         statistics = read_statistics(path, None)

@@ -17,6 +17,8 @@ from ganc.report.published import Published
 from ganc.results.search_results import SearchResults
 from ganc.results.selection import pareto_front
 
+# matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
+
 SUFFIXES = (".png", ".svg", ".pdf")
 FID = "inception-v3-fid"
 # Each format's own note of when and by what it was made is left out: equal results give equal files.

@@ -6,6 +6,8 @@ from pathlib import Path
 from ganc.base.atomic import replacing
 from ganc.base.extras import MATPLOTLIB, require
 
+# matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
+
 CASE = ("engine", "precision", "batch", "threads", "device")  # what the bars of one group have in common
 ORIGINAL_COLOUR = "#9aa3ad"
 COLOURS = ("#1f6fb4", "#d9822b", "#3a9d5d", "#8e5ea2", "#c0504d", "#6b6b6b")

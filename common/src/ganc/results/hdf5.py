@@ -21,6 +21,8 @@ from ganc.base.reading import open_file
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.table import COST_COLUMNS, RowTable
 
+# h5py is imported where a file is opened: much of what imports this module opens none, and h5py loads slowly.
+
 FORMAT = "ganc-search-results"
 VERSION = 1
 _INTEGERS = (*COST_COLUMNS, "images")

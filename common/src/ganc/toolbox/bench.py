@@ -5,12 +5,16 @@ from pathlib import Path
 
 import click
 
+from ganc.base.atomic import require_writable
 from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
+from ganc.base.extras import MATPLOTLIB, require
 from ganc.bench.plan import Wanted
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION, EngineChoice
 from ganc.cli.options import FILE, POSITIVE, direction_option, json_option, setting_option
 from ganc.cli.tables import show, show_json
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 MODEL = click.Path(exists=True, path_type=Path)
 
@@ -68,8 +72,6 @@ def bench(chart: Path | None, as_json: bool, **wanted):
     ganc bench dist/ --original replace.safetensors --engine openvino --precision f32,bf16 --batch 1,16
     ganc bench dist/ --threads 1,2 --json --chart bench.png > bench.json
     """
-    from ganc.base.atomic import require_writable
-    from ganc.base.extras import MATPLOTLIB, require
     from ganc.bench.run import bench as run
     from ganc.report.speed_chart import draw_chart
 

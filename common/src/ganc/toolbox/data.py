@@ -4,10 +4,13 @@ from pathlib import Path
 
 import click
 
+from ganc.base.errors import DataError
 from ganc.cli.command import command
 from ganc.cli.options import FOLDER, POSITIVE
 from ganc.cli.tables import show
 from ganc.cli.types import LEVELS, SIZE
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @click.group()
@@ -51,7 +54,6 @@ def check(folder: Path, minimum, levels):
     \b
     ganc data check horse2zebra --minimum 256
     """
-    from ganc.base.errors import DataError
     from ganc.data.check import check_folder, count_images
     from ganc.data.levels import AUTO
     from ganc.data.measure import domain_levels

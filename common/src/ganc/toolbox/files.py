@@ -14,6 +14,8 @@ from ganc.models.family import format_widths
 from ganc.models.resnet import ORIGINAL_BLOCK
 from ganc.models.spec import GeneratorSpec
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 @command()
 @click.argument("file", type=click.Path(path_type=Path))

@@ -10,6 +10,8 @@ from ganc.cli.options import FILE, direction_option
 from ganc.cli.tables import checkpoint_row, show
 from ganc.cli.types import SIZE, SPACE
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 class FileByDefault(click.Group):
     """A group whose first word may be a file: `ganc import FILE …` means `ganc import network FILE …`."""

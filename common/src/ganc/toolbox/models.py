@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganc.base.resizing import Resize
+from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import (
@@ -26,6 +27,8 @@ from ganc.training.settings import RunSettings
 if TYPE_CHECKING:
     from ganc.data import Reading
     from ganc.data.levels import LevelsChoice
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +128,6 @@ def evaluate(models, direction, widths, size, engine, precision, device, as_json
 
 
 def _readable(row: dict) -> dict:
-    from ganc.base.text import format_count
-
     counts = {"macs": "MACs", "params": "parameters"}
     shown = {"model": row["model"]}
     shown |= {label: "-" if row[key] is None else format_count(row[key]) for key, label in counts.items()}

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import click
 
+from ganc.base.atomic import require_writable
 from ganc.cli.command import command
 from ganc.cli.options import FILE
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @command()
@@ -23,7 +26,6 @@ def plot(results: str, output: Path, original: float | None, title: str | None):
     ganc plot search.h5 -o front.png
     ganc plot search.h5 --original 64.95 -o front.svg
     """
-    from ganc.base.atomic import require_writable
     from ganc.report.front_plot import SUFFIXES, draw_results
     from ganc.results.hdf5 import read_results
 

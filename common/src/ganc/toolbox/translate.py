@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # numpy and Pillow are imported by the command only, for --he
     from ganc.data.levels import LevelsChoice
     from ganc.data.outputs import Plan
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 SUFFIXES = {"png": ".png", "jpg": ".jpg", "webp": ".webp"}
 
 

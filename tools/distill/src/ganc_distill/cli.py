@@ -7,6 +7,8 @@ from ganc.cli.jobs import run_training
 from ganc.cli.options import FILE, POSITIVE, data_options, distillation_options, run_options, schedule_options
 from ganc.cli.types import WIDTHS
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 @command("ganc-distill")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")

@@ -7,10 +7,15 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
+from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
 from ganc.cli.options import FILE, FOLDER, direction_option, grouped, selection_parts
+from ganc.cli.selection import Selection, has_bounds
 from ganc.cli.tables import settings_line, show, size_text
+from ganc.models.family import format_widths
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,6 @@ class Source:
 
 
 def _source(checkpoint, supernet, direction, widths, results, **bounds) -> Source:
-    from ganc.cli.selection import Selection, has_bounds
-
     if (checkpoint is None) == (supernet is None):
         raise click.UsageError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
     selection = None
@@ -119,7 +122,6 @@ def main(source: Source, output: Path, variants, layout, data, device):
     if data is None and calibrated:
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     from ganc.data.layout import IMAGE_FORMATS
-    from ganc.models.family import format_widths
     from ganc.system.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
 
@@ -143,8 +145,6 @@ def _rows(exported, output: Path) -> list[dict]:
 
 
 def _row(exported, path: Path, size_in_bytes: int, metric: float | None, difference) -> dict:
-    from ganc.base.text import format_count
-
     spec = exported.checkpoint.generator.spec
     size = exported.checkpoint.image_size
     costs = spec.costs(size)

@@ -17,6 +17,8 @@ from ganc.engines.compile import adapter_of
 from ganc.files.card import Variant, file_digest
 from ganc.models.convolutions import NetworkState
 
+# Paddle, onnx and openvino are imported by what writes their format: no format needs all three.
+
 
 @dataclass(frozen=True)
 class Material:

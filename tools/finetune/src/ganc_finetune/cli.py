@@ -13,6 +13,8 @@ from ganc.cli.options import (
     selection_options,
 )
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 @command("ganc-finetune")
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")

@@ -6,6 +6,8 @@ from ganc.cli.options import data_options, grouped, run_options, schedule_option
 from ganc.cli.types import BLOCK_COUNT, FAMILY
 from ganc_replace.settings import CycleSettings
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 @command("ganc-replace")
 @grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))

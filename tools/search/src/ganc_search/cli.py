@@ -28,6 +28,8 @@ from ganc.training.settings import RunSettings
 from ganc_search.settings import AUTO, PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
 from ganc_search.strategies.racing import Racing
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 
 def _settings(racing: bool, keep: float, **values) -> SearchSettings:
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
@@ -161,6 +163,11 @@ def _say_what_is_searched(search) -> None:
         metric=search.metric,
         engine=search.engine,
     )
+    if search.left_out:
+        budget = settings.budget.text
+        click.echo(
+            f"left out: {search.left_out} of the sub-networks of {settings.configs}, not within {budget}", err=True
+        )
     if evaluation.subset.startswith("test"):
         click.echo(
             f"warning: {settings.folder} has no search{settings.direction.source}.txt, so the search looks at the test "

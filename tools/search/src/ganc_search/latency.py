@@ -156,7 +156,7 @@ class LatencyModel:
 
     def _run(self, widths: Widths, segment: int | None = None) -> Callable[[], object]:
         """Return a call of the whole generator of these widths, or of one segment of it."""
-        from ganc.onnx_graphs import generator as graphs
+        from ganc.onnx_graphs import generator as graphs  # needs onnx; measured latencies may all be in the file
 
         state = self._state.leading(self._state.spec.narrowed(widths))
         if segment is None:

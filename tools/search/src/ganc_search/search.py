@@ -30,6 +30,7 @@ class Search:
 
     Attributes:
         strategy: the one that the settings name, and total: how many evaluations it takes; None in what helps.
+        left_out: how many sub-networks of a given list the budget does not allow.
         metric: the metric's name. engine: what runs the generator. unit: what the progress counts.
 
     Raises:
@@ -46,6 +47,7 @@ class Search:
         self.unit = "evaluations" if settings.racing else "sub-networks"
         self.strategy: Strategy | None = None
         self.total: int | None = None
+        self.left_out = 0
         self._team = Team(self.processes, self.inputs.evaluator)
         self._yielded: dict[Widths, None] = {}
 
@@ -136,6 +138,7 @@ class Search:
         elif settings.strategy == StrategyName.CONFIGS:
             named = read_configs(settings.configs, inputs.space, inputs.generator.spec.shape)
             found = [widths for widths in named if widths in allowed]
+            self.left_out = len(named) - len(found)
         else:
             found = exhaustive(allowed)
         if not len(found):

@@ -8,6 +8,8 @@ from ganc.cli.options import data_options, distillation_options, grouped, run_op
 from ganc.cli.types import SPACE
 from ganc_supernet.settings import SupernetStart
 
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
 start_options = grouped(
     "start",
     SupernetStart,

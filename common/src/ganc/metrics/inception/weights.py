@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.cache import default_cache
 from ganc.base.digests import tensors_digest
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.files.tensors import read_tensors, write_tensors
@@ -91,8 +92,6 @@ def read_weights(path: Path) -> InceptionWeights:
 
 def default_weights_file() -> Path:
     """Return where the weights are looked for: $GANC_INCEPTION, else a file in ganc's cache folder."""
-    from ganc.base.cache import default_cache
-
     return Path(os.environ.get("GANC_INCEPTION") or default_cache() / f"{NAME}.safetensors")
 
 

@@ -59,6 +59,7 @@ def _prepared(network: FeatureNetwork, engine: str, size: tuple[int, ...]) -> Ru
     return _StreamedRun(network, engine, size) if engine_row(engine).graphs else _WITHOUT_GRAPHS[engine](network)
 
 
+# Paddle and onnx are imported by the engines that need them: the features are computed without either too.
 def _paddle_inference(network: FeatureNetwork) -> Run:
     from ganc.metrics.pretrained.paddle_runs import InferenceRun
 

@@ -51,7 +51,7 @@ class GraphSegments:
     """
 
     def __init__(self, state: NetworkState, engine: str, most: int = 64):
-        from ganc.onnx_graphs import generator as graphs
+        from ganc.onnx_graphs import generator as graphs  # needs onnx, which a search in Paddle does without
 
         self.name, self._state, self._write = engine, state, graphs.segment_graph
         self._family = state.spec.shape

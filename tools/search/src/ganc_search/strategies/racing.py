@@ -46,7 +46,7 @@ class Racing:
 
     def survivors(self, rows: "Sequence[SearchRow]", metric: str) -> set[Widths]:
         """Return which of a rung's rows, all on equally many images, are kept."""
-        from ganc.results.ranking import fittest
+        from ganc.results.ranking import fittest  # needs numpy, for which --help does not wait
 
         return {row.widths for row in fittest(rows, metric, self.count(len(rows)))}
 
