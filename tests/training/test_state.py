@@ -37,7 +37,7 @@ class Part:
 class FirstOfTwo(Processes):
     """The first of two processes, and what the second one gives."""
 
-    def gather_bytes(self, content):
+    def collect_bytes(self, content):
         return [content, self.other]
 
 
@@ -78,7 +78,7 @@ def _bytes_of(state):
     sent = []
 
     class Listening(Processes):
-        def gather_bytes(self, content):
+        def collect_bytes(self, content):
             sent.append(content)
             return [content]
 

@@ -9,7 +9,7 @@ from ganc.models.family import format_widths
 
 def results_rows(rows: Iterable, metric: str) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any."""
-    from ganc.metrics.reference import kernel_metric  # scipy comes with it, which --help does without
+    from ganc.metrics.reference import kernel_metric  # numpy comes with it, for which --help does not wait
 
     rows = list(rows)
     kernel = kernel_metric(metric)

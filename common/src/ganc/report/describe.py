@@ -11,6 +11,8 @@ from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.kinds import looks_like
 from ganc.files.tensors import read_any_header, read_header, read_tensors
+from ganc.metrics.inception import weights
+from ganc.metrics.statistics import read_statistics
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import format_widths
 from ganc.models.spec import GeneratorSpec
@@ -45,8 +47,6 @@ def describe(path: Path) -> dict:
 
 
 def _tensors(path: Path) -> dict:
-    from ganc.metrics.inception import weights  # ganc.metrics brings scipy, which most files do without
-
     file_format = read_any_header(path, "ganc-checkpoint").get("format")
     if file_format == run_directory.STATE_FORMAT:
         versions = (run_directory.STATE_VERSION, run_directory.WITHOUT_CHECKSUM)
@@ -94,8 +94,6 @@ def _results(results: SearchResults) -> dict:
 
 
 def _statistics(path: Path) -> dict:
-    from ganc.metrics.statistics import read_statistics  # as above
-
     try:
         statistics = read_statistics(path, None)
     except StatisticsError:  # of another program

@@ -6,12 +6,14 @@ handed out and collected as bytes.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ganc.system.runtime import paddle
+
+_WORD = 1 << 30  # lengths are said in two whole numbers of 32 bits
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,21 @@ class Processes:
         """Return what the first process gave; what the others give is ignored."""
         if self.count == 1:
             return content
-        length = self.largest(len(content) if self.writes else 0)
-        shared = paddle.to_tensor(_padded(content if self.writes else b"", length))
-        paddle.distributed.broadcast(shared, src=0)
-        return shared.numpy().tobytes()[:length]
+        return self._sent(content, 0)()
+
+    def collect_bytes(self, content: bytes) -> list[bytes]:
+        """Return what each process gave, in their order, in the process that writes; an empty list in the others.
+
+        The processes send by turns: beside its own a process that does not write holds one other's bytes at a time.
+        """
+        if self.count == 1:
+            return [content]
+        received = []
+        for source in range(self.count):
+            read = self._sent(content, source)
+            if self.writes:
+                received.append(read())
+        return received
 
     def gather_bytes(self, content: bytes) -> list[bytes]:
         """Return what each process gave, in their order; every process gets all."""
@@ -83,6 +96,15 @@ class Processes:
         lengths = [int.from_bytes(part, "little") for part in self._gathered(len(content).to_bytes(8, "little"), 8)]
         parts = self._gathered(content, max(lengths))
         return [part[:length] for part, length in zip(parts, lengths, strict=True)]
+
+    def _sent(self, content: bytes, source: int) -> Callable[[], bytes]:
+        """Return what reads the bytes that the process `source` gave, in every process."""
+        mine = content if self.index == source else b""
+        high, low = self.largest_of(divmod(len(mine), _WORD))  # the others say 0
+        length = high * _WORD + low
+        shared = paddle.to_tensor(_padded(mine, length))
+        paddle.distributed.broadcast(shared, src=source)
+        return lambda: shared.numpy().tobytes()[:length]
 
     def _gathered(self, content: bytes, length: int) -> list[bytes]:
         parts: list = []

@@ -1,7 +1,7 @@
 """What a run saves for an exact resume: named parts, each of which gives and takes its own state.
 
 Most parts are equal in every process, and the writing process saves its own. What each process has for itself, the
-image pools, is gathered from all processes into the same file, so that one rename commits the state of all of them.
+image pools, is sent to the writing process and goes into the same file, so that one rename commits the state of all.
 """
 
 from collections.abc import Mapping
@@ -100,10 +100,13 @@ class RunState:
         return cls(shared={**weights, **optimizers, **further}, own=pools, processes=processes)
 
     def collect(self) -> Snapshot:
-        """Return the state of all processes; every process must call this at the same step."""
-        shared, own = Snapshot.of(self.shared), Snapshot.of(self.own)
+        """Return the state of all processes in the one that writes, an empty one in the others.
+
+        Every process must call this at the same step.
+        """
+        shared, own = Snapshot.of(self.shared if self.processes.writes else {}), Snapshot.of(self.own)
         arrays = dict(shared.arrays)
-        for index, content in enumerate(self.processes.gather_bytes(to_bytes(dict(own.arrays)))):
+        for index, content in enumerate(self.processes.collect_bytes(to_bytes(dict(own.arrays)))):
             arrays |= {_of_process(index, name): array for name, array in from_bytes(content).items()}
         return Snapshot(shared.facts, arrays)
 
