@@ -4,11 +4,11 @@ import pytest
 from helpers.stages import SPACE, nothing_changes, refusal, widths_of_space
 from helpers.support import invoke, succeed
 
+from ganc.base.reading import LARGEST_LIST
 from ganc.base.rng import keyed_generator
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.family import format_widths
 from ganc.results.hdf5 import read_results
-from ganc_search.strategies.lists import LARGEST_LIST
 
 EVERYTHING = sorted(widths_of_space(SPACE))
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from ganc.base.errors import FileFormatError, GancError
 
+LARGEST_LIST = 256 << 20  # bytes of a text that names one thing a line
 _PART = 16 << 20  # bytes read at once
 
 

@@ -18,12 +18,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from ganc.base.errors import DataError
-from ganc.base.reading import read_bytes, sha256_of
+from ganc.base.reading import LARGEST_LIST, read_bytes, sha256_of
 from ganc.data.reading import Reading
 from ganc.data.scan import scan_folder
 
 LETTERS = ("A", "B")
-LARGEST_LIST = 256 << 20  # bytes
 
 
 @dataclass(frozen=True)

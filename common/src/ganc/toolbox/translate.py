@@ -11,6 +11,7 @@ import click
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError
 from ganc.base.image_files import QUALITY
+from ganc.base.reading import LARGEST_LIST, read_stdin
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import device_option, direction_option, grouped
@@ -57,7 +58,7 @@ class Files:
 
 def _listed_names() -> list[str]:
     """Return the file names on standard input, one a line, or ended by null characters as find -print0 writes them."""
-    content = sys.stdin.buffer.read()
+    content = read_stdin("file names", DataError, limit=LARGEST_LIST)
     separator = b"\0" if b"\0" in content else b"\n"
     return [os.fsdecode(name) for line in content.split(separator) if (name := line.rstrip(b"\r"))]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError, SelectionError, SpecError
-from ganc.base.reading import read_bytes, read_stdin
+from ganc.base.reading import LARGEST_LIST, read_bytes, read_stdin
 from ganc.base.rng import keyed_generator
 from ganc.models.family import Family, Widths
 from ganc.models.space import SearchSpace, Subnets
@@ -15,7 +15,6 @@ from ganc.models.spec import parse_widths
 from ganc.results.table import SearchRow
 from ganc_search.strategies.allowed import TRIES, Allowed
 
-LARGEST_LIST = 256 << 20  # bytes: some millions of width strings
 _EXPECTED = "one width string a line"
 
 # A shard has so many runs of neighbours at most.
