@@ -164,10 +164,8 @@ def _say_what_is_searched(search) -> None:
         engine=search.engine,
     )
     if search.left_out:
-        budget = settings.budget.text
-        click.echo(
-            f"left out: {search.left_out} of the sub-networks of {settings.configs}, not within {budget}", err=True
-        )
+        named = f"{search.left_out} of the sub-networks that --configs names"
+        click.echo(f"left out: {named}, not within {settings.budget.text}", err=True)
     if evaluation.subset.startswith("test"):
         click.echo(
             f"warning: {settings.folder} has no search{settings.direction.source}.txt, so the search looks at the test "
