@@ -1,7 +1,6 @@
 """Numbers as people type and read them: whole numbers, numbers, counts with units. The one place that reads them."""
 
 import re
-from decimal import Decimal
 
 from ganc.base.errors import SpecError
 
@@ -49,6 +48,8 @@ def parse_budget(text: str) -> int:
     Raises:
         SpecError: the text is none of these, or the number is not between 1 and 10^18.
     """
+    from decimal import Decimal  # --help does without
+
     match = _BUDGET.fullmatch(text.strip())
     if not match:
         raise SpecError(

@@ -1,6 +1,5 @@
 """What commands print: tables for people, JSON for programs."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,8 @@ def show(rows: Sequence[Mapping], *, err: bool = False) -> None:
 
 def show_json(value) -> None:
     """Print a value as JSON."""
+    import json  # --help does without
+
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 

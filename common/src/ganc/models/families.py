@@ -1,12 +1,11 @@
 """The families of generators. A new one is a file beside `resnet.py` and a row here."""
 
 from ganc.base.errors import SpecError
-from ganc.models.family import Family, Widths, width_numbers
+from ganc.models.family import DEFAULT_FAMILY, Family, Widths, width_numbers
 from ganc.models.resnet import RESNET
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (RESNET,)}
-DEFAULT = RESNET
-BLOCKS = tuple(dict.fromkeys(block for family in FAMILIES.values() for block in family.blocks))  # of all families
+DEFAULT = FAMILIES[DEFAULT_FAMILY]
 
 
 def family_named(name: str) -> Family:

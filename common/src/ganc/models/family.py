@@ -2,11 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ganc.base.errors import SpecError
 from ganc.base.text import parse_whole
-from ganc.models.layers import Layers
+
+if TYPE_CHECKING:  # options name families and widths, and --help must not wait for layers
+    from ganc.models.layers import Layers
+
+DEFAULT_FAMILY = "resnet"  # the published generators
+BLOCKS = MOBILE, ORIGINAL_BLOCK = "mobile", "resnet"
+DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT = MOBILE, 9
 
 Widths = tuple[int, ...]
 
@@ -44,7 +50,7 @@ class Family(ABC):
     spaces: Mapping[str, tuple[Widths, ...]] = {}
 
     @abstractmethod
-    def layers(self, spec: GeneratorValues) -> tuple[Layers, ...]:
+    def layers(self, spec: GeneratorValues) -> "tuple[Layers, ...]":
         """Return the layers of each segment, with the names that their tensors have in checkpoints."""
 
     def input_segment(self, segment: int) -> int:

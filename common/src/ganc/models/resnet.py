@@ -11,10 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ganc.models.convolutions import Convolution
-from ganc.models.family import Family, GeneratorValues, Widths
+from ganc.models.family import BLOCKS, DEFAULT_FAMILY, ORIGINAL_BLOCK, Family, GeneratorValues, Widths
 from ganc.models.layers import RELU, TANH, Dropout, InstanceNorm, Layers, Residual
-
-MOBILE, ORIGINAL_BLOCK = "mobile", "resnet"
 
 
 def _repeated(*groups: tuple[Widths, int]) -> tuple[Widths, ...]:
@@ -28,14 +26,14 @@ class ResNet(Family):
     pointwise 1x1 ("mobile"). `spec.n_blocks` blocks are split evenly over the block segments.
     """
 
-    name = "resnet"
+    name = DEFAULT_FAMILY
     multipliers = (1, 2, 4, 4, 4, 4, 2, 1)  # channels of a segment = multiplier * base width
     segments = len(multipliers)
     stream_segment = 2  # whose channels the residual stream keeps
     block_segments = (3, 4, 5)
     taps = (2, 3, 4, 5)
     size_multiple = 4
-    blocks = (MOBILE, ORIGINAL_BLOCK)
+    blocks = BLOCKS
     block_multiple = len(block_segments)
     # GAN Compression (arXiv 2003.08936) and its published code.
     spaces: ClassVar = {

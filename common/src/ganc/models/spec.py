@@ -7,7 +7,7 @@ from functools import lru_cache
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution, Costs, Reduction
 from ganc.models.families import DEFAULT, family_named
-from ganc.models.family import Family, Widths, format_widths
+from ganc.models.family import DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, Family, Widths, format_widths
 from ganc.models.layers import (
     InstanceNorm,
     Layers,
@@ -42,8 +42,8 @@ class GeneratorSpec:
     """
 
     widths: Widths
-    block: str = DEFAULT.blocks[0]
-    n_blocks: int = 9
+    block: str = DEFAULT_BLOCK
+    n_blocks: int = DEFAULT_BLOCK_COUNT
     in_channels: int = 3
     out_channels: int = 3
     dropout: float = 0.0

@@ -9,10 +9,14 @@ from ganc.cli.command import command
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
 from ganc.cli.tables import show, show_json, size_text
 from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
-from ganc.models.families import BLOCKS, family_named
-from ganc.models.family import format_widths
-from ganc.models.resnet import ORIGINAL_BLOCK
-from ganc.models.spec import GeneratorSpec
+from ganc.models.family import (
+    BLOCKS,
+    DEFAULT_BLOCK,
+    DEFAULT_BLOCK_COUNT,
+    DEFAULT_FAMILY,
+    ORIGINAL_BLOCK,
+    format_widths,
+)
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -82,11 +86,9 @@ def _flat(value, prefix: str = ""):
 
 @command(renamed={"--image-size": "--size"})
 @click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
-@click.option(
-    "--block", type=click.Choice(BLOCKS), default=GeneratorSpec.block, help=f"{ORIGINAL_BLOCK} is the original."
-)
-@click.option("--n-blocks", type=BLOCK_COUNT, default=GeneratorSpec.n_blocks, help="Residual blocks, a multiple of 3.")
-@click.option("--family", type=FAMILY, default=GeneratorSpec.family, help="The family of generators.")
+@click.option("--block", type=click.Choice(BLOCKS), default=DEFAULT_BLOCK, help=f"{ORIGINAL_BLOCK} is the original.")
+@click.option("--n-blocks", type=BLOCK_COUNT, default=DEFAULT_BLOCK_COUNT, help="Residual blocks, a multiple of 3.")
+@click.option("--family", type=FAMILY, default=DEFAULT_FAMILY, help="The family of generators.")
 @click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @json_option
 def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
@@ -99,6 +101,9 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
     ganc profile --widths 64 --block resnet
     ganc profile --widths 16_16_32_16_32_32_16_16 --json
     """
+    from ganc.models.families import family_named
+    from ganc.models.spec import GeneratorSpec
+
     widths = family_named(family).full_widths(widths)
     costs = GeneratorSpec(widths=widths, block=block, n_blocks=n_blocks, family=family).costs(size)
     if as_json:

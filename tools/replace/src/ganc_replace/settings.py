@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganc.base.settings import check_limits, setting
-from ganc.models.families import BLOCKS, DEFAULT, family_named
-from ganc.models.family import Widths
-from ganc.models.resnet import ORIGINAL_BLOCK
-from ganc.models.spec import GeneratorSpec
+from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, ORIGINAL_BLOCK, Widths
 from ganc.models.task import CYCLEGAN, Task
+
+if TYPE_CHECKING:
+    from ganc.models.spec import GeneratorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +22,9 @@ class CycleSettings:
 
     width: int = setting("Base width of the generators, all segments alike.", 64, least=1)
     widths: Widths | None = setting("Base widths segment by segment, instead of --width.", None)
-    family: str = setting("The family of generators.", DEFAULT.name)
-    block: str = setting(f"{ORIGINAL_BLOCK} is the original.", DEFAULT.blocks[0], choices=BLOCKS)
-    n_blocks: int = setting("Residual blocks, a multiple of 3.", GeneratorSpec.n_blocks, least=1)
+    family: str = setting("The family of generators.", DEFAULT_FAMILY)
+    block: str = setting(f"{ORIGINAL_BLOCK} is the original.", DEFAULT_BLOCK, choices=BLOCKS)
+    n_blocks: int = setting("Residual blocks, a multiple of 3.", DEFAULT_BLOCK_COUNT, least=1)
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
     discriminator_width: int = setting("Base width of the discriminators.", 64, least=1)
     init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
@@ -37,8 +38,11 @@ class CycleSettings:
         check_limits(self)
 
     @property
-    def generator(self) -> GeneratorSpec:
+    def generator(self) -> "GeneratorSpec":
         """The spec of both generators."""
+        from ganc.models.families import family_named  # these build layers, which --help does without
+        from ganc.models.spec import GeneratorSpec
+
         return GeneratorSpec(
             family=self.family,
             widths=family_named(self.family).full_widths(self.widths or (self.width,)),
