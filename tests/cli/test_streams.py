@@ -52,6 +52,21 @@ def test_a_full_or_closed_standard_error_changes_no_result():
         assert "parameters" in done.stdout
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        (2, ("ganc-distill", "--nope")),
+        (2, ("ganc", "nope")),
+        (2, ("ganc", "profile", "--widths", "x")),
+        (1, ("ganc", "inspect", "absent")),
+    ],
+)
+def test_a_full_or_closed_standard_error_changes_no_exit_status(status, command):
+    for redirected in ("2> /dev/full", "2>&-"):
+        assert shell(redirected, *command).returncode == status
+
+
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
     """What is printed must not end up in a file that was opened when descriptor 1 was free."""
     done = shell(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from helpers.stages import json_of, refusal
@@ -55,6 +56,34 @@ def test_the_file_that_a_network_was_imported_from_is_its_ancestor(tmp_path):
     succeed("ganc", "import", golden, "-o", tmp_path / "own")
     told = json_of("ganc", "inspect", "--verify", tmp_path / "own", golden)
     assert [link["ancestor"] for link in told["ancestors"]] == [str(golden)]
+
+
+def test_a_file_without_a_checksum_is_not_called_sound(chain, tmp_path):
+    golden = Path(__file__).parents[1] / "golden"
+    told = json_of("ganc", "inspect", "--verify", golden / "checkpoint-v1.safetensors")
+    assert "no checksum" in told["files"][0]["content"]
+    assert "no checksum" in succeed("ganc", "inspect", "--verify", golden / "checkpoint-v1.safetensors").stdout
+    for proven in (golden / "checkpoint-v2.safetensors", golden / "results-v1.h5", chain.export):
+        assert json_of("ganc", "inspect", "--verify", proven)["files"][0]["content"] == "sound"
+    folder = of_first_version(chain.export, tmp_path / "export")
+    assert "no checksum" in json_of("ganc", "inspect", "--verify", folder)["files"][0]["content"]
+
+
+def test_a_card_of_the_first_version_whose_model_is_gone_is_refused_by_the_folder_s_name(chain, tmp_path):
+    folder = of_first_version(chain.export, tmp_path / "export")
+    shutil.rmtree(folder / "paddle")
+    image = next((chain.data / "testA").iterdir())
+    for command in (("inspect", "--verify", folder), ("translate", folder, image, "-o", tmp_path / "out.png")):
+        assert refusal("ganc", *command).startswith(f"{folder / 'paddle'}: no such folder")
+
+
+def of_first_version(exported, folder):
+    """Copy an exported folder, with a card that lists no variants and no digests."""
+    shutil.copytree(exported, folder)
+    card = json.loads((folder / "model.json").read_text())
+    del card["forms"], card["files"]
+    (folder / "model.json").write_text(json.dumps(card | {"version": 1}))
+    return folder
 
 
 @pytest.mark.parametrize("name", ["onnx", "card", "generator.safetensors"])

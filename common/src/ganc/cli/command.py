@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import click
 
 from ganc.base.errors import GancError, InterruptedRun
-from ganc.cli.streams import drop_output, flush_output, is_of_output, open_closed_streams, say
+from ganc.cli.streams import (
+    drop_output,
+    flush_output,
+    forgive_standard_error,
+    is_of_output,
+    open_closed_streams,
+    say,
+)
 from ganc.cli.types import strict
 from ganc.system.signals import leaving_on_termination
 
@@ -17,6 +24,7 @@ class Program:
 
     def main(self, *args, **kwargs):
         open_closed_streams()
+        forgive_standard_error()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:  # of --help and other output that no command makes; all else is caught in `invoke`

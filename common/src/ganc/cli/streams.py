@@ -28,6 +28,31 @@ def open_closed_streams() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
+class _Forgiving:
+    """Standard error that drops what cannot be written: a full disk changes neither a result nor an exit status."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+
+def forgive_standard_error() -> None:
+    """Let nothing that is printed to standard error fail from now on."""
+    if not isinstance(sys.stderr, _Forgiving):
+        sys.stderr = _Forgiving(sys.stderr)
+
+
 def is_of_output(error: OSError) -> bool:
     """Whether an error was raised by printing something."""
     trace = error.__traceback__
@@ -53,6 +78,5 @@ def drop_output() -> None:
 
 
 def say(message: str) -> None:
-    """Print a line on standard error, if that can still be written."""
-    with contextlib.suppress(OSError, ValueError):
-        click.echo(message, err=True)
+    """Print a line on standard error."""
+    click.echo(message, err=True)

@@ -117,7 +117,15 @@ def _variant(content: JsonObject) -> Variant:
 
 
 def check_files(folder: Path, variant: Variant) -> None:
-    """Raise FileFormatError, naming the file, unless a variant's files are those that were exported."""
+    """Raise FileFormatError, naming the file, unless a variant's files are those that were exported.
+
+    Of a card that lists no files, the folder that they should be in must be there.
+    """
+    if not variant.files and not (Path(folder) / variant.name).is_dir():
+        raise FileFormatError(
+            f"{Path(folder) / variant.name}: no such folder, expected the model that {CARD} beside it describes; "
+            "export it again"
+        )
     for name, digest in variant.files.items():
         path = Path(folder) / name
         if file_digest(path) != digest:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganc.base.digests import tensors_digest
 from ganc.base.direction import Direction
-from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.errors import FileFormatError, RunError, SpecError
 from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.json_text import JsonObject
 from ganc.data.reading import Readings
@@ -115,8 +115,15 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; equal checkpoints give equal bytes.
 
     Raises:
+        RunError: a tensor holds numbers that are not finite; it is named, and nothing is written.
         WriteError: the file cannot be written; an older one stays.
     """
+    tensors = flatten_networks(checkpoint.networks)
+    if name := _not_finite(tensors):
+        raise RunError(
+            f"{path}: not written, because tensor {name} holds numbers that are not finite: the training failed; "
+            "train with a lower --lr or without --amp, and with --restart"
+        )
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -127,7 +134,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "training": dict(checkpoint.training),
         "sources": dict(checkpoint.sources),
     }
-    write_tensors(path, header, flatten_networks(checkpoint.networks))
+    write_tensors(path, header, tensors)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -198,7 +205,14 @@ def _belonging(tensors: Mapping[str, np.ndarray], network: str) -> dict[str, np.
     """Return the tensors of a network, all of whose numbers must be finite."""
     prefix = network + "."
     own = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
-    for name, array in own.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise SpecError(f"tensor {prefix}{name} holds numbers that are not finite: its training failed")
+    if name := _not_finite(own):
+        raise SpecError(f"tensor {prefix}{name} holds numbers that are not finite: its training failed")
     return own
+
+
+def _not_finite(tensors: Mapping[str, np.ndarray]) -> str | None:
+    """Return the name of the first tensor that holds a NaN or an infinity, None if there is none."""
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return name
+    return None

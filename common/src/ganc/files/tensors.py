@@ -62,6 +62,11 @@ def read_header(path: Path, file_format: str, version: int, without_checksum: tu
     return _unsigned(header)
 
 
+def has_checksum(path: Path) -> bool:
+    """Whether a file that was read has a checksum. Raises FileFormatError as `read_any_header` does."""
+    return CHECKSUM in read_any_header(path, "ganc")
+
+
 def _unsigned(header: Mapping) -> dict:
     """Return a header without its checksum."""
     return {name: value for name, value in header.items() if name != CHECKSUM}

@@ -10,15 +10,17 @@ from ganc.base.reading import sha256_of
 from ganc.files.card import CARD, CHECKPOINT, card_variants, check_files, file_digest, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.run_directory import STATE_FILE
+from ganc.files.tensors import has_checksum
 from ganc.report.describe import describe
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A file that was read whole and is sound.
+    """A file that was read whole without finding anything wrong.
 
     Attributes:
         kind: what it is, such as "ganc-checkpoint".
+        proven: whether it holds checksums of its content; older versions have none, so that a change can stay unseen.
         digest: its content digest; that of its bytes for a file of another program.
         sources: digests of what it was made from, by role.
         further: digests of what it was measured with, by role: such files may be computed again and are often not kept.
@@ -29,6 +31,7 @@ class Checked:
     digest: str
     sources: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, str] = field(default_factory=dict)
+    proven: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,18 @@ def check_file(path: Path) -> Checked:
     if kind == "ganc-checkpoint":
         metric = described["training"].get("metric") or {}
         further = {"statistics": metric["statistics"]} if "statistics" in metric else {}
-        return Checked(path, kind, described["digest"], described["sources"], further)
+        return Checked(path, kind, described["digest"], described["sources"], further, has_checksum(path))
     if "supernet_digest" in described:
         further = {"statistics": described["statistics_digest"]}
         return Checked(path, kind, described["digest"], {"supernet": described["supernet_digest"]}, further)
-    return Checked(path, kind, described.get("digest") or _bytes_digest(path))
+    proven = kind == "ganc-statistics" or has_checksum(path / STATE_FILE if path.is_dir() else path)
+    return Checked(path, kind, described.get("digest") or _bytes_digest(path), proven=proven)
 
 
 def _exported(folder: Path) -> Checked:
     card = JsonObject(folder / CARD, read_card(folder))
-    for variant in card_variants(folder, card.members):
+    variants = card_variants(folder, card.members)
+    for variant in variants:
         check_files(folder, variant)
     checkpoint = folder / CHECKPOINT
     files = card.within("files", {})
@@ -78,7 +83,9 @@ def _exported(folder: Path) -> Checked:
     if card.take("digest", str, digest) != digest:
         raise FileFormatError(f"{card.source}: its 'digest' is not that of {CHECKPOINT}; export the model again")
     sources = card.within("sources", {})
-    return Checked(folder, "ganc-model", digest, {role: sources.take(role, str) for role in sources.members})
+    roles = {role: sources.take(role, str) for role in sources.members}
+    proven = (CHECKPOINT in files.members or has_checksum(checkpoint)) and all(variant.files for variant in variants)
+    return Checked(folder, "ganc-model", digest, roles, proven=proven)
 
 
 def _bytes_digest(path: Path) -> str:

@@ -59,16 +59,21 @@ def _verify(file: Path, others: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         show_json(
             {
-                "files": [{"file": str(one.path), "format": one.kind, "digest": one.digest} for one in (first, *rest)],
+                "files": [_checked(one) for one in (first, *rest)],
                 "ancestors": [{**vars(link), "of": str(link.of), "ancestor": _text(link.ancestor)} for link in links],
             }
         )
         return
-    show([{"file": str(one.path), "is sound": one.kind, "digest": one.digest[:16]} for one in (first, *rest)])
+    show([_checked(one) | {"digest": one.digest[:16]} for one in (first, *rest)])
     for link in links:
         click.echo(
             f"{link.of}: its {link.role} {link.digest[:16]} is {_text(link.ancestor) or 'not among these files'}"
         )
+
+
+def _checked(one) -> dict:
+    content = "sound" if one.proven else "reads well, but has no checksum"
+    return {"file": str(one.path), "format": one.kind, "content": content, "digest": one.digest}
 
 
 def _text(path: Path | None) -> str | None:
