@@ -1,4 +1,7 @@
-"""The documentation: its examples run, its numbers are what commands print, it leaves out no command and no member."""
+"""The documentation: examples run, numbers are what commands print, no command and no member is left out.
+
+What holds for every text: links lead somewhere, options exist, and command lines can be parsed.
+"""
 
 import importlib.util
 import json
@@ -25,6 +28,7 @@ from ganc.results.journal import Journal
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(ROOT.glob("docs/*.md"))
+TEXTS = [*PAGES, *sorted(ROOT.glob("*.md")), ROOT / "common" / "README.md", *sorted(ROOT.glob("tools/*/README.md"))]
 GOLDEN_RESULTS = ROOT / "tests" / "golden" / "results-v1.h5"
 STEP = ("--load-size", 36, "--crop-size", SIZE, "--batch-size", 2, "--max-steps", 1, "--workers", 0, "--device", "cpu")
 
@@ -205,44 +209,124 @@ def test_a_command_says_in_full_what_it_does_with_an_example_and_every_option_ha
         assert not line.endswith("..."), f"{line}: is cut off"
 
 
+def _name(text: Path) -> str:
+    return text.relative_to(ROOT).as_posix()
+
+
+def _shell_texts(page: Path) -> Iterator[str]:
+    """Yield what a text has of a shell: blocks, what is typed in consoles, indented lines, and code in a sentence."""
+    content = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    yield from re.findall(r"^```sh\n(.*?)^```", content, re.MULTILINE | re.DOTALL)
+    for block in re.findall(r"^```console\n(.*?)^```", content, re.MULTILINE | re.DOTALL):
+        yield "\n".join(re.findall(r"^\$ (.*)", block, re.MULTILINE))
+    prose = re.sub(r"^```.*?^```", "", content, flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"^    (ganc[ -].*)", prose, re.MULTILINE)
+    yield from (" ".join(span.split()) for span in re.findall(r"`(ganc[ -][^`]*)`", prose))
+
+
 def _command_lines() -> Iterator[tuple[str, str]]:
-    """Yield every line of a command, with where it stands: in the pages, and in the commands' own help."""
-    texts = [(page.name, block) for page in PAGES for block in blocks(page, "sh")]
-    texts += [(name, part) for name, command in COMMANDS.items() for part in command.help.split("\n\n") if "\b" in part]
+    """Yield every line of a command, with where it stands: in the texts, and in the commands' own help."""
+    texts = [(_name(page), text) for page in TEXTS for text in _shell_texts(page)]
+    helps = ((name, part) for name, command in COMMANDS.items() for part in command.help.split("\n\n"))
+    texts += [(name, part.replace("\\\n", " ")) for name, part in helps if "\b" in part]
     for place, text in texts:
-        for line in text.replace("\\\n", " ").replace("|", "\n").splitlines():
+        values = dict(re.findall(r'^(\w+)="(.*)"$', text, re.MULTILINE))
+        for name, value in values.items():
+            text = text.replace(f"${name}", value)
+        for line in re.sub(r"\\?\||&&", "\n", text).splitlines():
             yield place, line
 
 
-def test_every_command_line_in_the_pages_and_helps_uses_options_that_exist():
-    seen = set()
-    for place, line in _command_lines():
-        words = [word.strip("$()") for word in shlex.split(line, comments=True)]
-        starts = [index for index, word in enumerate(words) if word in PROGRAMS]
-        if not starts:
+def _called(line: str) -> tuple[str, list[str]] | None:
+    """Return the command that a line runs and its arguments, None where it runs none of ganc's."""
+    words = [word.strip("$()") for word in shlex.split(line, comments=True)]
+    starts = [index for index, word in enumerate(words) if word in PROGRAMS]
+    if not starts:
+        return None
+    name, *rest = words[starts[0] :]
+    while rest and f"{name} {rest[0]}" in COMMANDS:
+        name = f"{name} {rest.pop(0)}"
+    if rest and (default := getattr(COMMANDS[name], "default", None)):  # which the group's own name stands for
+        name = f"{name} {default}"
+    return name, rest
+
+
+CALLS = [(place, line, *called) for place, line in _command_lines() if (called := _called(line))]
+
+
+def options_of(name: str) -> set[str]:
+    return {option for parameter in COMMANDS[name].params for option in parameter.opts + parameter.secondary_opts}
+
+
+def test_every_command_line_in_the_texts_and_helps_uses_options_that_exist():
+    for place, line, name, words in CALLS:
+        unknown = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)} - options_of(name)
+        assert not unknown - {"--help", "-h"}, f"{place}: {line.strip()}: {unknown} of {name}"
+    single = {name for name, command in COMMANDS.items() if not isinstance(command, click.Group)}
+    assert {name for _, _, name, _ in CALLS} >= single
+
+
+def test_every_whole_command_line_in_the_texts_can_be_parsed():
+    """Not whole are those with … or a word such as FILE, and the list of the stages in the toolbox's help."""
+    parsed, wrong = 0, []
+    for place, line, name, words in CALLS:
+        if "…" in line or re.match(r"\s*ganc-\w+ {2,}", line) or any(re.fullmatch(r"[A-Z]+", word) for word in words):
             continue
-        name, *rest = words[starts[0] :]
-        while rest and f"{name} {rest[0]}" in COMMANDS:
-            name = f"{name} {rest.pop(0)}"
-        if default := getattr(COMMANDS[name], "default", None):  # the command that the group's own name stands for
-            name = f"{name} {default}"
-        known = {option for parameter in COMMANDS[name].params for option in parameter.opts + parameter.secondary_opts}
-        unknown = {word for word in rest if re.match(r"--?[a-z]", word)} - known
-        assert not unknown, f"{place}: {line.strip()}: {unknown} of {name}"
-        seen.add(name)
-    assert seen >= {name for name, command in COMMANDS.items() if not isinstance(command, click.Group)}
+        if said := _complaint(name, words):
+            wrong.append(f"{place}: {line.strip()}: {said}")
+        parsed += 1
+    assert wrong == []
+    assert parsed > 60
 
 
-def test_a_link_inside_the_pages_leads_somewhere():
-    def anchors(page: Path) -> set[str]:
-        titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+def _complaint(name: str, words: list[str]) -> str | None:
+    """Return what a command says of its arguments.
+
+    That a file of an example is not here does not count, nor that a sentence names a command with two words at most.
+    """
+    try:
+        COMMANDS[name].make_context(name, [*words])
+    except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):  # a group alone, and --help
+        return None
+    except click.exceptions.MissingParameter as error:
+        return error.format_message() if len(words) > 2 else None
+    except click.UsageError as error:
+        return None if "does not exist" in error.message or len(words) == 1 else error.format_message()
+    return None
+
+
+def _options_of_others() -> set[str]:
+    """Return the options of this repository's own programs, and those of Snakemake and Paddle's launcher."""
+    own = [
+        path.read_text() for folder in ("benchmarks", "workflow", "scripts") for path in (ROOT / folder).glob("*.py")
+    ]
+    named = {option for text in own for option in re.findall(r'add_argument\(\s*"(--[\w-]+)"', text)}
+    return named | {"--help", "--cores", "--snakefile", "--configfile", "--config", "--devices", "--nproc_per_node"}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=_name)
+def test_an_option_that_a_text_names_exists(page):
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    known = set().union(*map(options_of, COMMANDS)) | _options_of_others()
+    spans = re.findall(r"`([^`]*)`", prose)
+    assert {option for span in spans for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", span)} <= known
+    if page.parent.parent.name == "tools":
+        rows = re.findall(r"^\| (`--[^|]*) \|", prose, re.MULTILINE)
+        named = {option for row in rows for option in re.findall(r"`(--?[a-z][\w-]*)", row)}
+        assert len(named) > 2
+        assert named <= options_of(f"ganc-{page.parent.name}")
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=_name)
+def test_a_link_inside_a_text_leads_somewhere(page):
+    def anchors(text: Path) -> set[str]:
+        titles = re.findall(r"^#+ (.*)$", text.read_text(encoding="utf-8"), re.MULTILINE)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-            if "://" in target:
-                continue
-            file, _, anchor = target.partition("#")
-            place = page.parent / file if file else page
-            assert place.exists(), f"{page.name}: {target}"
-            assert not anchor or anchor in anchors(place), f"{page.name}: {target}"
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        place = page.parent / file if file else page
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), target

@@ -41,9 +41,7 @@ def test_levels_go_from_training_to_translation(scans, tmp_path):
     succeed(*distill, "-o", student)
     trained = read_checkpoint(student)
     assert trained.training["levels"] == levels
-    assert "levels 1000:4095" in json.dumps(trained.training["metric"]) or trained.training["metric"][
-        "resize"
-    ].endswith("levels 0:4000")
+    assert trained.training["metric"]["resize"].endswith("levels 0:4000")
     said = refusal(*distill, "--levels", "0:9", "-o", tmp_path / "x.safetensors")
     assert "--levels" in said
     assert "0:4000" in said
@@ -88,9 +86,9 @@ def test_images_too_small_to_crop_are_named_before_training(scans, tmp_path):
     assert re.search("trainA/0.png.*56x40.*48x48", said)
     out = ("-o", tmp_path / "a.safetensors")
     assert "30x30" in refusal("ganc-replace", *options[:2], *SMALL, *STANDING_STILL, "--eval-size", 30, *out)
-    for wrong in (("--levels", "9"), ("--resize", "no"), ("--eval-size", "x")):
-        said = refusal("ganc-replace", "--data", scans, *STANDING_STILL, *wrong, *out, status=2)
-        assert wrong[0].lstrip("-") in said or "levels" in said
+    for option, value in (("--levels", "9"), ("--resize", "no"), ("--eval-size", "x")):
+        said = refusal("ganc-replace", "--data", scans, *STANDING_STILL, option, value, *out, status=2)
+        assert re.search(f"{option.lstrip('-')}.*'{value}'", said), said
 
 
 @pytest.mark.parametrize("channels", [(1, 1), (1, 3), (3, 1), (4, 4)])
