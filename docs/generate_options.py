@@ -23,7 +23,8 @@ HEAD = """\
 Written by `python docs/generate_options.py` from the commands' own help; edit the help, not this page.
 
 - Every command has `-h`, `--help`, and `--debug`, which shows the traceback of an error.
-- A `SIZE` is one number of pixels for width and height, or `WIDTHxHEIGHT`, such as `256` or `512x256`.
+- A `SIZE` is one number of pixels for width and height, or `WIDTHxHEIGHT`, such as `256` or `512x256`. Only in
+  `ganc translate --size N` is the one number the shorter side, and the aspect is kept.
 - `WIDTHS`, `SPACE` and `COUNT` (`2.7G`, `350k`, `2700000000`) are explained in
   [formats.md](formats.md#strings-on-the-command-line).
 - Tables, JSON and results go to standard output; settings, progress and warnings to standard error.
