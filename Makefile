@@ -41,7 +41,7 @@ unexport PYTHONPATH PYTHONHOME
 
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
-	@echo "make demo           run the six stages on a synthetic set of pictures"
+	@echo "make demo           run the six stages on a synthetic set of images"
 	@echo "make test           run the tests; TORCH=2.13.0: with PyTorch, for those that compare with it"
 	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
 	@echo "make check-tools    run each tool in an environment without the other five"

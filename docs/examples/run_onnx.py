@@ -1,4 +1,4 @@
-"""Translate a picture in ONNX Runtime: python run_onnx.py dist/onnx/generator.onnx horse.jpg zebra.png"""
+"""Translate an image in ONNX Runtime: python run_onnx.py dist/onnx/generator.onnx horse.jpg zebra.png"""
 
 import sys
 
@@ -9,10 +9,10 @@ from PIL import Image
 model, source, target = sys.argv[1:]
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
-picture = np.asarray(Image.open(source).convert("RGB"))
-height, width = picture.shape[:2]
+pixels = np.asarray(Image.open(source).convert("RGB"))
+height, width = pixels.shape[:2]
 padding = ((0, -height % 4), (0, -width % 4), (0, 0))  # height and width have to be multiples of 4
-padded = np.pad(picture, padding, mode="reflect")
+padded = np.pad(pixels, padding, mode="reflect")
 image = padded.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1  # 1 x 3 x height x width, from -1 to 1
 
 translation = session.run(None, {"image": image})[0]

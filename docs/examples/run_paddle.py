@@ -1,4 +1,4 @@
-"""Translate a picture in Paddle Inference: python run_paddle.py dist/paddle/generator.json horse.jpg zebra.png"""
+"""Translate an image in Paddle Inference: python run_paddle.py dist/paddle/generator.json horse.jpg zebra.png"""
 
 import sys
 
@@ -11,10 +11,10 @@ config = inference.Config(model, model.rpartition(".")[0] + ".pdiparams")
 (getattr(config, "enable_onednn", None) or config.enable_mkldnn)()  # without it a CPU takes three times as long
 predictor = inference.create_predictor(config)
 
-picture = np.asarray(Image.open(source).convert("RGB"))
-height, width = picture.shape[:2]
+pixels = np.asarray(Image.open(source).convert("RGB"))
+height, width = pixels.shape[:2]
 padding = ((0, -height % 4), (0, -width % 4), (0, 0))  # height and width have to be multiples of 4
-padded = np.pad(picture, padding, mode="reflect")
+padded = np.pad(pixels, padding, mode="reflect")
 image = padded.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1  # 1 x 3 x height x width, from -1 to 1
 
 predictor.get_input_handle("image").copy_from_cpu(image)

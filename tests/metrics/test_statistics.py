@@ -19,7 +19,7 @@ FEATURES = keyed_generator(0, "features").standard_normal((12, 8))
 
 
 def make(**changes):
-    statistics = statistics_of(FEATURES, NETWORK, image_size=(64, 48), data_fingerprint="pictures")
+    statistics = statistics_of(FEATURES, NETWORK, image_size=(64, 48), data_fingerprint="images")
     return dataclasses.replace(statistics, **changes)
 
 

@@ -66,7 +66,7 @@ def test_a_domain_that_is_not_there(command, own, tmp_path, program):
 
 
 CORRUPT = {
-    "no picture": lambda content: b"no picture at all",
+    "no image": lambda content: b"no image at all",
     "truncated": lambda content: content[: len(content) // 2],
     "empty": lambda content: b"",
 }
@@ -88,7 +88,7 @@ def test_a_corrupt_image_that_training_comes_upon(command, own, tmp_path, progra
 @pytest.mark.parametrize("program", STAGE_TOOLS)
 @pytest.mark.parametrize("subset", ["testA", "trainB", "testB"])
 def test_a_corrupt_image_that_is_evaluated_is_found_before_the_first_step(command, own, tmp_path, program, subset):
-    (own / subset / "00001.png").write_bytes(b"no picture at all")
+    (own / subset / "00001.png").write_bytes(b"no image at all")
     steps = () if program == "ganc-search" else ("--max-steps", 3)
     with nothing_changes(tmp_path):
         said = invoke(*command(program, own, *steps))
@@ -101,7 +101,7 @@ def test_after_an_image_was_mended_the_same_command_runs(command, own, out):
     image = own / "trainA" / "00000.png"
     whole = {path: path.read_bytes() for path in (own / "trainA").iterdir()}
     for path in whole:
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     refusal(*command("ganc-distill", own))
     for path, content in whole.items():
         path.write_bytes(content)

@@ -41,7 +41,7 @@ def test_a_value_comes_with_its_error_and_the_kernel_distance_beside_the_metric(
         make_row((8, 2), metrics={"untrained": 4.0}),
         make_row((4, 4), metrics={"untrained": 1.0}, images=16),
     ]
-    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer pictures does not compare
+    first, second = table_of(tmp_path / "search.h5", rows)  # a value on fewer images does not compare
     assert list(first) == ["widths", "MACs", "device MACs", "parameters", "untrained", "untrained-kid", "images"]
     assert (first["untrained"], first["untrained-kid"], first["images"]) == ("3.0000", "0.0123 ± 0.0045", "60")
     assert (second["untrained"], second["untrained-kid"], second["images"]) == ("4.0000", "-", "60")

@@ -1,0 +1,57 @@
+"""The workflow's configuration: its keys, and those that had another name."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.support import PATIENCE
+
+ROOT = Path(__file__).parents[2]
+OLD_NAMES = {"pictures": "images", "search_pictures": "search_images"}
+CONFIGURATION = """
+out: made
+data: source
+{search_images}: 7
+{images}: {{crop-size: 40, batch-size: 3}}
+replace: {{width: 5}}
+search: {{shards: 2}}
+"""
+
+
+def planned(folder: Path, **keys: str) -> subprocess.CompletedProcess:
+    """Return a dry run of the whole workflow, which prints every command that it would run."""
+    (folder / "source").mkdir(parents=True)
+    (folder / "settings.yaml").write_text(CONFIGURATION.format(**keys))
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--cores", "1", "--nocolor"),
+            *("--snakefile", ROOT / "workflow" / "Snakefile", "--configfile", "settings.yaml"),
+        ],
+        cwd=folder,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def commands(run: subprocess.CompletedProcess) -> list[str]:
+    assert run.returncode == 0, run.stderr
+    said = [line.strip().removeprefix("Shell command: ") for line in (run.stdout + run.stderr).splitlines()]
+    return sorted(line for line in said if line.startswith("ganc"))
+
+
+def test_keys_that_had_another_name_still_work_and_are_said(tmp_path):
+    pytest.importorskip("snakemake", reason="the workflow runs on Snakemake, which is an extra")
+    new = planned(tmp_path / "new", images="images", search_images="search_images")
+    old = planned(tmp_path / "old", images="pictures", search_images="search_pictures")
+    assert any("ganc-replace" in line and "--crop-size '40'" in line for line in commands(new))
+    assert any("--search 7" in line for line in commands(new))
+    assert commands(old) == commands(new)
+    for before, now in OLD_NAMES.items():
+        line = f"{before} is now called {now}"
+        assert old.stderr.count(line) == 1
+        assert line not in new.stderr
