@@ -7,8 +7,6 @@ import click
 from ganc.base.errors import DataError, SpecError
 from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
-from ganc.models.families import DEFAULT, FAMILIES, family_named, numbers_of_any_family
-from ganc.models.spec import LARGEST_BLOCK_COUNT, LARGEST_WIDTH
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -118,6 +116,9 @@ def _levels(text: str):
 
 
 def _widths(text: str):
+    from ganc.models.families import numbers_of_any_family
+    from ganc.models.spec import LARGEST_WIDTH
+
     widths = numbers_of_any_family(text)
     if max(widths) > LARGEST_WIDTH:
         raise SpecError(f"a width of {str(max(widths))[:20]} is more than the {LARGEST_WIDTH} that are possible")
@@ -125,6 +126,8 @@ def _widths(text: str):
 
 
 def _family(text: str) -> str:
+    from ganc.models.families import family_named
+
     return family_named(text).name
 
 
@@ -135,6 +138,9 @@ def _space(text: str):
 
 
 def _block_count(text: str) -> int:
+    from ganc.models.families import DEFAULT, FAMILIES
+    from ganc.models.spec import LARGEST_BLOCK_COUNT
+
     multiples = [family.block_multiple for family in FAMILIES.values()]
     try:
         blocks = parse_whole(text, 1, LARGEST_BLOCK_COUNT)
