@@ -4,7 +4,6 @@ import contextlib
 import glob
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        import tempfile  # --help does without
+
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -63,6 +64,8 @@ def require_writable(path: Path) -> None:
         raise WriteError(f"{path}: is a folder, expected a file to write")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        import tempfile  # --help does without
+
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
@@ -84,10 +87,14 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        import tempfile  # --help does without
+
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
+            import tempfile  # --help does without
+
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
             os.rename(path, old / "old")
             try:
