@@ -1,6 +1,5 @@
 """Opening a file for reading, and saying in one line what is wrong with it."""
 
-import hashlib
 import os
 import stat
 import sys
@@ -80,6 +79,8 @@ def sha256_of(path: Path, expected: str, error: type[GancError] = FileFormatErro
     """Return the SHA-256 (hexadecimal) of a file's bytes; raises as `open_file` does."""
     with open_file(path, expected, error) as file:
         try:
+            import hashlib  # --help does without
+
             return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as failed:
             raise error(f"{path}: cannot be read ({failed.strerror or failed}); expected {expected}") from failed
