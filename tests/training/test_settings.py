@@ -16,6 +16,7 @@ from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
+from ganc.training.course import Course
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -46,6 +47,22 @@ def test_a_run_s_steps_and_what_cuts_them_short():
     assert dataclasses.replace(schedule, max_steps=20).factor(4) == schedule.factor(4)
 
 
+def test_a_warm_up_rises_linearly_to_the_whole_rate_and_multiplies_the_decay():
+    course = Course(Schedule(epochs=1, decay_epochs=3, learning_rate=0.1, warm_up=4), epoch_steps=3)
+    cold = Course(Schedule(epochs=1, decay_epochs=3, learning_rate=0.1), epoch_steps=3)
+    rates, plain = ([one.learning_rate(step) for step in range(12)] for one in (course, cold))
+    assert rates[:3] == pytest.approx([0.025, 0.05, 0.075])
+    assert rates[3:] == plain[3:]
+
+
+def test_what_is_not_used_of_a_schedule_is_not_in_its_identity():
+    """So that runs go on that began before there was such a setting."""
+    plain = Schedule(epochs=3, decay_epochs=2, max_steps=7)
+    assert plain.identity == {"epochs": 3, "decay_epochs": 2, "batch_size": 1, "learning_rate": 2e-4}
+    used = dataclasses.replace(plain, warm_up=5, ema=0.9)
+    assert used.identity == plain.identity | {"warm_up": 5, "ema": 0.9}
+
+
 def test_a_run_without_epochs_is_refused():
     with pytest.raises(SettingError, match="epochs"):
         Schedule(epochs=0, decay_epochs=0)
@@ -72,6 +89,9 @@ def test_images_are_loaded_a_little_larger_than_the_crop_unless_a_size_is_said()
         (Schedule, {"learning_rate": 0.0}, "learning_rate"),
         (Schedule, {"learning_rate": 1.5}, "learning_rate"),
         (Schedule, {"learning_rate": float("nan")}, "learning_rate"),
+        (Schedule, {"warm_up": -1}, "warm_up"),
+        (Schedule, {"ema": 1.0}, "ema"),
+        (Schedule, {"ema": -0.1}, "ema"),
         (DataSettings, {"workers": -1}, "workers"),
         (DataSettings, {"cache_memory": -1}, "cache_memory"),
         (RunSettings, {"seed": -1}, "seed"),

@@ -1,13 +1,13 @@
 """Putting a training job together from settings, checkpoints and a step; the four training stages share this."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import DataError, SpecError
 from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.data.measure import domain_levels
 from ganc.engines.eager import EagerEngine
-from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint
+from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.convolutions import NetworkState
@@ -18,6 +18,7 @@ from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import DiscriminatorInput, Pairing, Task
 from ganc.system.processes import Processes, join_processes
 from ganc.system.runtime import select_device
+from ganc.training.average import averaged
 from ganc.training.course import Course
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
@@ -154,7 +155,7 @@ def assemble_job(
     directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run))
     observer = Observer()
     if around.processes.writes:
-        product = _product(stage, step, around, data, run)
+        product = _product(_with_schedule(stage, schedule), step, around, data, run)
         observer = Recorder(course, views, product, directory, run.eval_every)
     return TrainingJob(
         step=step,
@@ -186,9 +187,14 @@ def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: Data
         "processes": around.processes.count,
         "eval_every": run.eval_every,
         "metric": around.evaluation.facts(),
-        **{name: value for name, value in asdict(schedule).items() if name != "max_steps"},
+        **schedule.identity,
         **stage.choices,
     }
+
+
+def _with_schedule(stage: Stage, schedule: Schedule) -> Stage:
+    """Return the stage with the facts that the schedule adds to its checkpoint."""
+    return replace(stage, facts={**stage.facts, "ema": schedule.ema}) if schedule.ema else stage
 
 
 def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataSettings, run: RunSettings) -> Product:
@@ -202,7 +208,7 @@ def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataS
         training={**facts, **stage.facts},
         sources=stage.sources,
     )
-    return Product(template=template, networks=step.networks, output=run.output, keep_best=stage.keep_best)
+    return Product(template=template, networks=step.results, output=run.output, keep_best=stage.keep_best)
 
 
 def _frozen_teacher(generator: Generator, processes: Processes) -> Teacher:
@@ -252,7 +258,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.discriminator_spec, data, run, readings)
-    step = DistillationStep(
+    distillation = DistillationStep(
         task=plan.stage.task,
         teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes),
         trained=_distilled_networks(plan, run.seed),
@@ -260,10 +266,11 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         processes=around.processes,
         amp=run.amp,
     )
+    step = averaged(distillation, schedule.ema)
     views = Views(
         evaluation=around.evaluation,
-        engines={label: EagerEngine(step.student, widths) for label, widths in plan.views.items()},
-        companions={"teacher": EagerEngine(step.teacher.generator)},
+        engines={label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()},
+        companions={"teacher": EagerEngine(distillation.teacher.generator)},
     )
     return assemble_job(plan.stage, step, around, views, schedule, data, run)
 

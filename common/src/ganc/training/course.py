@@ -21,7 +21,7 @@ class Course:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step."""
-        return self.schedule.rate(self.epoch(step))
+        return self.schedule.rate(self.epoch(step)) * self.schedule.warmth(step)
 
     def ends_epoch(self, done: int, every: int = 1) -> bool:
         """Whether an epoch ends after `done` steps, counting each `every`-th epoch only; never for 0."""

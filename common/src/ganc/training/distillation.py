@@ -52,6 +52,7 @@ class DistillationStep:
             "discriminator": self.discriminator,
             "adaptors": self.adaptors,
         }
+        self.results = self.networks
         self.optimizers = {
             "student": Adam({"generator": self.student, "adaptors": self.adaptors}, processes, amp),
             "discriminator": Adam({"discriminator": self.discriminator}, processes, amp),

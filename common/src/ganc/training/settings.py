@@ -1,6 +1,6 @@
 """What a user sets of a training run: small frozen objects, one a concern. None of them needs Paddle or Click."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ganc.base.direction import Direction
@@ -18,6 +18,8 @@ class Schedule:
         epochs: epochs at the full learning rate.
         decay_epochs: epochs over which it falls; the last is at 1 / (decay_epochs + 1).
         max_steps: end after that many steps without rescaling the schedule; None for all epochs.
+        warm_up: steps over which the learning rate rises from 1 / `warm_up` of itself to the whole; 0 for none.
+        ema: decay of an average of the generators' weights, which becomes the result; 0 for none.
 
     Raises:
         SettingError: a value is outside its limits, or there are no epochs.
@@ -28,6 +30,8 @@ class Schedule:
     max_steps: int | None = setting("End after so many steps; the schedule stays as it is.", None, least=1)
     batch_size: int = setting("Images of each domain a step.", 1, least=1)
     learning_rate: float = setting("Learning rate.", 2e-4, names=("--lr",), above=0, most=1)
+    warm_up: int = setting("Steps over which the learning rate rises linearly to --lr.", 0, least=0)
+    ema: float = setting("Decay of the average of the weights that becomes the result; 0: none.", 0.0, least=0, below=1)
 
     def __post_init__(self):
         check_limits(self)
@@ -42,10 +46,21 @@ class Schedule:
         """Return the learning rate of an epoch, counted from 0."""
         return self.learning_rate * self.factor(epoch)
 
+    def warmth(self, step: int) -> float:
+        """Return the warm-up's factor of the learning rate in a step, counted from 0."""
+        return min(1.0, (step + 1) / self.warm_up) if self.warm_up else 1.0
+
     def steps(self, steps_per_epoch: int) -> int:
         """Return how many steps the run has."""
         whole = (self.epochs + self.decay_epochs) * steps_per_epoch
         return whole if self.max_steps is None else min(whole, self.max_steps)
+
+    @property
+    def identity(self) -> dict:
+        """What determines a run's result; what was added later is in it only where it is used."""
+        added = {"warm_up": self.warm_up, "ema": self.ema}
+        rest = {name: value for name, value in asdict(self).items() if name not in ("max_steps", *added)}
+        return rest | {name: value for name, value in added.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)

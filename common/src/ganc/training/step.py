@@ -32,9 +32,11 @@ class TrainingStep(Learner, Protocol):
 
     Attributes:
         beside: what else learns in the step and is not in the checkpoint, such as a teacher, by name.
+        results: what is evaluated and goes into the checkpoint, by name: the networks, or something made of them.
     """
 
     beside: Mapping[str, Learner]
+    results: Mapping[str, Network]
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
         """Train on one batch, (n, c, h, w) each, and return the losses by name: detached tensors of shape ()."""

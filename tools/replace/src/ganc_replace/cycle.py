@@ -35,7 +35,7 @@ class CycleStep:
         self.discriminator, self.discriminator_b = discriminators
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
-        self.networks = {**makers, **judges}
+        self.networks = self.results = {**makers, **judges}
         self.optimizers = {"generators": Adam(makers, processes, amp), "discriminators": Adam(judges, processes, amp)}
         self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
         self.beside = {}

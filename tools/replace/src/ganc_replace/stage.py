@@ -12,6 +12,7 @@ from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
+from ganc.training.average import averaged
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
@@ -38,7 +39,7 @@ def replace_job(settings: CycleSettings, schedule: Schedule, data: DataSettings,
     for name, network in networks.items():
         network.initialise(run.seed, f"{STAGE}/{name}")
     facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
-    step = CycleStep(
+    cycle = CycleStep(
         task=task,
         generators=(networks[GENERATOR], networks[GENERATOR + REVERSE]),
         discriminators=(networks[DISCRIMINATOR], networks[DISCRIMINATOR + REVERSE]),
@@ -46,6 +47,7 @@ def replace_job(settings: CycleSettings, schedule: Schedule, data: DataSettings,
         processes=around.processes,
         amp=run.amp,
     )
+    step = averaged(cycle, schedule.ema)
     stage = Stage(
         name=STAGE,
         task=task,
@@ -53,7 +55,7 @@ def replace_job(settings: CycleSettings, schedule: Schedule, data: DataSettings,
         facts=facts,
         choices={"generator": asdict(generator), "discriminator_width": settings.discriminator_width},
     )
-    views = Views(evaluation=around.evaluation, engines={"student": EagerEngine(networks[GENERATOR])})
+    views = Views(evaluation=around.evaluation, engines={"student": EagerEngine(step.results[GENERATOR])})
     return assemble_job(stage, step, around, views, schedule, data, run)
 
 
