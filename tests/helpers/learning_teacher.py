@@ -7,11 +7,12 @@ from ganc.models.generator import Generator
 from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.assembly import Distillation, Stage, distillation_job
+from ganc.training.assembly import Stage
+from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
-from ganc.training.settings import DataSettings, RunSettings, Schedule
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from helpers.support import SIZE, generator_spec, random_state
 
 
@@ -44,7 +45,7 @@ def learning_job(data: Path, teacher: Path, output: Path, max_steps: int | None 
         teacher=read_checkpoint(teacher),
         student=random_state(generator_spec(4)),
         discriminator=None,
-        discriminator_width=4,
+        settings=DistillationSettings(discriminator_width=4),
         subnets_of=lambda step: [None],
         views={"student": None},
         make_teacher=LearningTeacher,

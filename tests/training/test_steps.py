@@ -35,12 +35,12 @@ def batch(tiny_data):
     )
 
 
-def distillation_step(student_width=4, *, widths=None, task=CYCLEGAN, judge=JUDGE, fresh=False):
-    """A step with random networks; `fresh` draws them as a run does."""
+def distillation_step(student_width=4, *, widths=None, task=CYCLEGAN, judge=JUDGE, fresh=False, **options):
+    """A step with random networks; `fresh` draws them as a run does, and `judge` None leaves the discriminator out."""
     teacher, student = generator_spec(8), generator_spec(student_width)
     networks = [
         Generator.from_state(random_state(student, 1)),
-        Discriminator.from_state(random_state(judge, 2)),
+        Discriminator.from_state(random_state(judge, 2)) if judge else None,
         Adaptors.from_state(
             random_state(AdaptorsSpec(in_channels=student.tap_channels, out_channels=teacher.tap_channels), 3)
         ),
@@ -54,6 +54,7 @@ def distillation_step(student_width=4, *, widths=None, task=CYCLEGAN, judge=JUDG
         trained=DistilledNetworks(student=networks[0], discriminator=networks[1], adaptors=networks[2]),
         subnets_of=lambda step: [widths],
         processes=Processes(),
+        **options,
     )
 
 
@@ -66,6 +67,13 @@ def cycle_step(*, task=CYCLEGAN, fresh=False):
     return CycleStep(
         task=task, generators=tuple(networks[:2]), discriminators=tuple(networks[2:]), seed=5, processes=Processes()
     )
+
+
+def forward_passes(network):
+    """Return a list that grows with each forward pass of a network."""
+    seen = []
+    network.register_forward_post_hook(lambda layer, inputs, outputs: seen.append(1))
+    return seen
 
 
 def updated(step, *arguments):
@@ -240,15 +248,45 @@ def test_the_discriminator_learns_from_its_own_loss_alone(batch):
             np.testing.assert_allclose(array, twin.state().tensors[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_without_a_gan_weight_the_student_ignores_the_discriminator(batch):
-    """The losses that are left give the same student, whoever judges it."""
-    students = []
-    for judge in (JUDGE, DiscriminatorSpec(width=2)):
-        step = distillation_step(task=dataclasses.replace(CYCLEGAN, gan_weight=0.0), judge=judge)
-        losses = [updated(step, *batch, number, 1e-3) for number in range(2)]
-        assert losses[0]["gan"] == 0
-        students.append(step.student.state())
-    assert_equal_states(*students)
+def test_without_a_gan_weight_the_discriminator_never_runs_and_is_handed_on(batch):
+    step = distillation_step(task=dataclasses.replace(CYCLEGAN, gan_weight=0.0))
+    before = step.discriminator.state()
+    seen = forward_passes(step.discriminator)
+    losses = [updated(step, *batch, number, 1e-3) for number in range(2)]
+    assert not seen
+    assert set(losses[0]) == {"reconstruction", "feature"}
+    assert_equal_states(step.results["discriminator"].state(), before)
+    assert set(step.networks) == {"generator", "adaptors"}
+    assert set(step.optimizers) == {"student"}
+
+
+def test_without_a_gan_weight_no_discriminator_is_needed(batch):
+    """The losses that are left give the same student."""
+    task = dataclasses.replace(CYCLEGAN, gan_weight=0.0)
+    steps = distillation_step(task=task), distillation_step(task=task, judge=None)
+    for step in steps:
+        for number in range(2):
+            step.update(*batch, number, 1e-3)
+    assert_equal_states(*(step.student.state() for step in steps))
+    assert set(steps[1].results) == {"generator", "adaptors"}
+
+
+def test_before_the_gan_begins_the_discriminator_rests_and_then_all_is_as_ever(batch):
+    step = distillation_step(gan_from=2)
+    seen = forward_passes(step.discriminator)
+    losses = [updated(step, *batch, number, 1e-3) for number in range(2)]
+    assert not seen
+    assert all(set(one) == {"reconstruction", "feature"} for one in losses)
+    plain = distillation_step()
+    for name, network in plain.networks.items():
+        network.load(dict(step.networks[name].state().tensors))
+    # The moments of the student are those of two steps; the discriminator's begin here.
+    plain.optimizers["student"].load(step.optimizers["student"].state())
+    for number in (2, 3):
+        assert updated(step, *batch, number, 1e-3) == updated(plain, *batch, number, 1e-3)
+    assert seen
+    for name, network in plain.networks.items():
+        assert_equal_states(step.networks[name].state(), network.state())
 
 
 def test_another_task_needs_no_other_step(batch):

@@ -1,31 +1,23 @@
 """Putting a training job together from settings, checkpoints and a step; the four training stages share this."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import DataError, SpecError
 from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.data.measure import domain_levels
-from ganc.engines.eager import EagerEngine
-from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
+from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import Evaluation
-from ganc.models.convolutions import NetworkState
-from ganc.models.discriminator import Adaptors, Discriminator
-from ganc.models.family import Widths, format_widths
-from ganc.models.generator import Generator
-from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import DiscriminatorInput, Pairing, Task
 from ganc.system.processes import Processes, join_processes
 from ganc.system.runtime import select_device
-from ganc.training.average import averaged
 from ganc.training.course import Course
-from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Observer, Product, Recorder, Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc.training.step import TrainingStep, mixed_precision
-from ganc.training.teachers import FrozenTeacher, Teacher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +48,10 @@ class Surroundings:
     evaluation: Evaluation
     readings: Readings
 
+    def course(self, schedule: Schedule) -> Course:
+        """Return how a schedule lies over the images."""
+        return Course(schedule, steps_per_epoch(self.samples, schedule.batch_size))
+
 
 def chosen_readings(data: DataSettings, generator: GeneratorSpec, start: Checkpoint | None) -> Readings:
     """Return how images are read: with the generator's channels, and the levels that were chosen or inherited.
@@ -76,12 +72,12 @@ def chosen_readings(data: DataSettings, generator: GeneratorSpec, start: Checkpo
 
 
 def prepare(
-    task: Task, judge: DiscriminatorSpec, data: DataSettings, run: RunSettings, readings: Readings
+    task: Task, judge: DiscriminatorSpec | None, data: DataSettings, run: RunSettings, readings: Readings
 ) -> Surroundings:
     """Find the images, select the device and join the other processes, before any network is made.
 
     Args:
-        judge: the spec of the smallest discriminator that will see the crops.
+        judge: the spec of the discriminator that will see the crops; None where there is none.
         readings: how the images are read.
 
     Raises:
@@ -90,7 +86,7 @@ def prepare(
         SpecError: there is no image set for the task, or the crop is too small for the discriminator.
     """
     samples = training_set(task, data, run.seed, readings)
-    if min(data.crop_size) < judge.smallest_image:
+    if judge and min(data.crop_size) < judge.smallest_image:
         raise SpecError(
             f"--crop-size {min(data.crop_size)}: the discriminator needs at least {judge.smallest_image} pixels"
         )
@@ -151,7 +147,7 @@ def assemble_job(
     run: RunSettings,
 ) -> TrainingJob:
     """Return the job of one stage."""
-    course = Course(schedule, steps_per_epoch(around.samples, schedule.batch_size))
+    course = around.course(schedule)
     directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run))
     observer = Observer()
     if around.processes.writes:
@@ -209,91 +205,3 @@ def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataS
         sources=stage.sources,
     )
     return Product(template=template, networks=step.results, output=run.output, keep_best=stage.keep_best)
-
-
-def _frozen_teacher(generator: Generator, processes: Processes) -> Teacher:
-    return FrozenTeacher(generator)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distillation:
-    """What distinguishes the three stages that distill.
-
-    Attributes:
-        teacher: its checkpoint, already facing the run's direction.
-        student: where the student starts from.
-        discriminator: where the discriminator starts from; None draws a fresh one of `discriminator_width`.
-        subnets_of: the sub-networks that a step trains; None is the whole student.
-        views: the student's sub-networks to evaluate, by label (None: the whole student).
-        make_teacher: makes the teacher of its generator; one that learns may need to know of the other processes.
-    """
-
-    stage: Stage
-    teacher: Checkpoint
-    student: NetworkState
-    discriminator: NetworkState | None
-    discriminator_width: int
-    subnets_of: Callable[[int], Sequence[Widths | None]]
-    views: Mapping[str, Widths | None]
-    make_teacher: Callable[[Generator, Processes], Teacher] = _frozen_teacher
-
-    @property
-    def discriminator_spec(self) -> DiscriminatorSpec:
-        """The spec of the discriminator, whether it is fresh or not."""
-        if self.discriminator:
-            return self.discriminator.spec
-        student: GeneratorSpec = self.student.spec
-        return discriminator_spec(self.stage.task, student.in_channels, student.out_channels, self.discriminator_width)
-
-
-def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
-    """Return the job of a stage that distills a teacher into a student.
-
-    Raises:
-        SpecError: teacher and student do not fit together, or the crop is too small.
-        DataError, StatisticsError, RunError: images, statistics or device cannot be used.
-    """
-    require_same_depth(plan.teacher.generator, plan.student)
-    for size in (data.crop_size, data.eval_size):
-        plan.student.spec.require_size(*size)
-    readings = chosen_readings(data, plan.student.spec, plan.teacher)
-    around = prepare(plan.stage.task, plan.discriminator_spec, data, run, readings)
-    distillation = DistillationStep(
-        task=plan.stage.task,
-        teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes),
-        trained=_distilled_networks(plan, run.seed),
-        subnets_of=plan.subnets_of,
-        processes=around.processes,
-        amp=run.amp,
-    )
-    step = averaged(distillation, schedule.ema)
-    views = Views(
-        evaluation=around.evaluation,
-        engines={label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()},
-        companions={"teacher": EagerEngine(distillation.teacher.generator)},
-    )
-    return assemble_job(plan.stage, step, around, views, schedule, data, run)
-
-
-def _distilled_networks(plan: Distillation, seed: int) -> DistilledNetworks:
-    stage, student = plan.stage.name, Generator.from_state(plan.student)
-    discriminator = Discriminator(plan.discriminator_spec)
-    if plan.discriminator:
-        discriminator.load(dict(plan.discriminator.tensors))
-    else:
-        discriminator.initialise(seed, f"{stage}/{DISCRIMINATOR}")
-    taps = AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=plan.teacher.generator.spec.tap_channels)
-    adaptors = Adaptors(taps)
-    adaptors.initialise(seed, f"{stage}/adaptors")
-    return DistilledNetworks(student=student, discriminator=discriminator, adaptors=adaptors)
-
-
-def require_same_depth(teacher: NetworkState, student: NetworkState) -> None:
-    """Raise SpecError where teacher and student differ in what distillation needs to be equal."""
-    for name in ("family", "n_blocks", "in_channels", "out_channels"):
-        theirs, own = getattr(teacher.spec, name), getattr(student.spec, name)
-        if theirs != own:
-            raise SpecError(
-                f"teacher and student differ in {name}: {theirs} ({format_widths(teacher.spec.widths)}) and "
-                f"{own} ({format_widths(student.spec.widths)}); a student needs a teacher of its own depth"
-            )

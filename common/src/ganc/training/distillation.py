@@ -1,7 +1,9 @@
 """The distillation step that distill, supernet and finetune share (GAN Compression, arXiv 2003.08936, section 3.1)."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,18 +23,36 @@ functional = paddle.nn.functional
 
 @dataclass(frozen=True, kw_only=True)
 class DistilledNetworks:
-    """What a distillation trains; the adaptors map the student's taps to as many channels as the teacher's have."""
+    """What a distillation trains; the adaptors map the student's taps to as many channels as the teacher's have.
+
+    Without a GAN loss the discriminator is not trained, and may be None.
+    """
 
     student: Generator
-    discriminator: Discriminator
+    discriminator: Discriminator | None
     adaptors: Adaptors
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lesson:
+    """What the sub-networks of a step have in common: images (n, c, h, w), and what the teacher made of the sources.
+
+    `gan` says whether there is a GAN loss in this step.
+    """
+
+    source: Any
+    target: Any
+    wanted: Any
+    wanted_taps: Sequence
+    gan: bool
 
 
 class DistillationStep:
     """Train a student to do what its teacher does, and to please the discriminator.
 
     `subnets_of` gives the widths of the sub-networks that a step trains; None is the whole student. Of several, the
-    losses are averaged, those of the discriminator too: it sees what each of them makes.
+    losses are averaged, those of the discriminator too: it sees what each of them makes. Where the task's GAN loss has
+    no weight, and in the steps before `gan_from`, there is no such loss, and the discriminator rests.
     """
 
     def __init__(
@@ -44,20 +64,20 @@ class DistillationStep:
         subnets_of: Callable[[int], Sequence[Widths | None]],
         processes: Processes,
         amp: bool = False,
+        gan_from: int = 0,
     ):
         self.task, self.teacher, self.subnets_of, self.amp = task, teacher, subnets_of, amp
         self.student, self.discriminator, self.adaptors = trained.student, trained.discriminator, trained.adaptors
-        self.networks = {
-            "generator": self.student,
-            "discriminator": self.discriminator,
-            "adaptors": self.adaptors,
-        }
-        self.results = self.networks
-        self.optimizers = {
-            "student": Adam({"generator": self.student, "adaptors": self.adaptors}, processes, amp),
-            "discriminator": Adam({"discriminator": self.discriminator}, processes, amp),
-        }
+        judge = {"discriminator": self.discriminator} if self.discriminator else {}
+        self.results = {"generator": self.student, **judge, "adaptors": self.adaptors}
+        if not task.gan_weight:
+            judge = {}
+        self.networks = {"generator": self.student, **judge, "adaptors": self.adaptors}
+        self.optimizers = {"student": Adam({"generator": self.student, "adaptors": self.adaptors}, processes, amp)}
+        if judge:
+            self.optimizers["discriminator"] = Adam(judge, processes, amp)
         self.pools = {}
+        self._gan_from = gan_from if judge else math.inf
 
     @property
     def beside(self) -> Mapping[str, Teacher]:
@@ -68,40 +88,52 @@ class DistillationStep:
         """Compute both gradients, then let both optimizers step; see TrainingStep."""
         source, target = paddle.to_tensor(source), paddle.to_tensor(target)
         with mixed_precision(self.amp):
-            taught = self.teacher.translate(source)
+            wanted, wanted_taps = self.teacher.translate(source)
+        gan = step >= self._gan_from
+        lesson = _Lesson(source=source, target=target, wanted=wanted, wanted_taps=wanted_taps, gan=gan)
         subnets = self.subnets_of(step)
         sums: dict = {}
         for number, widths in enumerate(subnets, 1):
-            losses = self._backward(widths, source, target, taught, len(subnets), last=number == len(subnets))
+            losses = self._backward(widths, lesson, len(subnets), last=number == len(subnets))
             sums = {name: sums.get(name, 0.0) + loss.detach() for name, loss in losses.items()}
-        for optimizer in self.optimizers.values():
-            optimizer.step(learning_rate)
+        self.optimizers["student"].step(learning_rate)
+        if gan:
+            self.optimizers["discriminator"].step(learning_rate)
         learnt = self.teacher.update(source, target, step, learning_rate)
         return {**sums, **{f"teacher_{name}": loss for name, loss in learnt.items()}}
 
-    def _backward(self, widths: Widths | None, source, target, taught, count: int, *, last: bool) -> dict:
+    def _backward(self, widths: Widths | None, lesson: _Lesson, count: int, *, last: bool) -> dict:
         """Add the gradients of one of `count` sub-networks, whose mean the step takes; return its part of the losses.
 
-        The images are (n, c, h, w); `taught` is the teacher's images and taps. Each sub-network's own backward pass
-        ends before the next one's forward pass, so that only one is in memory.
+        Each sub-network's own backward pass ends before the next one's forward pass, so that only one is in memory.
         """
         with mixed_precision(self.amp):
-            made, taps = self.student(source, widths, return_taps=True)
-            losses = self._student_losses(source, made, taps, taught, target)
-            losses["discriminator"] = judgement_loss(self.task, self.discriminator, source, target, made.detach())
-        losses = {name: loss / count for name, loss in losses.items()}
-        own = sum(loss for name, loss in losses.items() if name != "discriminator")
-        self.optimizers["student"].backward(own, last=last)
-        self.optimizers["discriminator"].backward(losses["discriminator"], last=last)
-        return losses
+            made, taps = self.student(lesson.source, widths, return_taps=True)
+            losses = self._gan_loss(lesson, made) | self._teacher_losses(lesson, made, taps)
+            judgement = self._judgement(lesson, made.detach())
+        losses, judgement = ({name: loss / count for name, loss in some.items()} for some in (losses, judgement))
+        self.optimizers["student"].backward(sum(losses.values()), last=last)
+        for loss in judgement.values():
+            self.optimizers["discriminator"].backward(loss, last=last)
+        return losses | judgement
 
-    def _student_losses(self, source, made, taps, taught, target) -> dict:
-        task, (wanted, wanted_taps) = self.task, taught
-        reference = target if task.reference is Reference.GROUND_TRUTH else wanted
+    def _gan_loss(self, lesson: _Lesson, made) -> dict:
+        if not lesson.gan:
+            return {}
         with frozen(self.discriminator):
-            scores = self.discriminator(judged(task, source, made))
+            scores = self.discriminator(judged(self.task, lesson.source, made))
+        return {"gan": self.task.gan_weight * generator_loss(self.task.adversarial_loss, scores)}
+
+    def _teacher_losses(self, lesson: _Lesson, made, taps) -> dict:
+        task = self.task
+        reference = lesson.target if task.reference is Reference.GROUND_TRUTH else lesson.wanted
         return {
-            "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
             "reconstruction": task.reconstruction_weight * functional.l1_loss(made, reference),
-            "feature": task.feature_weight * feature_loss(self.adaptors(taps), wanted_taps),
+            "feature": task.feature_weight * feature_loss(self.adaptors(taps), lesson.wanted_taps),
         }
+
+    def _judgement(self, lesson: _Lesson, made) -> dict:
+        if not lesson.gan:
+            return {}
+        loss = judgement_loss(self.task, self.discriminator, lesson.source, lesson.target, made)
+        return {"discriminator": loss}

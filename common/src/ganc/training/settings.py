@@ -9,6 +9,8 @@ from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
 from ganc.models.task import Task
 
+DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -173,7 +175,10 @@ class RunSettings:
 class DistillationSettings:
     """What a user may set of a distillation; a weight of None leaves the task's own.
 
-    `discriminator_width` is the base width of a fresh discriminator, where the input checkpoint brings none.
+    Attributes:
+        gan_from: epochs at the start in which there is neither a GAN loss nor a discriminator's.
+        discriminator_width: base width of the discriminator: a fresh one where the input brings one of another width,
+            or none; None continues the input's.
 
     Raises:
         SettingError: a value is outside its limits.
@@ -182,7 +187,13 @@ class DistillationSettings:
     gan_weight: float | None = setting("Weight of the GAN loss.", None, least=0, default_text="the input's")
     reconstruction_weight: float | None = setting("Weight of the L1 loss.", None, least=0, default_text="the input's")
     feature_weight: float | None = setting("Weight of feature distillation.", None, least=0, default_text="the input's")
-    discriminator_width: int = setting("Of a discriminator that no input brings.", 64, least=1)
+    gan_from: int = setting("Epochs without GAN loss and discriminator at the start.", 0, least=0)
+    discriminator_width: int | None = setting(
+        "Base width of the discriminator; a fresh one where the input's has another.",
+        None,
+        least=1,
+        default_text=f"the input's, else {DISCRIMINATOR_WIDTH}",
+    )
 
     def __post_init__(self):
         check_limits(self)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ganc.files.checkpoint import DISCRIMINATOR, read_checkpoint
 from ganc.models.family import Widths, format_widths
-from ganc.training.assembly import Distillation, Stage, distillation_job
+from ganc.training.assembly import Stage
+from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.importance import prune
@@ -34,14 +35,14 @@ def distill_job(
         name=STAGE,
         task=settings.applied_to(teacher.task),
         sources={"teacher": teacher.digest},
-        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
+        choices={"widths": format_widths(widths)},
     )
     plan = Distillation(
         stage=stage,
         teacher=teacher,
         student=prune(teacher.generator, widths),
         discriminator=teacher.networks.get(DISCRIMINATOR),
-        discriminator_width=settings.discriminator_width,
+        settings=settings,
         subnets_of=lambda step: [None],
         views={"student": None},
     )

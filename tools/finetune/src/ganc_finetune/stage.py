@@ -5,7 +5,8 @@ from pathlib import Path
 from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_stage
 from ganc.models.family import Widths, format_widths
-from ganc.training.assembly import Distillation, Stage, distillation_job
+from ganc.training.assembly import Stage
+from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
@@ -42,7 +43,7 @@ def finetune_job(
         name=STAGE,
         task=settings.applied_to(supernet.task),
         sources={"supernet": supernet.digest, "teacher": teacher.digest},
-        choices={"widths": format_widths(widths), "discriminator_width": settings.discriminator_width},
+        choices={"widths": format_widths(widths)},
         keep_best=True,
     )
     plan = Distillation(
@@ -50,7 +51,7 @@ def finetune_job(
         teacher=teacher,
         student=supernet.generator.leading(supernet.generator.spec.narrowed(widths)),
         discriminator=supernet.networks.get(DISCRIMINATOR),
-        discriminator_width=settings.discriminator_width,
+        settings=settings,
         subnets_of=lambda step: [None],
         views={"student": None},
     )

@@ -4,7 +4,8 @@ from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.family import format_widths
 from ganc.models.spec import GeneratorSpec
-from ganc.training.assembly import Distillation, Stage, distillation_job
+from ganc.training.assembly import Stage
+from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import TrainingJob
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.sampling import subnets_of_step
@@ -28,20 +29,19 @@ def supernet_job(
     state = student.generator if student else _fresh(start, teacher, run.seed)
     start.space.require_within(state.spec.widths)
     sampled = {"space": start.space.text, "sampling": start.sampling.value}
-    own = {"widths": format_widths(state.spec.widths), "discriminator_width": settings.discriminator_width}
     stage = Stage(
         name=STAGE,
         task=settings.applied_to((student or teacher).task),  # the weights that the student was distilled with
         sources={"teacher": teacher.digest} | ({"student": student.digest} if student else {}),
         facts=sampled,
-        choices={**sampled, **own},
+        choices={**sampled, "widths": format_widths(state.spec.widths)},
     )
     plan = Distillation(
         stage=stage,
         teacher=teacher,
         student=state,
         discriminator=student.networks.get(DISCRIMINATOR) if student else None,
-        discriminator_width=settings.discriminator_width,
+        settings=settings,
         subnets_of=lambda step: subnets_of_step(start.sampling, start.space, run.seed, step),
         views={"largest": start.space.largest, "smallest": start.space.smallest},
     )

@@ -1,0 +1,158 @@
+"""The job of a stage that distills: which networks it trains, from where, and from when on; three stages share this."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ganc.base.errors import SettingError, SpecError
+from ganc.engines.eager import EagerEngine
+from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
+from ganc.models.convolutions import NetworkState
+from ganc.models.discriminator import Adaptors, Discriminator
+from ganc.models.family import Widths, format_widths
+from ganc.models.generator import Generator
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
+from ganc.system.processes import Processes
+from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
+from ganc.training.average import averaged
+from ganc.training.distillation import DistillationStep, DistilledNetworks
+from ganc.training.job import TrainingJob
+from ganc.training.observer import Views
+from ganc.training.settings import DISCRIMINATOR_WIDTH, DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc.training.teachers import FrozenTeacher, Teacher
+
+
+def _frozen_teacher(generator: Generator, processes: Processes) -> Teacher:
+    return FrozenTeacher(generator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distillation:
+    """What distinguishes the three stages that distill.
+
+    Attributes:
+        teacher: its checkpoint, already facing the run's direction.
+        student: where the student starts from.
+        discriminator: the input's, if it has one.
+        settings: weights, which discriminator trains, and from when on.
+        subnets_of: the sub-networks that a step trains; None is the whole student.
+        views: the student's sub-networks to evaluate, by label (None: the whole student).
+        make_teacher: makes the teacher of its generator; one that learns may need to know of the other processes.
+    """
+
+    stage: Stage
+    teacher: Checkpoint
+    student: NetworkState
+    discriminator: NetworkState | None
+    settings: DistillationSettings
+    subnets_of: Callable[[int], Sequence[Widths | None]]
+    views: Mapping[str, Widths | None]
+    make_teacher: Callable[[Generator, Processes], Teacher] = _frozen_teacher
+
+    @property
+    def has_gan(self) -> bool:
+        """Whether there is a GAN loss; without one no discriminator trains, and the input's is handed on as it is."""
+        return self.stage.task.gan_weight > 0
+
+    @property
+    def replaces_discriminator(self) -> bool:
+        """Whether a fresh discriminator takes the place of the input's, which has another width than was asked for."""
+        width = self.settings.discriminator_width
+        return self.discriminator is not None and width not in (None, self.discriminator.spec.width)
+
+    @property
+    def trained_discriminator(self) -> DiscriminatorSpec | None:
+        """The spec of the discriminator that trains, whether it is fresh or not; None where none does."""
+        if not self.has_gan:
+            return None
+        if self.discriminator and not self.replaces_discriminator:
+            return self.discriminator.spec
+        spec: GeneratorSpec = self.student.spec
+        width = self.settings.discriminator_width or DISCRIMINATOR_WIDTH
+        return discriminator_spec(self.stage.task, spec.in_channels, spec.out_channels, width)
+
+    @property
+    def choices(self) -> dict:
+        """What of the settings determines the result besides the task; what is not used is left out."""
+        settings = self.settings
+        return {
+            "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
+            **({"discriminator": "fresh"} if self.replaces_discriminator else {}),
+            **({"gan_from": settings.gan_from} if settings.gan_from else {}),
+        }
+
+
+def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
+    """Return the job of a stage that distills a teacher into a student.
+
+    Raises:
+        SpecError: teacher and student do not fit together, or the crop is too small.
+        SettingError: options of the GAN loss do not go together with its weight or with the schedule.
+        DataError, StatisticsError, RunError: images, statistics or device cannot be used.
+    """
+    require_same_depth(plan.teacher.generator, plan.student)
+    _require_used_gan(plan, schedule.epochs + schedule.decay_epochs)
+    for size in (data.crop_size, data.eval_size):
+        plan.student.spec.require_size(*size)
+    readings = chosen_readings(data, plan.student.spec, plan.teacher)
+    around = prepare(plan.stage.task, plan.trained_discriminator, data, run, readings)
+    distillation = DistillationStep(
+        task=plan.stage.task,
+        teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes),
+        trained=_distilled_networks(plan, run.seed),
+        subnets_of=plan.subnets_of,
+        gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
+        processes=around.processes,
+        amp=run.amp,
+    )
+    step = averaged(distillation, schedule.ema)
+    views = Views(
+        evaluation=around.evaluation,
+        engines={label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()},
+        companions={"teacher": EagerEngine(distillation.teacher.generator)},
+    )
+    stage = replace(plan.stage, choices={**plan.stage.choices, **plan.choices})
+    return assemble_job(stage, step, around, views, schedule, data, run)
+
+
+def _require_used_gan(plan: Distillation, epochs: int) -> None:
+    """Raise SettingError where an option of the GAN loss would be ignored, or `epochs` end before the loss begins."""
+    settings = plan.settings
+    given = {"--discriminator-width": settings.discriminator_width, "--gan-from": settings.gan_from}
+    for option, value in given.items():
+        if value and not plan.has_gan:
+            raise SettingError(f"{option} {value}: the GAN loss has weight 0; leave it out, or give --gan-weight")
+    if settings.gan_from >= epochs:
+        raise SettingError(
+            f"--gan-from {settings.gan_from}: the schedule ends after {epochs} epochs, before the GAN loss begins; "
+            "choose less, or --gan-weight 0"
+        )
+
+
+def _distilled_networks(plan: Distillation, seed: int) -> DistilledNetworks:
+    stage, student = plan.stage.name, Generator.from_state(plan.student)
+    taps = AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=plan.teacher.generator.spec.tap_channels)
+    adaptors = Adaptors(taps)
+    adaptors.initialise(seed, f"{stage}/adaptors")
+    return DistilledNetworks(student=student, discriminator=_discriminator(plan, seed), adaptors=adaptors)
+
+
+def _discriminator(plan: Distillation, seed: int) -> Discriminator | None:
+    """Return the input's discriminator or a fresh one; None where none trains and the input has none."""
+    if plan.discriminator and not plan.replaces_discriminator:
+        return Discriminator.from_state(plan.discriminator)
+    if not plan.trained_discriminator:
+        return None
+    discriminator = Discriminator(plan.trained_discriminator)
+    discriminator.initialise(seed, f"{plan.stage.name}/{DISCRIMINATOR}")
+    return discriminator
+
+
+def require_same_depth(teacher: NetworkState, student: NetworkState) -> None:
+    """Raise SpecError where teacher and student differ in what distillation needs to be equal."""
+    for name in ("family", "n_blocks", "in_channels", "out_channels"):
+        theirs, own = getattr(teacher.spec, name), getattr(student.spec, name)
+        if theirs != own:
+            raise SpecError(
+                f"teacher and student differ in {name}: {theirs} ({format_widths(teacher.spec.widths)}) and "
+                f"{own} ({format_widths(student.spec.widths)}); a student needs a teacher of its own depth"
+            )
