@@ -101,7 +101,7 @@ def test_without_a_gan_and_an_input_s_discriminator_all_stages_do_without_one(ch
     succeed("ganc-distill", *common, "--width", "8", *WITHOUT_GAN, "-o", tmp_path / "student")
     student = ("--student", tmp_path / "student", "--space", SPACE)
     succeed("ganc-supernet", *common, *student, "-o", tmp_path / "supernet")
-    supernet = ("--supernet", tmp_path / "supernet", "--config", "4_4_4_4_4_4_4_4")
+    supernet = ("--supernet", tmp_path / "supernet", "--config", "4_4_8_4_8_4_8_4")
     succeed("ganc-finetune", *common, *supernet, "-o", tmp_path / "finetune")
     for name in ("student", "supernet", "finetune"):
         checkpoint = read_checkpoint(tmp_path / name)

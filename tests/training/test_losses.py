@@ -6,7 +6,8 @@ import pytest
 from ganc.base.rng import keyed_generator
 from ganc.models.task import AdversarialLoss
 from ganc.system.runtime import paddle
-from ganc.training.losses import discriminator_loss, feature_loss, generator_loss
+from ganc.training.losses.adversarial import discriminator_loss, generator_loss
+from ganc.training.losses.distances import feature_loss
 
 pytestmark = pytest.mark.paddle26
 

@@ -17,7 +17,7 @@ from ganc.models.task import CYCLEGAN, AdversarialLoss, DiscriminatorInput, Refe
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.distillation import DistillationStep, DistilledNetworks
-from ganc.training.losses import discriminator_loss
+from ganc.training.losses.adversarial import discriminator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.state import RunState
 from ganc.training.step import frozen, learners_of

@@ -18,6 +18,7 @@ class Setting:
         choices: the texts that there are.
         default_text: what a default of None means.
         folder: a path is that of a folder, not of a file.
+        repeats: the option may be given several times; the field is a tuple of what each gives.
     """
 
     help: str
@@ -29,6 +30,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     default_text: str | None = None
     folder: bool = False
+    repeats: bool = False
 
     @property
     def limits(self) -> str:

@@ -14,7 +14,7 @@ from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
 from ganc.cli.selection import Selection
-from ganc.cli.types import BUDGET, SIZE, WIDTHS, EnumChoice
+from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -72,6 +72,8 @@ def _option(one: Field, said: Setting, default: object, reader: click.ParamType 
     if _type_of(one) is bool:
         return click.option(*names, one.name, is_flag=True, default=default, help=said.help)
     needed = {"required": True} if default is MISSING else {"default": _as_text(default)}
+    if said.repeats:
+        needed = {"multiple": True, "default": default}
     return click.option(
         *names,
         one.name,
@@ -118,7 +120,9 @@ def _as_text(default: object) -> object:
 
 data_options = grouped("data", DataSettings, *setting_options(DataSettings))
 run_options = grouped("run", RunSettings, *setting_options(RunSettings))
-distillation_options = grouped("settings", DistillationSettings, *setting_options(DistillationSettings))
+distillation_options = grouped(
+    "settings", DistillationSettings, *setting_options(DistillationSettings, types={"losses": LOSS})
+)
 feature_set_option = setting_option(RunSettings, "feature_set")
 device_option = setting_option(RunSettings, "device")
 

@@ -154,6 +154,12 @@ def _block_count(text: str) -> int:
     return blocks
 
 
+def _loss(text: str):
+    from ganc.training.losses.names import parse_loss
+
+    return parse_loss(text)
+
+
 class Shard(click.ParamType):
     """Part K of N, counted from 1."""
 
@@ -178,4 +184,5 @@ WIDTHS = Parsed("widths", _widths)
 FAMILY = Parsed("family", _family)
 SPACE = Parsed("space", _space)
 BLOCK_COUNT = Parsed("count", _block_count)
+LOSS = Parsed("name=weight", _loss)
 SHARD = Shard()

@@ -29,6 +29,7 @@ class Stage:
         facts: what its checkpoint records besides the common facts.
         choices: its own settings that determine the result; plain JSON.
         keep_best: evaluate before the first step too, and keep the networks with the best metric.
+        added_weights: of the losses that were added to those of the task, by name.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Stage:
     facts: Mapping = field(default_factory=dict)
     choices: Mapping = field(default_factory=dict)
     keep_best: bool = False
+    added_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +198,8 @@ def _with_schedule(stage: Stage, schedule: Schedule) -> Stage:
 def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataSettings, run: RunSettings) -> Product:
     facts = {"image_size": list(data.eval_size), "seed": run.seed, "data": around.samples.fingerprint}
     facts |= around.readings.facts
+    if stage.added_weights:
+        facts["losses"] = dict(stage.added_weights)
     template = Checkpoint(
         stage=stage.name,
         task=stage.task,
@@ -204,4 +208,10 @@ def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataS
         training={**facts, **stage.facts},
         sources=stage.sources,
     )
-    return Product(template=template, networks=step.results, output=run.output, keep_best=stage.keep_best)
+    return Product(
+        template=template,
+        networks=step.results,
+        output=run.output,
+        keep_best=stage.keep_best,
+        weights=stage.added_weights,
+    )

@@ -13,7 +13,9 @@ from ganc.models.generator import Generator
 from ganc.models.task import Reference, Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.losses import feature_loss, generator_loss
+from ganc.training.losses.adversarial import generator_loss
+from ganc.training.losses.distances import feature_loss
+from ganc.training.losses.table import AddedLoss
 from ganc.training.optimizer import Adam
 from ganc.training.step import frozen, judged, judgement_loss, mixed_precision
 from ganc.training.teachers import Teacher
@@ -37,13 +39,17 @@ class DistilledNetworks:
 class _Lesson:
     """What the sub-networks of a step have in common: images (n, c, h, w), and what the teacher made of the sources.
 
-    `gan` says whether there is a GAN loss in this step.
+    Attributes:
+        wanted: the images that the students' should equal.
+        described: those images as each added loss sees them, in its order.
+        gan: whether there is a GAN loss in this step.
     """
 
     source: Any
     target: Any
     wanted: Any
     wanted_taps: Sequence
+    described: Sequence
     gan: bool
 
 
@@ -65,8 +71,9 @@ class DistillationStep:
         processes: Processes,
         amp: bool = False,
         gan_from: int = 0,
+        added: Sequence[AddedLoss] = (),
     ):
-        self.task, self.teacher, self.subnets_of, self.amp = task, teacher, subnets_of, amp
+        self.task, self.teacher, self.subnets_of, self.amp, self.added = task, teacher, subnets_of, amp, added
         self.student, self.discriminator, self.adaptors = trained.student, trained.discriminator, trained.adaptors
         judge = {"discriminator": self.discriminator} if self.discriminator else {}
         self.results = {"generator": self.student, **judge, "adaptors": self.adaptors}
@@ -87,20 +94,25 @@ class DistillationStep:
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
         """Compute both gradients, then let both optimizers step; see TrainingStep."""
         source, target = paddle.to_tensor(source), paddle.to_tensor(target)
-        with mixed_precision(self.amp):
-            wanted, wanted_taps = self.teacher.translate(source)
-        gan = step >= self._gan_from
-        lesson = _Lesson(source=source, target=target, wanted=wanted, wanted_taps=wanted_taps, gan=gan)
+        lesson = self._lesson(source, target, step)
         subnets = self.subnets_of(step)
         sums: dict = {}
         for number, widths in enumerate(subnets, 1):
             losses = self._backward(widths, lesson, len(subnets), last=number == len(subnets))
             sums = {name: sums.get(name, 0.0) + loss.detach() for name, loss in losses.items()}
         self.optimizers["student"].step(learning_rate)
-        if gan:
+        if lesson.gan:
             self.optimizers["discriminator"].step(learning_rate)
         learnt = self.teacher.update(source, target, step, learning_rate)
         return {**sums, **{f"teacher_{name}": loss for name, loss in learnt.items()}}
+
+    def _lesson(self, source, target, step: int) -> _Lesson:
+        with mixed_precision(self.amp), paddle.no_grad():
+            made, taps = self.teacher.translate(source)
+            wanted = target if self.task.reference is Reference.GROUND_TRUTH else made
+            described = [one.distance.describe(wanted) for one in self.added]
+        gan = step >= self._gan_from
+        return _Lesson(source=source, target=target, wanted=wanted, wanted_taps=taps, described=described, gan=gan)
 
     def _backward(self, widths: Widths | None, lesson: _Lesson, count: int, *, last: bool) -> dict:
         """Add the gradients of one of `count` sub-networks, whose mean the step takes; return its part of the losses.
@@ -126,11 +138,13 @@ class DistillationStep:
 
     def _teacher_losses(self, lesson: _Lesson, made, taps) -> dict:
         task = self.task
-        reference = lesson.target if task.reference is Reference.GROUND_TRUTH else lesson.wanted
-        return {
-            "reconstruction": task.reconstruction_weight * functional.l1_loss(made, reference),
+        losses = {
+            "reconstruction": task.reconstruction_weight * functional.l1_loss(made, lesson.wanted),
             "feature": task.feature_weight * feature_loss(self.adaptors(taps), lesson.wanted_taps),
         }
+        for one, described in zip(self.added, lesson.described, strict=True):
+            losses[one.name] = one.weight * one.distance.compare(one.distance.describe(made), described)
+        return losses
 
     def _judgement(self, lesson: _Lesson, made) -> dict:
         if not lesson.gan:

@@ -16,6 +16,7 @@ from ganc.training.assembly import Stage, assemble_job, chosen_readings, discrim
 from ganc.training.average import averaged
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
+from ganc.training.losses.table import Given, added_losses
 from ganc.training.observer import Views
 from ganc.training.settings import DISCRIMINATOR_WIDTH, DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc.training.teachers import FrozenTeacher, Teacher
@@ -78,14 +79,23 @@ class Distillation:
             "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
             **({"discriminator": "fresh"} if self.replaces_discriminator else {}),
             **({"gan_from": settings.gan_from} if settings.gan_from else {}),
+            **({"losses": settings.added_weights} if settings.losses else {}),
         }
+
+    def given(self, data: DataSettings) -> Given:
+        """Return what the losses that are added may need."""
+        return Given(
+            channels=self.student.spec.out_channels,
+            smallest_side=min(data.crop_size),
+            discriminator=self.teacher.networks.get(DISCRIMINATOR),
+        )
 
 
 def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
     """Return the job of a stage that distills a teacher into a student.
 
     Raises:
-        SpecError: teacher and student do not fit together, or the crop is too small.
+        SpecError: teacher and student do not fit together, the crop is too small, or a loss lacks what it needs.
         SettingError: options of the GAN loss do not go together with its weight or with the schedule.
         DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
@@ -101,6 +111,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         trained=_distilled_networks(plan, run.seed),
         subnets_of=plan.subnets_of,
         gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
+        added=added_losses(plan.settings.losses, plan.given(data)),
         processes=around.processes,
         amp=run.amp,
     )
@@ -110,7 +121,9 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         engines={label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()},
         companions={"teacher": EagerEngine(distillation.teacher.generator)},
     )
-    stage = replace(plan.stage, choices={**plan.stage.choices, **plan.choices})
+    stage = replace(
+        plan.stage, choices={**plan.stage.choices, **plan.choices}, added_weights=plan.settings.added_weights
+    )
     return assemble_job(stage, step, around, views, schedule, data, run)
 
 

@@ -92,12 +92,14 @@ class Product:
         template: the checkpoint without its networks, steps and metric.
         networks: what goes into it, by name.
         keep_best: the checkpoint is the best of all evaluations, one before the first step included.
+        weights: of the losses that were added to those of the task, by name; each line of the log has them.
     """
 
     template: Checkpoint
     networks: Mapping[str, Network]
     output: Path
     keep_best: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def after(self, steps: int, metric: Mapping) -> Checkpoint:
         """Return the checkpoint of the networks as they are now."""
@@ -193,7 +195,8 @@ class Recorder(Observer):
         measured = self._measured.values if evaluates else {}
         place = {"step": number, "epoch": self._course.epoch(number - 1)}
         rate = {"learning_rate": self._course.learning_rate(number - 1)}
-        self._directory.log({**place, **rate, "losses": means, **_logged(measured)})
+        weights = {"weights": dict(self._product.weights)} if self._product.weights else {}
+        self._directory.log({**place, **rate, "losses": means, **weights, **_logged(measured)})
         return distances(measured)
 
     def save(self, facts: Mapping, state: Snapshot) -> None:

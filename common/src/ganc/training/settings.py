@@ -8,6 +8,7 @@ from ganc.base.errors import SettingError
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
 from ganc.models.task import Task
+from ganc.training.losses.names import LossName, WeightedLoss
 
 DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
 
@@ -176,6 +177,7 @@ class DistillationSettings:
     """What a user may set of a distillation; a weight of None leaves the task's own.
 
     Attributes:
+        losses: what is added to the losses above, each once.
         gan_from: epochs at the start in which there is neither a GAN loss nor a discriminator's.
         discriminator_width: base width of the discriminator: a fresh one where the input brings one of another width,
             or none; None continues the input's.
@@ -187,6 +189,13 @@ class DistillationSettings:
     gan_weight: float | None = setting("Weight of the GAN loss.", None, least=0, default_text="the input's")
     reconstruction_weight: float | None = setting("Weight of the L1 loss.", None, least=0, default_text="the input's")
     feature_weight: float | None = setting("Weight of feature distillation.", None, least=0, default_text="the input's")
+    losses: tuple[WeightedLoss, ...] = setting(
+        f"Add a loss, such as ssim=0.5; may be given several times. Names: {', '.join(one.value for one in LossName)}.",
+        (),
+        names=("--loss",),
+        repeats=True,
+        default_text="none",
+    )
     gan_from: int = setting("Epochs without GAN loss and discriminator at the start.", 0, least=0)
     discriminator_width: int | None = setting(
         "Base width of the discriminator; a fresh one where the input's has another.",
@@ -197,6 +206,13 @@ class DistillationSettings:
 
     def __post_init__(self):
         check_limits(self)
+        if len(self.added_weights) < len(self.losses):
+            raise SettingError("a loss was given twice; give each --loss once, with the whole weight")
+
+    @property
+    def added_weights(self) -> dict[str, float]:
+        """The weights of the losses that were added, by name."""
+        return {one.name.value: one.weight for one in self.losses}
 
     def applied_to(self, task: Task) -> Task:
         """Return the task with the weights that were given."""

@@ -11,7 +11,7 @@ from ganc.models.discriminator import Discriminator
 from ganc.models.network import Network
 from ganc.models.task import DiscriminatorInput, Task
 from ganc.system.runtime import paddle
-from ganc.training.losses import discriminator_loss
+from ganc.training.losses.adversarial import discriminator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 

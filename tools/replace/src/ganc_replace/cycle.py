@@ -9,7 +9,7 @@ from ganc.models.generator import Generator
 from ganc.models.task import Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.losses import generator_loss
+from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 from ganc.training.step import detached, frozen, judged, judgement_loss, mixed_precision

@@ -44,14 +44,25 @@ class Lite0Spec:
 
 def network() -> Layers:
     """Return the layers; the features are the mean of the last ones' output over all positions."""
+    *_, (*_, channels) = BLOCKS
+    blocks = tuple(layer for section in depths() for layer in section)
+    return (*blocks, _convolution(HEAD, channels, DIMENSIONS, 1), RELU6, GlobalPool())
+
+
+def depths() -> tuple[Layers, ...]:
+    """Return the layers in front of the head, cut behind the last block of each resolution: 1/2, 1/4 … 1/32."""
+    sections: list[Layers] = []
     chain: Layers = (_convolution(STEM, 3, STEM_CHANNELS, 3, 2), RELU6)
     number, channels = 0, STEM_CHANNELS
     for repeats, kernel, first_stride, expansion, out_channels in BLOCKS:
+        if first_stride > 1:
+            sections.append(chain)
+            chain = ()
         for repeat in range(repeats):
             stride = 1 if repeat else first_stride
             chain += _block(f"_blocks.{number}", channels, out_channels, kernel, stride, expansion)
             number, channels = number + 1, out_channels
-    return (*chain, _convolution(HEAD, channels, DIMENSIONS, 1), RELU6, GlobalPool())
+    return (*sections, chain)
 
 
 def norm_of(convolution: str) -> str:

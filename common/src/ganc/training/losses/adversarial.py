@@ -1,4 +1,4 @@
-"""Loss functions. Scores are a discriminator's outputs, (n, 1, h, w)."""
+"""Adversarial losses. Scores are a discriminator's outputs, (n, 1, h, w)."""
 
 from ganc.models.task import AdversarialLoss
 from ganc.system.runtime import paddle
@@ -23,11 +23,3 @@ def discriminator_loss(kind: AdversarialLoss, real_scores, fake_scores):
     else:
         real, fake = functional.relu(1.0 - real_scores), functional.relu(1.0 + fake_scores)
     return 0.5 * (paddle.mean(real) + paddle.mean(fake))
-
-
-def feature_loss(adapted: list, taps: list):
-    """Return the mean squared error of a student's adapted taps to its teacher's, (n, c, h, w) each, summed over taps.
-
-    GAN Compression, arXiv 2003.08936, equation 2.
-    """
-    return sum(functional.mse_loss(student, teacher) for student, teacher in zip(adapted, taps, strict=True))

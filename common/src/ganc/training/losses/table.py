@@ -1,0 +1,104 @@
+"""The table of losses that can be added by name: what each needs, and how it is made."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ganc.base.errors import SpecError
+from ganc.models.convolutions import NetworkState
+from ganc.training.losses import distances, networks
+from ganc.training.losses.names import LossName, WeightedLoss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What losses may need besides images.
+
+    Attributes:
+        channels: of the images.
+        smallest_side: the smaller side of the images, in pixels.
+        discriminator: the teacher's, where it has one.
+    """
+
+    channels: int
+    smallest_side: int
+    discriminator: NetworkState | None
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far images are from the wanted ones.
+
+    Both are described, then the descriptions are compared: the wanted images need to be described only once a step,
+    however many sub-networks it trains.
+    """
+
+    compare: Callable[[Any, Any], Any]
+    describe: Callable[[Any], Any] = lambda images: images
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """One loss: what makes its distance of what is given, and the smallest images that it can compare."""
+
+    make: Callable[[Given], Distance]
+    smallest_side: int
+
+
+@dataclass(frozen=True)
+class AddedLoss:
+    """A loss that a run adds to those of its task."""
+
+    name: str
+    weight: float
+    distance: Distance
+
+
+def _relations(given: Given) -> Distance:
+    return Distance(distances.relation_distance, distances.relations)
+
+
+def _lite0(given: Given) -> Distance:
+    if given.channels not in (1, 3):
+        raise SpecError(f"--loss lite0: the generator makes {given.channels} channels, expected 1 or 3")
+    network = networks.lite0_depths()
+    return Distance(networks.relative_distance, lambda images: network(networks.lite0_planes(images)))
+
+
+def _discriminator(given: Given) -> Distance:
+    state = given.discriminator
+    if state is None:
+        raise SpecError("--loss dcd: the teacher's checkpoint has no discriminator, and this loss compares by it")
+    if state.spec.in_channels != given.channels:
+        raise SpecError(
+            f"--loss dcd: the teacher's discriminator sees {state.spec.in_channels} channels, "
+            f"expected those of an image, {given.channels}"
+        )
+    return Distance(networks.summed_distance, networks.discriminator_depths(state))
+
+
+LOSSES: Mapping[LossName, LossRow] = {
+    LossName.SSIM: LossRow(lambda given: Distance(distances.structural_dissimilarity), distances.SSIM_WINDOW),
+    LossName.WAVELET: LossRow(lambda given: Distance(distances.wavelet_distance), 2**distances.WAVELET_LEVELS),
+    LossName.LITE0: LossRow(_lite0, 32),
+    LossName.CRD: LossRow(_relations, distances.PATCHES),
+    LossName.DCD: LossRow(_discriminator, 16),
+}
+
+
+def added_losses(wanted: Iterable[WeightedLoss], given: Given) -> tuple[AddedLoss, ...]:
+    """Return the losses that were asked for, ready to be computed.
+
+    Raises:
+        SpecError: the images are too small for one, or something that it needs is not there; the loss is named.
+        MissingDependencyError: a loss needs a package that is not installed.
+    """
+    return tuple(AddedLoss(one.name.value, one.weight, _made(one.name, given)) for one in wanted)
+
+
+def _made(name: LossName, given: Given) -> Distance:
+    row = LOSSES[name]
+    if given.smallest_side < row.smallest_side:
+        needed = f"--loss {name.value} needs at least {row.smallest_side} pixels"
+        raise SpecError(f"--crop-size {given.smallest_side}: {needed}")
+    return row.make(given)
