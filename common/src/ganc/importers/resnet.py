@@ -14,8 +14,9 @@ import numpy as np
 from ganc.base.errors import SpecError
 from ganc.importers.safe_pickle import RefusedError
 from ganc.models.convolutions import NetworkSpec, NetworkState
+from ganc.models.family import MOBILE, ORIGINAL_BLOCK
 from ganc.models.layers import normalised
-from ganc.models.resnet import MOBILE, ORIGINAL_BLOCK, RESNET
+from ganc.models.resnet import RESNET
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 
 Tensors = Mapping[str, np.ndarray]
