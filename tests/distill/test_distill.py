@@ -49,6 +49,29 @@ def test_the_student_starts_from_the_teacher_s_most_important_channels(tiny_data
     assert_pruned(student.generator, teacher.generator, widths)
 
 
+def test_channels_are_ranked_by_what_reads_them_where_that_is_asked_for(tiny_data, tmp_path):
+    teacher = make_checkpoint("replace", 8, seed=3)
+    tensors = teacher.generator.tensors
+    blocks = [f"stages.{segment}.blocks.0" for segment in (3, 4, 5)]
+
+    def largest(names, count):
+        sizes = sum(np.abs(np.moveaxis(tensors[f"{n}.weight"], a, 0)).sum((1, 2, 3)) for n, a in names.items())
+        return np.argsort(-sizes)[:count]
+
+    expected = {
+        "stages.0.conv": largest({"stages.1.conv": 1}, 4),
+        "stages.2.conv": largest({f"{block}.first.pointwise": 1 for block in blocks} | {"stages.6.conv": 0}, 16),
+        "stages.7.conv": largest({"stages.7.output": 1}, 4),
+        f"{blocks[1]}.first.pointwise": largest({f"{blocks[1]}.second.pointwise": 1}, 16),
+        f"{blocks[1]}.second.depthwise": largest({f"{blocks[1]}.second.pointwise": 1}, 16),
+    }
+    expected[f"{blocks[2]}.second.pointwise"] = expected["stages.2.conv"]
+    student = start_of(teacher, (4,) * 8, tiny_data, tmp_path, "--importance", "reads")
+    for name, kept in expected.items():
+        np.testing.assert_array_equal(student.generator.tensors[f"{name}.bias"], tensors[f"{name}.bias"][kept])
+    assert json.loads((tmp_path / "start.run" / "settings.json").read_text())["importance"] == "reads"
+
+
 def test_ties_break_by_channel_index(tiny_data, tmp_path):
     teacher = make_checkpoint("replace", 8)
     coarse = {

@@ -128,7 +128,7 @@ def test_pruning_to_the_full_width_only_reorders_channels(tiny_data, tmp_path):
     from ganc_distill.importance import prune
 
     state, x = random_state(spec()), images()
-    pruned = prune(state, WIDE)
+    pruned = prune(state, WIDE).state
     assert any(not np.array_equal(pruned.tensors[name], state.tensors[name]) for name in state.tensors)
     np.testing.assert_allclose(in_numpy(x, pruned.tensors), in_numpy(x, state.tensors), atol=1e-9)
 
@@ -137,7 +137,7 @@ def test_pruning_keeps_the_channels_that_the_largest_weights_write():
     from ganc_distill.importance import prune
 
     state = random_state(spec())
-    tensors, pruned = state.tensors, prune(state, NARROW).tensors
+    tensors, pruned = state.tensors, prune(state, NARROW).state.tensors
 
     def largest(weight, count):
         norms = [sum(abs(float(value)) for value in one.ravel()) for one in weight]
@@ -152,3 +152,13 @@ def test_pruning_keeps_the_channels_that_the_largest_weights_write():
         pruned["beside.joined.weight"], tensors["beside.joined.weight"][np.ix_(beside, joined)]
     )
     np.testing.assert_array_equal(pruned["output.bias"], tensors["output.bias"])
+
+
+def test_channels_that_are_joined_are_ranked_by_all_that_reads_them():
+    from ganc_distill.importance import prune
+    from ganc_distill.settings import Ranking
+
+    state = random_state(spec())
+    reads = np.abs(state.tensors["beside.joined.weight"]).sum((0, 2, 3))
+    down = np.argsort(-(reads[:8] + reads[8:]))[:6]  # read as they are, and beside that through a depthwise convolution
+    np.testing.assert_array_equal(prune(state, NARROW, Ranking.READS).kept["down"], down)

@@ -1,5 +1,6 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +51,18 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequ
 
 
 def with_progress(job: Iterable, total: int) -> Iterable:
-    """Yield a training job's steps behind a bar that shows the losses, the last metrics and the time left."""
+    """Yield a training job's steps behind a bar that shows the losses, the last metrics and the time left.
+
+    What comes before the first step is shown there too, and not yielded.
+    """
     with progress_bar(total, "step") as bar:
         metrics: Mapping = {}
         for progress in job:
+            if progress.note:
+                if progress.note.lasting:
+                    bar.write(progress.note.text, file=sys.stderr)
+                bar.set_postfix_str("" if progress.note.lasting else progress.note.text, refresh=sys.stderr.isatty())
+                continue
             metrics = progress.metrics or metrics
             # Looking at the losses waits for the device: only when the bar was drawn, and at the end.
             if bar.update(progress.step - bar.n) or progress.step == total:

@@ -15,7 +15,7 @@ from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
 from ganc.cli.selection import Selection
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
-from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -123,6 +123,7 @@ run_options = grouped("run", RunSettings, *setting_options(RunSettings))
 distillation_options = grouped(
     "settings", DistillationSettings, *setting_options(DistillationSettings, types={"losses": LOSS})
 )
+refit_options = grouped("refit", RefitSettings, *setting_options(RefitSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")
 device_option = setting_option(RunSettings, "device")
 

@@ -17,6 +17,7 @@ from ganc.training.course import Course
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Observer, Product, Recorder, Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
+from ganc.training.start import RefitStart
 from ganc.training.step import TrainingStep, mixed_precision
 
 
@@ -147,13 +148,15 @@ def assemble_job(
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
+    start: RefitStart | None = None,
 ) -> TrainingJob:
-    """Return the job of one stage."""
+    """Return the job of one stage; `start` is done before the first step."""
     course = around.course(schedule)
     directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run))
     observer = Observer()
     if around.processes.writes:
         product = _product(_with_schedule(stage, schedule), step, around, data, run)
+        product = replace(product, start=start)
         observer = Recorder(course, views, product, directory, run.eval_every)
     return TrainingJob(
         step=step,
@@ -164,6 +167,7 @@ def assemble_job(
         directory=directory,
         observer=observer,
         processes=around.processes,
+        start=start,
     )
 
 

@@ -1,7 +1,7 @@
 """The job of a stage that distills: which networks it trains, from where, and from when on; three stages share this."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.engines.eager import EagerEngine
@@ -18,7 +18,17 @@ from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
 from ganc.training.losses.table import Given, added_losses
 from ganc.training.observer import Views
-from ganc.training.settings import DISCRIMINATOR_WIDTH, DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc.training.refit import Kept
+from ganc.training.settings import (
+    DISCRIMINATOR_WIDTH,
+    NO_REFIT,
+    DataSettings,
+    DistillationSettings,
+    RefitSettings,
+    RunSettings,
+    Schedule,
+)
+from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher, Teacher
 
 
@@ -38,6 +48,8 @@ class Distillation:
         subnets_of: the sub-networks that a step trains; None is the whole student.
         views: the student's sub-networks to evaluate, by label (None: the whole student).
         make_teacher: makes the teacher of its generator; one that learns may need to know of the other processes.
+        refit: whether the student is refitted on the teacher before the first step.
+        kept: which of the teacher's channels the student has, see `ganc.training.refit.refit`.
     """
 
     stage: Stage
@@ -48,6 +60,8 @@ class Distillation:
     subnets_of: Callable[[int], Sequence[Widths | None]]
     views: Mapping[str, Widths | None]
     make_teacher: Callable[[Generator, Processes], Teacher] = _frozen_teacher
+    refit: RefitSettings = NO_REFIT
+    kept: Kept = field(default_factory=dict)
 
     @property
     def has_gan(self) -> bool:
@@ -124,7 +138,11 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     stage = replace(
         plan.stage, choices={**plan.stage.choices, **plan.choices}, added_weights=plan.settings.added_weights
     )
-    return assemble_job(stage, step, around, views, schedule, data, run)
+    start = None
+    if plan.refit.images:
+        fitted = Refitted(teacher=distillation.teacher.generator, student=distillation.student, kept=plan.kept)
+        start = RefitStart({GENERATOR: fitted}, around.samples, plan.refit.images)
+    return assemble_job(stage, step, around, views, schedule, data, run, start)
 
 
 def _require_used_gan(plan: Distillation, epochs: int) -> None:

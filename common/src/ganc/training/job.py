@@ -22,6 +22,7 @@ from ganc.system.signals import noticed_signals
 from ganc.training.course import Course
 from ganc.training.observer import Observer
 from ganc.training.settings import RunSettings
+from ganc.training.start import Note, RefitStart
 from ganc.training.state import RunState, Snapshot
 from ganc.training.step import TrainingStep, learners_of
 
@@ -36,11 +37,13 @@ class Progress:
         step: its number, from 1.
         tensors: its losses as they are on the device, shape () each.
         metrics: by label, where it was evaluated.
+        note: what was done before the first step; then `step` is 0.
     """
 
     step: int
     tensors: Mapping = field(repr=False)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    note: Note | None = None
 
     @cached_property
     def losses(self) -> dict[str, float]:
@@ -55,6 +58,7 @@ class TrainingJob:
     Attributes:
         workers: threads that prepare batches ahead.
         observer: what is watched and written in this process.
+        start: what is done before the first step; None is nothing.
 
     Raises:
         RunError: a batch has fewer images than there are processes.
@@ -68,6 +72,7 @@ class TrainingJob:
     directory: RunDirectory
     observer: Observer
     processes: Processes
+    start: RefitStart | None = None
 
     def __post_init__(self):
         size, count = self.course.schedule.batch_size, self.processes.count
@@ -78,16 +83,17 @@ class TrainingJob:
         return len(self.course)
 
     def __iter__(self) -> Iterator[Progress]:
-        """Train to the end and write the checkpoint; yields after each step.
+        """Train to the end and write the checkpoint; yields after each step, and while it prepares the first.
 
         Raises:
             InterruptedRun: Ctrl-C or SIGTERM; the state is saved.
             RunError: the run directory belongs to another run, or a loss is not finite.
         """
         with self.observer.opened(self.run.restart), noticed_signals() as signalled:
-            for learner in learners_of(self.step).values():
-                self.processes.share_weights(learner.networks.values())
+            self._share_weights()
             done = self._resume()
+            if self.start and not done:
+                yield from self._prepare(self.start, signalled)
             self.observer.begin(done)
             yield from self._train(done, signalled)
             self._save(len(self), self.observer.finish())
@@ -106,6 +112,24 @@ class TrainingJob:
         except FileFormatError:  # damaged since then: the run writes it again
             return None
         return checkpoint if checkpoint.digest == saved else None
+
+    def _share_weights(self) -> None:
+        for learner in learners_of(self.step).values():
+            self.processes.share_weights(learner.networks.values())
+
+    def _prepare(self, start: RefitStart, signalled: Callable[[], int]) -> Iterator[Progress]:
+        """Do in the writing process what comes before the first step, and give its networks to the others.
+
+        Nothing of it is saved before a step is: a run that is stopped here does it again.
+        """
+        if self.processes.writes:
+            for note in start.run():
+                yield Progress(0, {}, note=note)
+                if signalled():
+                    break
+        if stopping := self.processes.largest(signalled()):
+            raise InterruptedRun("stopped before the first step; run the same command again to start over", stopping)
+        self._share_weights()
 
     def _train(self, done: int, signalled: Callable[[], int]) -> Iterator[Progress]:
         saved_at = time.monotonic()

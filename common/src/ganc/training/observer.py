@@ -18,6 +18,7 @@ from ganc.metrics.evaluation import Evaluation
 from ganc.models.network import Network
 from ganc.training.course import Course
 from ganc.training.means import LossMeans
+from ganc.training.start import RefitStart
 from ganc.training.state import Snapshot, Stateful
 
 SAMPLES = 6
@@ -93,6 +94,7 @@ class Product:
         networks: what goes into it, by name.
         keep_best: the checkpoint is the best of all evaluations, one before the first step included.
         weights: of the losses that were added to those of the task, by name; each line of the log has them.
+        start: what was done before the first step, if anything was.
     """
 
     template: Checkpoint
@@ -100,11 +102,13 @@ class Product:
     output: Path
     keep_best: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
+    start: RefitStart | None = None
 
     def after(self, steps: int, metric: Mapping) -> Checkpoint:
         """Return the checkpoint of the networks as they are now."""
         networks = {name: network.state() for name, network in self.networks.items()}
-        facts = {**self.template.training, "steps": steps, "metric": dict(metric)}
+        started = self.start.facts if self.start else {}
+        facts = {**self.template.training, **started, "steps": steps, "metric": dict(metric)}
         return replace(self.template, networks=networks, training=facts)
 
 
@@ -156,6 +160,8 @@ class Recorder(Observer):
         self._directory, self._eval_every = directory, eval_every
         self._losses, self._measured, self._best = LossMeans(), LastMeasured(), Best()
         self.parts = {"losses": self._losses, "metrics": self._measured, "best": self._best}
+        if product.start:
+            self.parts["refit"] = product.start
 
     @contextlib.contextmanager
     def opened(self, restart: bool) -> Iterator[None]:

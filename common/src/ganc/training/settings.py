@@ -219,3 +219,30 @@ class DistillationSettings:
         names = ("gan_weight", "reconstruction_weight", "feature_weight")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(task, **given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefitSettings:
+    """Whether a generator starts nearer to what it was made of (`ganc.training.refit`).
+
+    Raises:
+        SettingError: a value is outside its limits.
+    """
+
+    images: int = setting(
+        "Before the first step, refit the convolutions by least squares on so many training images; 0: do not.",
+        0,
+        names=("--refit",),
+        least=0,
+    )
+
+    def __post_init__(self):
+        check_limits(self)
+
+    @property
+    def choices(self) -> dict:
+        """What belongs to a run's identity."""
+        return {"refit": self.images} if self.images else {}
+
+
+NO_REFIT = RefitSettings()

@@ -4,8 +4,17 @@ import click
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_training
-from ganc.cli.options import FILE, POSITIVE, data_options, distillation_options, run_options, schedule_options
-from ganc.cli.types import WIDTHS
+from ganc.cli.options import (
+    FILE,
+    POSITIVE,
+    data_options,
+    distillation_options,
+    refit_options,
+    run_options,
+    schedule_options,
+)
+from ganc.cli.types import WIDTHS, EnumChoice
+from ganc_distill.settings import Ranking
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -14,11 +23,18 @@ from ganc.cli.types import WIDTHS
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @click.option("--width", type=POSITIVE, default=32, help="Base width of the student, all segments alike.")
 @click.option("--widths", type=WIDTHS, help="Base widths segment by segment, instead of --width.")
+@click.option(
+    "--importance",
+    type=EnumChoice(Ranking),
+    default=Ranking.WRITES.value,
+    help="Keep the teacher's channels by the size of the weights that write them, or that read them.",
+)
+@refit_options
 @distillation_options
 @data_options
 @schedule_options(epochs=100, decay_epochs=100)
 @run_options
-def main(teacher, width, widths, settings, schedule, data, run):
+def main(teacher, width, widths, importance, refit, settings, schedule, data, run):
     """Stage 2: distill a teacher into a thinner student.
 
     The student starts from the teacher's most important channels and learns to give the teacher's images.
@@ -28,5 +44,5 @@ def main(teacher, width, widths, settings, schedule, data, run):
     """
     from ganc_distill.stage import distill_job
 
-    job = distill_job(teacher, widths or (width,), settings, schedule, data, run)
+    job = distill_job(teacher, widths or (width,), settings, schedule, data, run, refit, importance)
     run_training("ganc-distill", job, data, [teacher])

@@ -2,7 +2,7 @@
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_training
-from ganc.cli.options import data_options, grouped, run_options, schedule_options, setting_options
+from ganc.cli.options import data_options, grouped, refit_options, run_options, schedule_options, setting_options
 from ganc.cli.types import BLOCK_COUNT, FAMILY
 from ganc_replace.settings import CycleSettings
 
@@ -11,10 +11,11 @@ from ganc_replace.settings import CycleSettings
 
 @command("ganc-replace")
 @grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
+@refit_options
 @data_options
 @schedule_options(epochs=100, decay_epochs=100)
 @run_options
-def main(settings, schedule, data, run):
+def main(settings, refit, schedule, data, run):
     """Stage 1: train a CycleGAN whose generators are made of mobile blocks.
 
     Mobile blocks are cheaper than the original's. The generator is the teacher of the later stages.
@@ -22,8 +23,9 @@ def main(settings, schedule, data, run):
     \b
     ganc-replace --data horse2zebra -o replace.safetensors
     ganc-replace --data horse2zebra --block resnet -o original.safetensors
-    ganc-replace --data horse2zebra --init-from original.safetensors -o replace.safetensors
+    ganc-replace --data horse2zebra --init-from original.safetensors --refit 100 \\
+                 -o replace.safetensors
     """
     from ganc_replace.stage import replace_job
 
-    run_training("ganc-replace", replace_job(settings, schedule, data, run), data, [settings.init_from])
+    run_training("ganc-replace", replace_job(settings, schedule, data, run, refit), data, [settings.init_from])

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ganc.base.errors import SpecError
+from ganc.data import TrainingSet
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
@@ -15,20 +16,32 @@ from ganc.training.assembly import Stage, assemble_job, chosen_readings, discrim
 from ganc.training.average import averaged
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
-from ganc.training.settings import DataSettings, RunSettings, Schedule
+from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.start import RefitStart, Refitted
 from ganc_replace.cycle import CycleStep
 from ganc_replace.settings import CycleSettings
 
 STAGE = "replace"
 
 
-def replace_job(settings: CycleSettings, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
+def replace_job(
+    settings: CycleSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: RunSettings,
+    refit: RefitSettings = NO_REFIT,
+) -> TrainingJob:
     """Return the job that trains the CycleGAN.
+
+    Args:
+        refit: whether generators are refitted, before the first step, on those of the checkpoint that they start from.
 
     Raises:
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     generator, task, init_from = settings.generator, settings.task, settings.init_from
+    if refit.images and not init_from:
+        raise SpecError("--refit: there is nothing to refit to; name the original with --init-from, or leave it out")
     start = read_checkpoint(init_from).facing(data.direction, init_from) if init_from else None
     for size in (data.crop_size, data.eval_size):
         generator.require_size(*size)
@@ -53,10 +66,30 @@ def replace_job(settings: CycleSettings, schedule: Schedule, data: DataSettings,
         task=task,
         sources={"init_from": start.digest} if start else {},
         facts=facts,
-        choices={"generator": asdict(generator), "discriminator_width": settings.discriminator_width},
+        choices={
+            "generator": asdict(generator),
+            "discriminator_width": settings.discriminator_width,
+            **refit.choices,
+        },
     )
     views = Views(evaluation=around.evaluation, engines={"student": EagerEngine(step.results[GENERATOR])})
-    return assemble_job(stage, step, around, views, schedule, data, run)
+    return assemble_job(
+        stage, step, around, views, schedule, data, run, _refit_start(start, networks, around.samples, refit)
+    )
+
+
+def _refit_start(
+    start: Checkpoint | None, networks: dict[str, Network], samples: TrainingSet, refit: RefitSettings
+) -> RefitStart | None:
+    """Return the refit of both generators, or of the one that the checkpoint has."""
+    if not refit.images:
+        return None
+    fitted = {
+        name: Refitted(teacher=Generator.from_state(start.networks[name]), student=networks[name], domain=domain)
+        for domain, name in enumerate((GENERATOR, GENERATOR + REVERSE))
+        if name in start.networks
+    }
+    return RefitStart(fitted, samples, refit.images)
 
 
 def _specs(settings: CycleSettings) -> dict[str, NetworkSpec]:
