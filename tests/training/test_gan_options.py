@@ -87,6 +87,13 @@ def test_what_a_weight_of_0_would_ignore_is_refused(tiny_data, teacher_file, out
     assert "--gan-weight" in said
 
 
+@pytest.mark.parametrize("gan", [WITHOUT_GAN, ("--gan-from", "1")], ids=["never", "later"])
+def test_a_run_without_any_loss_is_refused(tiny_data, teacher_file, out, tmp_path, gan):
+    nothing = ("--reconstruction-weight", "0", "--feature-weight", "0", *gan)
+    with nothing_changes(tmp_path):
+        assert "loss" in refusal("ganc-distill", *arguments(tiny_data, teacher_file), *nothing, "-o", out)
+
+
 @pytest.mark.paddle26
 def test_without_a_gan_the_input_s_discriminator_is_handed_on_unchanged(distill, out, teacher_file):
     checkpoint = distill(*WITHOUT_GAN)

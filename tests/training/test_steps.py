@@ -260,6 +260,17 @@ def test_without_a_gan_weight_the_discriminator_never_runs_and_is_handed_on(batc
     assert set(step.optimizers) == {"student"}
 
 
+@pytest.mark.parametrize("name", ["reconstruction", "feature"])
+def test_a_loss_without_a_weight_is_not_computed_and_changes_nothing(batch, name):
+    """A weight that is too small to move anything gives the same networks."""
+    steps = [distillation_step(task=dataclasses.replace(CYCLEGAN, **{f"{name}_weight": w})) for w in (0.0, 1e-30)]
+    seen = forward_passes(steps[0].adaptors)
+    losses = [[set(updated(step, *batch, number, 1e-3)) for number in range(2)][-1] for step in steps]
+    assert losses[1] - losses[0] == {name}
+    assert bool(seen) == (name != "feature")
+    assert_equal_states(*(step.student.state() for step in steps))
+
+
 def test_without_a_gan_weight_no_discriminator_is_needed(batch):
     """The losses that are left give the same student."""
     task = dataclasses.replace(CYCLEGAN, gan_weight=0.0)

@@ -58,7 +58,8 @@ class DistillationStep:
 
     `subnets_of` gives the widths of the sub-networks that a step trains; None is the whole student. Of several, the
     losses are averaged, those of the discriminator too: it sees what each of them makes. Where the task's GAN loss has
-    no weight, and in the steps before `gan_from`, there is no such loss, and the discriminator rests.
+    no weight, and in the steps before `gan_from`, there is no such loss, and the discriminator rests. Other losses
+    without a weight are not computed either.
     """
 
     def __init__(
@@ -137,11 +138,11 @@ class DistillationStep:
         return {"gan": self.task.gan_weight * generator_loss(self.task.adversarial_loss, scores)}
 
     def _teacher_losses(self, lesson: _Lesson, made, taps) -> dict:
-        task = self.task
-        losses = {
-            "reconstruction": task.reconstruction_weight * functional.l1_loss(made, lesson.wanted),
-            "feature": task.feature_weight * feature_loss(self.adaptors(taps), lesson.wanted_taps),
-        }
+        task, losses = self.task, {}
+        if task.reconstruction_weight:
+            losses["reconstruction"] = task.reconstruction_weight * functional.l1_loss(made, lesson.wanted)
+        if task.feature_weight:
+            losses["feature"] = task.feature_weight * feature_loss(self.adaptors(taps), lesson.wanted_taps)
         for one, described in zip(self.added, lesson.described, strict=True):
             losses[one.name] = one.weight * one.distance.compare(one.distance.describe(made), described)
         return losses

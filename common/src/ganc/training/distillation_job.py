@@ -115,6 +115,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     """
     require_same_depth(plan.teacher.generator, plan.student)
     _require_used_gan(plan, schedule.epochs + schedule.decay_epochs)
+    _require_losses(plan)
     for size in (data.crop_size, data.eval_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
@@ -157,6 +158,15 @@ def _require_used_gan(plan: Distillation, epochs: int) -> None:
             f"--gan-from {settings.gan_from}: the schedule ends after {epochs} epochs, before the GAN loss begins; "
             "choose less, or --gan-weight 0"
         )
+
+
+def _require_losses(plan: Distillation) -> None:
+    """Raise SettingError where the student would have nothing to learn from, in the first epochs or at all."""
+    task, settings = plan.stage.task, plan.settings
+    if not (task.reconstruction_weight or task.feature_weight or settings.losses or plan.has_gan):
+        raise SettingError("all losses have weight 0: give one of --reconstruction-weight, --feature-weight, --loss")
+    if settings.gan_from and not (task.reconstruction_weight or task.feature_weight or settings.losses):
+        raise SettingError(f"--gan-from {settings.gan_from}: there is no other loss to begin with; leave it out")
 
 
 def _distilled_networks(plan: Distillation, seed: int) -> DistilledNetworks:
