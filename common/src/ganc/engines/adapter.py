@@ -37,12 +37,15 @@ class Adapter(ABC):
 
 
 class CompiledGraph(Protocol):
-    """A graph of one input and one output, ready to run."""
+    """A graph that is ready to run; results are the caller's own."""
 
     engine: str
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
-        """Run the graph; the result is the caller's own."""
+        """Run a graph of one input and one output."""
+
+    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run a graph of several inputs and outputs; both are in the graph's order."""
 
 
 class StreamedGraph(Protocol):

@@ -1,5 +1,6 @@
 """Running an ONNX graph in ONNX Runtime."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from ganc.system.runtime import engine_threads
 
 
 class OnnxRuntimeGraph:
-    """A graph of one input and one output on the CPU. Its precision is that of the graph's own tensors."""
+    """A graph on the CPU. Its precision is that of the graph's own tensors."""
 
     engine = "onnxruntime"
 
@@ -27,11 +28,16 @@ class OnnxRuntimeGraph:
         except Exception as error:  # its exceptions have no common base but Exception
             name = "the graph" if isinstance(graph, bytes) else graph
             raise FileFormatError(f"{name}: ONNX Runtime cannot load it ({' '.join(str(error).split())})") from error
-        self._input = self._session.get_inputs()[0].name
+        self._inputs = [one.name for one in self._session.get_inputs()]
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Run the graph on an array of its input's type and shape."""
-        return self._session.run(None, {self._input: np.ascontiguousarray(array)})[0]
+        return self.run([array])[0]
+
+    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run a graph of several inputs and outputs; both are in the graph's order."""
+        feeds = (np.ascontiguousarray(array) for array in arrays)
+        return self._session.run(None, dict(zip(self._inputs, feeds, strict=True)))
 
 
 class OnnxRuntimeAdapter(GraphAdapter):

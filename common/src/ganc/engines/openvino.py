@@ -16,7 +16,7 @@ CAPABILITIES = {"bf16": "BF16"}  # what a processor must have for that, in OpenV
 
 
 class OpenVinoGraph:
-    """A graph of one input and one output on the CPU, ONNX or OpenVINO's own format."""
+    """A graph on the CPU, ONNX or OpenVINO's own format."""
 
     engine = "openvino"
 
@@ -28,6 +28,13 @@ class OpenVinoGraph:
         """Run the graph on an array of its input's type and shape."""
         results = self._request.infer([np.ascontiguousarray(array)], share_inputs=True, share_outputs=True)
         return results[0].copy()
+
+
+    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run a graph of several inputs and outputs; both are in the graph's order."""
+        feeds = [np.ascontiguousarray(array) for array in arrays]
+        results = self._request.infer(feeds, share_inputs=True, share_outputs=True)
+        return [results[place].copy() for place in range(len(results))]
 
 
 class OpenVinoStreams:
