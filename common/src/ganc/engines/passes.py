@@ -1,4 +1,4 @@
-"""Networks in training whose passes an engine for graphs runs: called as in Paddle, with gradients, several times faster.
+"""Networks in training whose passes an engine for graphs runs; they are called as in Paddle and have gradients.
 
 A sub-network runs as the whole network with the tensors of the other channels set to 0: an instance norm of zeros is 0,
 so that these channels add nothing, and one graph does for all sub-networks.
@@ -43,7 +43,7 @@ class CompiledGenerator:
         return made, taps
 
     def _mask(self, widths: Widths | None) -> Mapping:
-        """Return, by tensor, ones where a sub-network has values of its own and zeros elsewhere; empty for the whole."""
+        """Return ones where a sub-network's tensors have values, zeros elsewhere, by tensor; none for the whole."""
         if widths is None or tuple(widths) == self.spec.widths:
             return {}
         key = tuple(widths)

@@ -59,8 +59,8 @@ class GradientWriter:
     Attributes:
         images: n, the images of a batch.
         learns: whether gradients of the weights are wanted.
-        weights: shapes of the tensors that the layers use, in the order of their inputs; filled while layers are written.
-        gradients: the value of each tensor's gradient; filled while pullbacks are written.
+        weights: shapes of the tensors that the layers use, in the order of their inputs; filled by `write`.
+        gradients: the value of each tensor's gradient; filled by the pullbacks.
     """
 
     builder: GraphBuilder
