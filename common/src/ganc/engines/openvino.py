@@ -29,7 +29,6 @@ class OpenVinoGraph:
         results = self._request.infer([np.ascontiguousarray(array)], share_inputs=True, share_outputs=True)
         return results[0].copy()
 
-
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run a graph of several inputs and outputs; both are in the graph's order."""
         feeds = [np.ascontiguousarray(array) for array in arrays]

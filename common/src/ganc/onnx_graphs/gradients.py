@@ -16,9 +16,6 @@ from ganc.models.convolutions import Convolution
 from ganc.models.layers import Activation, Function, InstanceNorm, Layer, Layers, Residual, inner_layers, with_norms
 from ganc.onnx_graphs.builder import GraphBuilder
 
-# A convolution with so few channels on one side is unfolded on that side, for one large matrix product.
-FEW_CHANNELS = 4
-
 _BEFORE_FIRST = -(2**31)  # where a slice ends that runs backwards down to the first place
 
 Pullback = Callable[[str], str]
@@ -216,69 +213,72 @@ class GradientWriter:
         out = Value(dy, y.channels, y.height, y.width)
         if plan.transposed:
             # As the weight's gradient of the convolution that takes `y` to `x`.
-            return self._places_products(plan, self._padded(out, plan.sides), x)
+            return self._product_by_place(plan, self._padded(out, plan.sides), x)
         padded = self._padded(x, plan.sides)
         if plan.depthwise:
-            return self._depthwise_products(plan, padded, out)
-        unpadded = plan.stride == 1 and not any(plan.sides)
-        if plan.kernel != (1, 1) and plan.in_channels <= FEW_CHANNELS:
-            return self._unfolded_input(plan, padded, out)
-        if plan.kernel != (1, 1) and plan.out_channels <= FEW_CHANNELS and unpadded:
-            return self._unfolded_output(plan, x, out)
-        return self._places_products(plan, padded, out)
+            return self._depthwise_product_by_place(plan, padded, out)
+        if plan.out_channels < plan.in_channels and plan.stride == 1 and not any(plan.sides):
+            return self._product_around(plan, x, out)
+        return self._product_by_place(plan, padded, out)
 
-    def _places_products(self, plan: Convolution, wide: Value, small: Value) -> str:
-        """Return (small.channels, wide.channels, kernel): at each place the product over all pixels."""
-        places = [self._products(small, under) for under in self._under_places(plan, wide, small)]
-        columns = [self._reshaped(one, (small.channels, wide.channels, 1)) for one in places]
-        joined = columns[0] if len(columns) == 1 else self.builder.node("Concat", *columns, axis=2)
-        return self._reshaped(joined, (small.channels, wide.channels, *plan.kernel))
+    def _product_by_place(self, plan: Convolution, wide: Value, small: Value) -> str:
+        """Return (small.channels, wide.channels, kernel): at each place the products over all pixels."""
+        pixels = self._rows(small)
+        by_row = [self._product(pixels, columns) for columns in self._unfolded(plan, wide, small)]
+        vertical, horizontal = plan.kernel
+        parts = [self._reshaped(one, (small.channels, horizontal, wide.channels, 1)) for one in by_row]
+        joined = parts[0] if vertical == 1 else self.builder.node("Concat", *parts, axis=3)
+        return self.builder.node("Transpose", joined, perm=[0, 2, 3, 1])
 
-    def _depthwise_products(self, plan: Convolution, wide: Value, small: Value) -> str:
+    def _product_around(self, plan: Convolution, x: Value, out: Value) -> str:
+        """As `_product_by_place`, with the side unfolded that has fewer channels.
+
+        As the sum over the input's pixels: the output's gradient lies around them, turned by 180 degrees.
+        """
+        top, left = (size - 1 for size in plan.kernel)
+        padded = self._padded(out, (top, top, left, left))
+        turned = self._product_by_place(plan, padded, x)  # (in, out, kernel)
+        return self._turned(plan, turned)
+
+    def _depthwise_product_by_place(self, plan: Convolution, wide: Value, small: Value) -> str:
         node = self.builder.node
-        places = [
-            self._reshaped(self._summed(node("Mul", small.name, under.name), (0, 2, 3)), (small.channels, 1))
-            for under in self._under_places(plan, wide, small)
-        ]
-        return self._reshaped(node("Concat", *places, axis=1), (small.channels, 1, *plan.kernel))
-
-    def _unfolded_input(self, plan: Convolution, wide: Value, small: Value) -> str:
-        columns = self._joined(self._under_places(plan, wide, small))
-        found = self._products(small, columns)
-        by_place = self._reshaped(found, (small.channels, plan.kernel[0] * plan.kernel[1], wide.channels))
-        turned = self.builder.node("Transpose", by_place, perm=[0, 2, 1])
-        return self._reshaped(turned, plan.weight_shape)
-
-    def _unfolded_output(self, plan: Convolution, x: Value, out: Value) -> str:
-        """As the sum over the input's pixels: the output's gradient lies around them, turned by 180 degrees."""
-        vertical, horizontal = (size - 1 for size in plan.kernel)
-        padded = self._padded(out, (vertical, vertical, horizontal, horizontal))
-        places = [*self._under_places(plan, padded, x)][::-1]
-        found = self._products(self._joined(places), x)
-        by_place = self._reshaped(found, (len(places), plan.out_channels, plan.in_channels))
-        turned = self.builder.node("Transpose", by_place, perm=[1, 2, 0])
-        return self._reshaped(turned, plan.weight_shape)
-
-    def _under_places(self, plan: Convolution, wide: Value, small: Value) -> Iterable[Value]:
-        """Yield, for each place of the kernel, the pixels of `wide` under it, one for each pixel of `small`."""
         extents = [plan.stride * (size - 1) + 1 for size in (small.height, small.width)]
+        sums = []
         for place in product(*(range(size) for size in plan.kernel)):
-            if (wide.height, wide.width) == (small.height, small.width):
-                yield wide
-                continue
             ends = [start + extent for start, extent in zip(place, extents, strict=True)]
-            name = self._sliced(wide.name, place, ends, (2, 3), (plan.stride,) * 2)
-            yield Value(name, wide.channels, small.height, small.width)
+            under = self._sliced(wide.name, place, ends, (2, 3), (plan.stride,) * 2)
+            sums.append(self._reshaped(self._summed(node("Mul", small.name, under), (0, 2, 3)), (small.channels, 1)))
+        return self._reshaped(node("Concat", *sums, axis=1), plan.weight_shape)
 
-    def _joined(self, values: Iterable[Value]) -> Value:
-        listed = list(values)
-        name = self.builder.node("Concat", *[one.name for one in listed], axis=1)
-        return Value(name, sum(one.channels for one in listed), listed[0].height, listed[0].width)
+    def _unfolded(self, plan: Convolution, wide: Value, small: Value) -> Iterable[str]:
+        """Yield, for each row of the kernel, the pixels of `wide` under it, one for each pixel of `small`.
 
-    def _products(self, left: Value, right: Value) -> str:
-        """Return (left.channels, right.channels): sums over all images and pixels of the products."""
-        rows, columns = (self._reshaped(one.name, (self.images, one.channels, one.pixels)) for one in (left, right))
-        each = self.builder.node("MatMul", rows, self.builder.node("Transpose", columns, perm=[0, 2, 1]))
+        Each is (n, horizontal places x channels, pixels). The values are cut as (n x channels, height, width), which an
+        engine lays out row by row: it turns its blocks of channels into rows once, and not for every place.
+        """
+        vertical, horizontal = plan.kernel
+        flat = self._reshaped(wide.name, (self.images, wide.channels * wide.height, wide.width))
+        end = plan.stride * (small.width - 1) + 1
+        shifted = [
+            self._sliced(flat, (start,), (start + end,), (2,), (plan.stride,)) if wide.width != small.width else flat
+            for start in range(horizontal)
+        ]
+        apart = [self._reshaped(one, (self.images, wide.channels, wide.height, small.width)) for one in shifted]
+        joined = apart[0] if horizontal == 1 else self.builder.node("Concat", *apart, axis=1)
+        channels = horizontal * wide.channels
+        end = plan.stride * (small.height - 1) + 1
+        for start in range(vertical):
+            rows = joined
+            if wide.height != small.height:
+                rows = self._sliced(joined, (start,), (start + end,), (2,), (plan.stride,))
+            yield self._reshaped(rows, (self.images, channels, small.pixels))
+
+    def _rows(self, x: Value) -> str:
+        return self._reshaped(x.name, (self.images, x.channels, x.pixels))
+
+    def _product(self, left: str, right: str) -> str:
+        """Return (channels of left, channels of right): sums of the products over all images and pixels."""
+        each = self.builder.node("MatMul", left, self.builder.node("Transpose", right, perm=[0, 2, 1]))
         return self._summed(each, (0,))
 
     def _summed(self, x: str, axes: Sequence[int]) -> str:
@@ -300,12 +300,28 @@ class GradientWriter:
         wide = Value(y, x.channels, x.height + 2 * margin, x.width + 2 * margin)
 
         def fold(dy: str) -> str:
-            """The margins are added to the pixels that they show: products with matrices of zeros and ones."""
-            columns = node("MatMul", dy, self.builder.constant(_reflection(x.width, margin)))
-            rows = self.builder.constant(np.ascontiguousarray(_reflection(x.height, margin).T))
-            return node("MatMul", rows, columns)
+            """The margins are added to the pixels that they show; columns by a matrix of zeros and ones."""
+            dy = node("MatMul", dy, self.builder.constant(_reflection(x.width, margin)))
+            return self._folded_rows(dy, x.height, margin)
 
         return wide, fold if wanted else lambda dy: ""
+
+    def _folded_rows(self, dy: str, height: int, margin: int) -> str:
+        """Take height + 2 margin rows to height: those above and below are added to the rows that they show."""
+        if height <= 2 * (margin + 1):
+            matrix = self.builder.constant(np.ascontiguousarray(_reflection(height, margin).T))
+            return self.builder.node("MatMul", matrix, dy)
+        above = self._sliced(dy, (margin - 1,), (_BEFORE_FIRST,), (2,), (-1,))
+        last = height + 2 * margin - 1
+        below = self._sliced(dy, (last,), (last - margin,), (2,), (-1,))
+        ends = (margin + 1, 2 * margin + 1, height - 1, height + margin - 1, height + margin)
+        parts = [
+            self._sliced(dy, (start,), (end,), (2,), (1,))
+            for start, end in zip((margin, *ends), ends, strict=False)
+        ]
+        parts[1] = self.builder.node("Add", parts[1], above)
+        parts[3] = self.builder.node("Add", parts[3], below)
+        return self.builder.node("Concat", *parts, axis=2)
 
     def _sliced(
         self, x: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]
