@@ -19,7 +19,7 @@ from helpers.support import SIZE, generator_spec, random_state
 class LearningTeacher:
     """Learns to give the target's images and some that it gave before, so weights, moments and pool all matter."""
 
-    def __init__(self, generator: Generator, processes: Processes):
+    def __init__(self, generator: Generator, processes: Processes, engine: str):
         self.generator = generator
         self.networks = {"generator": generator}
         self.optimizers = {"generator": Adam(self.networks, processes)}

@@ -316,8 +316,7 @@ class GradientWriter:
         below = self._sliced(dy, (last,), (last - margin,), (2,), (-1,))
         ends = (margin + 1, 2 * margin + 1, height - 1, height + margin - 1, height + margin)
         parts = [
-            self._sliced(dy, (start,), (end,), (2,), (1,))
-            for start, end in zip((margin, *ends), ends, strict=False)
+            self._sliced(dy, (start,), (end,), (2,), (1,)) for start, end in zip((margin, *ends), ends, strict=False)
         ]
         parts[1] = self.builder.node("Add", parts[1], above)
         parts[3] = self.builder.node("Add", parts[3], below)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganc.models.convolutions import NetworkState
 from ganc.models.layers import Layers
 from ganc.onnx_graphs.builder import GraphBuilder
+from ganc.onnx_graphs.generator import write_entrance, write_segment
 from ganc.onnx_graphs.gradients import GradientWriter, Pullback, Value
 
 Shape = tuple[int, ...]
@@ -54,6 +56,21 @@ def backward_graph(chain: Chain, shape: Shape, *, learns: bool, wanted: bool) ->
     if learns:
         found += [(walk.writer.gradients[name], size) for name, size in walk.writer.weights.items()]
     return walk.finished(found)
+
+
+def constant_graph(state: NetworkState, shape: Shape) -> bytes:
+    """Return the graph of a generator whose tensors do not change: images of `shape` to its taps and its images."""
+    builder = GraphBuilder("teacher")
+    x = write_entrance(builder, builder.input("images", np.float32, shape))
+    segments = state.spec.shape.segments
+    outputs = []
+    for segment in range(segments):
+        x = write_segment(builder, x, state, segment)
+        if segment in (*state.spec.shape.taps, segments - 1):
+            outputs.append(x)
+    for number, name in enumerate(outputs):
+        builder.output(name, f"output_{number}", np.float32, ["n", f"c{number}", f"h{number}", f"w{number}"])
+    return builder.serialised()
 
 
 class _Walk:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ganc.base.engine_table import REFERENCE
 from ganc.base.errors import DataError, SpecError
 from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.data.measure import domain_levels
+from ganc.engines.passes import require_engine
 from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import Evaluation
@@ -95,6 +97,7 @@ def prepare(
         )
     select_device(run.device)
     mixed_precision(run.amp)  # refuses a CPU before anything is made
+    require_engine(run.engine)
     processes = join_processes()
     evaluation = Evaluation.of_folder(
         data.folder,
@@ -186,6 +189,7 @@ def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: Data
         "shuffle": data.shuffle,
         "seed": run.seed,
         "amp": run.amp,
+        **({"engine": run.engine} if run.engine != REFERENCE else {}),
         "processes": around.processes.count,
         "eval_every": run.eval_every,
         "metric": around.evaluation.facts(),

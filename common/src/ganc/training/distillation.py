@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ganc.base.engine_table import REFERENCE
+from ganc.engines.passes import passes_of
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
@@ -28,11 +30,15 @@ class DistilledNetworks:
     """What a distillation trains; the adaptors map the student's taps to as many channels as the teacher's have.
 
     Without a GAN loss the discriminator is not trained, and may be None.
+
+    Attributes:
+        engine: what runs the passes of student and discriminator.
     """
 
     student: Generator
     discriminator: Discriminator | None
     adaptors: Adaptors
+    engine: str = REFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,8 @@ class DistillationStep:
     ):
         self.task, self.teacher, self.subnets_of, self.amp, self.added = task, teacher, subnets_of, amp, added
         self.student, self.discriminator, self.adaptors = trained.student, trained.discriminator, trained.adaptors
+        self._translate = passes_of(self.student, trained.engine)
+        self._judge = passes_of(self.discriminator, trained.engine) if self.discriminator else None
         judge = {"discriminator": self.discriminator} if self.discriminator else {}
         self.results = {"generator": self.student, **judge, "adaptors": self.adaptors}
         if not task.gan_weight:
@@ -121,7 +129,7 @@ class DistillationStep:
         Each sub-network's own backward pass ends before the next one's forward pass, so that only one is in memory.
         """
         with mixed_precision(self.amp):
-            made, taps = self.student(lesson.source, widths, return_taps=True)
+            made, taps = self._translate(lesson.source, widths, return_taps=True)
             losses = self._gan_loss(lesson, made) | self._teacher_losses(lesson, made, taps)
             judgement = self._judgement(lesson, made.detach())
         losses, judgement = ({name: loss / count for name, loss in some.items()} for some in (losses, judgement))
@@ -134,7 +142,7 @@ class DistillationStep:
         if not lesson.gan:
             return {}
         with frozen(self.discriminator):
-            scores = self.discriminator(judged(self.task, lesson.source, made))
+            scores = self._judge(judged(self.task, lesson.source, made))
         return {"gan": self.task.gan_weight * generator_loss(self.task.adversarial_loss, scores)}
 
     def _teacher_losses(self, lesson: _Lesson, made, taps) -> dict:
@@ -150,5 +158,5 @@ class DistillationStep:
     def _judgement(self, lesson: _Lesson, made) -> dict:
         if not lesson.gan:
             return {}
-        loss = judgement_loss(self.task, self.discriminator, lesson.source, lesson.target, made)
+        loss = judgement_loss(self.task, self._judge, lesson.source, lesson.target, made)
         return {"discriminator": loss}

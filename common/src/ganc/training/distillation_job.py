@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.engines.eager import EagerEngine
+from ganc.engines.passes import teacher_of
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
@@ -32,8 +33,8 @@ from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher, Teacher
 
 
-def _frozen_teacher(generator: Generator, processes: Processes) -> Teacher:
-    return FrozenTeacher(generator)
+def _frozen_teacher(generator: Generator, processes: Processes, engine: str) -> Teacher:
+    return FrozenTeacher(generator, teacher_of(generator, engine))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Distillation:
         settings: weights, which discriminator trains, and from when on.
         subnets_of: the sub-networks that a step trains; None is the whole student.
         views: the student's sub-networks to evaluate, by label (None: the whole student).
-        make_teacher: makes the teacher of its generator; one that learns may need to know of the other processes.
+        make_teacher: makes the teacher of its generator, the processes, which one that learns needs, and an engine.
         refit: whether the student is refitted on the teacher before the first step.
         kept: which of the teacher's channels the student has, see `ganc.training.refit.refit`.
     """
@@ -59,7 +60,7 @@ class Distillation:
     settings: DistillationSettings
     subnets_of: Callable[[int], Sequence[Widths | None]]
     views: Mapping[str, Widths | None]
-    make_teacher: Callable[[Generator, Processes], Teacher] = _frozen_teacher
+    make_teacher: Callable[[Generator, Processes, str], Teacher] = _frozen_teacher
     refit: RefitSettings = NO_REFIT
     kept: Kept = field(default_factory=dict)
 
@@ -122,8 +123,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     around = prepare(plan.stage.task, plan.trained_discriminator, data, run, readings)
     distillation = DistillationStep(
         task=plan.stage.task,
-        teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes),
-        trained=_distilled_networks(plan, run.seed),
+        teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes, run.engine),
+        trained=_distilled_networks(plan, run),
         subnets_of=plan.subnets_of,
         gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
         added=added_losses(plan.settings.losses, plan.given(data)),
@@ -169,12 +170,13 @@ def _require_losses(plan: Distillation) -> None:
         raise SettingError(f"--gan-from {settings.gan_from}: there is no other loss to begin with; leave it out")
 
 
-def _distilled_networks(plan: Distillation, seed: int) -> DistilledNetworks:
+def _distilled_networks(plan: Distillation, run: RunSettings) -> DistilledNetworks:
     stage, student = plan.stage.name, Generator.from_state(plan.student)
     taps = AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=plan.teacher.generator.spec.tap_channels)
     adaptors = Adaptors(taps)
-    adaptors.initialise(seed, f"{stage}/adaptors")
-    return DistilledNetworks(student=student, discriminator=_discriminator(plan, seed), adaptors=adaptors)
+    adaptors.initialise(run.seed, f"{stage}/adaptors")
+    discriminator = _discriminator(plan, run.seed)
+    return DistilledNetworks(student=student, discriminator=discriminator, adaptors=adaptors, engine=run.engine)
 
 
 def _discriminator(plan: Distillation, seed: int) -> Discriminator | None:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ganc.base.direction import Direction
+from ganc.base.engine_table import REFERENCE, graph_engines
 from ganc.base.errors import SettingError
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
@@ -152,6 +153,11 @@ class RunSettings:
     run_dir: Path | None = setting("Folder of state, log and samples.", None, default_text="OUTPUT.run", folder=True)
     seed: int = setting("Seed of every random draw.", 0, least=0, most=2**32 - 1)
     device: str = setting("auto (a GPU if there is one), cpu, gpu or gpu:N.", "auto")
+    engine: str = setting(
+        "What runs the passes of training; others than paddle do on a CPU only.",
+        REFERENCE,
+        choices=(REFERENCE, *graph_engines()),
+    )
     amp: bool = setting("Compute in mixed precision; needs a GPU.", default=False)
     eval_every: int = setting("Epochs between evaluations; 0: one at the end.", 20, least=0)
     statistics: Path | None = setting(

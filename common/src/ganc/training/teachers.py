@@ -1,6 +1,7 @@
 """Teachers: what a student learns from. A frozen one only shows what it does; one may also learn beside its student."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from ganc.models.generator import Generator
@@ -24,17 +25,20 @@ class Teacher(Learner, Protocol):
 
 
 class FrozenTeacher:
-    """A teacher that does not learn."""
+    """A teacher that does not learn.
 
-    def __init__(self, generator: Generator):
-        self.generator = generator
+    `taught` takes sources to images and taps; the default is the generator itself.
+    """
+
+    def __init__(self, generator: Generator, taught: Callable | None = None):
+        self.generator, self._taught = generator, taught or partial(generator, return_taps=True)
         self.networks, self.optimizers, self.pools = {}, {}, {}
         generator.eval()
 
     def translate(self, source) -> tuple:
         """Return the teacher's images and taps; see Teacher."""
         with paddle.no_grad():
-            return self.generator(source, return_taps=True)
+            return self._taught(source)
 
     def update(self, source, target, step: int, learning_rate: float) -> Mapping:
         """Learn nothing; return no losses."""

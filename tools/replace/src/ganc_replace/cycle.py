@@ -1,9 +1,11 @@
 """The CycleGAN step: two generators, two discriminators (Zhu et al., arXiv 1703.10593, section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ganc.base.engine_table import REFERENCE
+from ganc.engines.passes import passes_of
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.task import Task
@@ -29,10 +31,13 @@ class CycleStep:
         seed: int,
         processes: Processes,
         amp: bool = False,
+        engine: str = REFERENCE,
     ):
         self.task, self.amp = task, amp
         self.generator, self.generator_b = generators
         self.discriminator, self.discriminator_b = discriminators
+        self._translate, self._translate_b = (passes_of(one, engine) for one in generators)
+        self._judge, self._judge_b = (passes_of(one, engine) for one in discriminators)
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
         self.networks = self.results = {**makers, **judges}
@@ -52,8 +57,8 @@ class CycleStep:
         pooled_b = self._pooled("discriminator_b", made_b, step)
         with mixed_precision(self.amp):
             judgements = {
-                "discriminator": judgement_loss(self.task, self.discriminator, source, target, pooled),
-                "discriminator_b": judgement_loss(self.task, self.discriminator_b, target, source, pooled_b),
+                "discriminator": judgement_loss(self.task, self._judge, source, target, pooled),
+                "discriminator_b": judgement_loss(self.task, self._judge_b, target, source, pooled_b),
             }
         self.optimizers["discriminators"].backward(sum(judgements.values()))
         self.optimizers["discriminators"].step(learning_rate)
@@ -66,16 +71,16 @@ class CycleStep:
         """
         task = self.task
         with_identity = task.cycle_weight * task.identity_weight > 0
-        made, same = self._translate(self.generator, source, target if with_identity else None)
-        made_b, same_b = self._translate(self.generator_b, target, source if with_identity else None)
+        made, same = self._with_own(self._translate, source, target if with_identity else None)
+        made_b, same_b = self._with_own(self._translate_b, target, source if with_identity else None)
         with frozen(self.discriminator, self.discriminator_b):
-            scores = self.discriminator(judged(task, source, made))
-            scores_b = self.discriminator_b(judged(task, target, made_b))
+            scores = self._judge(judged(task, source, made))
+            scores_b = self._judge_b(judged(task, target, made_b))
         losses = {
             "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
             "gan_b": task.gan_weight * generator_loss(task.adversarial_loss, scores_b),
-            "cycle": task.cycle_weight * functional.l1_loss(self.generator_b(made), source),
-            "cycle_b": task.cycle_weight * functional.l1_loss(self.generator(made_b), target),
+            "cycle": task.cycle_weight * functional.l1_loss(self._translate_b(made), source),
+            "cycle_b": task.cycle_weight * functional.l1_loss(self._translate(made_b), target),
         }
         if with_identity:
             weight = task.cycle_weight * task.identity_weight
@@ -84,10 +89,10 @@ class CycleStep:
         return losses, made, made_b
 
     @staticmethod
-    def _translate(generator: Generator, images, own_domain) -> tuple:
+    def _with_own(translate: Callable, images, own_domain) -> tuple:
         if own_domain is None:
-            return generator(images), None
-        return tuple(paddle.split(generator(paddle.concat([images, own_domain])), 2))
+            return translate(images), None
+        return tuple(paddle.split(translate(paddle.concat([images, own_domain])), 2))
 
     def _pooled(self, name: str, made, step: int):
         return paddle.to_tensor(self.pools[name].exchange(made.detach().astype("float32").numpy(), step))

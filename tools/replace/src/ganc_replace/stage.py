@@ -59,6 +59,7 @@ def replace_job(
         seed=run.seed,
         processes=around.processes,
         amp=run.amp,
+        engine=run.engine,
     )
     step = averaged(cycle, schedule.ema)
     stage = Stage(

@@ -1,0 +1,158 @@
+"""Passes of training in engines for graphs: images, taps and gradients equal Paddle's; commands train with them."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, assert_equal_states, fail, random_state, succeed
+
+from ganc.engines.compiled import CompiledDiscriminator, CompiledGenerator, CompiledTeacher
+from ganc.engines.passes import passes_of
+from ganc.files.checkpoint import read_checkpoint
+from ganc.models.discriminator import Discriminator
+from ganc.models.generator import Generator
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
+from ganc.system.runtime import paddle
+from ganc.training.step import frozen
+
+ENGINES = ("openvino", "onnxruntime")
+WIDTHS = (6, 4, 6, 4, 8, 6, 4, 6)
+
+
+def images(seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, (2, 3, SIZE, SIZE)).astype(np.float32)
+
+
+def generator_of(block):
+    return Generator.from_state(random_state(GeneratorSpec(widths=WIDTHS, block=block, n_blocks=3), 1))
+
+
+def pulled(run, network, source, wanted):
+    """Return outputs, and gradients by name of a loss that weighs every output's pixels differently."""
+    x = paddle.to_tensor(source)
+    x.stop_gradient = not wanted
+    outputs = run(x)
+    loss = 0.0
+    for output in outputs:
+        weights = np.random.default_rng(output.size).normal(0, 1, tuple(output.shape)).astype(np.float32)
+        loss = loss + (output * paddle.to_tensor(weights)).mean()
+    loss.backward()
+    gradients = {name: one.grad.numpy() for name, one in network.named_parameters() if one.grad is not None}
+    for parameter in network.parameters():
+        parameter.clear_gradient(set_to_zero=False)
+    if wanted:
+        gradients["x"] = x.grad.numpy()
+    return [output.numpy() for output in outputs], gradients
+
+
+def assert_equal_passes(run, plain, network, wanted):
+    made, gradients = pulled(run, network, images(), wanted)
+    expected, truth = pulled(plain, network, images(), wanted)
+    for one, other in zip(made, expected, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() < 2e-5
+    assert gradients.keys() == truth.keys()
+    for name, gradient in truth.items():
+        assert np.abs(gradients[name] - gradient).max() <= 1e-5 * np.abs(gradient).max() + 1e-12, name
+
+
+def tapped(run, widths=None):
+    def outputs(x):
+        made, taps = run(x, widths, return_taps=True)
+        return [made, *taps]
+
+    return outputs
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("block", ["mobile", "resnet"])
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_generators_gradients_equal_paddles(engine, block, wanted):
+    network = generator_of(block)
+    assert_equal_passes(tapped(CompiledGenerator(network, engine)), tapped(network), network, wanted)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sub_networks_gradients_equal_paddles(engine):
+    network = generator_of("mobile")
+    narrow = (4, 4, 3, 2, 8, 3, 2, 5)
+    assert_equal_passes(tapped(CompiledGenerator(network, engine), narrow), tapped(network, narrow), network, True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_discriminators_gradients_equal_paddles(engine):
+    network = Discriminator.from_state(random_state(DiscriminatorSpec(width=6), 2))
+    run = CompiledDiscriminator(network, engine)
+    assert_equal_passes(lambda x: [run(x)], lambda x: [network(x)], network, True)
+    with frozen(network):
+        _, through = pulled(lambda x: [run(x)], network, images(), True)
+        _, expected = pulled(lambda x: [network(x)], network, images(), True)
+    assert not any(np.any(gradient) for name, gradient in through.items() if name != "x")
+    assert np.abs(through["x"] - expected["x"]).max() <= 1e-5 * np.abs(expected["x"]).max()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_frozen_teacher_gives_the_networks_images_and_taps(engine):
+    network = generator_of("mobile")
+    taught, taps = CompiledTeacher(network.state(), engine)(paddle.to_tensor(images()))
+    made, expected = network(paddle.to_tensor(images()), return_taps=True)
+    assert [tuple(tap.shape) for tap in taps] == [tuple(tap.shape) for tap in expected]
+    for one, other in zip((taught, *taps), (made, *expected), strict=True):
+        assert np.abs(one.numpy() - other.numpy()).max() < 1e-4
+
+
+def test_a_network_with_dropout_stays_in_paddle():
+    network = Generator.from_state(random_state(GeneratorSpec(widths=WIDTHS, n_blocks=3, dropout=0.5)))
+    assert passes_of(network, "openvino") is network
+
+
+def test_the_gradient_of_an_input_outside_the_range_is_zero():
+    network = generator_of("mobile")
+    x = paddle.to_tensor(images() * 2)
+    x.stop_gradient = False
+    CompiledGenerator(network, "openvino")(x).sum().backward()
+    outside = np.abs(x.numpy()) > 1
+    assert np.all(x.grad.numpy()[outside] == 0)
+    assert np.any(x.grad.numpy()[~outside] != 0)
+
+
+def distilled(tiny_data, teacher_file, output, *options):
+    arguments = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4", *TINY_TRAINING)
+    succeed("ganc-distill", *arguments, *options, "-o", output)
+    log = output.with_name(output.name + ".run") / "log.jsonl"
+    return [json.loads(line)["losses"] for line in log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_distill_trains_alike_and_resumes_equally(engine, tiny_data, teacher_file, tmp_path):
+    paths = [tmp_path / f"{name}.safetensors" for name in ("paddle", "whole", "cut")]
+    plain = distilled(tiny_data, teacher_file, paths[0])
+    compiled = distilled(tiny_data, teacher_file, paths[1], "--engine", engine)
+    assert compiled[0] == pytest.approx(plain[0], rel=1e-4)
+    distilled(tiny_data, teacher_file, paths[2], "--engine", engine, "--max-steps", "3")
+    assert distilled(tiny_data, teacher_file, paths[2], "--engine", engine) == compiled
+    assert_equal_states(read_checkpoint(paths[2]).generator, read_checkpoint(paths[1]).generator)
+
+
+def test_the_other_training_stages_take_the_engine(tiny_data, teacher_file, tmp_path):
+    common = ("--data", tiny_data, *TINY_TRAINING, "--max-steps", "1", "--engine", "openvino")
+    out = tmp_path / "out.safetensors"
+    succeed("ganc-replace", *common, "--width", "4", "--n-blocks", "3", "--discriminator-width", "4", "-o", out)
+    supernet = tmp_path / "supernet.safetensors"
+    succeed("ganc-supernet", *common, "--teacher", teacher_file, "--space", TINY_SPACE, "-o", supernet)
+    tuned = tmp_path / "tuned.safetensors"
+    choice = ("--config", "4_8_4_8_4_8_4_8")
+    succeed("ganc-finetune", *common, "--supernet", supernet, "--teacher", teacher_file, *choice, "-o", tuned)
+    assert read_checkpoint(tuned).generator.spec.widths == (4, 8, 4, 8, 4, 8, 4, 8)
+
+
+def test_a_run_goes_on_in_its_own_engine_only(tiny_data, teacher_file, tmp_path):
+    output = tmp_path / "out.safetensors"
+    distilled(tiny_data, teacher_file, output, "--max-steps", "1")
+    arguments = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4", *TINY_TRAINING)
+    assert "engine" in fail("ganc-distill", *arguments, "--engine", "openvino", "-o", output)
+
+
+def test_an_unknown_engine_is_wrong_usage(tiny_data, teacher_file, tmp_path):
+    arguments = ("--teacher", teacher_file, "--data", tiny_data, "-o", tmp_path / "out.safetensors")
+    assert "onnxruntime" in fail("ganc-distill", *arguments, "--engine", "tensorrt", status=2)
