@@ -76,7 +76,7 @@ $(READY26): $(PROJECTS) constraints-paddle26.txt
 demo: setup
 	@$(BIN)/snakemake --cores all --quiet host reason rules --snakefile workflow/Snakefile \
 		--configfile workflow/demo.yaml
-	@$(BIN)/python workflow/check.py out/demo --ratio 0.5
+	@$(BIN)/python workflow/check.py workflow/demo.yaml
 
 test: setup
 	@test -z "$(TORCH)" || $(BIN)/python $(PIP) -c $(CONSTRAINTS) torch==$(TORCH) || $(NO_TORCH)

@@ -3,6 +3,8 @@
     python benchmarks/metric.py effects horse2zebra [--feature-set inception-v3-fid]
     python benchmarks/metric.py features [--size 256] [--repeats 7]
     python benchmarks/metric.py distances [--scipy]
+    python benchmarks/metric.py table [--data horse2zebra] [--generator latest_net_G.pth]
+    python benchmarks/metric.py few-images [--data horse2zebra] [--generator latest_net_G.pth]
 
 `effects` takes the source domain's test images as they are for a generator's output, so that it needs no model. With
 `--feature-set random-inception`, and always in `features`, Inception-v3 has random weights: its times are those of the
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import metric_quality
 import numpy as np
 from inception_weights import random_weights
 from PIL import Image
@@ -46,8 +49,11 @@ def main() -> None:
     features.add_argument("--repeats", type=int, default=7)
     distances = commands.add_parser("distances", help="milliseconds of a distance, 120 images of 2048 dimensions")
     distances.add_argument("--scipy", action="store_true", help="compare with scipy's matrix square root, seconds")
+    metric_quality.add_parsers(commands)
     arguments = parser.parse_args()
-    {"effects": show_effects, "features": show_features, "distances": show_distances}[arguments.command](arguments)
+    parts = {"effects": show_effects, "features": show_features, "distances": show_distances}
+    parts |= {"table": metric_quality.show_table, "few-images": metric_quality.show_few_images}
+    parts[arguments.command](arguments)
 
 
 @dataclass(frozen=True)

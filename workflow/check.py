@@ -1,8 +1,10 @@
 """Show what a pipeline made, and fail if its translation is not good enough.
 
-    python workflow/check.py out/demo --ratio 0.5
+    python workflow/check.py workflow/demo.yaml
 
-The check: the metric of the exported generator is at most `ratio` of that of the untouched images.
+The check: the kernel distance of the exported generator's images is at most a part of that of the untouched images,
+and at most so many times the teacher's. `check` in the configuration says both numbers. A distance that is smaller than
+its standard error counts as that error: below it there is nothing to compare with.
 """
 
 import argparse
@@ -10,23 +12,42 @@ import json
 import sys
 from pathlib import Path
 
+import yaml
+
+UNTOUCHED, TEACHER, EXPORTED = 0, 2, -1  # rows of the report
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="the pipeline's output folder")
-    parser.add_argument("--ratio", type=float, required=True, help="the largest exported / untouched metric")
-    arguments = parser.parse_args()
-    rows = json.loads((arguments.folder / "report.json").read_text())
-    print((arguments.folder / "report.md").read_text())
-    print(f"images: {arguments.folder / 'strip.jpg'}")
-    untouched, exported = rows[0]["value"], rows[-1]["value"]
-    verdict = (
-        f"{rows[0]['metric']} of exported / untouched: {exported:.2f} / {untouched:.2f} = {exported / untouched:.2f}, "
-        f"at most {arguments.ratio} is required"
+    parser.add_argument("configuration", type=Path, help="the pipeline's configuration")
+    configuration = yaml.safe_load(parser.parse_args().configuration.read_text())
+    folder, limits = Path(configuration["out"]), configuration["check"]
+    rows = json.loads((folder / "report.json").read_text())
+    print((folder / "report.md").read_text())
+    print(f"images: {folder / 'strip.jpg'}")
+    if rows[EXPORTED]["kernel"] is None:
+        sys.exit("Error: there is no kernel distance to check: the statistics hold no features")
+    failed = [said for said, good in map(verdict, *zip(*checks(rows, limits), strict=True)) if not good]
+    if failed:
+        sys.exit(f"Error: the translation is not good enough: {'; '.join(failed)}")
+    print(f"check passed: {rows[EXPORTED]['metric']}")
+
+
+def checks(rows: list[dict], limits: dict) -> list[tuple]:
+    """Return what each check compares: a name, the exported generator's row, the other's, and the largest ratio."""
+    others = {"untouched": rows[UNTOUCHED], "teacher": rows[TEACHER]}
+    return [(name, rows[EXPORTED], others[name], limits[name]) for name in others if name in limits]
+
+
+def verdict(name: str, exported: dict, other: dict, most: float) -> tuple[str, bool]:
+    """Return a sentence about one check, which is printed, and whether it is passed."""
+    base = max(other["kernel"], other["kernel_error"] or 0)
+    found = exported["kernel"]
+    said = (
+        f"kernel distance of exported / {name}: {found:.4g} / {base:.4g} = {found / base:.2f}, at most {most} is asked"
     )
-    if not exported <= arguments.ratio * untouched:
-        sys.exit(f"Error: {verdict}: the translation is not good enough")
-    print(f"check passed: {verdict}")
+    print(said)
+    return said, found <= most * base
 
 
 if __name__ == "__main__":

@@ -14,10 +14,13 @@ from tabulate import tabulate
 
 from ganc.base.atomic import replacing
 from ganc.base.errors import GancError
+from ganc.base.ranking_metric import near_best
 from ganc.base.text import format_count
+from ganc.cli.tables import with_error
 from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
 from ganc.metrics.evaluation import evaluation_images
+from ganc.metrics.judgement import Judgement, sentence
 from ganc.report.comparison import Comparison, compare
 
 ROLES = ("mobile", "student", "chosen sub-network", "exported")
@@ -41,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--stats", type=Path, required=True)
+    parser.add_argument("--feature-set", help="its name, where the statistics' own is not to be taken")
     parser.add_argument("--models", type=Path, nargs=len(ROLES), required=True, metavar="MODEL", help=", ".join(ROLES))
     parser.add_argument("--strip", type=Path, required=True, help="the image to write")
     parser.add_argument("--table", type=Path, required=True, help="the table to write")
@@ -53,6 +57,7 @@ def _wanted(arguments: argparse.Namespace, model: Model) -> Comparison:
         folder=arguments.data,
         size=model.image_size,
         statistics=arguments.stats,
+        feature_set=arguments.feature_set,
         untouched=True,
         original=True,
         timed=True,
@@ -69,11 +74,22 @@ def _table(rows: list[dict]) -> str:
             "bytes": row["bytes"] and f"{row['bytes']:,}",
             "ms an image": row["milliseconds"] and f"{row['milliseconds']:.1f}",
             row["metric"]: row["value"] and f"{row['value']:.2f}",
+            "kernel distance": "-" if row["kernel"] is None else with_error(row["kernel"], row["kernel_error"]),
         }
         for name, row in zip(names, rows, strict=True)
     ]
-    align = ["left"] + ["right"] * 5
-    return tabulate(shown, headers="keys", tablefmt="github", missingval="-", disable_numparse=True, colalign=align)
+    align = ["left"] + ["right"] * 6
+    table = tabulate(shown, headers="keys", tablefmt="github", missingval="-", disable_numparse=True, colalign=align)
+    return "\n\n".join([table, *remarks(names, rows)])
+
+
+def remarks(names: list[str], rows: list[dict]) -> list[str]:
+    """Return what the table does not tell apart, and which models are no better than doing nothing."""
+    models = [(name, row) for name, row in zip(names, rows, strict=True) if "judgement" in row]
+    close = near_best([row["kernel"] for _, row in models], [row["kernel_error"] for _, row in models])
+    near = [name for (name, _), is_close in zip(models, close, strict=True) if is_close]
+    said = [f"{', '.join(near)}: within the standard error of the lowest kernel distance"] if near else []
+    return said + [line for name, row in models if (line := sentence(name, Judgement(row["judgement"])))]
 
 
 def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:

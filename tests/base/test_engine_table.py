@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from helpers.stages import refusal
-from helpers.support import PATIENCE, SIZE, invoke, module_of, run_command, succeed
+from helpers.support import PATIENCE, SIZE, UNTRAINED_SET, invoke, module_of, run_command, succeed
 from PIL import Image
 
 from ganc.base.engine_table import (
@@ -122,7 +122,7 @@ def test_the_former_name_still_runs(teacher_file, tiny_data, tmp_path):
     assert (tmp_path / "paddle-eager.png").read_bytes() == (tmp_path / "paddle.png").read_bytes()
     rows = {}
     for name in ("paddle-eager", "paddle"):
-        arguments = ("--data", tiny_data, "--size", SIZE, "--engine", name, "--device", "cpu", "--json")
+        arguments = ("--data", tiny_data, *UNTRAINED_SET, "--size", SIZE, "--engine", name, "--device", "cpu", "--json")
         rows[name] = json.loads(succeed("ganc", "evaluate", teacher_file, *arguments).stdout)
     assert rows["paddle-eager"] == rows["paddle"]
     quick = ("--size", 32, "--repeats", 1, "--min-seconds", 0, "--device", "cpu", "--threads", 1, "--json")
@@ -156,10 +156,10 @@ def image_in(folder):
 
 def test_the_sentence_is_the_same_in_every_command(chain, tmp_path):
     image, out = image_in(tmp_path), tmp_path / "out"
-    search = ("--supernet", chain.supernet, "--data", chain.data, "--device", "cpu", "-o", out)
+    search = ("--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--device", "cpu", "-o", out)
     commands = [
         ("ganc", "translate", chain.finetune, image, "-o", out, "--engine", "openvino"),
-        ("ganc", "evaluate", chain.finetune, "--data", chain.data, "--engine", "openvino"),
+        ("ganc", "evaluate", chain.finetune, "--data", chain.data, *UNTRAINED_SET, "--engine", "openvino"),
         ("ganc", "bench", chain.finetune, "--size", 32, "--engine", "openvino"),
         ("ganc-search", *search, "--engine", "openvino"),
         ("ganc-search", *search, "--engine", "paddle", "--latency", "table", "--latency-engine", "openvino"),
@@ -207,13 +207,13 @@ def test_a_new_row_appears_in_help_and_refusals(chain, tmp_path):
 
     image, out = image_in(tmp_path), tmp_path / "out"
     export = ("ganc-export", "--checkpoint", chain.finetune, "-o", out, "--format", "bird")
-    search = ("--supernet", chain.supernet, "--data", chain.data, "--device", "cpu", "-o", out)
+    search = ("--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--device", "cpu", "-o", out)
     missing_swift = "swift]"
     for status, word, (program, *arguments) in (
         (1, missing_swift, ("ganc", "translate", chain.finetune, image, "-o", out, "--engine", "swift")),
         (1, missing_swift, ("ganc", "bench", chain.finetune, "--size", 32, "--engine", "swift")),
         (1, missing_swift, ("ganc-search", *search, "--engine", "swift")),
-        (1, missing_swift, (*export, "--precision", "int4", "--data", chain.data)),
+        (1, missing_swift, (*export, "--precision", "int4", "--data", chain.data, *UNTRAINED_SET)),
         (2, "int4", (*export, "--precision", "int4")),
         (2, "f32", export),
         (1, "int4", ("ganc", "translate", chain.export, image, "-o", out, "--precision", "int4")),

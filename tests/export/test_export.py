@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
-from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
+from helpers.support import SIZE, UNTRAINED_SET, assert_equal_states, make_checkpoint, succeed
 from PIL import Image
 
 from ganc.base.rng import keyed_generator
@@ -122,7 +122,7 @@ def test_the_other_direction_of_a_teacher_has_no_metric(chain, out):
 
 
 def test_it_verifies_on_images_of_one_s_own(chain, out):
-    succeed("ganc-export", "--checkpoint", chain.finetune, "--data", chain.data, "-o", out)
+    succeed("ganc-export", "--checkpoint", chain.finetune, "--data", chain.data, *UNTRAINED_SET, "-o", out)
     assert read_card(out)["verified"]["largest_difference"] < 1e-4
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
-from helpers.support import SIZE, make_checkpoint, run_command, succeed
+from helpers.support import SIZE, UNTRAINED_SET, make_checkpoint, run_command, succeed
 from PIL import Image
 
 from ganc.base.errors import FileFormatError
@@ -44,7 +44,9 @@ def quantised(checkpoint, tiny_data, tmp_path_factory):
     """The checkpoint as graphs in f16 and int8."""
     out = tmp_path_factory.mktemp("quantised") / "dist"
     precisions = ("--precision", "f16", "--precision", "int8")
-    said = succeed("ganc-export", "--checkpoint", checkpoint, *GRAPHS, *precisions, "--data", tiny_data, "-o", out)
+    said = succeed(
+        "ganc-export", "--checkpoint", checkpoint, *GRAPHS, *precisions, "--data", tiny_data, *UNTRAINED_SET, "-o", out
+    )
     return out, said
 
 
@@ -188,7 +190,7 @@ def test_evaluate_measures_the_variant_that_is_asked_for(checkpoint, quantised, 
     values = []
     for precision in ("f16", "int8"):
         options = ("--precision", precision, "--engine", "onnxruntime", "--device", "cpu", "--json")
-        (row,) = json.loads(succeed("ganc", "evaluate", out, "--data", tiny_data, *options).stdout)
+        (row,) = json.loads(succeed("ganc", "evaluate", out, "--data", tiny_data, *UNTRAINED_SET, *options).stdout)
         values.append(row["value"])
     listed = {one["precision"]: one for one in read_card(out)["forms"] if one["format"] == "onnx"}
     np.testing.assert_allclose(values, [listed["f16"]["metric"], listed["int8"]["metric"]], rtol=1e-3)

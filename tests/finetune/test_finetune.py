@@ -4,7 +4,15 @@ import json
 
 import pytest
 from helpers.stages import STANDING_STILL, TRAINING, json_of, nothing_changes, refusal
-from helpers.support import TINY_SPACE, TINY_TRAINING, assert_equal_states, invoke, make_checkpoint, succeed
+from helpers.support import (
+    TINY_SPACE,
+    TINY_TRAINING,
+    UNTRAINED_SET,
+    assert_equal_states,
+    invoke,
+    make_checkpoint,
+    succeed,
+)
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.family import format_widths
@@ -66,7 +74,7 @@ def test_a_run_that_makes_it_worse_keeps_the_sub_network_as_it_was(chain, finetu
     assert kept.training["steps"] == 0
     assert_equal_states(kept.generator, supernet.generator.leading(supernet.generator.spec.narrowed(widths)))
     assert_equal_states(kept.networks["discriminator"], supernet.networks["discriminator"])
-    options = ("--config", format_widths(widths), "--data", chain.data, "--device", "cpu")
+    options = ("--config", format_widths(widths), "--data", chain.data, *UNTRAINED_SET, "--device", "cpu")
     (before,) = json_of("ganc", "evaluate", chain.supernet, *options)
     assert kept.training["metric"]["value"] == before["value"]
     last = json.loads((out.with_name(out.name + ".run") / "log.jsonl").read_text().splitlines()[-1])
@@ -101,7 +109,7 @@ def test_results_may_come_from_standard_input(chain, out):
 
 def test_results_of_another_supernet_are_refused(chain, refused, supernet_file, tiny_data, tmp_path):
     other = tmp_path / "other.h5"
-    arguments = ("--supernet", supernet_file, "--data", tiny_data, "--samples", 2)
+    arguments = ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, "--samples", 2)
     succeed("ganc-search", *arguments, "-o", other)
     said = refused("--results", other)
     theirs, own = (read_checkpoint(path).digest[:16] for path in (supernet_file, chain.supernet))

@@ -13,7 +13,7 @@ from ganc.training.job import TrainingJob
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
-from helpers.support import SIZE, generator_spec, random_state
+from helpers.support import SIZE, UNTRAINED, generator_spec, random_state
 
 
 class LearningTeacher:
@@ -54,5 +54,5 @@ def learning_job(data: Path, teacher: Path, output: Path, max_steps: int | None 
         plan,
         Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps),
         DataSettings(folder=data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),
-        RunSettings(output=output, device="cpu", eval_every=1),
+        RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED),
     )

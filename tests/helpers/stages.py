@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ganc.models.spec import parse_widths
-from helpers.support import PATIENCE, TINY_TRAINING, fail, succeed
+from helpers.support import PATIENCE, TINY_TRAINING, UNTRAINED_SET, fail, succeed
 
 SPACE = "8,4/8,4/8/8,4/8/8,4/8/8,4"  # 32 sub-networks
 NETWORKS = ("--width", "8", "--n-blocks", "3", "--discriminator-width", "8")
@@ -64,7 +64,7 @@ ARGUMENTS = {
         *("--teacher", "replace.safetensors", "--student", "distill.safetensors"),
         *("--data", "data", "--space", SPACE, *TRAINING),
     ),
-    "search": ("--supernet", "supernet.safetensors", "--data", "data", "--device", "cpu"),
+    "search": ("--supernet", "supernet.safetensors", "--data", "data", *UNTRAINED_SET, "--device", "cpu"),
     "finetune": (
         *("--teacher", "replace.safetensors", "--supernet", "supernet.safetensors"),
         *("--results", "search.h5", "--max-macs", "4.5M", "--data", "data", *TRAINING),

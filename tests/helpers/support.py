@@ -29,8 +29,13 @@ PATIENCE = 900.0
 SIZE = 32  # of the tiny set's images; the smallest multiple of 8 in which a discriminator finds patches
 TINY_SPACE = "/".join(["8,4"] * RESNET.segments)
 
+# The fastest feature set, which says nothing about quality: what most tests measure on. The default one is tested too.
+UNTRAINED = "untrained-conv3-v1"
+UNTRAINED_SET = ("--feature-set", UNTRAINED)
+
 # A training command with these options takes about a second: 6 images a domain, 3 steps an epoch.
 TINY_TRAINING = (
+    *UNTRAINED_SET,
     *("--load-size", "36", "--crop-size", str(SIZE), "--batch-size", "2", "--workers", "0"),
     *("--device", "cpu", "--epochs", "1", "--decay-epochs", "1", "--lr", "1e-3"),
 )
@@ -178,6 +183,12 @@ def make_checkpoint(
         networks={name: random_state(one, seed + index) for index, (name, one) in enumerate(specs.items())},
         training=facts | (training or {}),
     )
+
+
+def without_option(arguments: Sequence[object], name: str) -> tuple[object, ...]:
+    """Return a command's arguments without an option and its value."""
+    place = arguments.index(name)
+    return (*arguments[:place], *arguments[place + 2 :])
 
 
 def files_under(folder: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from helpers.foreign_networks import (
     tensors,
     torch_network,
 )
-from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, fail, files_under, run_command, succeed
+from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, UNTRAINED_SET, fail, files_under, run_command, succeed
 
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
@@ -291,7 +291,7 @@ def test_the_command_writes_what_the_stages_take(tmp_path, tiny_data):
     ):
         succeed(stage, *options, *training, "-o", tmp_path / f"{stage}.safetensors")
     succeed("ganc-export", "--checkpoint", out, "-o", tmp_path / "dist", "--device", "cpu")
-    message = fail("ganc-search", "--supernet", out, "--data", tiny_data, "-o", tmp_path / "search.h5")
+    message = fail("ganc-search", "--supernet", out, "--data", tiny_data, *UNTRAINED_SET, "-o", tmp_path / "search.h5")
     assert "--supernet" in message
 
 

@@ -6,13 +6,14 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ganc.base.errors import FileFormatError, SpecError, StatisticsError
 from ganc.base.rng import keyed_generator
 from ganc.files.tensors import read_header, write_tensors
 from ganc.metrics import feature_set, frechet_distance, frechet_distance_from_features, read_statistics
 from ganc.metrics.inception.architecture import InceptionSpec
-from ganc.metrics.inception.network import inception_network
+from ganc.metrics.inception.network import clean_network, inception_network
 from ganc.metrics.inception.weights import (
     InceptionWeights,
     find_weights,
@@ -137,6 +138,41 @@ def test_resizing_equals_pytorchs(side, weights):
     np.testing.assert_allclose(inception_network(weights).planes(images) / 255, expected.numpy(), atol=1e-6)
 
 
+def clean_planes(images):
+    """clean-fid's: Pillow's antialiased bicubic filter on each channel as floats, clipped; (n, 3, 299, 299)."""
+
+    def resized(plane):
+        small = Image.fromarray(plane.astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC)
+        return np.asarray(small).clip(0, 255)
+
+    return np.stack([[resized(image[..., channel]) for channel in range(3)] for image in images])
+
+
+@pytest.mark.parametrize("size", [(256, 256), (600, 320), (299, 299), (100, 340)])
+def test_the_clean_set_resizes_as_clean_fid_does(size, weights):
+    images = random_images(2, *size)
+    np.testing.assert_allclose(clean_network(weights).planes(images), clean_planes(images), atol=4e-3)
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_the_clean_set_is_pytorchs_network_behind_clean_fids_preprocessing(public, weights, engine):
+    images = random_images(2, 256, 200)
+    network = NetworkFeatures(clean_network(weights), engine)
+    # The network takes 2p - 1 and clean-fid gives it (x - 128) / 128, so p is x / 256; `public` divides by 255.
+    expected = public[0](np.ascontiguousarray((clean_planes(images) * (255 / 256)).transpose(0, 2, 3, 1)))
+    np.testing.assert_allclose(network(images), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).mean())
+
+
+def test_the_clean_set_has_its_own_name_and_digest(weights, monkeypatch, tmp_path):
+    monkeypatch.setenv("GANC_INCEPTION", str(tmp_path / "w.safetensors"))
+    with pytest.raises(StatisticsError, match="ganc import inception"):
+        feature_set("inception-v3-clean")
+    write_weights(tmp_path / "w.safetensors", weights)
+    clean, plain = feature_set("inception-v3-clean"), feature_set(NAME)
+    assert (clean.name, clean.dimensions) == ("inception-v3-clean", 2048)
+    assert clean.digest != plain.digest
+
+
 def test_resizing_has_a_closed_form():
     np.testing.assert_allclose(bilinear(256, 299).sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(bilinear(299, 299), np.eye(299, dtype=np.float32))
@@ -229,11 +265,11 @@ def test_the_feature_set_is_found_in_the_cache_and_where_the_environment_says(we
     monkeypatch.setenv("GANC_CACHE", str(tmp_path / "cache"))
     with pytest.raises(StatisticsError, match=r"cache/inception-v3-fid\.safetensors"):
         feature_set(NAME)
-    assert feature_set().name == "untrained-conv3-v1"
+    default = feature_set().name
     write_weights(tmp_path / "cache" / "inception-v3-fid.safetensors", weights)
     found = feature_set(NAME)
     assert (found.name, found.digest, found.dimensions) == (NAME, weights.digest, 2048)
-    assert feature_set().name == "untrained-conv3-v1"
+    assert feature_set().name == default != NAME
     monkeypatch.setenv("GANC_INCEPTION", str(tmp_path / "elsewhere.safetensors"))
     with pytest.raises(StatisticsError, match=r"elsewhere\.safetensors"):
         feature_set(NAME)

@@ -8,6 +8,7 @@ import pytest
 from ganc.base.errors import StatisticsError
 from ganc.base.rng import keyed_generator
 from ganc.metrics import Measurement, Reference, frechet_distance_from_features, kernel_distance, statistics_of
+from ganc.metrics.kernel import Subsets, kernel_distance_of_subsets
 from ganc.metrics.untrained import UntrainedFeatures
 
 
@@ -82,6 +83,32 @@ def test_the_kernel_distance_is_unbiased_and_its_error_is_that_of_repetitions():
     same = [kernel_distance(sample[:6], sample[6:12]).value for sample in draws]
     assert np.mean(same) == pytest.approx(0, abs=4 * np.std(same) / np.sqrt(repetitions))
     assert min(same) < 0
+
+
+def published_by_subsets(features, target, subsets, most, draws):
+    """Mean and deviation over subsets as the usual programs sum them up."""
+    size, values = min(len(features), len(target), most), []
+    for _ in range(subsets):
+        x, y = (part[draws.choice(len(part), size, replace=False)] for part in (target, features))
+        within = (x @ x.T / x.shape[1] + 1) ** 3 + (y @ y.T / x.shape[1] + 1) ** 3
+        across = (x @ y.T / x.shape[1] + 1) ** 3
+        values.append(((within.sum() - np.trace(within)) / (size - 1) - 2 * across.sum() / size) / size)
+    return np.mean(values), np.std(values)
+
+
+def test_the_kernel_distance_by_subsets_is_the_published_one():
+    features, others = draw("subsets", 20, 6) + 0.5, draw("subsets target", 30, 6)
+    found = kernel_distance_of_subsets(features, others, Subsets(2000, 8))
+    mean, deviation = published_by_subsets(features, others, 2000, 8, keyed_generator(1, "draws"))
+    assert found.mean == pytest.approx(mean, abs=4 * deviation / np.sqrt(1000))
+    assert found.deviation == pytest.approx(deviation, rel=0.15)
+    assert (found.subsets, found.size) == (2000, 8)
+    assert kernel_distance_of_subsets(features, others, Subsets(2000, 8)) == found
+    whole = kernel_distance_of_subsets(features, others[:20], Subsets(3))  # each subset is all there is
+    expected, _ = published_by_subsets(features, others[:20], 1, 1000, keyed_generator(1, "draws"))
+    assert whole.size == 20
+    assert whole.mean == pytest.approx(expected, rel=1e-9)
+    assert whole.deviation == pytest.approx(0, abs=1e-12)
 
 
 def test_features_that_have_no_kernel_distance_are_refused():

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, fail, run_command, succeed
 from PIL import Image
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
 from ganc.base.rng import keyed_generator
 from ganc.data import load_rgb
-from ganc.metrics import feature_set
+from ganc.metrics import feature_set, features, read_statistics
+from ganc.metrics.lite0 import network as lite0_network
 from ganc.metrics.lite0 import weights as lite0_weights
 from ganc.metrics.lite0.network import NAME, packaged_network
 from ganc.metrics.lite0.weights import PACKAGE, packaged_file, read_public_file
@@ -75,6 +77,33 @@ def test_the_feature_set_has_its_own_name_and_digest(network):
     assert (chosen.name, chosen.dimensions) == (NAME, 1280)
     assert chosen.digest == network.digest
     assert len({feature_set(name).digest for name in (NAME, "untrained-conv3-v1")}) == 2
+
+
+def test_it_is_the_default_and_statistics_name_it(network, tiny_data, tmp_path):
+    succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    statistics = read_statistics(tmp_path / "real.npz", None)
+    assert (statistics.feature_set, statistics.feature_digest) == (NAME, network.digest)
+
+
+def test_where_it_is_not_installed_the_untrained_set_is_used_and_one_line_says_so(tiny_data, tmp_path):
+    stats = ("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    done = run_command(*stats, absent=(PACKAGE.replace("-", "_"),))
+    assert done.returncode == 0, done.stderr
+    assert read_statistics(tmp_path / "real.npz", None).feature_set == UNTRAINED
+    (line,) = done.stderr.decode().splitlines()
+    assert "ganc-common[lite0]" in line
+    assert UNTRAINED in line
+    named = run_command(*stats, *UNTRAINED_SET, absent=(PACKAGE.replace("-", "_"),))
+    assert (named.returncode, named.stderr) == (0, b"")
+
+
+def test_weights_of_another_digest_are_refused_by_the_command(monkeypatch, tiny_data, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"something else")
+    monkeypatch.setattr(lite0_network, "packaged_file", lambda: tmp_path / "weights.pth")
+    features._lite0.cache_clear()
+    said = fail("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    assert "weights.pth" in said
+    assert "sha256" in said
 
 
 def test_another_file_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers.support import UNTRAINED
 
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.base.rng import keyed_generator
@@ -104,9 +105,9 @@ def test_features_that_do_not_fit_are_refused(tmp_path, features, error, named):
 def test_another_feature_set_is_refused_with_both_names(tmp_path):
     write_statistics(tmp_path / "s.npz", make())
     with pytest.raises(StatisticsError, match=r"small.*untrained-conv3-v1"):
-        read_statistics(tmp_path / "s.npz", feature_set())
+        read_statistics(tmp_path / "s.npz", feature_set(UNTRAINED))
     with pytest.raises(StatisticsError, match=r"small.*untrained-conv3-v1"):
-        read_statistics(tmp_path / "s.npz", feature_set(), assume_feature_set=True)
+        read_statistics(tmp_path / "s.npz", feature_set(UNTRAINED), assume_feature_set=True)
     other = UntrainedFeatures("small", seed=2, channels=(2, 3), scale=1.0, colour_scale=1.0)
     with pytest.raises(StatisticsError, match=f"{NETWORK.digest[:16]}, .*{other.digest[:16]}"):
         read_statistics(tmp_path / "s.npz", other)
@@ -122,7 +123,7 @@ def test_a_foreign_file_is_taken_only_when_its_feature_set_is_named(tmp_path):
     assert (statistics.feature_set, statistics.feature_digest) == ("small", NETWORK.digest)
     assert (statistics.verified, statistics.images, statistics.image_size) == (False, None, None)
     with pytest.raises(StatisticsError, match=r"8 .*untrained-conv3-v1.* 67"):
-        read_statistics(path, feature_set(), assume_feature_set=True)
+        read_statistics(path, feature_set(UNTRAINED), assume_feature_set=True)
     write_statistics(tmp_path / "copy.npz", statistics)
     assert not read_statistics(tmp_path / "copy.npz", NETWORK).verified
 

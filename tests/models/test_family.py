@@ -7,7 +7,7 @@ import pytest
 from helpers import plain_networks as plain
 from helpers.sketch import SKETCH
 from helpers.stages import TRAINING, json_of, refusal
-from helpers.support import SIZE, random_state, succeed
+from helpers.support import SIZE, UNTRAINED_SET, random_state, succeed
 
 from ganc.base.rng import keyed_generator
 from ganc.engines.eager import EagerEngine
@@ -105,7 +105,7 @@ def test_all_stages(tiny_data, tmp_path):
     taught = ("--teacher", teacher, "--data", tiny_data)
     succeed("ganc-supernet", *taught, "--space", SPACE, *TRAINING, "-o", supernet)
     assert read_checkpoint(supernet).generator.spec == spec()
-    searched = ("--supernet", supernet, "--data", tiny_data, "--device", "cpu")
+    searched = ("--supernet", supernet, "--data", tiny_data, *UNTRAINED_SET, "--device", "cpu")
     succeed("ganc-search", *searched, "-o", search)
     rows = json_of("ganc", "select", search)
     assert len(rows) == 16

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from helpers.stages import STANDING_STILL, TRAINING_TOOLS
-from helpers.support import TINY_SPACE
+from helpers.support import TINY_SPACE, UNTRAINED_SET
 
 NETWORKS = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
 
@@ -33,7 +33,7 @@ def command(teacher_file, student_file, supernet_file, out):
             "ganc-distill": ("--teacher", teacher, "--width", "4"),
             "ganc-supernet": ("--teacher", teacher, "--student", student, "--space", TINY_SPACE),
             "ganc-finetune": ("--supernet", supernet, "--teacher", teacher, "--config", "4"),
-            "ganc-search": ("--supernet", supernet, "--samples", "2"),
+            "ganc-search": ("--supernet", supernet, "--samples", "2", *UNTRAINED_SET),
         }[program]
         training = STANDING_STILL if program in TRAINING_TOOLS else ()
         return (program, *own, "--data", data, *training, *options, "-o", out)

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from helpers.stages import nothing_changes, refusal
+from helpers.support import UNTRAINED_SET
 from safetensors.numpy import save_file
 
 from ganc.files.tensors import read_tensors, write_tensors
@@ -85,7 +86,7 @@ def test_a_damaged_or_foreign_checkpoint(command, tiny_data, teacher_file, tmp_p
             refusal(*command("ganc-finetune", tiny_data, teacher=path)),
             refusal(*command("ganc-replace", tiny_data, "--init-from", path)),
             refusal("ganc-export", "--checkpoint", path, "-o", tmp_path / "export"),
-            refusal("ganc", "evaluate", path, "--data", tiny_data),
+            refusal("ganc", "evaluate", path, "--data", tiny_data, *UNTRAINED_SET),
             refusal("ganc", "translate", path, tiny_data / "trainA", "-o", tmp_path / "translated"),
         ):
             assert said.startswith(f"{path}: "), said
@@ -110,7 +111,7 @@ def test_an_hdf5_file_of_another_kind(command, tiny_data, supernet_file, tmp_pat
             ("ganc", "merge", other, "-o", out),
             ("ganc", "inspect", other),
             ("ganc-export", "--supernet", supernet_file, "--results", other, "-o", tmp_path / "export"),
-            ("ganc-search", "--supernet", supernet_file, "--data", tiny_data, "-o", other),
+            ("ganc-search", "--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, "-o", other),
         ):
             assert re.search(f"^{other}: .*'ganc-search-results'", refusal(*arguments))
         said = refusal("ganc", "select", "-", stdin=other.read_bytes())

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from helpers.stages import STAGE_TOOLS, TRAINING_TOOLS, nothing_changes, refusal
-from helpers.support import SIZE, invoke, make_checkpoint, run_command, succeed
+from helpers.support import SIZE, UNTRAINED_SET, invoke, make_checkpoint, run_command, succeed, without_option
 
 from ganc.files.checkpoint import write_checkpoint
 from ganc.metrics import read_statistics, write_statistics
@@ -133,7 +133,7 @@ def test_sizes_that_do_not_fit(command, tiny_data, tmp_path, program):
 
 @pytest.fixture
 def statistics(tiny_data, tmp_path):
-    succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    succeed("ganc", "stats", "--data", tiny_data, *UNTRAINED_SET, "--size", SIZE, "-o", tmp_path / "real.npz")
     return tmp_path / "real.npz"
 
 
@@ -160,7 +160,8 @@ def test_statistics_of_another_feature_set_or_size(command, tiny_data, statistic
             ("absent", (), "no such file"),
         ):
             path = tmp_path / f"{name}.npz"
-            said = refusal(*command(program, tiny_data, "--stats", path, *options))
+            unnamed = without_option(command(program, tiny_data, "--stats", path), "--feature-set")
+            said = refusal(*unnamed, *options)
             assert named in said
             assert str(path) in said or name == "other"
         said = refusal(*command(program, tiny_data, "--feature-set", "inception"))
@@ -205,8 +206,8 @@ def test_without_paddle_the_message_names_the_extra(command, tiny_data, teacher_
     images = tiny_data / "trainA"
     arguments = {
         "ganc-export": ("ganc-export", "--checkpoint", teacher_file, "-o", out),
-        "ganc stats": ("ganc", "stats", "--data", tiny_data, "-o", out),
-        "ganc evaluate": ("ganc", "evaluate", teacher_file, "--data", tiny_data),
+        "ganc stats": ("ganc", "stats", "--data", tiny_data, *UNTRAINED_SET, "-o", out),
+        "ganc evaluate": ("ganc", "evaluate", teacher_file, "--data", tiny_data, *UNTRAINED_SET),
         "ganc translate": ("ganc", "translate", teacher_file, images, "-o", out),
     }.get(program) or command(program, tiny_data)
     with nothing_changes(tmp_path):

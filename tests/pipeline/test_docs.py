@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 from helpers.search_rows import IDENTITY, make_row
-from helpers.support import SIZE, TINY_SPACE, succeed
+from helpers.support import SIZE, TINY_SPACE, UNTRAINED_SET, succeed
 from safetensors import safe_open
 
 from ganc.data import read_images
@@ -63,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
     """A folder with the files that the pages speak of, under their names there, made by one step of every stage."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(tiny_data, folder / "horse2zebra")
-    data = ("--data", folder / "horse2zebra")
+    data = ("--data", folder / "horse2zebra", *UNTRAINED_SET)
     succeed("ganc", "data", "split", folder / "horse2zebra", "--search", 2)
     succeed("ganc", "stats", *data, "--size", SIZE, "-o", folder / "real_B.npz", "--device", "cpu")
     common = (*data, "--stats", folder / "real_B.npz", *STEP)

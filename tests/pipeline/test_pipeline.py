@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from helpers.stages import ARGUMENTS, OUTPUTS, TRAINING, json_of, listing, macs_by_hand
-from helpers.support import PATIENCE, SIZE, command_line, run_command, succeed
+from helpers.support import PATIENCE, SIZE, UNTRAINED_SET, command_line, run_command, succeed
 
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
@@ -48,7 +48,9 @@ def test_every_stage_hands_its_digest_on(chain):
 
 
 def test_the_result_costs_less_and_the_table_says_so(chain):
-    rows = json_of("ganc", "evaluate", chain.replace, chain.finetune, chain.export, "--data", chain.data)
+    rows = json_of(
+        "ganc", "evaluate", chain.replace, chain.finetune, chain.export, "--data", chain.data, *UNTRAINED_SET
+    )
     teacher, chosen, exported = (row["macs"] for row in rows)
     assert chosen == exported <= 4_500_000 < teacher == macs_by_hand("8", SIZE)
     assert chosen == macs_by_hand(read_checkpoint(chain.finetune).generator.spec.widths, SIZE)
@@ -82,7 +84,9 @@ def test_the_pipe_gives_the_checkpoint_of_the_two_commands_with_a_file_between_t
 
 
 def test_a_pipe_from_a_search_that_fails_ends_with_one_line_of_each(chain, tmp_path):
-    search = shlex.join(command_line("ganc-search", "--supernet", chain.replace, "--data", chain.data, "-o", "-"))
+    search = shlex.join(
+        command_line("ganc-search", "--supernet", chain.replace, "--data", chain.data, *UNTRAINED_SET, "-o", "-")
+    )
     arguments = ("--supernet", chain.supernet, "--teacher", chain.replace, "--data", chain.data, "--results", "-")
     tune = shlex.join(command_line("ganc-finetune", *arguments, *TRAINING, "-o", tmp_path / "out"))
     done = subprocess.run(

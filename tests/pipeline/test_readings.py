@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from helpers.stages import STANDING_STILL, json_of, refusal
-from helpers.support import SIZE, make_checkpoint, succeed
+from helpers.support import SIZE, UNTRAINED_SET, make_checkpoint, succeed
 from PIL import Image
 
 from ganc.base.rng import keyed_generator
@@ -46,12 +46,25 @@ def test_levels_go_from_training_to_translation(scans, tmp_path):
     assert "--levels" in said
     assert "0:4000" in said
 
-    succeed("ganc-export", "--checkpoint", student, "--data", scans, "--format", "onnx", "--device", "cpu", "-o", dist)
+    succeed(
+        "ganc-export",
+        "--checkpoint",
+        student,
+        "--data",
+        scans,
+        *UNTRAINED_SET,
+        "--format",
+        "onnx",
+        "--device",
+        "cpu",
+        "-o",
+        dist,
+    )
     assert json.loads((dist / "model.json").read_text())["levels"] == levels
     source = scans / "testA" / "0.png"
     for model, out in ((student, "a.png"), (dist, "b.png")):
         succeed("ganc", "translate", model, source, "-o", tmp_path / out)
-        (row,) = json_of("ganc", "evaluate", model, "--data", scans)
+        (row,) = json_of("ganc", "evaluate", model, "--data", scans, *UNTRAINED_SET)
         assert row["value"] == pytest.approx(trained.training["metric"]["value"], rel=1e-2)
     succeed("ganc", "translate", student, source, "--levels", "0:4000", "-o", tmp_path / "c.png")
     succeed("ganc", "translate", student, source, "--levels", "0:65535", "-o", tmp_path / "d.png")
@@ -71,13 +84,13 @@ def test_the_aspect_can_be_kept_and_evaluation_has_a_size_of_its_own(scans, tmp_
     assert trained["image_size"] == [40, 40]
     assert trained["resize"] == resize
     assert words in trained["metric"]["resize"]
-    (row,) = json_of("ganc", "evaluate", out, "--data", scans)
+    (row,) = json_of("ganc", "evaluate", out, "--data", scans, *UNTRAINED_SET)
     assert row["value"] == pytest.approx(trained["metric"]["value"], rel=1e-3)
-    wrong = ("ganc", "stats", "--data", scans, "--size", 40, "--levels", "0:4095")
+    wrong = ("ganc", "stats", "--data", scans, *UNTRAINED_SET, "--size", 40, "--levels", "0:4095")
     succeed(*wrong, "-o", stats)
-    assert words in refusal("ganc", "evaluate", out, "--data", scans, "--stats", stats)
+    assert words in refusal("ganc", "evaluate", out, "--data", scans, *UNTRAINED_SET, "--stats", stats)
     succeed(*wrong, "--resize", resize, "-o", stats)
-    assert json_of("ganc", "evaluate", out, "--data", scans, "--stats", stats) == [row]
+    assert json_of("ganc", "evaluate", out, "--data", scans, *UNTRAINED_SET, "--stats", stats) == [row]
 
 
 def test_images_too_small_to_crop_are_named_before_training(scans, tmp_path):
@@ -97,13 +110,13 @@ def test_generators_of_other_channels_go_through_all_stages(tiny_data, tmp_path,
     checkpoint = make_checkpoint("distill", 8, in_channels=channels[0], out_channels=channels[1])
     networks = {"generator": checkpoint.generator}
     write_checkpoint(teacher, type(checkpoint)(**{**vars(checkpoint), "networks": networks}))
-    (row,) = json_of("ganc", "evaluate", teacher, "--data", tiny_data, "--time")
+    (row,) = json_of("ganc", "evaluate", teacher, "--data", tiny_data, *UNTRAINED_SET, "--time")
     assert np.isfinite(row["value"])
     distill = ("--teacher", teacher, "--data", tiny_data, "--width", 4, "--discriminator-width", 4, *STANDING_STILL)
     succeed("ganc-distill", *distill, "-o", student)
     spec = read_checkpoint(student).generator.spec
     assert (spec.in_channels, spec.out_channels) == channels
-    exporting = ("--data", tiny_data, "--format", "onnx", "--format", "paddle", "--device", "cpu")
+    exporting = ("--data", tiny_data, *UNTRAINED_SET, "--format", "onnx", "--format", "paddle", "--device", "cpu")
     succeed("ganc-export", "--checkpoint", student, *exporting, "-o", dist)
     succeed("ganc", "translate", dist, tiny_data / "testA", "-o", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 4

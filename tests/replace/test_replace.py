@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from helpers.stages import NETWORKS, STANDING_STILL, TRAINING, nothing_changes, refusal
-from helpers.support import SIZE, assert_equal_states, make_checkpoint, succeed
+from helpers.support import SIZE, UNTRAINED_SET, assert_equal_states, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.convolutions import tensor_shapes
@@ -162,7 +162,7 @@ def test_images_in_order_and_shuffled_train_differently(tiny_data, tmp_path):
 
 def test_statistics_from_a_file_are_recorded(tiny_data, out, tmp_path):
     stats = tmp_path / "real_B.npz"
-    succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", stats)
+    succeed("ganc", "stats", "--data", tiny_data, *UNTRAINED_SET, "--size", SIZE, "-o", stats)
     replace(tiny_data, out, "--stats", stats)
     computed = tmp_path / "computed.safetensors"
     replace(tiny_data, computed)

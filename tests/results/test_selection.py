@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ganc.base.errors import SelectionError, SpecError
+from ganc.base.ranking_metric import FEW_IMAGES
 from ganc.base.text import format_count, parse_budget
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.selection import pareto_front, select
@@ -60,6 +61,32 @@ def test_top_rank_and_pareto():
     assert widths(select(RESULTS, pareto=True, max_macs=350, top=1)) == [(16, 32)]
     with pytest.raises(SelectionError, match="--rank 6"):
         select(RESULTS, rank=6)
+
+
+def ranked(images, **kernels):
+    """Return results of three rows that the Fréchet distance orders a, b, c; `kernels` are by these letters."""
+    rows = [
+        SearchRow(
+            **{name: 10 * place for name in ("macs", "device_macs", "params")},
+            widths=(place,),
+            images=images,
+            metrics={"m": float(place)} | ({"m-kid": kernels[letter]} if letter in kernels else {}),
+        )
+        for place, letter in ((1, "a"), (2, "b"), (3, "c"))
+    ]
+    return SearchResults(IDENTITY, {}, rows, source="search.h5")
+
+
+def test_few_images_are_ranked_by_the_kernel_distance_where_every_row_has_it():
+    few = ranked(FEW_IMAGES, a=0.3, b=0.1, c=0.2)
+    assert few.ranking_name == "m-kid"
+    assert widths(select(few)) == [(2,), (3,), (1,)]
+    assert widths(select(few, rank=1, max_macs=10)) == [(1,)]
+    assert widths(select(few, pareto=True)) == [(2,), (1,)]
+    assert widths(select(few, max_metric=2.0)) == [(2,), (1,)]  # always a bound of the Fréchet distance
+    for other in (ranked(FEW_IMAGES + 1, a=0.3, b=0.1, c=0.2), ranked(60, a=0.3, b=0.1), ranked(60)):
+        assert other.ranking_name == "m"
+        assert widths(select(other)) == [(1,), (2,), (3,)]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers.stages import SPACE, nothing_changes, refusal, widths_of_space
-from helpers.support import invoke, succeed
+from helpers.support import UNTRAINED_SET, invoke, succeed
 
 from ganc.base.reading import LARGEST_LIST
 from ganc.base.rng import keyed_generator
@@ -15,7 +15,7 @@ EVERYTHING = sorted(widths_of_space(SPACE))
 
 @pytest.fixture
 def arguments(chain):
-    return ("ganc-search", "--supernet", chain.supernet, "--data", chain.data, "--device", "cpu")
+    return ("ganc-search", "--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--device", "cpu")
 
 
 def listed(subnets, path):

@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from helpers.stages import listing, nothing_changes, refusal, widths_of_space
-from helpers.support import SIZE, generator_spec, random_state, succeed
+from helpers.support import SIZE, UNTRAINED_SET, generator_spec, random_state, succeed
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, RunError
@@ -30,7 +30,7 @@ def state():
 
 @pytest.fixture
 def arguments(supernet_file, tiny_data, tmp_path):
-    common = ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "--space", FEW)
+    common = ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, "--device", "cpu", "--space", FEW)
     return (*common, "-o", tmp_path / "search.h5")
 
 

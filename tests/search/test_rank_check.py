@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers.stages import nothing_changes, refusal
-from helpers.support import succeed
+from helpers.support import UNTRAINED_SET, succeed
 
 from ganc_search.rank_check import RankCheck, correlations
 
@@ -26,7 +26,17 @@ def test_it_says_what_that_means(tau, says):
 
 def test_the_command_prints_a_table_and_writes_nothing(supernet_file, tiny_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    arguments = ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "--max-macs", "3M")
+    arguments = (
+        "--supernet",
+        supernet_file,
+        "--data",
+        tiny_data,
+        *UNTRAINED_SET,
+        "--device",
+        "cpu",
+        "--max-macs",
+        "3M",
+    )
     with nothing_changes(tmp_path):
         said = succeed("ganc-search", *arguments, "--rank-check", 12)
         again = succeed("ganc-search", *arguments, "--rank-check", 12)
@@ -39,5 +49,15 @@ def test_the_command_prints_a_table_and_writes_nothing(supernet_file, tiny_data,
 
 
 def test_two_images_are_too_few(supernet_file, split_data):
-    arguments = ("--supernet", supernet_file, "--data", split_data, "--device", "cpu", "--rank-check", 5)
+    arguments = (
+        "--supernet",
+        supernet_file,
+        "--data",
+        split_data,
+        *UNTRAINED_SET,
+        "--device",
+        "cpu",
+        "--rank-check",
+        5,
+    )
     assert "at least 4" in refusal("ganc-search", *arguments)

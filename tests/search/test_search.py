@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from helpers.stages import SPACE, json_of, listing, macs_by_hand, nothing_changes, refusal, widths_of_space
-from helpers.support import SIZE, TINY_SPACE, make_checkpoint, run_command, succeed
+from helpers.support import SIZE, TINY_SPACE, UNTRAINED_SET, make_checkpoint, run_command, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics.evaluation import Evaluation
@@ -25,7 +25,9 @@ def out(tmp_path):
 
 
 def search(supernet, data, out, *options):
-    return succeed("ganc-search", "--supernet", supernet, "--data", data, "--device", "cpu", *options, "-o", out)
+    return succeed(
+        "ganc-search", "--supernet", supernet, "--data", data, *UNTRAINED_SET, "--device", "cpu", *options, "-o", out
+    )
 
 
 def widths_in(path):
@@ -89,7 +91,7 @@ def test_an_evolution_keeps_to_the_budget_and_goes_on_from_its_rows(supernet_fil
 
 
 def test_without_an_output_it_says_so(supernet_file, tiny_data):
-    said = refusal("ganc-search", "--supernet", supernet_file, "--data", tiny_data, status=2)
+    said = refusal("ganc-search", "--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, status=2)
     assert "'--output'" in said
 
 
@@ -145,7 +147,7 @@ def test_restart_throws_nothing_else_away(supernet_file, tiny_data, tmp_path):
     mine = tmp_path / "supernet.safetensors"
     mine.write_bytes(supernet_file.read_bytes())
     with nothing_changes(tmp_path):
-        arguments = ("--supernet", mine, "--data", tiny_data, "--restart", "-o", mine)
+        arguments = ("--supernet", mine, "--data", tiny_data, *UNTRAINED_SET, "--restart", "-o", mine)
         said = refusal("ganc-search", *arguments)
     assert str(mine) in said
 
@@ -155,7 +157,7 @@ def test_another_supernet_s_results_are_refused_by_name(supernet_file, tiny_data
     search(supernet_file, tiny_data, out, "--space", FEW)
     digests = [read_checkpoint(path).digest for path in (supernet_file, tmp_path / "other")]
     with nothing_changes(tmp_path):
-        arguments = ("--supernet", tmp_path / "other", "--data", tiny_data, "--space", FEW)
+        arguments = ("--supernet", tmp_path / "other", "--data", tiny_data, *UNTRAINED_SET, "--space", FEW)
         said = refusal("ganc-search", *arguments, "-o", out)
     assert f"supernet_digest is {digests[0]} and {digests[1]}" in said
     assert "--restart" in said
@@ -167,11 +169,11 @@ def test_other_images_sizes_and_spaces_are_another_search(supernet_file, tiny_da
     search(supernet_file, tiny_data, out, "--space", FEW)
     searching = ("--supernet", supernet_file, "-o", out)
     with nothing_changes(tmp_path):
-        said = refusal("ganc-search", *searching, "--data", split_data, "--space", FEW)
+        said = refusal("ganc-search", *searching, "--data", split_data, *UNTRAINED_SET, "--space", FEW)
         assert "data_fingerprint" in said
-        said = refusal("ganc-search", *searching, "--data", tiny_data, "--space", FEW, "--size", 40)
+        said = refusal("ganc-search", *searching, "--data", tiny_data, *UNTRAINED_SET, "--space", FEW, "--size", 40)
         assert "image_size is [32, 32] and [40, 40]" in said
-        said = refusal("ganc-search", *searching, "--data", tiny_data, "--max-macs", "2.2M")
+        said = refusal("ganc-search", *searching, "--data", tiny_data, *UNTRAINED_SET, "--max-macs", "2.2M")
         assert f"space is {FEW} and {TINY_SPACE}" in said
 
 
@@ -181,7 +183,7 @@ def test_a_row_s_metric_is_that_of_the_sub_network_alone(supernet_file, tiny_dat
     for row in read_results(out):
         name = format_widths(row.widths)
         succeed("ganc-export", "--supernet", supernet_file, "--config", name, "-o", tmp_path / name)
-        data = ("--data", tiny_data, "--device", "cpu")
+        data = ("--data", tiny_data, *UNTRAINED_SET, "--device", "cpu")
         (sliced,) = json_of("ganc", "evaluate", supernet_file, "--config", name, *data)
         alone, exported = json_of("ganc", "evaluate", tmp_path / name / "generator.safetensors", tmp_path / name, *data)
         assert sliced["value"] == pytest.approx(row.metrics[METRIC], rel=1e-5)
@@ -210,7 +212,7 @@ def test_without_them_it_warns_and_records_the_test_images(supernet_file, tiny_d
 
 
 def test_foreign_statistics_are_recorded_as_unverified(supernet_file, tiny_data, out, tmp_path):
-    succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    succeed("ganc", "stats", "--data", tiny_data, *UNTRAINED_SET, "--size", SIZE, "-o", tmp_path / "real.npz")
     with np.load(tmp_path / "real.npz") as arrays:
         np.savez(tmp_path / "foreign.npz", mu=arrays["mu"], sigma=arrays["sigma"])
     options = ("--space", FEW, "--stats", tmp_path / "foreign.npz")
@@ -263,13 +265,13 @@ def test_the_other_direction(tiny_data, out, tmp_path):
     write_checkpoint(tmp_path / "supernet", make_checkpoint("supernet", 8, direction="BtoA"))
     search(tmp_path / "supernet", tiny_data, out, "--space", FEW, "--direction", "BtoA")
     assert read_results(out).facts["subset"] == "testB"
-    arguments = ("--supernet", tmp_path / "supernet", "--data", tiny_data, "--space", FEW)
+    arguments = ("--supernet", tmp_path / "supernet", "--data", tiny_data, *UNTRAINED_SET, "--space", FEW)
     assert "BtoA" in refusal("ganc-search", *arguments, "-o", out)
 
 
 def test_a_budget_that_nothing_satisfies_names_the_smallest_possible(supernet_file, tiny_data, out, tmp_path):
     with nothing_changes(tmp_path):
-        arguments = ("--supernet", supernet_file, "--data", tiny_data, "-o", out)
+        arguments = ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, "-o", out)
         for options in (("--max-macs", "1M"), ("--max-params", "2k", "--samples", 3)):
             said = refusal("ganc-search", *arguments, *options)
             assert said.startswith(options[0])
@@ -298,12 +300,12 @@ def test_a_budget_that_nothing_satisfies_names_the_smallest_possible(supernet_fi
 )
 def test_wrong_usage_is_refused(supernet_file, tiny_data, out, tmp_path, options, named):
     with nothing_changes(tmp_path):
-        arguments = ("--supernet", supernet_file, "--data", tiny_data, *options, "-o", out)
+        arguments = ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, *options, "-o", out)
         assert named in refusal("ganc-search", *arguments, status=2)
 
 
 def test_what_fails_late_leaves_nothing_behind(supernet_file, tiny_data, out, tmp_path):
-    arguments = ("--supernet", supernet_file, "--data", tiny_data)
+    arguments = ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET)
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", *arguments, "--size", 30, "-o", out)
         assert "30x30" in said
@@ -315,13 +317,13 @@ def test_what_fails_late_leaves_nothing_behind(supernet_file, tiny_data, out, tm
 
 def test_a_checkpoint_of_another_stage_is_refused(teacher_file, tiny_data, out, tmp_path):
     with nothing_changes(tmp_path):
-        said = refusal("ganc-search", "--supernet", teacher_file, "--data", tiny_data, "-o", out)
+        said = refusal("ganc-search", "--supernet", teacher_file, "--data", tiny_data, *UNTRAINED_SET, "-o", out)
     assert re.search(f"{teacher_file}.*--supernet", said)
 
 
 def test_a_space_that_the_supernet_does_not_reach_is_refused(supernet_file, tiny_data, out, tmp_path):
     with nothing_changes(tmp_path):
-        arguments = ("--supernet", supernet_file, "--data", tiny_data, "--space", "channels-32")
+        arguments = ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, "--space", "channels-32")
         assert "8_8_8_8_8_8_8_8" in refusal("ganc-search", *arguments, "-o", out)
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from helpers.stages import SLOW_ROWS, refusal, wait_until
-from helpers.support import PATIENCE, command_line, succeed
+from helpers.support import PATIENCE, UNTRAINED_SET, command_line, succeed
 
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path
@@ -23,7 +23,17 @@ def whole(supernet_file, tiny_data, tmp_path_factory):
 
 def searching(supernet, data):
     """The arguments of a search of 128 sub-networks."""
-    return ("--supernet", supernet, "--data", data, "--space", "8,4/8,4/8,4/8,4/8,4/8,4/8,4/8", "--device", "cpu")
+    return (
+        "--supernet",
+        supernet,
+        "--data",
+        data,
+        *UNTRAINED_SET,
+        "--space",
+        "8,4/8,4/8,4/8,4/8,4/8,4/8,4/8",
+        "--device",
+        "cpu",
+    )
 
 
 def started(supernet, data, *options):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from helpers.stages import SLOW_ROWS, SPACE, wait_until
-from helpers.support import PATIENCE, succeed
+from helpers.support import PATIENCE, UNTRAINED_SET, succeed
 
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path, read_journal
@@ -39,7 +39,7 @@ def program(tmp_path):
 @pytest.fixture(scope="module")
 def arguments(supernet_file, tiny_data):
     """One thread each, however many processes: sums in another order would differ in their last digits."""
-    return ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "--group-size", 6)
+    return ("--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, "--device", "cpu", "--group-size", 6)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
-from helpers.support import SIZE, generator_spec, random_state, succeed
+from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, generator_spec, random_state, succeed
 
 import ganc_search.evaluate.segments
 from ganc.base.engine_table import graph_engines, usable_engines
@@ -36,7 +36,7 @@ THERE = usable_engines(graph_engines())
 
 @pytest.fixture(scope="module")
 def evaluation(tiny_data):
-    features = feature_set()
+    features = feature_set(UNTRAINED)
     images = EvaluationSet(read_images(tiny_data, "testA"), (SIZE, SIZE), 1 << 20)
     return Evaluation(images, "testA", domain_statistics(tiny_data, "B", (SIZE, SIZE), features), features, 3)
 
@@ -161,7 +161,17 @@ def test_the_images_order_is_a_fixed_permutation():
 
 
 def test_memory_is_an_option_without_effect(supernet_file, tiny_data, tmp_path):
-    arguments = ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "-o", tmp_path / "search.h5")
+    arguments = (
+        "--supernet",
+        supernet_file,
+        "--data",
+        tiny_data,
+        *UNTRAINED_SET,
+        "--device",
+        "cpu",
+        "-o",
+        tmp_path / "search.h5",
+    )
     said = succeed("ganc-search", *arguments, "--samples", 1, "--memory", "4G")
     assert "--group-size" in said.stderr.splitlines()[0]
 
@@ -169,7 +179,17 @@ def test_memory_is_an_option_without_effect(supernet_file, tiny_data, tmp_path):
 @pytest.mark.parametrize("engine", ["paddle", *THERE])
 def test_the_engine_is_recorded_and_is_no_identity(supernet_file, tiny_data, tmp_path, engine):
     out = tmp_path / "search.h5"
-    arguments = ("--supernet", supernet_file, "--data", tiny_data, "--device", "cpu", "--space", "8,4/8/8/8/8/8/8/8,4")
+    arguments = (
+        "--supernet",
+        supernet_file,
+        "--data",
+        tiny_data,
+        *UNTRAINED_SET,
+        "--device",
+        "cpu",
+        "--space",
+        "8,4/8/8/8/8/8/8/8,4",
+    )
     succeed("ganc-search", *arguments, "--max-macs", "4.2M", "--engine", engine, "-o", out)
     assert read_results(out).facts["engine"] == engine
     before = read_results(out)

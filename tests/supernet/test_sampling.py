@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers.stages import nothing_changes, refusal
-from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, fail, succeed
+from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, UNTRAINED, fail, succeed
 
 from ganc.data import read_images
 from ganc.data.sets import EvaluationSet
@@ -74,7 +74,7 @@ def step_of(space, sampling, data, teacher, student, folder):
         DistillationSettings(),
         Schedule(epochs=1, decay_epochs=0),
         DataSettings(folder=data, load_size=(36, 36), crop_size=(SIZE, SIZE)),
-        RunSettings(output=folder / "out", device="cpu"),
+        RunSettings(output=folder / "out", device="cpu", feature_set=UNTRAINED),
     )
     return job.step
 

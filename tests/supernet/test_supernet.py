@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from helpers.stages import SPACE, STANDING_STILL, TRAINING, nothing_changes, refusal, widths_of_space
-from helpers.support import TINY_SPACE, TINY_TRAINING, assert_equal_states, make_checkpoint, succeed
+from helpers.support import TINY_SPACE, TINY_TRAINING, UNTRAINED, assert_equal_states, make_checkpoint, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.space import parse_space
@@ -102,7 +102,7 @@ def test_the_widths_drawn_differ_by_step_and_cover_the_space(tiny_data, teacher_
         DistillationSettings(discriminator_width=4),
         Schedule(epochs=1, decay_epochs=0),
         DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(32, 32)),
-        RunSettings(output=tmp_path / "out", device="cpu"),
+        RunSettings(output=tmp_path / "out", device="cpu", feature_set=UNTRAINED),
     )
     drawn = [widths for step in range(400) for widths in job.step.subnets_of(step)]
     assert drawn == [widths for step in range(400) for widths in job.step.subnets_of(step)]

@@ -9,7 +9,7 @@ import pytest
 from helpers.published_costs import TABLE
 from helpers.search_rows import changed, eight_rows, make_results, make_row
 from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
-from helpers.support import SIZE, generator_spec, make_checkpoint, run_command, succeed
+from helpers.support import SIZE, UNTRAINED_SET, generator_spec, make_checkpoint, run_command, succeed
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import write_tensors
@@ -98,7 +98,7 @@ def test_inspect_search_results(chain):
 
 
 def test_inspect_statistics_a_run_s_state_and_an_export(chain, tmp_path):
-    succeed("ganc", "stats", "--data", chain.data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    succeed("ganc", "stats", "--data", chain.data, *UNTRAINED_SET, "--size", SIZE, "-o", tmp_path / "real.npz")
     told = json_of("ganc", "inspect", tmp_path / "real.npz")
     assert (told["feature_set"], told["images"], told["image_size"]) == ("untrained-conv3-v1", 10, [32, 32])
     assert told["verified"] is True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.stages import json_of, refusal
-from helpers.support import SIZE, succeed
+from helpers.support import SIZE, UNTRAINED_SET, succeed
 
 from ganc.files.checkpoint import read_checkpoint
 
@@ -35,7 +35,7 @@ def test_ancestors_that_are_not_given_are_said(chain):
 def test_results_statistics_and_states_are_checked(chain, tmp_path):
     told = json_of("ganc", "inspect", "--verify", chain.search, chain.supernet)
     assert told["ancestors"][0]["ancestor"] == str(chain.supernet)
-    succeed("ganc", "stats", "--data", chain.data, "--size", SIZE, "-o", tmp_path / "real.npz")
+    succeed("ganc", "stats", "--data", chain.data, *UNTRAINED_SET, "--size", SIZE, "-o", tmp_path / "real.npz")
     for path in (tmp_path / "real.npz", chain.folder / "distill.safetensors.run"):
         succeed("ganc", "inspect", "--verify", path)
 

@@ -11,6 +11,7 @@ from helpers.small_cycle import SMALL_CYCLE
 from helpers.support import (
     PATIENCE,
     SIZE,
+    UNTRAINED,
     assert_equal_states,
     files_under,
     run_command,
@@ -41,7 +42,7 @@ def make_job(tiny_data, teacher_file, supernet_file):
 
     def make(stage, output, *, workers=0, seed=0, schedule=SCHEDULE, **run):
         data = DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=workers)
-        run = RunSettings(output=output, seed=seed, device="cpu", **{"eval_every": 1} | run)
+        run = RunSettings(output=output, seed=seed, device="cpu", feature_set=UNTRAINED, **{"eval_every": 1} | run)
         settings = DistillationSettings(discriminator_width=4)
         if stage == "distill":
             return distill_job(teacher_file, (4,) * 8, settings, schedule, data, run)
@@ -203,7 +204,7 @@ def test_the_log_and_the_strips_tell_the_course_of_a_run(uninterrupted):
 def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, tiny_data, teacher_file):
     checkpoint = read_checkpoint(uninterrupted("distill"))
     job = make_job("distill", tmp_path / "out")
-    evaluation = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE))
+    evaluation = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE), feature_set=UNTRAINED)
     facts = checkpoint.training
     assert (checkpoint.stage, checkpoint.direction, checkpoint.task) == ("distill", "AtoB", CYCLEGAN)
     assert set(checkpoint.networks) == {"generator", "discriminator", "adaptors"}
@@ -217,7 +218,7 @@ def test_the_checkpoint_tells_what_it_is(uninterrupted, make_job, tmp_path, tiny
 
 @pytest.mark.parametrize("rate", [1e-4, 0.5])
 def test_the_best_of_all_evaluations_is_kept_the_start_included(make_job, tmp_path, tiny_data, supernet_file, rate):
-    evaluation = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE))
+    evaluation = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE), feature_set=UNTRAINED)
     schedule = dataclasses.replace(SCHEDULE, learning_rate=rate)
     job = make_job("finetune", tmp_path / "out", schedule=schedule)
     start = read_checkpoint(supernet_file).generator

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.support import PATIENCE, SIZE, generator_spec, random_state
+from helpers.support import PATIENCE, SIZE, UNTRAINED, generator_spec, random_state
 
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
@@ -61,14 +61,15 @@ np.savez(folder / f"gradients-{processes.index}.npz", **arrays)
 def distill(output, max_steps):
     settings = DistillationSettings(discriminator_width=4)
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
-    run = RunSettings(output=output, device="cpu", eval_every=1)
+    run = RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED)
     return distill_job(teacher, (4,) * 8, settings, schedule, DATA, run)
 
 
 # Each process has pools of its own, of two images, which are full after the first step.
 def replace(output, max_steps):
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
-    return replace_job(SMALL_CYCLE, schedule, DATA, RunSettings(output=output, device="cpu", eval_every=0))
+    run = RunSettings(output=output, device="cpu", eval_every=0, feature_set=UNTRAINED)
+    return replace_job(SMALL_CYCLE, schedule, DATA, run)
 
 
 def learning(output, max_steps):
@@ -181,7 +182,7 @@ def test_two_processes_train_what_one_trains(folder, tiny_data, teacher_file, tm
         DistillationSettings(discriminator_width=4),
         Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3),
         DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),
-        RunSettings(output=tmp_path / "one", device="cpu", eval_every=1),
+        RunSettings(output=tmp_path / "one", device="cpu", eval_every=1, feature_set=UNTRAINED),
     )
     for _ in job:
         pass

@@ -125,6 +125,7 @@ distillation_options = grouped(
 )
 refit_options = grouped("refit", RefitSettings, *setting_options(RefitSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")
+reference_option = setting_option(RunSettings, "reference")
 device_option = setting_option(RunSettings, "device")
 
 

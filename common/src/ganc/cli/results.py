@@ -1,21 +1,39 @@
 """Rows of search results as commands print them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
+import click
+
+from ganc.base.ranking_metric import kernel_metric, near_best
 from ganc.base.text import format_count
+from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
 
 
-def results_rows(rows: Iterable, metric: str) -> list[dict]:
-    """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any."""
-    from ganc.metrics.reference import kernel_metric  # numpy comes with it, for which --help does not wait
-
+def show_results(results, rows: Iterable, *, err: bool = False) -> None:
+    """Print rows of search results as a table, and what orders them below it."""
     rows = list(rows)
+    ranking, metric = results.ranking_name, results.metric_name
+    close = near_best([row.metrics.get(ranking) for row in rows], [row.errors.get(ranking) for row in rows])
+    marks = {row.widths: NEAR for row, is_close in zip(rows, close, strict=True) if is_close}
+    show(_table(rows, metric, ranking, marks), err=err)
+    if rows and ranking != metric:
+        click.echo(f"ordered by {ranking}: {rows[0].images} images are few for {metric}", err=err)
+    if marks:
+        click.echo(near_line(ranking), err=err)
+
+
+def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[dict]:
+    """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any.
+
+    Args:
+        marks: what follows a row's value of `ranking`, by the row's widths.
+    """
     kernel = kernel_metric(metric)
     further = {}
     if any(kernel in row.metrics for row in rows):
-        further[kernel] = lambda row: _value(row, kernel)
+        further[kernel] = lambda row: _value(row, kernel) + (marks.get(row.widths, "") if ranking == kernel else "")
     if any(row.latency_ms is not None for row in rows):
         further["ms an image"] = _latency
     return [

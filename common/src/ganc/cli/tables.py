@@ -9,6 +9,9 @@ import click
 from ganc.base.text import format_count
 from ganc.models.family import format_widths
 
+# Follows a value that is not the lowest of its column but within the error of it.
+NEAR = " ≈"
+
 
 def show(rows: Sequence[Mapping], *, err: bool = False) -> None:
     """Print rows of equal keys as a table."""
@@ -47,6 +50,11 @@ def with_error(value: float | None, error: float | None) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
+def near_line(metric: str) -> str:
+    """Return the line below a table with values that are marked by NEAR."""
+    return f"{NEAR.strip()} within the standard error of the lowest {metric}: which of them is better is not certain"
+
+
 def checkpoint_row(path: Path, checkpoint) -> dict:
     """Return what a checkpoint's table says: file, widths, MACs, parameters, bytes and metric."""
     spec = checkpoint.generator.spec
@@ -61,4 +69,5 @@ def checkpoint_row(path: Path, checkpoint) -> dict:
         "parameters": format_count(costs.params),
         "bytes": f"{path.stat().st_size:,}",
         metric["name"] if metric else "metric": f"{metric['value']:.4f}" if metric else "-",
+        **({"kernel distance": with_error(metric.get("kernel"), metric.get("kernel_error"))} if metric else {}),
     }

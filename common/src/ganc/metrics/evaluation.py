@@ -1,7 +1,7 @@
 """Evaluating generators: their translations of some images, measured against the statistics of the target domain."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,12 +9,14 @@ import numpy as np
 
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError, StatisticsError
+from ganc.base.ranking_metric import ranking_metric
+from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, to_uint8
 from ganc.data.lists import ImageList
 from ganc.engines import Engine
 from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
-from ganc.metrics.features import DEFAULT_FEATURE_SET, feature_set
+from ganc.metrics.features import feature_set
 from ganc.metrics.reference import Measurement, Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set
 
@@ -47,7 +49,7 @@ class Evaluation:
         subset: str | None = None,
         statistics: Path | None = None,
         feature_set: str | None = None,
-        batch_size: int = 8,
+        reference: TargetImages = TargetImages.TRAIN_AND_TEST,
     ) -> "Evaluation":
         """Return the evaluation of translations of a folder's images.
 
@@ -59,15 +61,23 @@ class Evaluation:
             statistics: a file of the target's statistics; None computes them from its train + test images, or takes
                 them from the cache.
             feature_set: its name; None takes that of the file, or the default one.
+            reference: which of the target's images; a file's have to be those, if this is not train + test.
 
         Raises:
             DataError: images are missing, cannot be read, or are fewer than two.
-            StatisticsError: the file belongs to another feature set, image size or resize filter.
+            StatisticsError: the file belongs to another feature set, image size, resize filter or part of the images.
         """
         readings, way = readings or Readings(), Direction(direction)
-        target, features = chosen_statistics(folder, way.target, size, statistics, feature_set, readings.target(way))
+        target, features = chosen_statistics(
+            folder, way.target, size, statistics, feature_set, readings.target(way), reference
+        )
         images, subset = evaluation_images(folder, way.source, subset, readings.source(way))
-        return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features, batch_size)
+        return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features)
+
+    @property
+    def ranking(self) -> str:
+        """The name of the metric that orders models that are measured here."""
+        return ranking_metric(self.feature_set.name, len(self.images), self.statistics.features is not None)
 
     def check(self) -> None:
         """Read every image, so that a bad one is found now and not at the first evaluation. Raises DataError."""
@@ -81,25 +91,29 @@ class Evaluation:
 
     def measure(self, engine: Engine) -> Measurement:
         """Return how far the engine's translations are from the statistics."""
-        return self.measure_features(image_features(self.translations(engine), self.feature_set))
+        return self.measure_features(self.features(engine))
 
     def measure_untouched(self) -> Measurement:
         """Return how far the images are as they are: what a translation has to improve on."""
-        images = (to_uint8(batch) for batch in self.images.batches(self.batch_size))
-        return self.measure_features(image_features(images, self.feature_set))
+        return self.measure_features(self.features(None))
+
+    def features(self, engine: Engine | None) -> np.ndarray:
+        """Return the features (n, d) of the engine's translations, of the images as they are if it is None."""
+        return image_features(self.translations(engine), self.feature_set)
 
     def measure_features(self, features: np.ndarray) -> Measurement:
         """Return how far features (n, d) of the evaluation's feature set are from the statistics."""
         return self.reference.measure(features)
 
-    def translations(self, engine: Engine) -> Iterator[np.ndarray]:
-        """Yield the translated images as uint8 (n, h, w, channels)."""
+    def translations(self, engine: Engine | None) -> Iterator[np.ndarray]:
+        """Yield the translated images, or as they are if the engine is None, as uint8 (n, h, w, channels)."""
         for batch in self.images.batches(self.batch_size):
-            yield to_uint8(engine(batch))
+            yield to_uint8(batch if engine is None else engine(batch))
 
     def facts(self) -> dict:
         """Return what a metric's value has to be recorded with."""
-        return {
+        part = {} if self.statistics.reference is None else {"reference": self.statistics.reference}
+        return part | {
             "name": self.feature_set.name,
             "feature_digest": self.feature_set.digest,
             "statistics": self.statistics.digest,
@@ -112,15 +126,24 @@ class Evaluation:
 
 
 def domain_statistics(
-    folder: Path, letter: str, size: tuple[int, int], features: FeatureSet, reading: Reading | None = None
+    folder: Path,
+    letter: str,
+    size: tuple[int, int],
+    features: FeatureSet,
+    reading: Reading | None = None,
+    reference: TargetImages = TargetImages.TRAIN_AND_TEST,
 ) -> Statistics:
-    """Return the statistics of a domain's train + test images, from the cache where they were computed before.
+    """Return the statistics of a domain's images, from the cache where they were computed before.
 
-    Test images alone would raise the distance (method.md, "Fréchet distance").
+    Args:
+        reference: which of them; test images alone raise the distance (method.md, "Fréchet distance").
 
     Raises:
-        DataError: the domain has no images, or one cannot be read.
+        DataError: the domain has no such images, or one cannot be read.
     """
+    if reference != TargetImages.TRAIN_AND_TEST:
+        images = read_images(folder, f"{reference.value}{letter}", reading)
+        return replace(target_statistics(images, size, features), reference=reference.value)
     images = read_images(folder, f"train{letter}", reading)
     if has_subset(folder, f"test{letter}"):
         images = images + read_images(folder, f"test{letter}", reading)
@@ -134,6 +157,7 @@ def chosen_statistics(
     file: Path | None,
     feature_set_name: str | None,
     reading: Reading | None = None,
+    reference: TargetImages = TargetImages.TRAIN_AND_TEST,
 ) -> tuple[Statistics, FeatureSet]:
     """Return the statistics to compare with, and the feature set that they belong to.
 
@@ -143,18 +167,24 @@ def chosen_statistics(
         file: statistics made before; of another image size or resize filter they are refused.
         feature_set_name: needed for a file of another program, which does not say what its numbers are.
         reading: how the domain's images are read; None reads RGB of full range and resizes width and height.
+        reference: which of the domain's images; a file's have to be those, if this is not train + test.
 
     Raises:
-        StatisticsError: the file belongs to another feature set, image size or resize filter.
+        StatisticsError: the file belongs to another feature set, image size, resize filter or part of the images.
     """
     if file is None:
-        features = feature_set(feature_set_name or DEFAULT_FEATURE_SET)
-        return domain_statistics(folder, letter, size, features, reading), features
+        features = feature_set(feature_set_name)
+        return domain_statistics(folder, letter, size, features, reading, reference), features
     named = feature_set(feature_set_name) if feature_set_name else None
     statistics = read_statistics(file, named, assume_feature_set=named is not None)
     features = named or feature_set(statistics.feature_set)
     require_feature_set(file, statistics, features)
     _require_resize(file, statistics, size, (reading or Reading()).preparation)
+    if reference not in (TargetImages.TRAIN_AND_TEST, statistics.reference):
+        raise StatisticsError(
+            f"{file}: is of the {statistics.reference or TargetImages.TRAIN_AND_TEST} images, --reference {reference} "
+            "wants others; leave one of the two options out"
+        )
     return statistics, features
 
 

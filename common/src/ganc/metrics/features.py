@@ -3,28 +3,34 @@
 A metric is only comparable within one feature set, so its name and digest are written wherever a value of it is.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ganc.base.errors import StatisticsError
+from ganc.base.errors import MissingDependencyError, StatisticsError
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.untrained import UntrainedFeatures
 
-DEFAULT_FEATURE_SET = "untrained-conv3-v1"
+LITE0, UNTRAINED = "efficientnet-lite0", "untrained-conv3-v1"
+_LOG = logging.getLogger(__name__)  # without a handler of the caller's, a warning is one line on standard error
 
 
-def feature_set(name: str = DEFAULT_FEATURE_SET) -> FeatureSet:
+def feature_set(name: str | None = None) -> FeatureSet:
     """Return the feature set of this name.
 
     Args:
-        name: a known name, or a file of weights as `ganc import inception` writes it (PATH.safetensors). The default
-            does not depend on what is on the machine, so that equal commands give equal metrics.
+        name: a known name, or a file of weights as `ganc import inception` writes it (PATH.safetensors). None takes
+            EfficientNet-Lite0 where its package is installed, else the untrained set, and logs once what that one
+            cannot see.
 
     Raises:
         StatisticsError: the name is not known (the known ones are listed), or its weights are not on this machine.
+        MissingDependencyError: the package that holds its weights is not installed.
         FileFormatError: the weights are damaged or something else.
     """
+    if name is None:
+        return _default()
     if name in _FEATURE_SETS:
         return _FEATURE_SETS[name]()
     if name.endswith(".safetensors"):
@@ -35,10 +41,28 @@ def feature_set(name: str = DEFAULT_FEATURE_SET) -> FeatureSet:
     )
 
 
+def _default() -> FeatureSet:
+    try:
+        return _lite0()
+    except MissingDependencyError as error:
+        return _instead_of_lite0(str(error))
+
+
+@cache
+def _instead_of_lite0(reason: str) -> FeatureSet:
+    _LOG.warning(
+        "warning: %s. Measured on %s instead, which sees colours and textures but not whether an image looks like the "
+        "target: it called a good generator's zebras worse than the untouched horses",
+        reason,
+        UNTRAINED,
+    )
+    return _untrained_conv3_v1()
+
+
 # The networks are imported when their set is asked for: each needs packages that the others do without.
 @cache
 def _untrained_conv3_v1() -> UntrainedFeatures:
-    return UntrainedFeatures("untrained-conv3-v1", seed=1706, channels=(16, 16, 32), scale=10.0, colour_scale=2.0)
+    return UntrainedFeatures(UNTRAINED, seed=1706, channels=(16, 16, 32), scale=10.0, colour_scale=2.0)
 
 
 def _inception(file: Path | None = None) -> FeatureSet:
@@ -47,6 +71,14 @@ def _inception(file: Path | None = None) -> FeatureSet:
     from ganc.metrics.pretrained.features import NetworkFeatures
 
     return NetworkFeatures(inception_network(find_weights(file)))
+
+
+def _inception_clean() -> FeatureSet:
+    from ganc.metrics.inception.network import clean_network
+    from ganc.metrics.inception.weights import find_weights
+    from ganc.metrics.pretrained.features import NetworkFeatures
+
+    return NetworkFeatures(clean_network(find_weights()))
 
 
 @cache
@@ -58,7 +90,8 @@ def _lite0() -> FeatureSet:
 
 
 _FEATURE_SETS: dict[str, Callable[[], FeatureSet]] = {
-    "efficientnet-lite0": _lite0,
+    LITE0: _lite0,
+    "inception-v3-clean": _inception_clean,
     "inception-v3-fid": _inception,
-    "untrained-conv3-v1": _untrained_conv3_v1,
+    UNTRAINED: _untrained_conv3_v1,
 }

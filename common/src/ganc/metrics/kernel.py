@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganc.base.rng import keyed_generator
 from ganc.metrics.frechet import checked_features, require_equal_dimensions
 
 _BLOCK_ROWS = 1024  # of a kernel matrix at a time, which bounds the memory for large sets
@@ -20,6 +21,49 @@ class KernelDistance:
 
     value: float
     error: float | None
+
+
+@dataclass(frozen=True)
+class Subsets:
+    """How the kernel distance is averaged over random subsets, as most programs publish it.
+
+    Attributes:
+        count: how many subsets. most: images of each of the two sets in one, at most.
+    """
+
+    count: int = 100
+    most: int = 1000
+
+
+@dataclass(frozen=True)
+class SubsetDistance:
+    """The kernel distances of random subsets: their mean, their standard deviation, and how they were drawn."""
+
+    mean: float
+    deviation: float
+    subsets: int
+    size: int
+
+
+def kernel_distance_of_subsets(features: np.ndarray, target: np.ndarray, subsets: Subsets) -> SubsetDistance:
+    """Return mean and standard deviation of the kernel distances of random subsets of features (n, d) and (m, d).
+
+    Each subset has min(n, m, most) images of either set, drawn without putting back (Bińkowski et al., section 4, and
+    the programs after it); with as many images as there are, only the larger set's part changes from draw to draw. The
+    deviation is that of one subset's value and no standard error of the mean. Draws are keyed, so that equal features
+    give equal numbers.
+
+    Raises:
+        StatisticsError: fewer than two images, dimensions differ, or a number is not finite.
+    """
+    sets = checked_features(features), checked_features(target)
+    size = min(len(sets[0]), len(sets[1]), subsets.most)
+    values = []
+    for draw in range(subsets.count):
+        order = keyed_generator(0, "metrics/kernel subsets", draw)
+        first, second = (one[order.permutation(len(one))[:size]] for one in sets)
+        values.append(KernelTarget(second).distance_of_features(first).value)
+    return SubsetDistance(float(np.mean(values)), float(np.std(values)), subsets.count, size)
 
 
 def kernel_distance(features: np.ndarray, target: np.ndarray) -> KernelDistance:

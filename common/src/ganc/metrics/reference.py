@@ -6,14 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ganc.base.ranking_metric import are_few, kernel_metric
 from ganc.metrics.frechet import Gaussian, checked_features
-from ganc.metrics.kernel import KernelTarget
+from ganc.metrics.kernel import KernelTarget, SubsetDistance, Subsets, kernel_distance_of_subsets
 from ganc.metrics.statistics import Statistics
-
-
-def kernel_metric(feature_set_name: str) -> str:
-    """Return the name of the kernel distance on a feature set; the Fréchet distance has the feature set's own."""
-    return f"{feature_set_name}-kid"
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,21 @@ class Measurement:
     kernel: float | None
     kernel_error: float | None
     images: int
+
+    @property
+    def ranks_by_kernel(self) -> bool:
+        """Whether the kernel distance orders it among others on as many images."""
+        return self.kernel is not None and are_few(self.images)
+
+    @property
+    def ranking(self) -> float:
+        """The value that orders it among others on as many images; lower is better."""
+        return self.kernel if self.ranks_by_kernel else self.distance
+
+    @property
+    def ranking_error(self) -> float | None:
+        """The standard error of `ranking`; None where there is none."""
+        return self.kernel_error if self.ranks_by_kernel else None
 
     def values(self, feature_set_name: str) -> Mapping[str, float]:
         """Return metric name -> value, as rows of a search have them."""
@@ -59,6 +70,11 @@ class Reference:
     @cached_property
     def _kernel_target(self) -> KernelTarget | None:
         return None if self.statistics.features is None else KernelTarget(self.statistics.features)
+
+    def kernel_of_subsets(self, features: np.ndarray, subsets: Subsets) -> SubsetDistance | None:
+        """Return the kernel distance by random subsets; None where the statistics hold no features of the target."""
+        target = self.statistics.features
+        return None if target is None else kernel_distance_of_subsets(features, target, subsets)
 
     def measure(self, features: np.ndarray) -> Measurement:
         """Return the measurement of features (n, d), n >= 2, of the statistics' feature set.

@@ -2,7 +2,7 @@
 
 The arrays `mu` and `sigma` are those of the common PyTorch implementation of the distance, so that files can be
 exchanged; a third array, `ganc`, holds JSON that says which feature set they were computed with; a fourth, `features`,
-holds the features themselves, which the kernel distance needs.
+holds the features themselves, which the kernel distance needs. An array `feats` alone is what clean-fid keeps for it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,7 @@ _FACTS = {  # with their types, and what null means
     "data_fingerprint": (str,),
     "verified": (bool,),
 }
+_OPTIONAL = ("resize", "reference")
 # Bounds of what a file may declare, before memory is taken for it; the features known have 2048 dimensions at most.
 MOST_DIMENSIONS = 4096
 _HEADER = 1 << 14  # bytes before an array's numbers
@@ -48,6 +49,7 @@ _BOUNDS = {
     "sigma": 8 * MOST_DIMENSIONS**2 + _HEADER,
     "ganc": 1 << 20,
     "features": 8 * KEPT_FEATURES * MOST_DIMENSIONS + _HEADER,
+    "feats": 1 << 29,  # of all images, in a file of another program: 65,536 of 2048 float32
 }
 _MOST_BYTES = 2 * sum(_BOUNDS.values())
 _EXPECTED = "statistics as ganc stats writes them"
@@ -65,6 +67,7 @@ class Statistics:
         data_fingerprint: of the images; "" in a foreign file.
         verified: False if only the user named the feature set.
         resize: the filter that the images were resized with; None where the file does not say.
+        reference: which images of the domain they are (`TargetImages`); None for train + test, or not known.
         features: (k, d) float32 of the images, of a random KEPT_FEATURES of them where there are more; None in a
             foreign file and in one of an older ganc.
     """
@@ -79,6 +82,7 @@ class Statistics:
     verified: bool
     resize: str | None = None
     features: np.ndarray | None = None
+    reference: str | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -95,17 +99,17 @@ class Statistics:
         """Return all that is not an array, as a JSON object."""
         facts = {name: getattr(self, name) for name in _FACTS}
         facts["image_size"] = None if self.image_size is None else [*self.image_size]
-        # A file without it keeps the digest that it has always had.
-        return facts if self.resize is None else facts | {"resize": self.resize}
+        # A file without them keeps the digest that it has always had.
+        return facts | {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) is not None}
 
 
 def statistics_of(
     features: np.ndarray,
     feature_set: FeatureSet,
     *,
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None,
     data_fingerprint: str,
-    resize: str = RESIZE_FILTER,
+    resize: str | None = RESIZE_FILTER,
 ) -> Statistics:
     """Return the statistics of features (n, d). Raises StatisticsError for n < 2 or numbers that are not finite."""
     features = checked_features(features)
@@ -120,7 +124,7 @@ def statistics_of(
         feature_set=feature_set.name,
         feature_digest=feature_set.digest,
         images=len(features),
-        image_size=tuple(image_size),
+        image_size=image_size and tuple(image_size),
         data_fingerprint=data_fingerprint,
         verified=True,
         resize=resize,
@@ -165,13 +169,16 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
     """
     path = Path(path)
     arrays = _read_arrays(path)
-    mu, sigma = _checked_arrays(path, arrays)
-    if "ganc" not in arrays:
+    foreign = "ganc" not in arrays
+    mu, sigma = (None, None) if foreign and _holds_features_alone(arrays) else _checked_arrays(path, arrays)
+    if foreign:
         if feature_set is None or not assume_feature_set:
             raise StatisticsError(
                 f"{path}: does not say which feature set it was computed with; name it with --feature-set to take it "
                 "as unverified, or make the statistics with ganc stats"
             )
+        if mu is None:
+            return _statistics_of_features(path, arrays["feats"], feature_set)
         _require_dimensions(path, len(mu), feature_set)
         facts = {"feature_set": feature_set.name, "feature_digest": feature_set.digest, "data_fingerprint": ""}
         return Statistics(mu=mu, sigma=sigma, **facts, images=None, image_size=None, verified=False)
@@ -181,6 +188,17 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
         require_feature_set(path, statistics, feature_set)
         _require_dimensions(path, len(mu), feature_set)
     return statistics
+
+
+def _holds_features_alone(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether a file of another program holds an array `feats` and no statistics, as clean-fid's `_kid.npz` do."""
+    return "feats" in arrays and "mu" not in arrays
+
+
+def _statistics_of_features(path: Path, feats: np.ndarray, feature_set: FeatureSet) -> Statistics:
+    features = _checked_features(path, feats, feature_set.dimensions, "feats")
+    made = statistics_of(features, feature_set, image_size=None, data_fingerprint="", resize=None)
+    return replace(made, verified=False)
 
 
 def require_feature_set(source: object, statistics: Statistics, feature_set: FeatureSet) -> None:
@@ -252,12 +270,14 @@ def _checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.nd
     return mu.astype(np.float64), sigma.astype(np.float64)
 
 
-def _checked_features(path: Path, features: np.ndarray | None, dimensions: int) -> np.ndarray | None:
+def _checked_features(
+    path: Path, features: np.ndarray | None, dimensions: int, name: str = "features"
+) -> np.ndarray | None:
     if features is None:
         return None
     if features.dtype.kind != "f" or features.ndim != 2 or len(features) < 2 or features.shape[1] != dimensions:
         raise FileFormatError(
-            f"{path}: features have shape {features.shape} of {features.dtype}; expected floats of shape "
+            f"{path}: {name} have shape {features.shape} of {features.dtype}; expected floats of shape "
             f"(k, {dimensions}), k at least 2"
         )
     if not np.isfinite(features).all():
@@ -277,4 +297,4 @@ def _checked_facts(path: Path, header: np.ndarray) -> dict:
         if len(size) != 2 or any(type(side) is not int or side < 1 for side in size):
             raise FileFormatError(f"{path}: its 'image_size' is {str(size)[:40]}, expected two sizes in pixels")
         taken["image_size"] = tuple(size)
-    return taken | {"resize": facts.take("resize", str, None)}
+    return taken | {name: facts.take(name, str, None) for name in _OPTIONAL}

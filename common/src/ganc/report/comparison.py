@@ -1,18 +1,24 @@
 """Comparing generators side by side: costs, size, time and metric, one row each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import numpy as np
 
 from ganc.base.direction import Direction
 from ganc.base.errors import SpecError
+from ganc.base.target_images import TargetImages
 from ganc.engines.eager import EagerEngine
 from ganc.engines.loading import Model
 from ganc.engines.timing import milliseconds_per_image
-from ganc.metrics import Measurement
+from ganc.metrics import Measurement, judged
 from ganc.metrics.evaluation import Evaluation
+from ganc.metrics.kernel import Subsets
 from ganc.models.generator import Generator
 from ganc.models.spec import ORIGINAL, GeneratorSpec
+
+UNTOUCHED = "untouched images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +27,8 @@ class Comparison:
 
     Attributes:
         size: (width, height) of the images.
-        untouched: add a row for the untranslated images.
+        subsets: measure the kernel distance by random subsets too.
+        untouched: add a row for the untranslated images; they are measured in any case.
         original: add a row for an untrained generator of the published size: costs and time only.
         timed: measure milliseconds an image at batch 1.
     """
@@ -30,6 +37,8 @@ class Comparison:
     size: tuple[int, int]
     statistics: Path | None = None
     feature_set: str | None = None
+    reference: TargetImages = TargetImages.TRAIN_AND_TEST
+    subsets: Subsets | None = None
     untouched: bool = False
     original: bool = False
     timed: bool = False
@@ -39,7 +48,9 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     """Return one row a model: what it is, what it costs, how far its images are from the target, on how many.
 
     The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
-    images, and those of `Evaluation.facts`.
+    images, kernel_subsets (if wanted) and those of `Evaluation.facts`; for a model also untouched_value,
+    untouched_kernel and untouched_kernel_error, the distances of the untranslated images, and judgement (`Judgement`,
+    as text).
 
     Raises:
         SpecError: the models translate in different directions, or the size does not fit one of them.
@@ -48,23 +59,49 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     for model in models:
         model.spec.require_size(*wanted.size)
     evaluation = _evaluation(models, wanted)
-    rows = []
+    rows, features = [], evaluation.features(None)
+    untouched = evaluation.measure_features(features)
     if wanted.untouched:
-        rows.append(_row("untouched images", None, None, evaluation, evaluation.measure_untouched(), wanted))
+        rows.append(
+            _row(UNTOUCHED, None, None, evaluation, untouched, wanted) | _by_subsets(evaluation, features, wanted)
+        )
     engines = []
     if wanted.original:
         engines.append(_original_engine())
-        rows.append(_row("original (untrained)", ORIGINAL, None, evaluation, None, wanted))
+        rows.append(
+            _row("original (untrained)", ORIGINAL, None, evaluation, None, wanted)
+            | _by_subsets(evaluation, None, wanted)
+        )
     for model in models:
         engines.append(model.engine)
-        measured = evaluation.measure(model.engine)
-        rows.append(_row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted))
+        features = evaluation.features(model.engine)
+        measured = evaluation.measure_features(features)
+        row = _row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted)
+        rows.append(row | _by_subsets(evaluation, features, wanted) | _beside(untouched, measured))
     if wanted.timed:
         timed_rows = [row for row in rows if row["macs"] is not None]
         channels = [ORIGINAL.in_channels] * wanted.original + [model.spec.in_channels for model in models]
         for row, milliseconds in zip(timed_rows, milliseconds_per_image(engines, wanted.size, channels), strict=True):
             row["milliseconds"] = milliseconds
     return rows
+
+
+def _by_subsets(evaluation: Evaluation, features: np.ndarray | None, wanted: Comparison) -> dict:
+    """Return what a row says of the kernel distance by subsets: nothing where it is not wanted."""
+    if wanted.subsets is None:
+        return {}
+    found = None if features is None else evaluation.reference.kernel_of_subsets(features, wanted.subsets)
+    return {"kernel_subsets": found and asdict(found)}
+
+
+def _beside(untouched: Measurement, measured: Measurement) -> dict:
+    """Return what is said of a model beside its own distances."""
+    return {
+        "untouched_value": untouched.distance,
+        "untouched_kernel": untouched.kernel,
+        "untouched_kernel_error": untouched.kernel_error,
+        "judgement": judged(measured, untouched).value,
+    }
 
 
 def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
@@ -87,6 +124,7 @@ def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
         readings=readings,
         statistics=wanted.statistics,
         feature_set=wanted.feature_set,
+        reference=TargetImages(wanted.reference),
     )
 
 

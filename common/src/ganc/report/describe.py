@@ -87,6 +87,7 @@ def _results(results: SearchResults) -> dict:
         "digest": results.digest,
         "subnets": len(results),
         "metric": results.metric_name,
+        "ordered_by": results.ranking_name,
         "macs": [int(rows.macs.min()), int(rows.macs.max())] if len(rows) else None,
         **results.identity.to_json(),
         "facts": dict(results.facts),

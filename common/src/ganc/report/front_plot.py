@@ -38,7 +38,7 @@ def draw_results(
     The front is that of the rows on the most images; rows on fewer, which a race has dropped, are drawn fainter.
 
     Args:
-        original: the original generator's value of the results' metric, where it was measured.
+        original: the original generator's value of the metric that is drawn, where it was measured.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -49,10 +49,10 @@ def draw_results(
     import matplotlib
     from matplotlib.figure import Figure
 
-    kept = np.flatnonzero(np.isfinite(results.metric))
+    kept = np.flatnonzero(np.isfinite(results.ranking))
     if not len(kept):
-        raise SelectionError(f"{results.source}: no row has a value of {results.metric_name}; run the search first")
-    shared = results.metric_name == FID and results.identity.image_size == published.IMAGE_SIZE
+        raise SelectionError(f"{results.source}: no row has a value of {results.ranking_name}; run the search first")
+    shared = results.ranking_name == FID and results.identity.image_size == published.IMAGE_SIZE
     with matplotlib.rc_context({"svg.hashsalt": "ganc", "font.size": 9}):
         figure = Figure(figsize=(8, 5.5 if shared else 7.5), dpi=130, layout="constrained")
         axes = figure.subplots(1 if shared else 2, sharex=True, squeeze=False, height_ratios=[1] if shared else [3, 2])
@@ -68,7 +68,7 @@ def draw_results(
 
 
 def _draw_points(axes, results: SearchResults, kept: np.ndarray) -> None:
-    gmacs, metric, images = results.rows.macs[kept] / 1e9, results.metric[kept], results.rows.images[kept]
+    gmacs, metric, images = results.rows.macs[kept] / 1e9, results.ranking[kept], results.rows.images[kept]
     whole = images == images.max()
     if not whole.all():
         counts = f"{images[~whole].min()}" if len(set(images[~whole])) == 1 else f"{images[~whole].min()} or more"
@@ -165,10 +165,10 @@ def _label(top, bottom, results: SearchResults, title: str | None, *, shared: bo
     bottom.xaxis.set_minor_formatter(NullFormatter())
     scaled = "" if size == theirs else f"; published MACs scaled from {theirs}"
     bottom.set_xlabel(f"GMACs of one {size} image (logarithmic){scaled}")
-    top.set_ylabel(f"{results.metric_name} (lower is better)")
+    top.set_ylabel(f"{results.ranking_name} (lower is better)")
     top.set_title(title or f"{len(results):,} sub-networks of {results.identity.space}")
     if not shared:
-        reason = "another metric" if results.metric_name != FID else f"of {theirs} images"
+        reason = "another metric" if results.ranking_name != FID else f"of {theirs} images"
         bottom.set_ylabel("FID, as published")
         bottom.set_title(f"FIDs on {published.DATA}: {reason}, not comparable with the values above", fontsize=9)
     for axes in {top, bottom}:

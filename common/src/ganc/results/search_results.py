@@ -12,6 +12,7 @@ import numpy as np
 
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.ranking_metric import kernel_metric, ranking_metric
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, canonical, joined
 
 _FIXED_COLUMNS = {*COST_COLUMNS, "widths", "images", "latency_ms", "latency_setup", "seconds"}
@@ -104,9 +105,23 @@ class SearchResults:
 
     @property
     def metric_name(self) -> str:
-        """The metric that ranks the rows: the one named like the feature set, else the first column."""
+        """The Fréchet distance: the metric named like the feature set, else the first column."""
         names = [*self.rows.metrics]
         return self.identity.feature_set if self.identity.feature_set in names or not names else names[0]
+
+    @cached_property
+    def ranking_name(self) -> str:
+        """The metric that orders the rows: the kernel distance where images are few and every row that was measured
+        has it, as those of an older ganc have not; else `metric_name`."""
+        measured = ~np.isnan(self.metric)
+        kernel = self.rows.metrics.get(kernel_metric(self.metric_name))
+        has_kernel = kernel is not None and bool(measured.any()) and not np.isnan(kernel[measured]).any()
+        return ranking_metric(self.metric_name, int(self.rows.images.max(initial=0)), has_kernel)
+
+    @property
+    def ranking(self) -> np.ndarray:
+        """(N,) values of `ranking_name`, NaN where not evaluated."""
+        return self.rows.metrics.get(self.ranking_name, np.full(len(self), np.nan))
 
     @property
     def metric(self) -> np.ndarray:

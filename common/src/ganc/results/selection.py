@@ -19,15 +19,15 @@ def select(
     top: int | None = None,
     rank: int | None = None,
 ) -> RowTable:
-    """Return the rows that satisfy all bounds, best metric first; ties go to fewer MACs, then to smaller widths.
+    """Return the rows that satisfy all bounds, best first by `results.ranking_name`.
 
-    Rows without a value of the metric are never selected, nor, under `max_latency`, rows without a latency. Of the rows
-    within the costs only those on the most images are compared: a value on fewer, as of rows that a race dropped, is
-    another quantity.
+    Ties go to fewer MACs, then to smaller widths. Rows without a value of the metric are never
+    selected, nor, under `max_latency`, rows without a latency. Of the rows within the costs only those on the most
+    images are compared: a value on fewer, as of rows that a race dropped, is another quantity.
 
     Args:
-        max_macs, max_params, max_latency (ms), max_metric: upper bounds, inclusive.
-        pareto: keep what no other row within the bounds beats in metric and MACs.
+        max_macs, max_params, max_latency (ms), max_metric (of `results.metric_name`): upper bounds, inclusive.
+        pareto: keep what no other row within the bounds beats in the ranking metric and MACs.
         top: keep the best so many. rank: keep the one in this place, counted from 1.
 
     Raises:
@@ -58,9 +58,9 @@ def select(
         passed.append(f"{option} {text(bound)}")
     kept = kept[rows.images[kept] == rows.images[kept].max()]
     if pareto:
-        kept = kept[pareto_front(results.metric[kept], rows.macs[kept])]
+        kept = kept[pareto_front(results.ranking[kept], rows.macs[kept])]
     # Rows are in falling order of widths, so the smaller widths come last.
-    kept = kept[np.lexsort([-kept, rows.macs[kept], results.metric[kept]])]
+    kept = kept[np.lexsort([-kept, rows.macs[kept], results.ranking[kept]])]
     if rank is not None:
         if not 1 <= rank <= len(kept):
             raise SelectionError(f"{results.source}: --rank {rank} is not one of the {len(kept)} places; start from 1")

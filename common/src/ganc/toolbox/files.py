@@ -131,20 +131,21 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
 @command()
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
 @measured_budget_options
-@click.option("--max-metric", type=float, help="At most this value of the metric.")
-@click.option("--pareto", is_flag=True, help="Only what no other beats in both metric and MACs.")
+@click.option("--max-metric", type=float, help="At most this Fréchet distance.")
+@click.option("--pareto", is_flag=True, help="Only what no other beats in both distance and MACs.")
 @click.option("--top", type=POSITIVE, show_default="10, or all with --pareto or --json", help="Only the best so many.")
 @json_option
 def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds):
     """List the best sub-networks of search results.
 
-    Those that satisfy all bounds, lowest metric first. RESULTS is a file of ganc-search; - is standard input.
+    Those that satisfy all bounds, best first: by the kernel distance where the search had few images, else by the
+    Fréchet distance, which --max-metric always bounds. RESULTS is a file of ganc-search; - is standard input.
 
     \b
     ganc select search.h5 --max-macs 2.7G --top 3
     ganc select search.h5 --pareto --json
     """
-    from ganc.cli.results import results_json, results_rows
+    from ganc.cli.results import results_json, show_results
     from ganc.results.hdf5 import read_results
     from ganc.results.selection import select as select_rows
 
@@ -153,7 +154,7 @@ def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds)
     if as_json:
         show_json(results_json(rows))
     else:
-        show(results_rows(rows, read.metric_name))
+        show_results(read, rows)
 
 
 @command()

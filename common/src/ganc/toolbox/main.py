@@ -6,9 +6,10 @@ from ganc import __version__
 from ganc.cli.command import Group
 from ganc.toolbox.bench import bench
 from ganc.toolbox.data import data
+from ganc.toolbox.evaluate import evaluate
 from ganc.toolbox.files import inspect, merge, profile, select
 from ganc.toolbox.import_ import import_
-from ganc.toolbox.models import evaluate, stats
+from ganc.toolbox.models import stats
 from ganc.toolbox.plot import plot
 from ganc.toolbox.translate import translate
 

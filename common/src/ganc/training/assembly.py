@@ -106,6 +106,7 @@ def prepare(
         readings=readings,
         statistics=run.statistics,
         feature_set=run.feature_set,
+        reference=run.reference,
     )
     return Surroundings(samples=samples, processes=processes, evaluation=evaluation, readings=readings)
 

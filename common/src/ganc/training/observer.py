@@ -132,11 +132,16 @@ class Best:
         self.facts: dict = {}
 
     def improved(self, step: int, measured: Mapping[str, Measurement]) -> bool:
-        """Note an evaluation and return whether it is the best so far; a lower first value is better."""
-        value = next(iter(measured.values())).distance
-        if self.facts and not value < self.facts["value"]:
+        """Note an evaluation and return whether it is the best so far; a lower first value is better.
+
+        What orders is the measurement's `ranking`; a state of an older ganc has only the Fréchet distance.
+        """
+        first = next(iter(measured.values()))
+        found = {"value": first.distance, "ranking": first.ranking}
+        by = "ranking" if "ranking" in self.facts else "value"
+        if self.facts and not found[by] < self.facts[by]:
             return False
-        self.facts = {"step": step, "value": value, "metrics": distances(measured)}
+        self.facts = {"step": step, **found, "metrics": distances(measured)}
         return True
 
     def state(self) -> dict:

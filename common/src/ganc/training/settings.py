@@ -8,10 +8,14 @@ from ganc.base.engine_table import REFERENCE, graph_engines
 from ganc.base.errors import SettingError
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
+from ganc.base.target_images import TargetImages
 from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
 
 DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
+
+# What a feature set of None means, where no statistics say it: ganc.metrics.features chooses.
+DEFAULT_FEATURES = "efficientnet-lite0, untrained-conv3-v1 where its package is not installed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +148,7 @@ class RunSettings:
         eval_every: epochs between evaluations; 0 evaluates at the end only.
         statistics: a file of the target domain's statistics; None computes them from train + test images.
         feature_set: the name of the feature set; None takes the statistics' own, or the default.
+        reference: which of the target's images it is compared with, where no file of statistics says it.
 
     Raises:
         SettingError: a value is outside its limits.
@@ -166,12 +171,16 @@ class RunSettings:
     feature_set: str | None = setting(
         "Features of the metric: a name, or a file of ganc import inception.",
         None,
-        default_text="that of --stats, else untrained-conv3-v1",
+        default_text=f"that of --stats, else {DEFAULT_FEATURES}",
+    )
+    reference: TargetImages = setting(
+        "Target images that statistics are made of; published numbers differ in it.", TargetImages.TRAIN_AND_TEST
     )
     restart: bool = setting("Start over instead of resuming; needed for other settings.", default=False)
 
     def __post_init__(self):
         check_limits(self)
+        object.__setattr__(self, "reference", TargetImages(self.reference))
 
     @property
     def directory(self) -> Path:

@@ -10,10 +10,20 @@ from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
-from ganc.cli.options import FILE, FOLDER, direction_option, grouped, selection_parts
+from ganc.cli.options import (
+    FILE,
+    FOLDER,
+    direction_option,
+    feature_set_option,
+    grouped,
+    reference_option,
+    selection_parts,
+    setting_option,
+)
 from ganc.cli.selection import Selection, has_bounds
-from ganc.cli.tables import settings_line, show, size_text
+from ganc.cli.tables import settings_line, show, size_text, with_error
 from ganc.models.family import format_widths
+from ganc.training.settings import RunSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -104,10 +114,13 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     show_default="random ones",
     help="Folder of images to verify and measure on; int8 is calibrated on its training images.",
 )
+@setting_option(RunSettings, "statistics")
+@feature_set_option
+@reference_option
 @click.option(
     "--device", default="cpu", help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it."
 )
-def main(source: Source, output: Path, variants, layout, data, device):
+def main(source: Source, output: Path, variants, layout, data, device, **compared):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -121,6 +134,8 @@ def main(source: Source, output: Path, variants, layout, data, device):
     calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
     if data is None and calibrated:
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
+    if data is None and (compared["statistics"] or compared["feature_set"]):
+        raise click.UsageError("--stats and --feature-set are of a metric: name the images with --data")
     from ganc.data.layout import IMAGE_FORMATS
     from ganc.system.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
@@ -132,19 +147,39 @@ def main(source: Source, output: Path, variants, layout, data, device):
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
-    show(_rows(export(alone, output, data, variants, IMAGE_FORMATS[layout]), output))
+    _show(export(alone, output, data, variants, IMAGE_FORMATS[layout], **compared), output)
 
 
-def _rows(exported, output: Path) -> list[dict]:
+def _show(exported, output: Path) -> None:
+    """Print the table, and which of what it shows is no better than doing nothing."""
     from ganc.files.card import CHECKPOINT
+    from ganc.metrics.judgement import judged, sentence
 
-    rows = [_row(exported, output / CHECKPOINT, exported.checkpoint_bytes, exported.checkpoint_metric, None)]
+    measured = {output / CHECKPOINT: exported.measured}
+    rows = [_row(exported, output / CHECKPOINT, exported.checkpoint_bytes, exported.measured, None)]
     for written in exported.variants:
-        rows.append(_row(exported, output / written.variant.name, written.bytes, written.metric, written.difference))
-    return rows
+        path = output / written.variant.name
+        measured[path] = written.measured
+        rows.append(_row(exported, path, written.bytes, written.measured, written.difference))
+    if exported.untouched:
+        rows.append(
+            dict.fromkeys(rows[0], "-") | {"file": "untouched images"} | _distances(exported, exported.untouched)
+        )
+    show(rows)
+    if exported.untouched:
+        said = [sentence(str(path), judged(one, exported.untouched)) for path, one in measured.items()]
+        for line in filter(None, said):
+            click.echo(line)
 
 
-def _row(exported, path: Path, size_in_bytes: int, metric: float | None, difference) -> dict:
+def _distances(exported, measured) -> dict:
+    if measured is None:
+        return {exported.metric_name: "-"}
+    kernel = with_error(measured.kernel, measured.kernel_error)
+    return {exported.metric_name: f"{measured.distance:.4f}", "kernel distance": kernel}
+
+
+def _row(exported, path: Path, size_in_bytes: int, measured, difference) -> dict:
     spec = exported.checkpoint.generator.spec
     size = exported.checkpoint.image_size
     costs = spec.costs(size)
@@ -153,7 +188,7 @@ def _row(exported, path: Path, size_in_bytes: int, metric: float | None, differe
         f"MACs at {size_text(size)}": format_count(costs.macs),
         "parameters": format_count(costs.params),
         "bytes": f"{size_in_bytes:,}",
-        exported.metric_name: "-" if metric is None else f"{metric:.4f}",
+        **_distances(exported, measured),
         "difference": "-" if difference is None else f"{difference.largest:.1e}",
         "on average": "-" if difference is None else f"{difference.mean:.1e}",
     }

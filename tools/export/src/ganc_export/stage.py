@@ -11,6 +11,7 @@ from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
+from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, has_subset, read_images
 from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines import Engine
@@ -19,6 +20,7 @@ from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
+from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
@@ -37,13 +39,13 @@ class Written:
     Attributes:
         bytes: what it takes on the disk.
         difference: to the checkpoint.
-        metric: measured here, None without images.
+        measured: how far its images are from the target; None without images.
     """
 
     variant: Variant
     bytes: int
     difference: Difference
-    metric: float | None = None
+    measured: Measurement | None = None
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,16 @@ class Exported:
     Attributes:
         checkpoint: the standalone checkpoint.
         checkpoint_bytes: what its file takes.
-        checkpoint_metric: measured here, None without images.
+        measured: how far its images are from the target, and untouched: how far the untranslated ones are; None
+            without images.
         metric_name: what was measured.
     """
 
     checkpoint: Checkpoint
     checkpoint_bytes: int
     variants: tuple[Written, ...]
-    checkpoint_metric: float | None = None
+    measured: Measurement | None = None
+    untouched: Measurement | None = None
     metric_name: str = "metric"
 
 
@@ -94,6 +98,9 @@ def export(
     data: Path | None,
     variants: Sequence[Variant],
     layout: ImageFormat = FLOATS,
+    statistics: Path | None = None,
+    feature_set: str | None = None,
+    reference: TargetImages = TargetImages.TRAIN_AND_TEST,
 ) -> Exported:
     """Write checkpoint, variants and card into the folder `output`, all or nothing.
 
@@ -103,6 +110,7 @@ def export(
             on random ones.
         variants: of `ganc_export.variants.wanted_variants`.
         layout: what the variants take and give.
+        statistics, feature_set, reference: of the metric, as of `Evaluation.of_folder`.
 
     Raises:
         SpecError: int8 without `data`.
@@ -118,13 +126,15 @@ def export(
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         reference = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
         compared = list(compared_images(checkpoint, checkpoint.image_size, data))
-        measure = _measure(checkpoint, data) if data else None
+        compared_with = {"statistics": statistics, "feature_set": feature_set, "reference": TargetImages(reference)}
+        measure = _measure(checkpoint, data, **compared_with) if data else None
         written = [_verified(folder, output, one, material, reference, compared, measure) for one in variants]
         exported = Exported(
             checkpoint=checkpoint,
             checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
             variants=tuple(written),
-            checkpoint_metric=measure.measure(reference).distance if measure else None,
+            measured=measure and measure.measure(reference),
+            untouched=measure and measure.measure_untouched(),
             metric_name=measure.feature_set.name if measure else "metric",
         )
         card = _card(exported, layout, compared, file_digest(folder / CHECKPOINT))
@@ -164,8 +174,7 @@ def _verified(
         if is_close(found, variant.precision, material.layout):
             break
     require_close(found, variant.precision, material.layout, f"{output / variant.name}")
-    metric = measure.measure(engine).distance if measure else None
-    return Written(variant, variant_bytes(folder, variant), found, metric)
+    return Written(variant, variant_bytes(folder, variant), found, measure and measure.measure(engine))
 
 
 def _calibration(
@@ -187,9 +196,11 @@ def _calibration(
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
 
 
-def _measure(checkpoint: Checkpoint, data: Path) -> Evaluation:
+def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> Evaluation:
     """Return what measures an engine on the source domain's test images."""
-    return Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, readings=checkpoint.readings)
+    return Evaluation.of_folder(
+        data, checkpoint.direction, checkpoint.image_size, readings=checkpoint.readings, **compared_with
+    )
 
 
 def _card(exported: Exported, layout: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
@@ -221,5 +232,5 @@ def _variant_facts(written: Written) -> dict:
         "precision": written.variant.precision,
         "files": dict(written.variant.files),
         "difference": asdict(written.difference),
-        "metric": written.metric,
+        "metric": written.measured and written.measured.distance,
     }

@@ -17,6 +17,7 @@ from ganc.cli.options import (
     feature_set_option,
     grouped,
     measured_budget_options,
+    reference_option,
     setting_option,
     setting_options,
 )
@@ -50,6 +51,7 @@ search_options = grouped(
     _engine_option("--latency-engine", "What latencies are measured in; auto is the fastest installed."),
     setting_option(RunSettings, "statistics"),
     feature_set_option,
+    reference_option,
     device_option,
     click.option("--space", type=SPACE, show_default="the supernet's", help="A named space or lists, 32,24/32,16/…."),
     measured_budget_options,
@@ -146,7 +148,7 @@ def _run(search) -> None:
     with progress_bar(search.total, f" {search.unit}", silent=not search.processes.writes, smoothing=0) as bar:
         for progress in search.run():
             best = progress.best
-            value = best.metrics.get(search.metric, math.nan)
+            value = best.metrics.get(search.ranking, math.nan)
             bar.set_postfix_str(f"best {value:.4f} {format_widths(best.widths)}", refresh=False)
             bar.initial += progress.known  # what earlier runs finished is left out of the speed
             bar.update()
@@ -160,7 +162,7 @@ def _say_what_is_searched(search) -> None:
         candidates=search.at_most(search.strategy.total),
         shard="/".join(map(str, settings.shard)),
         images=f"{len(evaluation.images)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
-        metric=search.metric,
+        metric=search.ranking,
         engine=search.engine,
     )
     if search.left_out:
@@ -175,13 +177,13 @@ def _say_what_is_searched(search) -> None:
 
 
 def _show(results, settings: SearchSettings, top: int) -> None:
-    from ganc.cli.results import results_rows
+    from ganc.cli.results import show_results
     from ganc.results.selection import select
 
     evolved = settings.strategy == StrategyName.EVOLUTION  # it ends with a front, not with one point
     best = select(results, pareto=evolved, top=None if evolved else top)
     piped = settings.output == PIPE
-    show(results_rows(best, results.metric_name), err=piped)
+    show_results(results, best, err=piped)
     written = "standard output" if piped else f"{settings.output} ({settings.output.stat().st_size:,} bytes)"
     click.echo(f"{len(results)} sub-networks in {written}", err=piped)
 

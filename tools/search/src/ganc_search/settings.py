@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ganc.base.direction import Direction
 from ganc.base.errors import SelectionError, SettingError
 from ganc.base.settings import check_limits, setting
+from ganc.base.target_images import TargetImages
 from ganc.base.text import format_count
 from ganc.models.family import Widths, format_widths
 from ganc.training.settings import RunSettings
@@ -119,7 +120,7 @@ class SearchSettings:
     Attributes:
         output: the results file, PIPE for standard output.
         space, image_size (width, height): None takes the supernet's.
-        statistics, feature_set, device: as of `ganc.training.settings.RunSettings`.
+        statistics, feature_set, reference, device: as of `ganc.training.settings.RunSettings`.
         strategy: None takes the one that `samples` or `configs` imply, else EXHAUSTIVE.
         racing: None evaluates every sub-network on all images.
         shard: which part, from 1, of how many.
@@ -156,6 +157,7 @@ class SearchSettings:
     shard: tuple[int, int] = (1, 1)
     statistics: Path | None = None
     feature_set: str | None = None
+    reference: TargetImages = TargetImages.TRAIN_AND_TEST
     image_size: tuple[int, int] | None = setting(
         "Image size, N or WxH.", None, names=("--size",), default_text="the supernet's"
     )
@@ -169,6 +171,7 @@ class SearchSettings:
     def __post_init__(self):
         check_limits(self)
         object.__setattr__(self, "direction", Direction(self.direction))
+        object.__setattr__(self, "reference", TargetImages(self.reference))
         meant = {"random": self.samples is not None, "configs": self.configs is not None, "exhaustive": True}
         strategy = self.strategy or next(name for name, given in meant.items() if given)
         object.__setattr__(self, "strategy", StrategyName(strategy))

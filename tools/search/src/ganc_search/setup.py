@@ -1,6 +1,6 @@
 """What a search works on: the supernet, the space, the images and what their translations are compared with."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 
 from ganc.base.errors import RunError
@@ -45,9 +45,10 @@ class SearchInputs:
         """The images and what their translations are compared with. Raises GancError: they are unfit."""
         settings, source = self.settings, self.settings.direction.source
         subset = f"search{source}" if has_subset(settings.folder, f"search{source}") else f"test{source}"
-        chosen = {name: getattr(settings, name) for name in ("statistics", "feature_set", "batch_size")}
+        chosen = {name: getattr(settings, name) for name in ("statistics", "feature_set", "reference")}
         chosen |= {"subset": subset, "readings": self.supernet.readings}
-        return Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
+        made = Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
+        return replace(made, batch_size=settings.batch_size)
 
     @cached_property
     def evaluator(self) -> SharedEvaluator:

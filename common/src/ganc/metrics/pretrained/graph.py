@@ -22,6 +22,9 @@ def feature_graph(network: FeatureNetwork, size: tuple[int, int], batch: int | s
     if (width, height) != (network.side, network.side):
         planes = builder.node("MatMul", planes, builder.constant(network.resize(width).T, "horizontal"))
         planes = builder.node("MatMul", builder.constant(network.resize(height), "vertical"), planes)
+    if network.clipped:
+        low, high = (builder.constant(np.float32(bound)) for bound in (0, 255))
+        planes = builder.node("Clip", planes, low, high)
     if network.offset:
         planes = builder.node("Sub", planes, builder.constant(np.float32(network.offset)))
     features = LayerWriter(builder, network.state.tensors).write(network.layers, planes, 3)

@@ -35,6 +35,7 @@ class FeatureNetwork:
         side: width and height of the planes that it takes.
         dimensions: length of one image's features.
         resize: the matrix (side, n), float32, that takes a line of n pixels to one of `side`.
+        clipped: values that the filter takes beyond 0 … 255 are brought back.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FeatureNetwork:
     dimensions: int
     resize: Callable[[int], np.ndarray]
     offset: float = 0.0
+    clipped: bool = False
 
     @property
     def layers(self) -> Layers:
@@ -55,4 +57,6 @@ class FeatureNetwork:
         height, width = planes.shape[2:]
         if (width, height) != (self.side, self.side):
             planes = self.resize(height) @ (planes @ self.resize(width).T)
+        if self.clipped:
+            planes = planes.clip(0, 255)
         return planes - np.float32(self.offset) if self.offset else planes

@@ -44,6 +44,8 @@ class EagerRun:
             for start in range(0, len(images), _BATCH):
                 planes = paddle.to_tensor(images[start : start + _BATCH]).astype("float32").transpose([0, 3, 1, 2])
                 planes = paddle.matmul(paddle.matmul(vertical, planes), horizontal, transpose_y=True)
+                if self._described.clipped:
+                    planes = planes.clip(0.0, 255.0)
                 planes = planes - self._described.offset
                 parts.append(self._network(planes).numpy())
         return np.concatenate(parts)

@@ -40,6 +40,7 @@ class Rounds:
         writer: has the rows of earlier runs, and takes the new ones.
         space: in which the sub-networks have to be.
         metric: the feature set's name, which the Fréchet distance has as its own.
+        ranking: the name of the metric that races and orders; None is `metric`.
         group_size: sub-networks that are evaluated together, at most; a kill loses one such group a process.
         racing: None evaluates all on all images. latency: None leaves it out.
     """
@@ -52,11 +53,12 @@ class Rounds:
         costs_of: Callable[[Widths], Costs],
         metric: str,
         *,
+        ranking: str | None = None,
         group_size: int = 32,
         racing: Racing | None = None,
         latency: LatencyModel | None = None,
     ):
-        self._team, self._writer, self._metric = team, writer, metric
+        self._team, self._writer, self._metric, self._ranking = team, writer, metric, ranking or metric
         self._space, self._costs_of = space, costs_of
         self._group_size, self._racing, self._latency = group_size, racing, latency
         evaluator = team.evaluator
@@ -89,7 +91,7 @@ class Rounds:
                         raced.append(self._measured_on(row, images))
                     yield self._progress(row, known)
             if images < self._rungs[-1]:
-                stay = self._racing.survivors(raced, self._metric)
+                stay = self._racing.survivors(raced, self._ranking)
                 candidates = [widths for widths in candidates if widths in stay]
 
     def _rung(self, candidates: Sequence[Widths], images: int) -> Iterator[tuple[SearchRow, bool]]:
@@ -113,16 +115,16 @@ class Rounds:
 
     def _has(self, row: SearchRow, images: int) -> bool:
         """Whether a row has the metric on these images; a finished one needs no race."""
-        whole = row.images >= self._rungs[-1] and self._metric in row.metrics
+        whole = row.images >= self._rungs[-1] and self._ranking in row.metrics
         return whole or (row.images >= images and self._metric_on(row, images) in row.metrics)
 
     def _metric_on(self, row: SearchRow, images: int) -> str:
-        return self._metric if row.images == images else rung_metric(self._metric, images)
+        return self._ranking if row.images == images else rung_metric(self._ranking, images)
 
     def _measured_on(self, row: SearchRow, images: int) -> SearchRow:
         """Return the row as it was on these images, to compare it with the others of the rung."""
         value = row.metrics[self._metric_on(row, images)]
-        return replace(row, images=images, metrics={self._metric: value}, errors={})
+        return replace(row, images=images, metrics={self._ranking: value}, errors={})
 
     def _written(self, measured: Measured) -> SearchRow:
         widths, measurement = measured.widths, measured.measurement
@@ -137,7 +139,7 @@ class Rounds:
         )
         earlier = self._writer.done(widths)
         if earlier is not None and earlier.images != row.images:
-            row = both_steps(earlier, row, self._metric)
+            row = both_steps(earlier, row, {self._metric, self._ranking})
         self._writer.append(row)
         return self._writer.done(widths)
 
@@ -149,7 +151,7 @@ class Rounds:
 
     def _progress(self, row: SearchRow, known: bool) -> SearchProgress:
         def order(one: SearchRow) -> tuple[int, float]:
-            return -one.images, one.metrics.get(self._metric, math.inf)
+            return -one.images, one.metrics.get(self._ranking, math.inf)
 
         self._best = row if self._best is None else min(self._best, row, key=order)
         return SearchProgress(row, self._best, known)

@@ -6,7 +6,7 @@ and MACs as NSGA-II chooses survivors (as multi-objective successive halving doe
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -60,14 +60,14 @@ def rung_metric(metric: str, images: int) -> str:
     return f"{metric}{_STEP}{images}"
 
 
-def both_steps(first: "SearchRow", other: "SearchRow", metric: str) -> "SearchRow":
-    """Return which of two rows of a sub-network has more images, with the metric of the other's step beside it.
+def both_steps(first: "SearchRow", other: "SearchRow", metrics: Collection[str]) -> "SearchRow":
+    """Return which of two rows of a sub-network has more images, with the metrics of the other's step beside it.
 
     The columns of all steps stay, so that a race that is repeated with other steps finds those it has.
     """
     fewer, more = sorted((first, other), key=lambda row: row.images)
-    steps = {name: value for name, value in fewer.metrics.items() if name.startswith(f"{metric}{_STEP}")}
+    starts = tuple(f"{metric}{_STEP}" for metric in metrics)
+    steps = {name: value for name, value in fewer.metrics.items() if name.startswith(starts)}
     steps |= more.metrics
-    if metric in fewer.metrics:
-        steps[rung_metric(metric, fewer.images)] = fewer.metrics[metric]
+    steps |= {rung_metric(name, fewer.images): value for name, value in fewer.metrics.items() if name in metrics}
     return replace(more, metrics=steps, seconds=(first.seconds or 0.0) + (other.seconds or 0.0))

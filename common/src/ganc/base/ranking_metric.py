@@ -1,0 +1,46 @@
+"""Which of a feature set's two distances orders models, and when it does not tell two of them apart."""
+
+import math
+from collections.abc import Sequence
+
+# Up to so many images the kernel distance orders models. docs/metric.md, "How many images are few", has the
+# measurement: below it the Fréchet distance depends on the number of images more than on what separates two models.
+FEW_IMAGES = 500
+
+
+def kernel_metric(feature_set: str) -> str:
+    """Return the name of the kernel distance on a feature set; the Fréchet distance has the feature set's own."""
+    return f"{feature_set}-kid"
+
+
+def are_few(images: int) -> bool:
+    """Whether the kernel distance orders models that were measured on so many images."""
+    return images <= FEW_IMAGES
+
+
+def ranking_metric(feature_set: str, images: int, has_kernel: bool) -> str:
+    """Return the name of the metric that orders models measured on so many images."""
+    return kernel_metric(feature_set) if has_kernel and are_few(images) else feature_set
+
+
+def combined_error(*errors: float | None) -> float:
+    """Return the standard error of the difference of values that are independent; no error counts as 0.
+
+    Models measured on the same images are not independent, and their difference is more certain than this says.
+    """
+    return math.hypot(*(error or 0.0 for error in errors))
+
+
+def near_best(values: Sequence[float | None], errors: Sequence[float | None]) -> list[bool]:
+    """Return which values are not the lowest but within the error of it; None is no value."""
+    known = [place for place, value in enumerate(values) if value is not None]
+    if not known:
+        return [False] * len(values)
+    best = min(known, key=lambda place: values[place])
+    return [
+        place != best
+        and value is not None
+        and value - values[best] <= combined_error(errors[place], errors[best])
+        and errors[place] is not None
+        for place, value in enumerate(values)
+    ]

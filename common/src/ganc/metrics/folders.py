@@ -1,0 +1,120 @@
+"""How far the images of one folder are from those of another, or from statistics: no generator, no domains."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganc.base.errors import DataError, StatisticsError
+from ganc.data import EvaluationSet, to_uint8
+from ganc.data.images import RESIZE_FILTER, read_size, to_rgb
+from ganc.data.lists import ImageList
+from ganc.data.scan import scan_folder
+from ganc.metrics.distance import image_features
+from ganc.metrics.feature_set import FeatureSet
+from ganc.metrics.features import feature_set
+from ganc.metrics.kernel import Subsets
+from ganc.metrics.reference import Reference
+from ganc.metrics.statistics import Statistics, read_statistics, statistics_of
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderMeasure:
+    """How two sets of images are compared.
+
+    Attributes:
+        size: (width, height) that images are brought to; None leaves them as they are, or takes that of the statistics.
+        feature_set: its name; None takes that of the statistics, or the default one.
+        subsets: measure the kernel distance by random subsets too.
+    """
+
+    size: Size | None = None
+    feature_set: str | None = None
+    subsets: Subsets | None = None
+
+
+def measure_folder(folder: Path, target: Path, how: FolderMeasure) -> dict:
+    """Return how far a folder's images are from a target: a folder of images, or a file of statistics.
+
+    The keys are folder, target, metric, value, kernel, kernel_error, images, target_images, feature_digest, verified,
+    size, and kernel_subsets where subsets are wanted and the target's features are known.
+
+    Raises:
+        DataError: a folder holds fewer than two images, or one cannot be read.
+        StatisticsError, FileFormatError: the file cannot be used; the message says why.
+    """
+    images = folder_images(folder)
+    statistics, features, size = _target(target, how)
+    found = folder_features(images, size, features)
+    reference = Reference(statistics)
+    measured = reference.measure(found)
+    row = {
+        "folder": str(folder),
+        "target": str(target),
+        "metric": features.name,
+        "value": measured.distance,
+        "kernel": measured.kernel,
+        "kernel_error": measured.kernel_error,
+        "images": measured.images,
+        "target_images": statistics.images,
+        "feature_digest": features.digest,
+        "verified": statistics.verified,
+        "size": size,
+    }
+    if how.subsets is not None:
+        by_subsets = reference.kernel_of_subsets(found, how.subsets)
+        row["kernel_subsets"] = by_subsets and asdict(by_subsets)
+    return row
+
+
+def folder_images(folder: Path) -> ImageList:
+    """Return all images that lie in a folder, by name. Raises DataError: there is no folder, or fewer than two."""
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder}: no such folder; expected one of images")
+    images = ImageList(Path(folder), scan_folder(Path(folder)).images)
+    if len(images) < 2:
+        raise DataError(f"{folder}: holds {len(images)} images, a metric needs at least 2")
+    return images
+
+
+def folder_features(images: ImageList, size: Size | None, features: FeatureSet) -> np.ndarray:
+    """Return the features (n, d) of images brought to `size` = (width, height), or of their own sizes if None.
+
+    Raises:
+        DataError: an image cannot be read. StatisticsError: one is too small for the feature set.
+    """
+    if size is not None:
+        batches = EvaluationSet(images, size).batches(features.batch)
+        return image_features((to_uint8(batch) for batch in batches), features)
+    places: dict[Size, list[int]] = {}
+    for place, path in enumerate(images.paths):
+        places.setdefault(read_size(path), []).append(place)
+    found = np.empty((len(images), features.dimensions))
+    for alike in places.values():
+        for start in range(0, len(alike), features.batch):
+            chunk = alike[start : start + features.batch]
+            found[chunk] = features(np.stack([to_rgb(images.reading.load(images.paths[place])) for place in chunk]))
+    return found
+
+
+def _target(target: Path, how: FolderMeasure) -> tuple[Statistics, FeatureSet, Size | None]:
+    """Return what is compared with, its feature set, and the size that the images are brought to."""
+    if Path(target).is_dir():
+        features = feature_set(how.feature_set)
+        found = folder_features(folder_images(target), how.size, features)
+        made = statistics_of(found, features, image_size=how.size, data_fingerprint="", resize=None)
+        return made, features, how.size
+    named = feature_set(how.feature_set) if how.feature_set else None
+    statistics = read_statistics(target, named, assume_feature_set=named is not None)
+    size = how.size or statistics.image_size
+    if statistics.image_size not in (None, size):
+        had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
+        raise StatisticsError(f"{target}: made from images of {had}, --size wants {wanted}; leave --size out")
+    if statistics.resize not in (None, RESIZE_FILTER):
+        raise StatisticsError(
+            f"{target}: made from images resized {statistics.resize}, those of a folder are resized {RESIZE_FILTER}; "
+            "make it again with ganc stats"
+        )
+    return statistics, named or feature_set(statistics.feature_set), size

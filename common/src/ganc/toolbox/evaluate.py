@@ -1,0 +1,156 @@
+"""`ganc evaluate`: generators, or folders of images, measured and compared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from ganc.base.ranking_metric import near_best, ranking_metric
+from ganc.base.text import format_count
+from ganc.cli.command import command
+from ganc.cli.engines import engine_options
+from ganc.cli.options import (
+    FOLDER,
+    POSITIVE,
+    device_option,
+    direction_option,
+    feature_set_option,
+    json_option,
+    reference_option,
+    setting_option,
+)
+from ganc.cli.tables import NEAR, near_line, show, show_json, with_error
+from ganc.cli.types import SIZE, WIDTHS
+from ganc.training.settings import RunSettings
+
+
+@command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--data", "folder", type=FOLDER, help="Folder with trainA, trainB, testA, testB; without it, see above.")
+@direction_option("Which way to translate.")
+@click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
+@click.option(
+    "--size", type=SIZE, show_default="the first model's own; of folders the images' own", help="Image size, N or WxH."
+)
+@setting_option(RunSettings, "statistics")
+@feature_set_option
+@reference_option
+@click.option("--kid-subsets", type=POSITIVE, help="Kernel distance by so many random subsets too; published: 100.")
+@click.option("--kid-subset-size", type=click.IntRange(min=2), default=1000, help="Images in a subset, at most.")
+@click.option("--untouched", is_flag=True, help="With --json, a row for the untranslated images; tables have it.")
+@click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
+@click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
+@engine_options
+@device_option
+@json_option
+def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **options):
+    """Compare generators: costs, size, time and metric. Or measure a folder of images.
+
+    MODELS are checkpoints or exported folders. They translate the source domain's test images; a lower distance is
+    better, and one that is no lower than that of the untouched images is no better than doing nothing.
+
+    Without --data two folders of images are compared, or a folder with a file of statistics, as pytorch-fid compares
+    them. Images then keep their size, unless --size or the statistics name one.
+
+    \b
+    ganc evaluate replace.safetensors finetune.safetensors dist/ --data horse2zebra --time
+    ganc evaluate zebras/ horse2zebra/testB
+    ganc evaluate zebras/ real_B.npz --kid-subsets 100
+    """
+    from ganc.metrics.kernel import Subsets
+    from ganc.system.runtime import select_device
+
+    options["subsets"] = Subsets(kid_subsets, kid_subset_size) if kid_subsets else None
+    if folder is None:
+        _require_two_folders(models, options)
+    select_device(device)
+    if folder is None:
+        _evaluate_folder(*models, {name: options[name] for name in OF_FOLDERS}, as_json)
+    else:
+        _evaluate_models(models, {"folder": folder, **options}, as_json)
+
+
+# What may be said of folders; the other options are of models.
+OF_FOLDERS = ("size", "feature_set", "subsets")
+
+
+def _require_two_folders(models: tuple[Path, ...], options: Mapping) -> None:
+    from ganc.base.target_images import TargetImages
+    from ganc.files.card import CARD
+
+    unfit = [name for name, value in options.items() if value and name not in (*OF_FOLDERS, "reference")]
+    unfit += ["reference"] if options["reference"] != TargetImages.TRAIN_AND_TEST else []
+    if len(models) != 2 or not models[0].is_dir() or (models[0] / CARD).is_file():
+        raise click.UsageError(
+            "Missing option '--data': models need images to translate; without it, name a folder of images and a "
+            "second folder or a file of statistics"
+        )
+    if unfit:
+        names = {"statistics": "--stats", "widths": "--config", "timed": "--time"}
+        raise click.UsageError(f"{names.get(unfit[0], '--' + unfit[0])} is for models and needs --data")
+
+
+def _evaluate_folder(folder: Path, target: Path, how: Mapping, as_json: bool) -> None:
+    from ganc.metrics.folders import FolderMeasure, measure_folder
+
+    row = measure_folder(folder, target, FolderMeasure(**how))
+    if as_json:
+        show_json(row)
+        return
+    shown = {"folder": row["folder"], "target": row["target"], row["metric"]: f"{row['value']:.3f}"}
+    shown |= _kernel_columns(row) | {"images": row["images"], "of": row["target_images"] or "-"}
+    show([shown])
+
+
+def _evaluate_models(models: tuple[Path, ...], options: dict, as_json: bool) -> None:
+    from ganc.engines.loading import open_model
+    from ganc.report.comparison import Comparison, compare
+
+    how = [options.pop(name) for name in ("direction", "widths", "engine", "precision")]
+    opened = [open_model(path, *how) for path in models]
+    options["size"] = options["size"] or opened[0].image_size
+    options["untouched"] = options["untouched"] or not as_json
+    rows = compare(opened, Comparison(**options))
+    if as_json:
+        show_json(rows)
+    else:
+        _show_compared(rows)
+
+
+def _kernel_columns(row: Mapping, mark: str = "") -> dict[str, str]:
+    columns = {"kernel distance": with_error(row["kernel"], row["kernel_error"]) + mark}
+    if "kernel_subsets" in row:
+        found = row["kernel_subsets"]
+        said = found and f"{with_error(found['mean'], found['deviation'])} ({found['subsets']} of {found['size']})"
+        columns["by subsets"] = said or "-"
+    return columns
+
+
+def _show_compared(rows: list[dict]) -> None:
+    """Print the table, which models it cannot tell apart, and which are no better than doing nothing."""
+    from ganc.metrics.judgement import Judgement, sentence
+
+    models = [row for row in rows if "judgement" in row]
+    kernels = ranking_metric(models[0]["metric"], models[0]["images"], models[0]["kernel"] is not None)
+    ordered = kernels != models[0]["metric"]  # the Fréchet distance has no error to compare with
+    close = near_best([row["kernel"] for row in models], [row["kernel_error"] for row in models])
+    near = [row["model"] for row, is_close in zip(models, close, strict=True) if is_close and ordered]
+    show([_readable(row, NEAR if row["model"] in near else "") for row in rows])
+    if near:
+        click.echo(near_line("kernel distance"))
+    for row in models:
+        if said := sentence(row["model"], Judgement(row["judgement"])):
+            click.echo(said)
+
+
+def _readable(row: dict, mark: str) -> dict:
+    counts = {"macs": "MACs", "params": "parameters"}
+    shown = {"model": row["model"]}
+    shown |= {label: "-" if row[key] is None else format_count(row[key]) for key, label in counts.items()}
+    shown["bytes"] = "-" if row["bytes"] is None else f"{row['bytes']:,}"
+    if "milliseconds" in row:
+        shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
+    shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
+    shown |= _kernel_columns(row, mark)
+    shown["images"] = row["images"] or "-"
+    return shown

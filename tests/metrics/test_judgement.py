@@ -1,0 +1,43 @@
+"""Which distance orders models, what is within the error, and whether a model is better than doing nothing."""
+
+import pytest
+
+from ganc.base.ranking_metric import FEW_IMAGES, combined_error, near_best, ranking_metric
+from ganc.metrics import Judgement, Measurement, judged
+from ganc.metrics.judgement import sentence
+
+
+def test_few_images_are_ordered_by_the_kernel_distance():
+    assert ranking_metric("lite", FEW_IMAGES, has_kernel=True) == "lite-kid"
+    assert ranking_metric("lite", FEW_IMAGES + 1, has_kernel=True) == "lite"
+    assert ranking_metric("lite", 2, has_kernel=False) == "lite"
+    few, many = Measurement(5.0, 0.25, 0.125, FEW_IMAGES), Measurement(5.0, 0.25, 0.125, FEW_IMAGES + 1)
+    assert (few.ranking, few.ranking_error) == (0.25, 0.125)
+    assert (many.ranking, many.ranking_error) == (5.0, None)
+    assert Measurement(5.0, None, None, 4).ranking == 5.0
+
+
+@pytest.mark.parametrize(
+    ("model", "untouched", "expected"),
+    [
+        ((9.0, 0.1, 0.03), (1.0, 0.2, 0.04), Judgement.BETTER),  # by the kernel distance, 0.1 above an error of 0.05
+        ((1.0, 0.16, 0.03), (9.0, 0.2, 0.04), Judgement.WITHIN_ERROR),
+        ((1.0, 0.2, 0.03), (9.0, 0.2, 0.04), Judgement.NO_BETTER),
+        ((1.0, 0.3, 0.03), (9.0, 0.2, 0.04), Judgement.NO_BETTER),
+        ((1.0, None, None), (9.0, None, None), Judgement.BETTER),
+        ((9.0, None, None), (9.0, None, None), Judgement.NO_BETTER),
+    ],
+)
+def test_a_model_is_compared_with_the_untouched_images(model, untouched, expected):
+    found = judged(Measurement(*model, 60), Measurement(*untouched, 60))
+    assert found == expected
+    assert (sentence("zebra", found) is None) == (expected == Judgement.BETTER)
+    assert expected == Judgement.BETTER or sentence("zebra", found).startswith("zebra is ")
+
+
+def test_values_within_the_error_of_the_lowest_are_named():
+    assert combined_error(3.0, 4.0) == 5.0
+    assert combined_error(3.0, None) == 3.0
+    assert near_best([1.0, 5.9, 6.1, None, 1.0], [3.0, 4.0, 4.0, 1.0, None]) == [False, True, False, False, False]
+    assert near_best([None], [None]) == [False]
+    assert near_best([], []) == []

@@ -1,0 +1,138 @@
+"""`ganc evaluate DIR DIR` and `DIR statistics.npz`: against numpy's formulas and pytorch-fid's network and files."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers.stages import json_of, refusal
+from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, succeed
+from PIL import Image
+
+from ganc.base.rng import keyed_generator
+from ganc.data import load_rgb
+from ganc.metrics import feature_set, read_statistics
+
+
+def written(folder, count, sizes, seed):
+    """Write images of several sizes and return the folder."""
+    folder.mkdir()
+    draws = keyed_generator(seed, "folders")
+    for place in range(count):
+        width, height = sizes[place % len(sizes)]
+        image = draws.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        Image.fromarray(image // (1 + seed)).save(folder / f"{place}.png")
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return written(tmp_path / "made", 5, [(32, 32), (48, 40)], 0), written(tmp_path / "real", 7, [(40, 32)], 1)
+
+
+def features_of(folder, size=None):
+    images = [Image.fromarray(load_rgb(path)) for path in sorted(folder.iterdir())]
+    images = [image.resize(size, Image.Resampling.BICUBIC) if size else image for image in images]
+    return np.concatenate([feature_set(UNTRAINED)(np.asarray(image)[None]) for image in images])
+
+
+def frechet(first, second):
+    """The distance by the nuclear norm: tr sqrt(S1 S2) is the sum of the singular values of C1 C2^T."""
+    centred = [(part - part.mean(axis=0)) / np.sqrt(len(part) - 1) for part in (first, second)]
+    cross = np.linalg.svd(centred[0] @ centred[1].T, compute_uv=False).sum()
+    return np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2) + sum(np.sum(c**2) for c in centred) - 2 * cross
+
+
+def kernel(first, second):
+    (n, d), m = first.shape, len(second)
+    own, others, across = ((x @ y.T / d + 1) ** 3 for x, y in ((first, first), (second, second), (first, second)))
+    return (
+        (own.sum() - np.trace(own)) / (n * (n - 1))
+        + (others.sum() - np.trace(others)) / (m * (m - 1))
+        - 2 * across.mean()
+    )
+
+
+@pytest.mark.parametrize("size", [None, (32, 48)])
+def test_two_folders_have_the_distance_of_their_images(folders, size):
+    options = ("--size", "x".join(map(str, size))) if size else ()
+    row = json_of("ganc", "evaluate", *folders, *UNTRAINED_SET, *options)
+    made, real = (features_of(folder, size) for folder in folders)
+    assert row["value"] == pytest.approx(frechet(made, real), rel=1e-4)
+    assert row["kernel"] == pytest.approx(kernel(made, real), rel=1e-4)
+    assert (row["images"], row["target_images"], row["metric"]) == (5, 7, UNTRAINED)
+    said = succeed("ganc", "evaluate", *folders, *UNTRAINED_SET, *options).stdout.splitlines()
+    assert said[0].split() == ["folder", "target", UNTRAINED, "kernel", "distance", "images", "of"]
+    assert f"{row['value']:.3f}" in said[2]
+
+
+def test_a_file_of_statistics_says_feature_set_and_size(tiny_data, folders, tmp_path):
+    stats = tmp_path / "real.npz"
+    succeed("ganc", "stats", "--data", tiny_data, *UNTRAINED_SET, "--size", SIZE, "-o", stats)
+    statistics = read_statistics(stats, None)
+    row = json_of("ganc", "evaluate", folders[0], stats)
+    made = features_of(folders[0], (SIZE, SIZE))
+    assert row["kernel"] == pytest.approx(kernel(made, statistics.features.astype(np.float64)), rel=1e-3)
+    assert (row["metric"], row["target_images"], row["size"], row["verified"]) == (UNTRAINED, 10, [SIZE, SIZE], True)
+    assert "--size" in refusal("ganc", "evaluate", folders[0], stats, "--size", 48)
+
+
+def test_the_files_of_other_programs_are_taken_with_a_named_feature_set(folders, tmp_path):
+    made, real = (features_of(folder) for folder in folders)
+    np.savez(tmp_path / "fid.npz", mu=real.mean(axis=0), sigma=np.cov(real, rowvar=False))
+    np.savez_compressed(tmp_path / "real_clean_custom_na_kid.npz", feats=real)
+    for name in ("fid.npz", "real_clean_custom_na_kid.npz"):
+        assert "--feature-set" in refusal("ganc", "evaluate", folders[0], tmp_path / name)
+        row = json_of("ganc", "evaluate", folders[0], tmp_path / name, *UNTRAINED_SET)
+        assert row["value"] == pytest.approx(frechet(made, real), rel=1e-4)
+        assert row["verified"] is False
+    assert row["kernel"] == pytest.approx(kernel(made, real), rel=1e-4)
+    assert row["target_images"] == 7
+
+
+def test_the_kernel_distance_by_subsets_is_on_request(folders):
+    row = json_of("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 40, "--kid-subset-size", 4)
+    found = row["kernel_subsets"]
+    assert (found["subsets"], found["size"]) == (40, 4)
+    assert found["mean"] == pytest.approx(row["kernel"], abs=4 * found["deviation"] / np.sqrt(40))
+    said = succeed("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 40, "--kid-subset-size", 4).stdout
+    assert "(40 of 4)" in said
+
+
+def test_what_does_not_go_together_is_refused(folders, teacher_file, tmp_path):
+    evaluate = ("ganc", "evaluate")
+    assert "--data" in refusal(*evaluate, folders[0], status=2)
+    assert "--data" in refusal(*evaluate, teacher_file, folders[0], status=2)
+    assert "--stats" in refusal(*evaluate, *folders, "--stats", tmp_path / "x.npz", status=2)
+    assert "--reference" in refusal(*evaluate, *folders, "--reference", "test", status=2)
+    assert str(tmp_path / "nowhere") in refusal(*evaluate, folders[0], tmp_path / "nowhere", *UNTRAINED_SET)
+    (tmp_path / "empty").mkdir()
+    assert str(tmp_path / "empty") in refusal(*evaluate, tmp_path / "empty", folders[1], *UNTRAINED_SET)
+    np.savez(tmp_path / "narrow_kid.npz", feats=np.ones((4, 5)))
+    assert "narrow_kid.npz" in refusal(*evaluate, folders[0], tmp_path / "narrow_kid.npz", *UNTRAINED_SET)
+    assert "mu" in refusal(*evaluate, folders[0], written_npz(tmp_path / "other.npz"), *UNTRAINED_SET)
+
+
+def written_npz(path):
+    np.savez(path, something=np.ones(3))
+    return path
+
+
+@pytest.mark.parametrize("reference", ["train+test", "train", "test"])
+def test_the_reference_s_images_are_chosen_and_recorded(reference, tiny_data, teacher_file, tmp_path):
+    common = ("--data", tiny_data, *UNTRAINED_SET)
+    stats = tmp_path / "real.npz"
+    succeed("ganc", "stats", *common, "--size", SIZE, "--reference", reference, "-o", stats)
+    statistics = read_statistics(stats, None)
+    assert statistics.images == {"train+test": 10, "train": 6, "test": 4}[reference]
+    (row,) = json_of("ganc", "evaluate", teacher_file, *common, "--reference", reference)
+    assert row["statistics"] == statistics.digest
+    assert row["target_images"] == statistics.images
+    assert row.get("reference", "train+test") == reference
+    (again,) = json_of("ganc", "evaluate", teacher_file, *common, "--stats", stats)
+    assert again == row
+    wrong = {"train+test": "test", "train": "test", "test": "train"}[reference]
+    said = refusal("ganc", "evaluate", teacher_file, *common, "--stats", stats, "--reference", wrong)
+    assert str(stats) in said
+    assert "--reference" in said
+    told = json.loads(succeed("ganc", "inspect", stats, "--json").stdout)
+    assert told.get("reference", "train+test") == reference
