@@ -43,7 +43,7 @@ def test_the_command_prints_a_table_and_writes_nothing(supernet_file, tiny_data,
     assert said.stdout == again.stdout
     heads, _, row, sentence = said.stdout.splitlines()
     assert heads.split() == ["metric", "sub-networks", "images", "Spearman", "Kendall"]
-    assert row.split()[:5] == ["untrained-conv3-v1", "12", "2", "and", "2"]
+    assert row.split()[:5] == ["untrained-conv3-v1-kid", "12", "2", "and", "2"]
     assert all(-1 <= float(value) <= 1 for value in row.split()[5:])
     assert sentence.startswith("The halves order ")
 

@@ -124,16 +124,16 @@ def export(
     material = Material(checkpoint.generator, layout, calibration)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
-        reference = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
+        engine = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
         compared = list(compared_images(checkpoint, checkpoint.image_size, data))
         compared_with = {"statistics": statistics, "feature_set": feature_set, "reference": TargetImages(reference)}
         measure = _measure(checkpoint, data, **compared_with) if data else None
-        written = [_verified(folder, output, one, material, reference, compared, measure) for one in variants]
+        written = [_verified(folder, output, one, material, engine, compared, measure) for one in variants]
         exported = Exported(
             checkpoint=checkpoint,
             checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
             variants=tuple(written),
-            measured=measure and measure.measure(reference),
+            measured=measure and measure.measure(engine),
             untouched=measure and measure.measure_untouched(),
             metric_name=measure.feature_set.name if measure else "metric",
         )
