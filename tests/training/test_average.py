@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.small_cycle import SMALL_CYCLE
 from helpers.stages import TRAINING, refusal
-from helpers.support import SIZE, TINY_TRAINING, assert_equal_states, succeed
+from helpers.support import SIZE, TINY_TRAINING, UNTRAINED, assert_equal_states, succeed
 
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import read_checkpoint
@@ -30,7 +30,7 @@ def make_job(tiny_data, teacher_file):
 
     def make(stage, output, schedule=SCHEDULE):
         data = DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0)
-        run = RunSettings(output=output, device="cpu", eval_every=1)
+        run = RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED)
         if stage == "distill":
             return distill_job(teacher_file, (4,) * 8, DistillationSettings(), schedule, data, run)
         return replace_job(SMALL_CYCLE, schedule, data, run)
@@ -69,7 +69,7 @@ def test_the_average_is_what_is_evaluated_and_the_steps_train_the_weights_themse
     assert weights_of(job)["generator"].keys() == weights_of(plain)["generator"].keys()
     assert_equal_states(job.step.networks["generator"].state(), plain.step.networks["generator"].state())
     checkpoint = read_checkpoint(tmp_path / "out")
-    measured = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE)).measure(
+    measured = Evaluation.of_folder(tiny_data, "AtoB", (SIZE, SIZE), feature_set=UNTRAINED).measure(
         EagerEngine(Generator.from_state(checkpoint.generator))
     )
     assert checkpoint.training["metric"]["value"] == measured.distance

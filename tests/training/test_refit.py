@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.sketch import SKETCH
 from helpers.stages import NETWORKS, STANDING_STILL, nothing_changes, refusal
-from helpers.support import SIZE, make_checkpoint, random_state, succeed
+from helpers.support import SIZE, UNTRAINED, make_checkpoint, random_state, succeed
 
 from ganc.base.errors import InterruptedRun, SpecError
 from ganc.base.rng import keyed_generator
@@ -169,7 +169,7 @@ def test_the_command_refits_says_so_and_records_it(tiny_data, wide_file, tmp_pat
 def make_job(tiny_data, wide_file):
     def make(output):
         data = DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0)
-        run = RunSettings(output=output, device="cpu", eval_every=0)
+        run = RunSettings(output=output, device="cpu", eval_every=0, feature_set=UNTRAINED)
         schedule = Schedule(epochs=1, decay_epochs=1, batch_size=2, learning_rate=1e-3)
         settings = DistillationSettings(discriminator_width=4)
         return distill_job(wide_file, (4,) * 8, settings, schedule, data, run, RefitSettings(images=4))
