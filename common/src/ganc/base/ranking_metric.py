@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 # Up to so many images the kernel distance orders models. docs/metric.md, "How many images are few", has the
-# measurement: below it the Fréchet distance depends on the number of images more than on what separates two models.
+# measurement: there, the Fréchet distance still falls by 8 % from 240 to 480 images, and the kernel distance does not.
 FEW_IMAGES = 500
 
 
