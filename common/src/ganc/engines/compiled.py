@@ -4,8 +4,8 @@ A sub-network runs as the whole network with the tensors of the other channels s
 so that these channels add nothing, and one graph does for all sub-networks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ganc.models.discriminator import Discriminator
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.network import Network
-from ganc.onnx_graphs.passes import Chain, PassGraph, Shape, backward_graph, constant_graph, forward_graph
+from ganc.onnx_graphs.passes import Chain, Shape, constant_graph, forward_graph, training_graphs
 from ganc.system.runtime import paddle
 
 
@@ -92,13 +92,28 @@ def _leading_ones(shape: Shape, ones: Shape) -> np.ndarray:
     return mask
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """A pass as compiled graphs; without gradients there is no backward one.
+
+    Attributes:
+        weights: the tensors that `forward` takes behind the images.
+        inputs: what `backward` takes, see TrainingGraphs.
+    """
+
+    weights: tuple[str, ...]
+    forward: CompiledGraph
+    backward: CompiledGraph | None = None
+    inputs: tuple[str, ...] = ()
+
+
 class _CompiledChain:
-    """Runs a network's layers; compiles a graph for each shape of input and each set of gradients that is wanted."""
+    """Runs a network's layers; compiles graphs for each shape of input and each set of gradients that is wanted."""
 
     def __init__(self, network: Network, chain: Chain, engine: str):
         self._parameters = dict(network.named_parameters())
         self._chain, self._engine = chain, engine
-        self._compiled: dict[tuple, tuple[PassGraph, CompiledGraph]] = {}
+        self._compiled: dict[tuple, _Compiled] = {}
 
     def __call__(self, x, masks: Mapping) -> list:
         """Map images (n, c, h, w) to the chain's outputs.
@@ -106,33 +121,30 @@ class _CompiledChain:
         Args:
             masks: what tensors are multiplied by, by name.
         """
-        weights = self._forward(tuple(x.shape))[0].weights
-        tensors = [self._parameters[name] for name in weights]
-        learns = any(not tensor.stop_gradient for tensor in tensors)
-        tensors = [
-            tensor * masks[name] if name in masks else tensor for name, tensor in zip(weights, tensors, strict=True)
-        ]
-        if not paddle.is_grad_enabled():
-            return [paddle.to_tensor(one) for one in self.forward(_arrays([x, *tensors]))]
-        return [*_Pass.apply(self, learns, not x.stop_gradient, x, *tensors)]
+        recorded = paddle.is_grad_enabled()
+        learns = recorded and any(not one.stop_gradient for one in self._parameters.values())
+        wanted = recorded and not x.stop_gradient
+        compiled = self._compile(tuple(x.shape), learns, wanted)
+        tensors = [self._masked(name, masks) for name in compiled.weights]
+        count = len(self._chain.outputs)
+        if compiled.backward is None:
+            return [paddle.to_tensor(one) for one in compiled.forward.run(_arrays([x, *tensors]))]
+        return [*_Pass.apply(compiled, count, (wanted, *[learns] * len(tensors)), x, *tensors)]
 
-    def forward(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run the forward pass of images and tensors."""
-        return self._forward(arrays[0].shape)[1].run(arrays)
+    def _masked(self, name: str, masks: Mapping):
+        tensor = self._parameters[name]
+        return tensor * masks[name] if name in masks else tensor
 
-    def backward(self, arrays: Sequence[np.ndarray], learns: bool, wanted: bool) -> list[np.ndarray]:
-        """Run the backward pass of images, tensors and gradients at the outputs."""
-        shape = arrays[0].shape
-        make = partial(backward_graph, self._chain, shape, learns=learns, wanted=wanted)
-        return self._compile((shape, learns, wanted), make)[1].run(arrays)
-
-    def _forward(self, shape: Shape) -> tuple[PassGraph, CompiledGraph]:
-        return self._compile((shape,), partial(forward_graph, self._chain, shape))
-
-    def _compile(self, key: tuple, make: Callable[[], PassGraph]) -> tuple[PassGraph, CompiledGraph]:
+    def _compile(self, shape: Shape, learns: bool, wanted: bool) -> _Compiled:
+        key = (shape, learns, wanted)
         if key not in self._compiled:
-            made = make()
-            self._compiled[key] = made, compile_graph(made.graph, self._engine)
+            if learns or wanted:
+                made = training_graphs(self._chain, shape, learns=learns, wanted=wanted)
+                graphs = [compile_graph(one, self._engine) for one in (made.forward.graph, made.backward)]
+                self._compiled[key] = _Compiled(made.forward.weights, *graphs, made.inputs)
+            else:
+                plain = forward_graph(self._chain, shape)
+                self._compiled[key] = _Compiled(plain.weights, compile_graph(plain.graph, self._engine))
         return self._compiled[key]
 
 
@@ -144,13 +156,20 @@ class _Pass(paddle.autograd.PyLayer):
     """The link to Paddle's gradients."""
 
     @staticmethod
-    def forward(ctx, chain: _CompiledChain, learns: bool, wanted: bool, *tensors):
-        ctx.chain, ctx.learns, ctx.wanted = chain, learns, wanted
-        ctx.arrays = _arrays(tensors)
-        return tuple(paddle.to_tensor(one) for one in chain.forward(ctx.arrays))
+    def forward(ctx, compiled: _Compiled, count: int, flags: Sequence[bool], *tensors):
+        """Return the chain's `count` outputs; `flags` say of which tensors gradients are wanted."""
+        given = _arrays(tensors)
+        found = compiled.forward.run(given)
+        ctx.compiled, ctx.flags = compiled, flags
+        ctx.given = dict(zip(("images", *compiled.weights), given, strict=True)) | _numbered("kept", found[count:])
+        return tuple(paddle.to_tensor(one) for one in found[:count])
 
     @staticmethod
     def backward(ctx, *gradients):
-        found = iter(ctx.chain.backward([*ctx.arrays, *_arrays(gradients)], ctx.learns, ctx.wanted))
-        flags = [ctx.wanted, *[ctx.learns] * (len(ctx.arrays) - 1)]
-        return tuple(paddle.to_tensor(next(found)) if flag else None for flag in flags)
+        given = ctx.given | _numbered("gradient", _arrays(gradients))
+        found = iter(ctx.compiled.backward.run([given[name] for name in ctx.compiled.inputs]))
+        return tuple(paddle.to_tensor(next(found)) if flag else None for flag in ctx.flags)
+
+
+def _numbered(name: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}_{number}": array for number, array in enumerate(arrays)}

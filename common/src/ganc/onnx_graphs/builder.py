@@ -38,6 +38,11 @@ class GraphBuilder:
         self._inputs.append(_value_info(name, dtype, shape))
         return name
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, in the graph's order."""
+        return tuple(one.name for one in self._inputs)
+
     def constant(self, array: np.ndarray, name: str | None = None) -> str:
         """Add a constant and return its name; one without a name of its own that is there already is used again."""
         array = np.asarray(array, order="C")

@@ -6,7 +6,8 @@ they change with every step; sizes are fixed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -49,22 +50,53 @@ def differentiable(layers: Layers) -> bool:
     )
 
 
-@dataclass(frozen=True)
 class GradientWriter:
-    """Adds the nodes of layers and of their gradients to a graph.
+    """Writes layers as one graph, and their gradients as another.
+
+    `write` adds layers to the forward graph. Its pullbacks add to the backward graph, which `turn` begins. What they
+    use of the forward pass is an input there and an output of the forward graph, a value in `kept`; padding and
+    activations are computed again instead. Tensors are inputs of both graphs.
 
     Attributes:
+        builder: the graph that is being written.
         images: n, the images of a batch.
         learns: whether gradients of the weights are wanted.
         weights: shapes of the tensors that the layers use, in the order of their inputs; filled by `write`.
         gradients: the value of each tensor's gradient; filled by the pullbacks.
+        kept: values of the forward graph, in the order of the backward graph's inputs; filled by the pullbacks.
     """
 
-    builder: GraphBuilder
-    images: int
-    learns: bool = True
-    weights: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    gradients: dict[str, str] = field(default_factory=dict)
+    def __init__(self, builder: GraphBuilder, images: int, *, learns: bool):
+        self.builder, self.images, self.learns = builder, images, learns
+        self.weights: dict[str, tuple[int, ...]] = {}
+        self.gradients: dict[str, str] = {}
+        self.kept: list[Value] = []
+        self._recalled: dict[str, str] = {}  # values of the forward graph by name: their names in the backward graph
+        self._recipes: dict[str, Callable[[], str]] = {}  # what computes some of them again
+
+    def turn(self, builder: GraphBuilder, images: Value) -> None:
+        """Begin the backward graph; `images` are the forward graph's input."""
+        self.builder = builder
+        self._recipes[images.name] = lambda: builder.input(images.name, np.float32, images.shape(self.images))
+
+    def _recall(self, x: Value) -> Value:
+        """Return a value of the forward pass in the backward graph."""
+        if x.name not in self._recalled:
+            self._recalled[x.name] = self._recipes.get(x.name, partial(self._keep, x))()
+        return replace(x, name=self._recalled[x.name])
+
+    def _keep(self, x: Value) -> str:
+        self.kept.append(x)
+        return self.builder.input(f"kept_{len(self.kept) - 1}", np.float32, x.shape(self.images))
+
+    def _recall_tensor(self, name: str) -> str:
+        """Return a tensor as an input of the backward graph."""
+        if name not in self._recalled:
+            self._recalled[name] = self.builder.input(name, np.float32, self.weights[name])
+        return self._recalled[name]
+
+    def _add(self, operator: str, *inputs: str, **attributes: object) -> str:
+        return self.builder.node(operator, *inputs, **attributes)
 
     def write(self, layers: Layers, x: Value, wanted: bool) -> tuple[Value, Pullback]:
         """Add layers one after another; return their output and their pullback.
@@ -95,61 +127,64 @@ class GradientWriter:
         raise SpecError(f"no gradient can be written for {layer!r}")
 
     def _residual(self, body: Layers, x: Value, wanted: bool) -> tuple[Value, Pullback]:
-        node = self.builder.node
         made, pull_body = self.write(body, x, wanted)
-        y = Value(node("Add", x.name, made.name), x.channels, x.height, x.width)
 
         def pull(dy: str) -> str:
             dx = pull_body(dy)
-            return node("Add", dy, dx) if wanted else ""
+            return self._add("Add", dy, dx) if wanted else ""
+
+        return replace(x, name=self._add("Add", x.name, made.name)), pull
+
+    def _activation(self, layer: Activation, x: Value, wanted: bool) -> tuple[Value, Pullback]:
+        y = replace(x, name=self._activated(layer, x))
+        self._recipes[y.name] = lambda: self._activated(layer, self._recall(x))
+
+        def pull(dy: str) -> str:
+            return self._add("Mul", dy, self._slope(layer, self._recall(y).name)) if wanted else ""
 
         return y, pull
 
-    def _activation(self, layer: Activation, x: Value, wanted: bool) -> tuple[Value, Pullback]:
-        builder, node = self.builder, self.builder.node
-        zero, one = builder.parameter(0.0), builder.parameter(1.0)
+    def _activated(self, layer: Activation, x: Value) -> str:
         match layer.function:
             case Function.RELU:
-                y = node("Relu", x.name)
+                return self._add("Relu", x.name)
             case Function.LEAKY_RELU:
-                y = node("LeakyRelu", x.name, alpha=layer.slope)
+                return self._add("LeakyRelu", x.name, alpha=layer.slope)
             case Function.TANH:
-                y = node("Tanh", x.name)
-            case _:
-                raise SpecError(f"no gradient can be written for {layer!r}")
+                return self._add("Tanh", x.name)
+        raise SpecError(f"no gradient can be written for {layer!r}")
 
-        def pull(dy: str) -> str:
-            if not wanted:
-                return ""
-            if layer.function is Function.TANH:
-                return node("Mul", dy, node("Sub", one, node("Mul", y, y)))
-            positive = builder.cast(node("Greater", y, zero), np.float32)
-            if layer.function is Function.LEAKY_RELU:
-                kept = node("Mul", positive, builder.parameter(1 - layer.slope))
-                positive = node("Add", kept, builder.parameter(layer.slope))
-            return node("Mul", dy, positive)
-
-        return Value(y, x.channels, x.height, x.width), pull
+    def _slope(self, layer: Activation, y: str) -> str:
+        """Return an activation's derivative where its output is `y`."""
+        builder = self.builder
+        if layer.function is Function.TANH:
+            return self._add("Sub", builder.parameter(1.0), self._add("Mul", y, y))
+        positive = builder.cast(self._add("Greater", y, builder.parameter(0.0)), np.float32)
+        if layer.function is Function.LEAKY_RELU:
+            kept = self._add("Mul", positive, builder.parameter(1 - layer.slope))
+            return self._add("Add", kept, builder.parameter(layer.slope))
+        return positive
 
     def _instance_norm(self, x: Value, epsilon: float, wanted: bool) -> tuple[Value, Pullback]:
-        builder, node = self.builder, self.builder.node
-        centred = node("Sub", x.name, self._mean(x.name))
-        variance = self._mean(node("Mul", centred, centred))
-        spread = node("Sqrt", node("Add", variance, builder.parameter(epsilon)))
-        inverse = node("Div", builder.parameter(1.0), spread)
-        y = node("Mul", centred, inverse)
+        add, builder = self._add, self.builder
+        centred = add("Sub", x.name, self._mean(x.name))
+        variance = self._mean(add("Mul", centred, centred))
+        spread = add("Sqrt", add("Add", variance, builder.parameter(epsilon)))
+        inverse = Value(add("Div", builder.parameter(1.0), spread), x.channels, 1, 1)
+        y = replace(x, name=add("Mul", centred, inverse.name))
 
         def pull(dy: str) -> str:
             """The projection that keeps mean and variance; batch norm's gradient (arXiv 1502.03167, section 3)."""
             if not wanted:
                 return ""
-            along = node("Mul", y, self._mean(node("Mul", dy, y)))
-            return node("Mul", node("Sub", node("Sub", dy, self._mean(dy)), along), inverse)
+            normal = self._recall(y).name
+            along = add("Mul", normal, self._mean(add("Mul", dy, normal)))
+            return add("Mul", add("Sub", add("Sub", dy, self._mean(dy)), along), self._recall(inverse).name)
 
-        return Value(y, x.channels, x.height, x.width), pull
+        return y, pull
 
     def _mean(self, x: str) -> str:
-        return self.builder.node("ReduceMean", x, axes=[2, 3], keepdims=1)
+        return self._add("ReduceMean", x, axes=[2, 3], keepdims=1)
 
     def _convolution(self, plan: Convolution, x: Value, normalised: bool, wanted: bool) -> tuple[Value, Pullback]:
         """Padding by reflection, and the convolution; its bias has no effect in front of an instance norm."""
@@ -160,10 +195,12 @@ class GradientWriter:
 
         def pull(dy: str) -> str:
             if self.learns:
-                self.gradients[f"{plan.name}.weight"] = self._weight_gradient(plan, x, dy, y)
+                self.gradients[f"{plan.name}.weight"] = self._weight_gradient(plan, self._recall(x), dy, y)
                 if bias:
                     self.gradients[f"{plan.name}.bias"] = self._summed(dy, (0, 2, 3))
-            return fold(self._input_gradient(plan, x, weight, dy, y)) if wanted else ""
+            if not wanted:
+                return ""
+            return fold(self._input_gradient(plan, x, self._recall_tensor(weight), dy, y))
 
         return y, pull
 
@@ -206,7 +243,7 @@ class GradientWriter:
         """Return the kernels turned by 180 degrees, with inputs and outputs exchanged."""
         if plan.kernel != (1, 1):
             weight = self._sliced(weight, [size - 1 for size in plan.kernel], [_BEFORE_FIRST] * 2, (2, 3), (-1, -1))
-        return weight if plan.depthwise else self.builder.node("Transpose", weight, perm=[1, 0, 2, 3])
+        return weight if plan.depthwise else self._add("Transpose", weight, perm=[1, 0, 2, 3])
 
     def _weight_gradient(self, plan: Convolution, x: Value, dy: str, y: Value) -> str:
         """Return the gradient of the weight: products of the output's gradient with the input under each place."""
@@ -227,8 +264,8 @@ class GradientWriter:
         by_row = [self._product(pixels, columns) for columns in self._unfolded(plan, wide, small)]
         vertical, horizontal = plan.kernel
         parts = [self._reshaped(one, (small.channels, horizontal, wide.channels, 1)) for one in by_row]
-        joined = parts[0] if vertical == 1 else self.builder.node("Concat", *parts, axis=3)
-        return self.builder.node("Transpose", joined, perm=[0, 2, 3, 1])
+        joined = parts[0] if vertical == 1 else self._add("Concat", *parts, axis=3)
+        return self._add("Transpose", joined, perm=[0, 2, 3, 1])
 
     def _product_around(self, plan: Convolution, x: Value, out: Value) -> str:
         """As `_product_by_place`, with the side unfolded that has fewer channels.
@@ -241,14 +278,15 @@ class GradientWriter:
         return self._turned(plan, turned)
 
     def _depthwise_product_by_place(self, plan: Convolution, wide: Value, small: Value) -> str:
-        node = self.builder.node
         extents = [plan.stride * (size - 1) + 1 for size in (small.height, small.width)]
         sums = []
         for place in product(*(range(size) for size in plan.kernel)):
             ends = [start + extent for start, extent in zip(place, extents, strict=True)]
             under = self._sliced(wide.name, place, ends, (2, 3), (plan.stride,) * 2)
-            sums.append(self._reshaped(self._summed(node("Mul", small.name, under), (0, 2, 3)), (small.channels, 1)))
-        return self._reshaped(node("Concat", *sums, axis=1), plan.weight_shape)
+            sums.append(
+                self._reshaped(self._summed(self._add("Mul", small.name, under), (0, 2, 3)), (small.channels, 1))
+            )
+        return self._reshaped(self._add("Concat", *sums, axis=1), plan.weight_shape)
 
     def _unfolded(self, plan: Convolution, wide: Value, small: Value) -> Iterable[str]:
         """Yield, for each row of the kernel, the pixels of `wide` under it, one for each pixel of `small`.
@@ -264,7 +302,7 @@ class GradientWriter:
             for start in range(horizontal)
         ]
         apart = [self._reshaped(one, (self.images, wide.channels, wide.height, small.width)) for one in shifted]
-        joined = apart[0] if horizontal == 1 else self.builder.node("Concat", *apart, axis=1)
+        joined = apart[0] if horizontal == 1 else self._add("Concat", *apart, axis=1)
         channels = horizontal * wide.channels
         end = plan.stride * (small.height - 1) + 1
         for start in range(vertical):
@@ -278,39 +316,41 @@ class GradientWriter:
 
     def _product(self, left: str, right: str) -> str:
         """Return (channels of left, channels of right): sums of the products over all images and pixels."""
-        each = self.builder.node("MatMul", left, self.builder.node("Transpose", right, perm=[0, 2, 1]))
+        each = self._add("MatMul", left, self._add("Transpose", right, perm=[0, 2, 1]))
         return self._summed(each, (0,))
 
     def _summed(self, x: str, axes: Sequence[int]) -> str:
-        return self.builder.node("ReduceSum", x, self._integers(axes), keepdims=0)
+        return self._add("ReduceSum", x, self._integers(axes), keepdims=0)
 
     def _padded(self, x: Value, sides: Sequence[int]) -> Value:
         """Zeros at the top, bottom, left and right."""
         if not any(sides):
             return x
         top, bottom, left, right = sides
-        name = self.builder.node("Pad", x.name, self._integers((0, 0, top, left, 0, 0, bottom, right)))
+        name = self._add("Pad", x.name, self._integers((0, 0, top, left, 0, 0, bottom, right)))
         return Value(name, x.channels, x.height + top + bottom, x.width + left + right)
 
     def _reflected(self, x: Value, margin: int, wanted: bool) -> tuple[Value, Pullback]:
         if not margin:
             return x, lambda dy: dy
-        node = self.builder.node
-        y = node("Pad", x.name, self._integers((0, 0, margin, margin) * 2), mode="reflect")
-        wide = Value(y, x.channels, x.height + 2 * margin, x.width + 2 * margin)
+        wide = Value(self._mirrored(x, margin), x.channels, x.height + 2 * margin, x.width + 2 * margin)
+        self._recipes[wide.name] = lambda: self._mirrored(self._recall(x), margin)
 
         def fold(dy: str) -> str:
             """The margins are added to the pixels that they show; columns by a matrix of zeros and ones."""
-            dy = node("MatMul", dy, self.builder.constant(_reflection(x.width, margin)))
+            dy = self._add("MatMul", dy, self.builder.constant(_reflection(x.width, margin)))
             return self._folded_rows(dy, x.height, margin)
 
         return wide, fold if wanted else lambda dy: ""
+
+    def _mirrored(self, x: Value, margin: int) -> str:
+        return self._add("Pad", x.name, self._integers((0, 0, margin, margin) * 2), mode="reflect")
 
     def _folded_rows(self, dy: str, height: int, margin: int) -> str:
         """Take height + 2 margin rows to height: those above and below are added to the rows that they show."""
         if height <= 2 * (margin + 1):
             matrix = self.builder.constant(np.ascontiguousarray(_reflection(height, margin).T))
-            return self.builder.node("MatMul", matrix, dy)
+            return self._add("MatMul", matrix, dy)
         above = self._sliced(dy, (margin - 1,), (_BEFORE_FIRST,), (2,), (-1,))
         last = height + 2 * margin - 1
         below = self._sliced(dy, (last,), (last - margin,), (2,), (-1,))
@@ -318,23 +358,23 @@ class GradientWriter:
         parts = [
             self._sliced(dy, (start,), (end,), (2,), (1,)) for start, end in zip((margin, *ends), ends, strict=False)
         ]
-        parts[1] = self.builder.node("Add", parts[1], above)
-        parts[3] = self.builder.node("Add", parts[3], below)
-        return self.builder.node("Concat", *parts, axis=2)
+        parts[1] = self._add("Add", parts[1], above)
+        parts[3] = self._add("Add", parts[3], below)
+        return self._add("Concat", *parts, axis=2)
 
     def _sliced(
         self, x: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]
     ) -> str:
-        return self.builder.node("Slice", x, *(self._integers(one) for one in (starts, ends, axes, steps)))
+        return self._add("Slice", x, *(self._integers(one) for one in (starts, ends, axes, steps)))
 
     def _reshaped(self, x: str, shape: Sequence[int]) -> str:
-        return self.builder.node("Reshape", x, self._integers(shape))
+        return self._add("Reshape", x, self._integers(shape))
 
     def _integers(self, values: Sequence[int]) -> str:
         return self.builder.constant(np.array(values, np.int64))
 
     def _node(self, operator: str, *operands: str, kernel: Sequence[int], **attributes: object) -> str:
-        return self.builder.node(operator, *operands, kernel_shape=list(kernel), **attributes)
+        return self._add(operator, *operands, kernel_shape=list(kernel), **attributes)
 
 
 def _chained(pullbacks: Sequence[Pullback]) -> Pullback:

@@ -1,7 +1,4 @@
-"""The graphs of a network's passes in training: forward, and backward.
-
-The backward graph computes the forward pass again, so that nothing is kept between the two.
-"""
+"""The graphs of a network's passes in training: forward, and backward."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,32 +27,46 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class PassGraph:
-    """The graph of a pass: its inputs are images, the tensors of `weights` in order, and gradients at the outputs."""
+class ForwardGraph:
+    """A graph from images and the tensors of `weights`, in order, to the chain's outputs and to what is kept."""
 
     graph: bytes
     weights: tuple[str, ...]
 
 
-def forward_graph(chain: Chain, shape: Shape) -> PassGraph:
-    """Return the graph that maps images of `shape`, (n, c, h, w), to the chain's outputs."""
-    walk = _Walk(chain, shape, learns=False, wanted=False)
-    return walk.finished((value.name, value.shape(shape[0])) for value in walk.outputs.values())
+@dataclass(frozen=True)
+class TrainingGraphs:
+    """A pass forward and the one back.
+
+    Attributes:
+        forward: behind the chain's outputs it gives what the pass back takes, `kept_0` and so on.
+        backward: a graph to the gradients of the images, if they are wanted, and of the tensors in the order of
+            `forward.weights`.
+        inputs: of `backward`, in order: some of `images`, the tensors, `gradient_0` and so on at the chain's outputs,
+            and what was kept.
+    """
+
+    forward: ForwardGraph
+    backward: bytes
+    inputs: tuple[str, ...]
 
 
-def backward_graph(chain: Chain, shape: Shape, *, learns: bool, wanted: bool) -> PassGraph:
-    """Return the graph that takes gradients at the chain's outputs to those of the images and of the tensors.
+def forward_graph(chain: Chain, shape: Shape) -> ForwardGraph:
+    """Return the graph that maps images of `shape`, (n, c, h, w), to the chain's outputs; it keeps nothing."""
+    return _Walk(chain, shape, learns=False, wanted=False).forward()
+
+
+def training_graphs(chain: Chain, shape: Shape, *, learns: bool, wanted: bool) -> TrainingGraphs:
+    """Return the graphs of a pass with gradients.
 
     Args:
-        learns: whether the gradients of the tensors are wanted; they come in the order of `weights`.
-        wanted: whether the gradient of the images is wanted; it comes first.
+        shape: of the images, (n, c, h, w).
+        learns: whether the gradients of the tensors are wanted.
+        wanted: whether the gradient of the images is wanted.
     """
     walk = _Walk(chain, shape, learns=learns, wanted=wanted)
-    images = walk.pull()
-    found = [(images, shape)] if wanted else []
-    if learns:
-        found += [(walk.writer.gradients[name], size) for name, size in walk.writer.weights.items()]
-    return walk.finished(found)
+    backward, inputs = walk.backward()  # first: it says what the forward graph has to keep
+    return TrainingGraphs(walk.forward(), backward, inputs)
 
 
 def constant_graph(state: NetworkState, shape: Shape) -> bytes:
@@ -74,35 +85,49 @@ def constant_graph(state: NetworkState, shape: Shape) -> bytes:
 
 
 class _Walk:
-    """A chain, written; `outputs` are its values by place."""
+    """A chain, written as a forward graph; `backward` then writes the other one."""
 
     def __init__(self, chain: Chain, shape: Shape, *, learns: bool, wanted: bool):
-        self.builder = GraphBuilder("pass")
-        self.writer = GradientWriter(self.builder, shape[0], learns)
-        self.outputs: dict[int, Value] = {}
+        self._wanted = wanted
+        self._forward = GraphBuilder("forward")
+        self._writer = GradientWriter(self._forward, shape[0], learns=learns)
+        self._outputs: dict[int, Value] = {}
         self._pullbacks: list[Pullback] = []
-        x = Value(self.builder.input("images", np.float32, shape), *shape[1:])
+        self._images = x = Value(self._forward.input("images", np.float32, shape), *shape[1:])
         for place, layers in enumerate(chain.segments):
-            x, pullback = self.writer.write(layers, x, wanted or (learns and place > 0))
+            x, pullback = self._writer.write(layers, x, wanted or (learns and place > 0))
             self._pullbacks.append(pullback)
             if place in chain.outputs:
-                self.outputs[place] = x
+                self._outputs[place] = x
 
-    def pull(self) -> str:
-        """Add an input for the gradient at each output, and the pullbacks; return the gradient of the images."""
+    def backward(self) -> tuple[bytes, tuple[str, ...]]:
+        """Return the graph of the gradients and its inputs."""
+        writer, count = self._writer, self._writer.images
+        builder = GraphBuilder("backward")
+        writer.turn(builder, self._images)
         given = {
-            place: self.builder.input(f"gradient_{place}", np.float32, value.shape(self.writer.images))
-            for place, value in self.outputs.items()
+            place: builder.input(f"gradient_{number}", np.float32, value.shape(count))
+            for number, (place, value) in enumerate(self._outputs.items())
         }
         gradient = ""
         for place, pullback in reversed([*enumerate(self._pullbacks)]):
             if place in given:
-                gradient = self.builder.node("Add", gradient, given[place]) if gradient else given[place]
+                gradient = builder.node("Add", gradient, given[place]) if gradient else given[place]
             gradient = pullback(gradient)
-        return gradient
+        found = [(gradient, self._images.shape(count))] if self._wanted else []
+        if writer.learns:
+            found += [(writer.gradients[name], size) for name, size in writer.weights.items()]
+        return _finished(builder, found), builder.inputs
 
-    def finished(self, results: Iterable[tuple[str, Sequence[int]]]) -> PassGraph:
-        """Return the graph with these values as its outputs."""
-        for number, (name, shape) in enumerate(results):
-            self.builder.output(name, f"output_{number}", np.float32, shape)
-        return PassGraph(self.builder.serialised(), tuple(self.writer.weights))
+    def forward(self) -> ForwardGraph:
+        """Return the graph of the outputs, and of what the gradients take of it."""
+        values = [*self._outputs.values(), *self._writer.kept]
+        graph = _finished(self._forward, ((value.name, value.shape(self._writer.images)) for value in values))
+        return ForwardGraph(graph, tuple(self._writer.weights))
+
+
+def _finished(builder: GraphBuilder, results: Iterable[tuple[str, Sequence[int]]]) -> bytes:
+    """Return the graph with these values as its outputs; one may be given twice."""
+    for number, (name, shape) in enumerate(results):
+        builder.output(builder.node("Identity", name), f"output_{number}", np.float32, shape)
+    return builder.serialised()
