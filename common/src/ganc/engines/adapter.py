@@ -1,7 +1,7 @@
 """What an adapter of an engine offers: all run networks, most run exported variants, some compile graphs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,9 @@ class CompiledGraph(Protocol):
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run a graph of several inputs and outputs; both are in the graph's order."""
+
+    def hold(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        """As `run`, without a copy: the outputs are valid until the function that comes with them is called."""
 
 
 class StreamedGraph(Protocol):

@@ -159,7 +159,7 @@ class _Pass(paddle.autograd.PyLayer):
     def forward(ctx, compiled: _Compiled, count: int, flags: Sequence[bool], *tensors):
         """Return the chain's `count` outputs; `flags` say of which tensors gradients are wanted."""
         given = _arrays(tensors)
-        found = compiled.forward.run(given)
+        found, ctx.release = compiled.forward.hold(given)
         ctx.compiled, ctx.flags = compiled, flags
         ctx.given = dict(zip(("images", *compiled.weights), given, strict=True)) | _numbered("kept", found[count:])
         return tuple(paddle.to_tensor(one) for one in found[:count])
@@ -168,6 +168,7 @@ class _Pass(paddle.autograd.PyLayer):
     def backward(ctx, *gradients):
         given = ctx.given | _numbered("gradient", _arrays(gradients))
         found = iter(ctx.compiled.backward.run([given[name] for name in ctx.compiled.inputs]))
+        ctx.release()
         return tuple(paddle.to_tensor(next(found)) if flag else None for flag in ctx.flags)
 
 

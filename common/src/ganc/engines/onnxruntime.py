@@ -1,6 +1,6 @@
 """Running an ONNX graph in ONNX Runtime."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,10 @@ class OnnxRuntimeGraph:
         """Run a graph of several inputs and outputs; both are in the graph's order."""
         feeds = (np.ascontiguousarray(array) for array in arrays)
         return self._session.run(None, dict(zip(self._inputs, feeds, strict=True)))
+
+    def hold(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        """As `run`: the session makes new outputs each time."""
+        return self.run(arrays), lambda: None
 
 
 class OnnxRuntimeAdapter(GraphAdapter):

@@ -1,6 +1,6 @@
 """Running a graph in OpenVINO."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,18 +22,26 @@ class OpenVinoGraph:
 
     def __init__(self, graph: bytes | Path, precision: str = "f32", threads: int | None = None):
         settings = {"INFERENCE_NUM_THREADS": threads or engine_threads(), "PERFORMANCE_HINT": "LATENCY"}
-        self._request = compiled_model(graph, precision, settings).create_infer_request()
+        self._compiled = compiled_model(graph, precision, settings)
+        self._free = [self._compiled.create_infer_request()]  # those whose outputs nobody needs any more
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """Run the graph on an array of its input's type and shape."""
-        results = self._request.infer([np.ascontiguousarray(array)], share_inputs=True, share_outputs=True)
-        return results[0].copy()
+        return self.run([array])[0]
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run a graph of several inputs and outputs; both are in the graph's order."""
+        outputs, release = self.hold(arrays)
+        copies = [output.copy() for output in outputs]
+        release()
+        return copies
+
+    def hold(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        """As `run`, without a copy: the outputs are valid until the function that comes with them is called."""
+        request = self._free.pop() if self._free else self._compiled.create_infer_request()
         feeds = [np.ascontiguousarray(array) for array in arrays]
-        results = self._request.infer(feeds, share_inputs=True, share_outputs=True)
-        return [results[place].copy() for place in range(len(results))]
+        results = request.infer(feeds, share_inputs=True, share_outputs=True)
+        return [results[place] for place in range(len(results))], lambda: self._free.append(request)
 
 
 class OpenVinoStreams:

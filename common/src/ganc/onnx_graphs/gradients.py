@@ -5,10 +5,10 @@ its output. The gradients of a convolution are convolutions and matrix products.
 they change with every step; sizes are fixed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution
 from ganc.models.layers import Activation, Function, InstanceNorm, Layer, Layers, Residual, inner_layers, with_norms
 from ganc.onnx_graphs.builder import GraphBuilder
+
+# Columns of so few pixels are folded by a product with a matrix, longer ones by slices: measured in OpenVINO.
+LARGEST_PRODUCT = 64
 
 _BEFORE_FIRST = -(2**31)  # where a slice ends that runs backwards down to the first place
 
@@ -30,10 +33,6 @@ class Value:
     channels: int
     height: int
     width: int
-
-    @property
-    def pixels(self) -> int:
-        return self.height * self.width
 
     def shape(self, images: int) -> tuple[int, int, int, int]:
         """Return the shape for that many images."""
@@ -246,73 +245,40 @@ class GradientWriter:
         return weight if plan.depthwise else self._add("Transpose", weight, perm=[1, 0, 2, 3])
 
     def _weight_gradient(self, plan: Convolution, x: Value, dy: str, y: Value) -> str:
-        """Return the gradient of the weight: products of the output's gradient with the input under each place."""
-        out = Value(dy, y.channels, y.height, y.width)
+        """Return the gradient of the weight: the input convolved with the output's gradient as its kernel.
+
+        Of a transposed convolution the two change places, as it is the adjoint of a plain one.
+        """
+        wide, small = x, replace(y, name=dy)
         if plan.transposed:
-            # As the weight's gradient of the convolution that takes `y` to `x`.
-            return self._product_by_place(plan, self._padded(out, plan.sides), x)
-        padded = self._padded(x, plan.sides)
+            wide, small = small, wide
         if plan.depthwise:
-            return self._depthwise_product_by_place(plan, padded, out)
-        if plan.out_channels < plan.in_channels and plan.stride == 1 and not any(plan.sides):
-            return self._product_around(plan, x, out)
-        return self._product_by_place(plan, padded, out)
+            return self._depthwise_correlation(plan, wide, small)
+        if plan.kernel == (1, 1) and plan.stride == 1:
+            found = self._product(self._rows(small), self._rows(wide))
+            return self._reshaped(found, plan.weight_shape)
+        turned = [self._add("Transpose", one.name, perm=[1, 0, 2, 3]) for one in (wide, small)]
+        found = self._correlation(plan, *turned, small)
+        return self._add("Transpose", found, perm=[1, 0, 2, 3])
 
-    def _product_by_place(self, plan: Convolution, wide: Value, small: Value) -> str:
-        """Return (small.channels, wide.channels, kernel): at each place the products over all pixels."""
-        pixels = self._rows(small)
-        by_row = [self._product(pixels, columns) for columns in self._unfolded(plan, wide, small)]
-        vertical, horizontal = plan.kernel
-        parts = [self._reshaped(one, (small.channels, horizontal, wide.channels, 1)) for one in by_row]
-        joined = parts[0] if vertical == 1 else self._add("Concat", *parts, axis=3)
-        return self._add("Transpose", joined, perm=[0, 2, 3, 1])
+    def _depthwise_correlation(self, plan: Convolution, wide: Value, small: Value) -> str:
+        """As a depthwise convolution of all images' channels at once, summed over the images."""
+        count = self.images * small.channels
+        x = self._reshaped(wide.name, (1, count, wide.height, wide.width))
+        kernels = self._reshaped(small.name, (count, 1, small.height, small.width))
+        found = self._correlation(plan, x, kernels, small, groups=count)
+        by_image = self._reshaped(found, (self.images, *plan.weight_shape))
+        return self._summed(by_image, (0,))
 
-    def _product_around(self, plan: Convolution, x: Value, out: Value) -> str:
-        """As `_product_by_place`, with the side unfolded that has fewer channels.
-
-        As the sum over the input's pixels: the output's gradient lies around them, turned by 180 degrees.
-        """
-        top, left = (size - 1 for size in plan.kernel)
-        padded = self._padded(out, (top, top, left, left))
-        turned = self._product_by_place(plan, padded, x)  # (in, out, kernel)
-        return self._turned(plan, turned)
-
-    def _depthwise_product_by_place(self, plan: Convolution, wide: Value, small: Value) -> str:
-        extents = [plan.stride * (size - 1) + 1 for size in (small.height, small.width)]
-        sums = []
-        for place in product(*(range(size) for size in plan.kernel)):
-            ends = [start + extent for start, extent in zip(place, extents, strict=True)]
-            under = self._sliced(wide.name, place, ends, (2, 3), (plan.stride,) * 2)
-            sums.append(
-                self._reshaped(self._summed(self._add("Mul", small.name, under), (0, 2, 3)), (small.channels, 1))
-            )
-        return self._reshaped(self._add("Concat", *sums, axis=1), plan.weight_shape)
-
-    def _unfolded(self, plan: Convolution, wide: Value, small: Value) -> Iterable[str]:
-        """Yield, for each row of the kernel, the pixels of `wide` under it, one for each pixel of `small`.
-
-        Each is (n, horizontal places x channels, pixels). The values are cut as (n x channels, height, width), which an
-        engine lays out row by row: it turns its blocks of channels into rows once, and not for every place.
-        """
-        vertical, horizontal = plan.kernel
-        flat = self._reshaped(wide.name, (self.images, wide.channels * wide.height, wide.width))
-        end = plan.stride * (small.width - 1) + 1
-        shifted = [
-            self._sliced(flat, (start,), (start + end,), (2,), (plan.stride,)) if wide.width != small.width else flat
-            for start in range(horizontal)
-        ]
-        apart = [self._reshaped(one, (self.images, wide.channels, wide.height, small.width)) for one in shifted]
-        joined = apart[0] if horizontal == 1 else self._add("Concat", *apart, axis=1)
-        channels = horizontal * wide.channels
-        end = plan.stride * (small.height - 1) + 1
-        for start in range(vertical):
-            rows = joined
-            if wide.height != small.height:
-                rows = self._sliced(joined, (start,), (start + end,), (2,), (plan.stride,))
-            yield self._reshaped(rows, (self.images, channels, small.pixels))
+    def _correlation(self, plan: Convolution, x: str, kernels: str, small: Value, groups: int = 1) -> str:
+        """Convolve with kernels of the size of `small`; only as many places are kept as the plan's kernel has."""
+        size = (small.height, small.width)
+        dilation = [plan.stride] * 2
+        found = self._node("Conv", x, kernels, kernel=size, dilations=dilation, pads=_pads(plan), group=groups)
+        return self._sliced(found, (0, 0), plan.kernel, (2, 3), (1, 1))
 
     def _rows(self, x: Value) -> str:
-        return self._reshaped(x.name, (self.images, x.channels, x.pixels))
+        return self._reshaped(x.name, (self.images, x.channels, x.height * x.width))
 
     def _product(self, left: str, right: str) -> str:
         """Return (channels of left, channels of right): sums of the products over all images and pixels."""
@@ -322,14 +288,6 @@ class GradientWriter:
     def _summed(self, x: str, axes: Sequence[int]) -> str:
         return self._add("ReduceSum", x, self._integers(axes), keepdims=0)
 
-    def _padded(self, x: Value, sides: Sequence[int]) -> Value:
-        """Zeros at the top, bottom, left and right."""
-        if not any(sides):
-            return x
-        top, bottom, left, right = sides
-        name = self._add("Pad", x.name, self._integers((0, 0, top, left, 0, 0, bottom, right)))
-        return Value(name, x.channels, x.height + top + bottom, x.width + left + right)
-
     def _reflected(self, x: Value, margin: int, wanted: bool) -> tuple[Value, Pullback]:
         if not margin:
             return x, lambda dy: dy
@@ -337,30 +295,31 @@ class GradientWriter:
         self._recipes[wide.name] = lambda: self._mirrored(self._recall(x), margin)
 
         def fold(dy: str) -> str:
-            """The margins are added to the pixels that they show; columns by a matrix of zeros and ones."""
-            dy = self._add("MatMul", dy, self.builder.constant(_reflection(x.width, margin)))
-            return self._folded_rows(dy, x.height, margin)
+            """The margins are added to the pixels that they show."""
+            for axis, size in ((2, x.height), (3, x.width)):
+                dy = self._folded(dy, axis, size, margin)
+            return dy
 
         return wide, fold if wanted else lambda dy: ""
 
     def _mirrored(self, x: Value, margin: int) -> str:
         return self._add("Pad", x.name, self._integers((0, 0, margin, margin) * 2), mode="reflect")
 
-    def _folded_rows(self, dy: str, height: int, margin: int) -> str:
-        """Take height + 2 margin rows to height: those above and below are added to the rows that they show."""
-        if height <= 2 * (margin + 1):
-            matrix = self.builder.constant(np.ascontiguousarray(_reflection(height, margin).T))
-            return self._add("MatMul", matrix, dy)
-        above = self._sliced(dy, (margin - 1,), (_BEFORE_FIRST,), (2,), (-1,))
-        last = height + 2 * margin - 1
-        below = self._sliced(dy, (last,), (last - margin,), (2,), (-1,))
-        ends = (margin + 1, 2 * margin + 1, height - 1, height + margin - 1, height + margin)
-        parts = [
-            self._sliced(dy, (start,), (end,), (2,), (1,)) for start, end in zip((margin, *ends), ends, strict=False)
-        ]
-        parts[1] = self._add("Add", parts[1], above)
-        parts[3] = self._add("Add", parts[3], below)
-        return self._add("Concat", *parts, axis=2)
+    def _folded(self, dy: str, axis: int, size: int, margin: int) -> str:
+        """Take size + 2 margin lines along an axis to size: the margins are added to the lines that they show."""
+        if size <= 2 * (margin + 1) or (axis == 3 and size <= LARGEST_PRODUCT):
+            matrix = _reflection(size, margin)
+            if axis == 3:
+                return self._add("MatMul", dy, self.builder.constant(matrix))
+            return self._add("MatMul", self.builder.constant(np.ascontiguousarray(matrix.T)), dy)
+        last = size + 2 * margin - 1
+        before = self._sliced(dy, (margin - 1,), (_BEFORE_FIRST,), (axis,), (-1,))
+        behind = self._sliced(dy, (last,), (last - margin,), (axis,), (-1,))
+        places = (margin, margin + 1, 2 * margin + 1, size - 1, size + margin - 1, size + margin)
+        parts = [self._sliced(dy, (start,), (end,), (axis,), (1,)) for start, end in pairwise(places)]
+        parts[1] = self._add("Add", parts[1], before)
+        parts[3] = self._add("Add", parts[3], behind)
+        return self._add("Concat", *parts, axis=axis)
 
     def _sliced(
         self, x: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]
