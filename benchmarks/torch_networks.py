@@ -1,4 +1,4 @@
-"""ganc's generators as usual PyTorch modules, with the same weights: what other benchmarks compare with.
+"""ganc's networks as usual PyTorch modules, with the same weights: what other benchmarks compare with.
 
 The structure is that of the public code: modules one after another, a bias in every convolution, reflection padding
 and instance norm as layers of their own.
@@ -34,6 +34,11 @@ def segment(state: NetworkState, number: int) -> torch.nn.Sequential:
     return _sequence(state, state.spec.segments[number], state.spec.segment_channels(number - 1))
 
 
+def discriminator(state: NetworkState) -> torch.nn.Sequential:
+    """Return a discriminator: float32 (n, c, h, w) to one score a patch, (n, 1, h', w')."""
+    return _sequence(state, state.spec.layers, state.spec.in_channels)
+
+
 def _sequence(state: NetworkState, layers: Layers, channels: int) -> torch.nn.Sequential:
     modules = []
     for layer in layers:
@@ -48,6 +53,8 @@ def _modules(state: NetworkState, layer: Layer, channels: int) -> list[torch.nn.
             return _convolution(state, layer)
         case InstanceNorm(epsilon):
             return [torch.nn.InstanceNorm2d(channels, eps=epsilon)]
+        case Activation(Function.LEAKY_RELU, slope):
+            return [torch.nn.LeakyReLU(slope)]
         case Activation(function):
             return [FUNCTIONS[function]()]
         case Dropout(probability):
