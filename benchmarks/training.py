@@ -56,7 +56,8 @@ def main() -> None:
     sides = [*([(TORCH, "default")] if compared else []), *((name, one) for name in engines for one in waiting)]
     with _busy(arguments.busy or 0):
         rows = [row for case in _cases(arguments) for row in _rows(case, sides, arguments)]
-    print(json.dumps(rows) if arguments.json else tabulate(rows, headers="keys", tablefmt="github", floatfmt=".3g"))
+    digits = ".1e" if arguments.check else ".2f"
+    print(json.dumps(rows) if arguments.json else tabulate(rows, headers="keys", tablefmt="github", floatfmt=digits))
 
 
 def _installed(engines: Sequence[str]) -> list[str]:
