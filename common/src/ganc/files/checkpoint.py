@@ -1,6 +1,6 @@
 """Checkpoints: what a stage hands to the next, in one safetensors file. `docs/formats.md` specifies it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -100,6 +100,23 @@ class Checkpoint:
         networks = {_reversed_name(name): state for name, state in self.networks.items() if name != ADAPTORS}
         training = {name: fact for name, fact in self.training.items() if name != "metric"}  # of the forward generator
         return replace(self, direction=direction, networks=networks, training=training, file_digest=self.digest)
+
+    def extracted(self, names: Iterable[str], path: Path) -> "Checkpoint":
+        """Return the checkpoint with these networks only; its digest becomes a source of the new one.
+
+        Args:
+            path: of the file, for the message.
+
+        Raises:
+            SpecError: there is no such network, or the generator is not among them.
+        """
+        for name in names:
+            if name not in self.networks:
+                raise SpecError(f"{path}: has no network '{name}', expected some of {', '.join(self.networks)}")
+        if GENERATOR not in names:
+            raise SpecError(f"{path}: a checkpoint needs the network '{GENERATOR}'; name it too")
+        networks = {name: state for name, state in self.networks.items() if name in names}
+        return replace(self, networks=networks, sources={**self.sources, "extracted": self.digest})
 
 
 def _reversed_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`ganc inspect`, `profile`, `select` and `merge`: files and numbers, without running a network."""
+"""`ganc inspect`, `extract`, `profile`, `select` and `merge`: files and numbers, without running a network."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from ganc.base.text import format_count
 from ganc.cli.command import command
-from ganc.cli.options import POSITIVE, json_option, measured_budget_options
+from ganc.cli.options import FILE, POSITIVE, json_option, measured_budget_options
 from ganc.cli.tables import show, show_json, size_text
 from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 from ganc.models.family import (
@@ -87,6 +87,29 @@ def _flat(value, prefix: str = ""):
             yield from _flat(inner, f"{prefix}{name}.")
         else:
             yield prefix + name, " ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
+
+
+@command()
+@click.argument("checkpoint", type=FILE)
+@click.option("--network", "names", multiple=True, help="One of its networks; may be given several times.  [required]")
+@click.option("-o", "--output", type=FILE, required=True, help="The smaller checkpoint to write.")
+def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
+    """Write some of a checkpoint's networks as a checkpoint of its own.
+
+    A file to give away needs no discriminators: they are most of it. ganc inspect lists a file's networks. The new file
+    records the old one's digest.
+
+    \b
+    ganc extract replace.safetensors --network generator -o teacher.safetensors
+    ganc extract replace.safetensors --network generator --network generator_b -o start.safetensors
+    """
+    from ganc.files.checkpoint import read_checkpoint, write_checkpoint
+
+    if not names:
+        raise click.UsageError("Missing option '--network'.")
+    made = read_checkpoint(checkpoint).extracted(names, checkpoint)
+    write_checkpoint(output, made)
+    click.echo(f"{output}: {', '.join(made.networks)}, {output.stat().st_size / 1e6:.2f} MB, digest {made.digest}")
 
 
 @command(renamed={"--image-size": "--size"})

@@ -7,7 +7,7 @@ from ganc.cli.command import Group
 from ganc.toolbox.bench import bench
 from ganc.toolbox.data import data
 from ganc.toolbox.evaluate import evaluate
-from ganc.toolbox.files import inspect, merge, profile, select
+from ganc.toolbox.files import extract, inspect, merge, profile, select
 from ganc.toolbox.import_ import import_
 from ganc.toolbox.models import stats
 from ganc.toolbox.plot import plot
@@ -37,5 +37,5 @@ def main():
     """
 
 
-for tool in (data, stats, import_, inspect, profile, evaluate, translate, select, merge, plot, bench):
+for tool in (data, stats, import_, inspect, extract, profile, evaluate, translate, select, merge, plot, bench):
     main.add_command(tool)
