@@ -16,13 +16,13 @@ from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.task import CYCLEGAN, AdversarialLoss, DiscriminatorInput, Reference
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
+from ganc.training.cycle import CycleStep
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.losses.adversarial import discriminator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.state import RunState
 from ganc.training.step import frozen, learners_of
 from ganc.training.teachers import FrozenTeacher
-from ganc_replace.cycle import CycleStep
 
 JUDGE = DiscriminatorSpec(width=4)
 

@@ -1,24 +1,24 @@
 """Stage 1: a CycleGAN with mobile (or original) blocks, trained from scratch or from another checkpoint."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from ganc.base.errors import SpecError
 from ganc.data import TrainingSet
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
-from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
-from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
+from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
+from ganc.training.cycle import CycleStep, cycle_specs, fresh_states
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
-from ganc_replace.cycle import CycleStep
 from ganc_replace.settings import CycleSettings
 
 STAGE = "replace"
@@ -45,12 +45,10 @@ def replace_job(
     start = read_checkpoint(init_from).facing(data.direction, init_from) if init_from else None
     for size in (data.crop_size, data.eval_size):
         generator.require_size(*size)
-    specs = _specs(settings)
+    specs = cycle_specs(task, generator, settings.discriminator_width)
     readings = chosen_readings(data, generator, start)
     around = prepare(task, specs[DISCRIMINATOR], data, run, readings)
-    networks = {name: _network(spec) for name, spec in specs.items()}
-    for name, network in networks.items():
-        network.initialise(run.seed, f"{STAGE}/{name}")
+    networks = {name: _network(state) for name, state in fresh_states(specs, run.seed).items()}
     facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
     cycle = CycleStep(
         task=task,
@@ -93,20 +91,8 @@ def _refit_start(
     return RefitStart(fitted, samples, refit.images)
 
 
-def _specs(settings: CycleSettings) -> dict[str, NetworkSpec]:
-    """Return the specs of all networks by their names in checkpoints."""
-    generator, task, width = settings.generator, settings.task, settings.discriminator_width
-    ins, outs = generator.in_channels, generator.out_channels
-    return {
-        GENERATOR: generator,
-        GENERATOR + REVERSE: replace(generator, in_channels=outs, out_channels=ins),
-        DISCRIMINATOR: discriminator_spec(task, ins, outs, width),
-        DISCRIMINATOR + REVERSE: discriminator_spec(task, outs, ins, width),
-    }
-
-
-def _network(spec: NetworkSpec) -> Network:
-    return Generator(spec) if isinstance(spec, GeneratorSpec) else Discriminator(spec)
+def _network(state: NetworkState) -> Network:
+    return (Generator if isinstance(state.spec, GeneratorSpec) else Discriminator).from_state(state)
 
 
 def _start_from(start: Checkpoint, path: Path, networks: dict[str, Network]) -> int:

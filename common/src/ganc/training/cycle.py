@@ -1,22 +1,43 @@
 """The CycleGAN step: two generators, two discriminators (Zhu et al., arXiv 1703.10593, section 3)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from ganc.base.engine_table import REFERENCE
 from ganc.engines.passes import passes_of
+from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE
+from ganc.models.convolutions import NetworkSpec, NetworkState, initial_state
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
+from ganc.models.spec import GeneratorSpec
 from ganc.models.task import Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
+from ganc.training.assembly import discriminator_spec
 from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 from ganc.training.step import detached, frozen, judged, judgement_loss, mixed_precision
 
 functional = paddle.nn.functional
+
+
+def cycle_specs(task: Task, generator: GeneratorSpec, discriminator_width: int) -> dict[str, NetworkSpec]:
+    """Return the specs of all four networks by their names in checkpoints; `generator` is the forward one's."""
+    ins, outs = generator.in_channels, generator.out_channels
+    return {
+        GENERATOR: generator,
+        GENERATOR + REVERSE: replace(generator, in_channels=outs, out_channels=ins),
+        DISCRIMINATOR: discriminator_spec(task, ins, outs, discriminator_width),
+        DISCRIMINATOR + REVERSE: discriminator_spec(task, outs, ins, discriminator_width),
+    }
+
+
+def fresh_states(specs: Mapping[str, NetworkSpec], seed: int) -> dict[str, NetworkState]:
+    """Return fresh networks by name; equal seeds draw equal ones, whichever stage trains them."""
+    return {name: initial_state(spec, seed, f"initialise/replace/{name}") for name, spec in specs.items()}
 
 
 class CycleStep:
