@@ -61,7 +61,7 @@ def _ganc_update(case: Case, engine: str) -> Update:
 def _cycle_step(case: Case, networks: Mapping, engine: str):
     from ganc.models.task import CYCLEGAN
     from ganc.system.processes import Processes
-    from ganc_replace.cycle import CycleStep
+    from ganc.training.cycle import CycleStep
 
     return CycleStep(
         task=CYCLEGAN,

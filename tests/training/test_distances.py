@@ -12,6 +12,7 @@ from ganc.data import to_uint8
 from ganc.metrics.lite0.architecture import depths, network
 from ganc.metrics.lite0.network import packaged_network
 from ganc.metrics.pretrained.features import NetworkFeatures
+from ganc.models.discriminator import Discriminator
 from ganc.models.spec import DiscriminatorSpec
 from ganc.system.runtime import paddle
 from ganc.training.losses.distances import (
@@ -235,7 +236,7 @@ def test_a_grey_image_is_seen_as_its_three_equal_channels():
 
 def test_the_discriminator_s_depths_are_its_activations():
     state = random_state(DiscriminatorSpec(width=4), 3)
-    found = discriminator_depths(state)(paddle.to_tensor(MADE))
+    found = discriminator_depths(Discriminator.from_state(state))(paddle.to_tensor(MADE))
     x, expected = np.float64(MADE), []
     for layer, stride in enumerate((2, 2, 2, 1)):
         x = plain_networks.convolution(x, state.tensors, f"convs.{layer}", stride, 1)
@@ -248,9 +249,9 @@ def test_the_discriminator_s_depths_are_its_activations():
 
 
 def test_the_discriminator_s_distance_sums_the_l1_distances_of_its_depths():
-    state = random_state(DiscriminatorSpec(width=4), 3)
-    (one,) = added_losses([WeightedLoss(LossName.DCD, 2.0)], given(discriminator=state))
-    made, wanted = (discriminator_depths(state)(paddle.to_tensor(x)) for x in (MADE, WANTED))
+    judge = Discriminator.from_state(random_state(DiscriminatorSpec(width=4), 3))
+    (one,) = added_losses([WeightedLoss(LossName.DCD, 2.0)], given(discriminator=judge))
+    made, wanted = (discriminator_depths(judge)(paddle.to_tensor(x)) for x in (MADE, WANTED))
     expected = sum(np.abs(a.numpy() - b.numpy()).mean() for a, b in zip(made, wanted, strict=True))
     described = [one.distance.describe(paddle.to_tensor(x)) for x in (MADE, WANTED)]
     assert float(one.distance.compare(*described)) == pytest.approx(expected, rel=1e-5)
@@ -263,12 +264,10 @@ def test_images_that_are_too_small_are_refused_with_the_loss(name):
         added_losses([WeightedLoss(name, 1.0)], given(smallest_side=4))
 
 
-@pytest.mark.parametrize(
-    "missing", [{"discriminator": None}, {"discriminator": random_state(DiscriminatorSpec(width=4, in_channels=6))}]
-)
-def test_a_teacher_without_a_fitting_discriminator_is_refused(missing):
+@pytest.mark.parametrize("judge", [None, Discriminator(DiscriminatorSpec(width=4, in_channels=6))])
+def test_a_teacher_without_a_fitting_discriminator_is_refused(judge):
     with pytest.raises(SpecError, match="dcd"):
-        added_losses([WeightedLoss(LossName.DCD, 1.0)], given(**missing))
+        added_losses([WeightedLoss(LossName.DCD, 1.0)], given(discriminator=judge))
 
 
 def test_lite0_takes_colour_and_grey_alone():

@@ -18,7 +18,7 @@ from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec
 from ganc.training.refit import l1_distance, refit, require_refittable
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
-from ganc_distill.stage import distill_job
+from ganc_distill.stage import Start, distill_job
 
 
 def batches(count=6, size=SIZE):
@@ -172,7 +172,7 @@ def make_job(tiny_data, wide_file):
         run = RunSettings(output=output, device="cpu", eval_every=0, feature_set=UNTRAINED)
         schedule = Schedule(epochs=1, decay_epochs=1, batch_size=2, learning_rate=1e-3)
         settings = DistillationSettings(discriminator_width=4)
-        return distill_job(wide_file, (4,) * 8, settings, schedule, data, run, RefitSettings(images=4))
+        return distill_job(wide_file, (4,) * 8, settings, schedule, data, run, Start(refit=RefitSettings(images=4)))
 
     return make
 

@@ -23,9 +23,11 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequ
     `inputs` are the files that the job was made from; the output must not be one of them.
     """
     run = job.run
-    for path in inputs:
-        if path is not None and run.output.exists() and run.output.samefile(path):
-            raise click.UsageError(f"-o {run.output} would overwrite {path}, which this command reads")
+    outputs = {"-o": run.output, **{f"--{role}-output": path for role, path in job.beside.items()}}
+    for option, output in outputs.items():
+        for path in inputs:
+            if path is not None and output.exists() and output.samefile(path):
+                raise click.UsageError(f"{option} {output} would overwrite {path}, which this command reads")
     from ganc.files.checkpoint import read_checkpoint
 
     settings_line(
@@ -47,7 +49,8 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequ
         for _ in with_progress(job, len(job)):
             pass
     if job.processes.writes:
-        show([checkpoint_row(run.output, checkpoint or read_checkpoint(run.output))])
+        written = [checkpoint or read_checkpoint(run.output), *map(read_checkpoint, job.beside.values())]
+        show([checkpoint_row(path, one) for path, one in zip(outputs.values(), written, strict=True)])
 
 
 def with_progress(job: Iterable, total: int) -> Iterable:

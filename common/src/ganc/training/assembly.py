@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ganc.base.engine_table import REFERENCE
 from ganc.base.errors import DataError, SpecError
@@ -24,6 +25,19 @@ from ganc.training.step import TrainingStep, mixed_precision
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A checkpoint of what learns beside the step, with the networks that it trains.
+
+    Attributes:
+        sources: as of a Stage.
+    """
+
+    output: Path
+    task: Task
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """What a stage declares.
 
@@ -33,6 +47,8 @@ class Stage:
         choices: its own settings that determine the result; plain JSON.
         keep_best: evaluate before the first step too, and keep the networks with the best metric.
         added_weights: of the losses that were added to those of the task, by name.
+        beside: further checkpoints, by the names that the step has for what learns beside it. Those are the roles in
+            the sources too, where the result's digest takes the place of a given file's, and the labels of the views.
     """
 
     name: str
@@ -42,6 +58,7 @@ class Stage:
     choices: Mapping = field(default_factory=dict)
     keep_best: bool = False
     added_weights: Mapping[str, float] = field(default_factory=dict)
+    beside: Mapping[str, Beside] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +189,7 @@ def assemble_job(
         observer=observer,
         processes=around.processes,
         start=start,
+        beside={role: one.output for role, one in stage.beside.items()},
     )
 
 
@@ -207,20 +225,22 @@ def _with_schedule(stage: Stage, schedule: Schedule) -> Stage:
 def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataSettings, run: RunSettings) -> Product:
     facts = {"image_size": list(data.eval_size), "seed": run.seed, "data": around.samples.fingerprint}
     facts |= around.readings.facts
+    common = Checkpoint(stage=stage.name, task=stage.task, direction=data.direction, networks={}, training=facts)
+    beside = {
+        role: Product(
+            template=replace(common, task=one.task, sources=one.sources),
+            networks=step.beside[role].networks,
+            output=one.output,
+        )
+        for role, one in stage.beside.items()
+    }
     if stage.added_weights:
-        facts["losses"] = dict(stage.added_weights)
-    template = Checkpoint(
-        stage=stage.name,
-        task=stage.task,
-        direction=data.direction,
-        networks={},
-        training={**facts, **stage.facts},
-        sources=stage.sources,
-    )
+        facts = {**facts, "losses": dict(stage.added_weights)}
     return Product(
-        template=template,
+        template=replace(common, training={**facts, **stage.facts}, sources=stage.sources),
         networks=step.results,
         output=run.output,
         keep_best=stage.keep_best,
         weights=stage.added_weights,
+        beside=beside,
     )

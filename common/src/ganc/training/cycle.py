@@ -41,7 +41,10 @@ def fresh_states(specs: Mapping[str, NetworkSpec], seed: int) -> dict[str, Netwo
 
 
 class CycleStep:
-    """Train both directions at once. `_b` is the reverse direction: it makes sources and judges sources."""
+    """Train both directions at once. `_b` is the reverse direction: it makes sources and judges sources.
+
+    `translate` runs the forward generator's passes in the engine that was chosen.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class CycleStep:
         self.task, self.amp = task, amp
         self.generator, self.generator_b = generators
         self.discriminator, self.discriminator_b = discriminators
-        self._translate, self._translate_b = (passes_of(one, engine) for one in generators)
+        self.translate, self._translate_b = (passes_of(one, engine) for one in generators)
         self._judge, self._judge_b = (passes_of(one, engine) for one in discriminators)
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
@@ -67,8 +70,11 @@ class CycleStep:
         self.beside = {}
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
-        """Update the generators, then the discriminators on pooled images; see TrainingStep."""
-        source, target = paddle.to_tensor(source), paddle.to_tensor(target)
+        """Train on one batch; see TrainingStep."""
+        return self.learn(paddle.to_tensor(source), paddle.to_tensor(target), step, learning_rate)
+
+    def learn(self, source, target, step: int, learning_rate: float) -> Mapping:
+        """Update the generators, then the discriminators on pooled images, from tensors (n, c, h, w)."""
         with mixed_precision(self.amp):
             losses, made, made_b = self._generator_losses(source, target)
         self.optimizers["generators"].backward(sum(losses.values()))
@@ -92,7 +98,7 @@ class CycleStep:
         """
         task = self.task
         with_identity = task.cycle_weight * task.identity_weight > 0
-        made, same = self._with_own(self._translate, source, target if with_identity else None)
+        made, same = self._with_own(self.translate, source, target if with_identity else None)
         made_b, same_b = self._with_own(self._translate_b, target, source if with_identity else None)
         with frozen(self.discriminator, self.discriminator_b):
             scores = self._judge(judged(task, source, made))
@@ -101,7 +107,7 @@ class CycleStep:
             "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
             "gan_b": task.gan_weight * generator_loss(task.adversarial_loss, scores_b),
             "cycle": task.cycle_weight * functional.l1_loss(self._translate_b(made), source),
-            "cycle_b": task.cycle_weight * functional.l1_loss(self._translate(made_b), target),
+            "cycle_b": task.cycle_weight * functional.l1_loss(self.translate(made_b), target),
         }
         if with_identity:
             weight = task.cycle_weight * task.identity_weight

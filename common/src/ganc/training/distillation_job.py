@@ -66,7 +66,7 @@ class Distillation:
 
     @property
     def has_gan(self) -> bool:
-        """Whether there is a GAN loss; without one no discriminator trains, and the input's is handed on as it is."""
+        """Whether the student has a GAN loss; without one it trains no discriminator, and one is only handed on."""
         return self.stage.task.gan_weight > 0
 
     @property
@@ -87,6 +87,12 @@ class Distillation:
         return discriminator_spec(self.stage.task, spec.in_channels, spec.out_channels, width)
 
     @property
+    def judge(self) -> DiscriminatorSpec | None:
+        """The spec of a discriminator that will see the crops: the student's, or that of a teacher that learns."""
+        theirs = self.teacher.networks[DISCRIMINATOR].spec if self.stage.beside else None
+        return self.trained_discriminator or theirs
+
+    @property
     def choices(self) -> dict:
         """What of the settings determines the result besides the task; what is not used is left out."""
         settings = self.settings
@@ -97,13 +103,12 @@ class Distillation:
             **({"losses": settings.added_weights} if settings.losses else {}),
         }
 
-    def given(self, data: DataSettings) -> Given:
-        """Return what the losses that are added may need."""
-        return Given(
-            channels=self.student.spec.out_channels,
-            smallest_side=min(data.crop_size),
-            discriminator=self.teacher.networks.get(DISCRIMINATOR),
-        )
+    def given(self, data: DataSettings, teacher: Teacher) -> Given:
+        """Return what the losses that are added may need; of a teacher that learns, its discriminator as it becomes."""
+        judge, recorded = teacher.networks.get(DISCRIMINATOR), self.teacher.networks.get(DISCRIMINATOR)
+        if judge is None and recorded:
+            judge = Discriminator.from_state(recorded)
+        return Given(channels=self.student.spec.out_channels, smallest_side=min(data.crop_size), discriminator=judge)
 
 
 def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
@@ -120,29 +125,29 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     for size in (data.crop_size, data.eval_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
-    around = prepare(plan.stage.task, plan.trained_discriminator, data, run, readings)
+    around = prepare(plan.stage.task, plan.judge, data, run, readings)
+    teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes, run.engine)
     distillation = DistillationStep(
         task=plan.stage.task,
-        teacher=plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes, run.engine),
-        trained=_distilled_networks(plan, run),
+        teacher=teacher,
+        trained=_distilled_networks(plan, teacher, run),
         subnets_of=plan.subnets_of,
         gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
-        added=added_losses(plan.settings.losses, plan.given(data)),
+        added=added_losses(plan.settings.losses, plan.given(data, teacher)),
         processes=around.processes,
         amp=run.amp,
     )
     step = averaged(distillation, schedule.ema)
-    views = Views(
-        evaluation=around.evaluation,
-        engines={label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()},
-        companions={"teacher": EagerEngine(distillation.teacher.generator)},
-    )
+    shown = {"teacher": EagerEngine(teacher.generator)}
+    students = {label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()}
+    engines = students | {label: shown[label] for label in plan.stage.beside}  # one that learns is evaluated too
+    views = Views(evaluation=around.evaluation, engines=engines, companions=shown)
     stage = replace(
         plan.stage, choices={**plan.stage.choices, **plan.choices}, added_weights=plan.settings.added_weights
     )
     start = None
     if plan.refit.images:
-        fitted = Refitted(teacher=distillation.teacher.generator, student=distillation.student, kept=plan.kept)
+        fitted = Refitted(teacher=teacher.generator, student=distillation.student, kept=plan.kept)
         start = RefitStart({GENERATOR: fitted}, around.samples, plan.refit.images)
     return assemble_job(stage, step, around, views, schedule, data, run, start)
 
@@ -170,12 +175,13 @@ def _require_losses(plan: Distillation) -> None:
         raise SettingError(f"--gan-from {settings.gan_from}: there is no other loss to begin with; leave it out")
 
 
-def _distilled_networks(plan: Distillation, run: RunSettings) -> DistilledNetworks:
+def _distilled_networks(plan: Distillation, teacher: Teacher, run: RunSettings) -> DistilledNetworks:
+    """Return what trains; the discriminator of a teacher that learns is handed on where the student has none."""
     stage, student = plan.stage.name, Generator.from_state(plan.student)
     taps = AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=plan.teacher.generator.spec.tap_channels)
     adaptors = Adaptors(taps)
     adaptors.initialise(run.seed, f"{stage}/adaptors")
-    discriminator = _discriminator(plan, run.seed)
+    discriminator = _discriminator(plan, run.seed) or teacher.networks.get(DISCRIMINATOR)
     return DistilledNetworks(student=student, discriminator=discriminator, adaptors=adaptors, engine=run.engine)
 
 

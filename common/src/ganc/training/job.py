@@ -59,6 +59,7 @@ class TrainingJob:
         workers: threads that prepare batches ahead.
         observer: what is watched and written in this process.
         start: what is done before the first step; None is nothing.
+        beside: further checkpoints that the run writes, by their roles in the sources of the result.
 
     Raises:
         RunError: a batch has fewer images than there are processes.
@@ -73,6 +74,7 @@ class TrainingJob:
     observer: Observer
     processes: Processes
     start: RefitStart | None = None
+    beside: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self):
         size, count = self.course.schedule.batch_size, self.processes.count
@@ -100,18 +102,15 @@ class TrainingJob:
             self.processes.wait_for_all()  # no process ends, or starts another run, before the files are written
 
     def finished(self) -> Checkpoint | None:
-        """Return the checkpoint if this very run has already written it, else None."""
-        output: Path = self.run.output
-        if self.run.restart or not output.is_file():
-            return None
-        saved = self.directory.finished_digest(len(self))
+        """Return the checkpoint if this very run has already written it, and what belongs beside it, else None."""
+        saved = None if self.run.restart else self.directory.finished_digest(len(self))
         if saved is None:
             return None
-        try:
-            checkpoint = read_checkpoint(output)
-        except FileFormatError:  # damaged since then: the run writes it again
+        checkpoint = _checkpoint_of(self.run.output, saved)
+        if not checkpoint:
             return None
-        return checkpoint if checkpoint.digest == saved else None
+        beside = (_checkpoint_of(path, checkpoint.sources.get(role)) for role, path in self.beside.items())
+        return checkpoint if all(beside) else None
 
     def _share_weights(self) -> None:
         for learner in learners_of(self.step).values():
@@ -191,3 +190,14 @@ class TrainingJob:
             except GancError as error:
                 raise RunError(f"{self.directory.path}: {error}; use --restart to start over") from error
         return done
+
+
+def _checkpoint_of(path: Path, digest: str | None) -> Checkpoint | None:
+    """Return a file's checkpoint if it has this digest; None where there is none, another one, or a damaged file."""
+    if not path.is_file():
+        return None
+    try:
+        checkpoint = read_checkpoint(path)
+    except FileFormatError:  # damaged since then: the run writes it again
+        return None
+    return checkpoint if checkpoint.digest == digest else None

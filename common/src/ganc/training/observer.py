@@ -78,10 +78,10 @@ class Views:
         columns = [to_uint8(column) for column in shown.values()]
         return strip(list(zip(*columns, strict=True)), list(shown))
 
-    def metric(self, measured: Mapping[str, Measurement]) -> dict:
-        """Return what a checkpoint says of an evaluation."""
-        first = next(iter(measured.values()))
-        values = {"value": first.distance, "kernel": first.kernel, "kernel_error": first.kernel_error}
+    def metric(self, measured: Mapping[str, Measurement], label: str | None = None) -> dict:
+        """Return what a checkpoint says of an evaluation; None is the first label."""
+        own = measured[label or next(iter(measured))]
+        values = {"value": own.distance, "kernel": own.kernel, "kernel_error": own.kernel_error}
         return self.evaluation.facts() | values | {"values": distances(measured)}
 
 
@@ -95,6 +95,7 @@ class Product:
         keep_best: the checkpoint is the best of all evaluations, one before the first step included.
         weights: of the losses that were added to those of the task, by name; each line of the log has them.
         start: what was done before the first step, if anything was.
+        beside: further checkpoints, by their roles in this one's sources; their metrics have the roles as labels.
     """
 
     template: Checkpoint
@@ -103,6 +104,7 @@ class Product:
     keep_best: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     start: RefitStart | None = None
+    beside: Mapping[str, "Product"] = field(default_factory=dict)
 
     def after(self, steps: int, metric: Mapping) -> Checkpoint:
         """Return the checkpoint of the networks as they are now."""
@@ -175,9 +177,10 @@ class Recorder(Observer):
         Raises:
             DataError: an image of the evaluation cannot be read.
             RunError: the directory belongs to another run, or another process uses it.
-            WriteError: the output or the directory cannot be written.
+            WriteError: an output or the directory cannot be written.
         """
-        require_writable(self._product.output)
+        for product in (self._product, *self._product.beside.values()):
+            require_writable(product.output)
         self._views.evaluation.check()
         with self._directory.opened(restart):
             yield
@@ -215,13 +218,26 @@ class Recorder(Observer):
         self._directory.save_state({**facts, **state.facts}, state.arrays)
 
     def finish(self) -> str:
-        """Write the checkpoint, the best one where the best is kept, and return its digest."""
+        """Write the checkpoint, the best one where the best is kept, and return its digest.
+
+        What belongs beside it is written first: the checkpoint names the digests.
+        """
         if self._product.keep_best:
             checkpoint = read_checkpoint(self._directory.best_path)
         else:
             checkpoint = self._checkpoint(len(self._course))
+        checkpoint = replace(checkpoint, sources={**checkpoint.sources, **self._write_beside()})
         write_checkpoint(self._product.output, checkpoint)
         return checkpoint.digest
+
+    def _write_beside(self) -> dict[str, str]:
+        """Write the further checkpoints and return their digests by role."""
+        digests = {}
+        for role, product in self._product.beside.items():
+            made = product.after(len(self._course), self._views.metric(self._measured.values, role))
+            write_checkpoint(product.output, made)
+            digests[role] = made.digest
+        return digests
 
     def _evaluate(self, number: int) -> None:
         measured = self._measured.values = self._views.measure()

@@ -1,6 +1,23 @@
 """What a user sets of stage 2 beside what all distilling stages have. Needs neither numpy nor Paddle."""
 
+from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganc.base.errors import SettingError
+from ganc.base.settings import check_limits, setting
+from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY
+from ganc.training.losses.names import LossName, WeightedLoss
+from ganc.training.settings import DistillationSettings
+
+if TYPE_CHECKING:
+    from ganc.models.spec import GeneratorSpec
+
+DEFAULT_TEACHER_WIDTH = 64
+
+# Weight of OMGD's published horse2zebra run; its L1 and feature losses have the task's weights here.
+ONLINE_LOSSES = (WeightedLoss(LossName.SSIM, 10.0),)
 
 
 class Ranking(Enum):
@@ -17,3 +34,80 @@ class Ranking(Enum):
     def choices(self) -> dict:
         """What belongs to a run's identity."""
         return {} if self is Ranking.WRITES else {"importance": self.value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineSettings:
+    """Whether the teacher trains beside the student, and what it is where it starts fresh.
+
+    Raises:
+        SettingError: a value is outside its limits, or would be ignored.
+    """
+
+    online: bool = setting(
+        "Train the teacher too, as a CycleGAN, beside a student without a discriminator.", default=False
+    )
+    teacher_width: int | None = setting(
+        "Base width of a fresh teacher's generators.", None, least=1, default_text=str(DEFAULT_TEACHER_WIDTH)
+    )
+    block: str | None = setting(
+        "Blocks of a fresh teacher and its student.", None, choices=BLOCKS, default_text=DEFAULT_BLOCK
+    )
+    n_blocks: int | None = setting(
+        "Residual blocks of both, a multiple of 3.", None, least=1, default_text=str(DEFAULT_BLOCK_COUNT)
+    )
+    teacher_output: Path | None = setting(
+        "The checkpoint to write of a teacher that trains.", None, default_text="OUTPUT with .teacher before its ending"
+    )
+
+    def __post_init__(self):
+        check_limits(self)
+        given = {**self.fresh, "--teacher-output": self.teacher_output}
+        for option, value in given.items():
+            if value is not None and not self.online:
+                raise SettingError(f"{option} {value}: is for a teacher that trains; add --online, or leave it out")
+
+    @property
+    def fresh(self) -> dict[str, object]:
+        """What a fresh teacher alone has, by option."""
+        return {"--teacher-width": self.teacher_width, "--block": self.block, "--n-blocks": self.n_blocks}
+
+    @property
+    def generator(self) -> "GeneratorSpec":
+        """The spec of a fresh teacher's generators."""
+        from ganc.models.families import family_named  # these build layers, which --help does without
+        from ganc.models.spec import GeneratorSpec
+
+        return GeneratorSpec(
+            widths=family_named(DEFAULT_FAMILY).full_widths((self.teacher_width or DEFAULT_TEACHER_WIDTH,)),
+            block=self.block or DEFAULT_BLOCK,
+            n_blocks=self.n_blocks or DEFAULT_BLOCK_COUNT,
+        )
+
+    def output_beside(self, output: Path) -> Path:
+        """Return where the teacher of the student `output` is written.
+
+        Raises:
+            SettingError: that is where the student is written.
+        """
+        path = self.teacher_output or output.with_name(f"{output.stem}.teacher{output.suffix}")
+        if path.resolve() == output.resolve():
+            raise SettingError(f"--teacher-output {path}: is the student's file; choose another")
+        return path
+
+
+FROZEN = OnlineSettings()
+
+
+def online_student(settings: DistillationSettings) -> DistillationSettings:
+    """Return the settings of a student beside a teacher that trains: without a discriminator, with OMGD's losses.
+
+    Raises:
+        SettingError: a GAN loss was asked for.
+    """
+    for option, value in {"--gan-weight": settings.gan_weight, "--gan-from": settings.gan_from}.items():
+        if value:
+            raise SettingError(
+                f"{option} {value:g}: with --online the student has no discriminator (the teacher has); leave it out"
+            )
+    return replace(settings, gan_weight=0.0, discriminator_width=None, losses=settings.losses or ONLINE_LOSSES)

@@ -1,57 +1,125 @@
 """Stage 2: a thinner student that starts from its teacher's most important channels and learns from it."""
 
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from ganc.files.checkpoint import DISCRIMINATOR, read_checkpoint
+from ganc.base.errors import SettingError
+from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.family import Widths, format_widths
-from ganc.training.assembly import Stage
+from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import TrainingJob
-from ganc.training.settings import NO_REFIT, DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.online import cycle_teacher, fresh_cycle, require_cycle
+from ganc.training.settings import (
+    DISCRIMINATOR_WIDTH,
+    NO_REFIT,
+    DataSettings,
+    DistillationSettings,
+    RefitSettings,
+    RunSettings,
+    Schedule,
+)
 from ganc_distill.importance import prune
-from ganc_distill.settings import Ranking
+from ganc_distill.settings import FROZEN, OnlineSettings, Ranking, online_student
 
 STAGE = "distill"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How a run starts.
+
+    Attributes:
+        ranking: which of the teacher's channels are important.
+        refit: whether the student is refitted on the teacher before the first step.
+        online: whether the teacher trains too, and what it is where it starts fresh.
+    """
+
+    ranking: Ranking = Ranking.WRITES
+    refit: RefitSettings = NO_REFIT
+    online: OnlineSettings = FROZEN
+
+
 def distill_job(
-    teacher_file: Path,
+    teacher_file: Path | None,
     numbers: Widths,
     settings: DistillationSettings,
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
-    refit: RefitSettings = NO_REFIT,
-    ranking: Ranking = Ranking.WRITES,
+    start: Start = Start(),
 ) -> TrainingJob:
     """Return the job that distills the teacher into a student.
 
     Args:
+        teacher_file: None is a fresh teacher, which trains too.
         numbers: the student's base widths, or a short form of them that the teacher's family reads.
-        refit: whether the student is refitted on the teacher before the first step.
-        ranking: which of the teacher's channels are important.
 
     Raises:
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
+    teacher = _teacher(teacher_file, settings, data, run, start.online)
     widths = teacher.generator.spec.shape.full_widths(numbers)
-    pruned = prune(teacher.generator, widths, ranking)
+    pruned = prune(teacher.generator, widths, start.ranking)
+    sources = {"teacher": teacher.digest} if teacher_file else {}
+    own = online_student(settings) if start.online.online else settings
     stage = Stage(
         name=STAGE,
-        task=settings.applied_to(teacher.task),
-        sources={"teacher": teacher.digest},
-        choices={"widths": format_widths(widths), **refit.choices, **ranking.choices},
+        task=own.applied_to(teacher.task),
+        sources=sources,
+        choices={"widths": format_widths(widths), **start.refit.choices, **start.ranking.choices},
     )
     plan = Distillation(
         stage=stage,
         teacher=teacher,
         student=pruned.state,
         discriminator=teacher.networks.get(DISCRIMINATOR),
-        settings=settings,
+        settings=own,
         subnets_of=lambda step: [None],
         views={"student": None},
-        refit=refit,
+        refit=start.refit,
         kept=pruned.kept,
     )
-    return distillation_job(plan, schedule, data, run)
+    return distillation_job(_online(plan, start.online, run) if start.online.online else plan, schedule, data, run)
+
+
+def _teacher(
+    path: Path | None, settings: DistillationSettings, data: DataSettings, run: RunSettings, online: OnlineSettings
+) -> Checkpoint:
+    """Return the teacher as it starts.
+
+    Raises:
+        FileFormatError: the file is no checkpoint, or lacks a network that is needed.
+        SettingError: an option would be ignored.
+    """
+    width = settings.discriminator_width
+    if path is None:
+        return fresh_cycle(online.generator, width or DISCRIMINATOR_WIDTH, data.direction, run.seed)
+    teacher = read_checkpoint(path).facing(data.direction, path)
+    if not online.online:
+        return teacher
+    require_cycle(teacher, path)
+    theirs = teacher.networks[DISCRIMINATOR].spec.width
+    ignored = {**online.fresh, "--discriminator-width": None if width == theirs else width}
+    for option, value in ignored.items():
+        if value is not None:
+            raise SettingError(f"{option} {value}: the teacher goes on as it is in {path}; leave one of the two out")
+    return teacher
+
+
+def _online(plan: Distillation, online: OnlineSettings, run: RunSettings) -> Distillation:
+    """Return the plan with a teacher that trains, and is written beside the student.
+
+    The student's checkpoint has the teacher's discriminator, as it becomes, for the stages that follow.
+    """
+    teacher, stage = plan.teacher, plan.stage
+    given = {"init_from": stage.sources["teacher"]} if stage.sources else {}
+    beside = Beside(output=online.output_beside(run.output), task=teacher.task, sources=given)
+    networks = {name: asdict(teacher.networks[name].spec) for name in sorted(teacher.networks)}
+    return replace(
+        plan,
+        stage=replace(stage, choices={**stage.choices, "online": networks}, beside={"teacher": beside}),
+        discriminator=None,
+        make_teacher=partial(cycle_teacher, teacher, run),
+    )

@@ -1,13 +1,16 @@
 """Distances between images as networks see them: features at several depths, through which gradients pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ganc.metrics.lite0.architecture import Lite0Spec, depths
 from ganc.metrics.lite0.network import OFFSET, packaged_network
 from ganc.models.convolutions import NetworkState
+from ganc.models.discriminator import Discriminator
 from ganc.models.layers import Activation, Layers
 from ganc.models.network import Network
 from ganc.system.runtime import paddle
+from ganc.training.step import frozen
 
 functional = paddle.nn.functional
 
@@ -61,16 +64,29 @@ def relative_distance(made: list, wanted: list):
     return sum(functional.l1_loss(one, other) / paddle.mean(paddle.abs(other)) for one, other in pairs) / len(pairs)
 
 
-def discriminator_depths(state: NetworkState) -> Depths:
-    """Return a discriminator up to its last activation, a section for each activation."""
+def discriminator_depths(judge: Discriminator) -> Callable[[Any], list]:
+    """Return what gives a discriminator's output behind each activation, the shallowest first, as it is at each call.
+
+    Gradients reach the images alone, also where something else trains the discriminator.
+    """
     sections: list[Layers] = []
     section: Layers = ()
-    for layer in state.spec.layers:
+    for layer in judge.spec.layers:
         section += (layer,)
         if isinstance(layer, Activation):
             sections.append(section)
             section = ()
-    return Depths(state, sections)
+    runs = [judge.bound(layers) for layers in sections]
+
+    def describe(x) -> list:
+        found = []
+        with frozen(judge):
+            for run in runs:
+                x = run(x)
+                found.append(x)
+        return found
+
+    return describe
 
 
 def summed_distance(made: list, wanted: list):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganc.base.errors import SpecError
-from ganc.models.convolutions import NetworkState
+from ganc.models.discriminator import Discriminator
 from ganc.training.losses import distances, networks
 from ganc.training.losses.names import LossName, WeightedLoss
 
@@ -22,7 +22,7 @@ class Given:
 
     channels: int
     smallest_side: int
-    discriminator: NetworkState | None
+    discriminator: Discriminator | None
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ def _lite0(given: Given) -> Distance:
 
 
 def _discriminator(given: Given) -> Distance:
-    state = given.discriminator
-    if state is None:
+    judge = given.discriminator
+    if judge is None:
         raise SpecError("--loss dcd: the teacher's checkpoint has no discriminator, and this loss compares by it")
-    if state.spec.in_channels != given.channels:
+    if judge.spec.in_channels != given.channels:
         raise SpecError(
-            f"--loss dcd: the teacher's discriminator sees {state.spec.in_channels} channels, "
+            f"--loss dcd: the teacher's discriminator sees {judge.spec.in_channels} channels, "
             f"expected those of an image, {given.channels}"
         )
-    return Distance(networks.summed_distance, networks.discriminator_depths(state))
+    return Distance(networks.summed_distance, networks.discriminator_depths(judge))
 
 
 LOSSES: Mapping[LossName, LossRow] = {
