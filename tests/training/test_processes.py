@@ -41,7 +41,8 @@ from ganc.system.runtime import paddle, select_device
 from ganc.training.optimizer import Adam
 from ganc.system.processes import join_processes
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
-from ganc_distill.stage import distill_job
+from ganc_distill.settings import OnlineSettings
+from ganc_distill.stage import Start, distill_job
 from ganc_replace.stage import replace_job
 
 select_device("cpu")
@@ -72,6 +73,13 @@ def replace(output, max_steps):
     return replace_job(SMALL_CYCLE, schedule, DATA, run)
 
 
+def online(output, max_steps):
+    start = Start(online=OnlineSettings(online=True, teacher_width=4, n_blocks=3))
+    settings = DistillationSettings(discriminator_width=4)
+    schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
+    return distill_job(None, (2,), settings, schedule, DATA, RunSettings(output=output, device="cpu"), start)
+
+
 def learning(output, max_steps):
     return learning_job(data, teacher, output, max_steps)
 
@@ -86,7 +94,7 @@ def train(make, name, max_steps=None):
 
 
 DATA = DataSettings(folder=data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0)
-for make in (distill, replace, learning):
+for make in (distill, replace, learning, online):
     train(make, f"{make.__name__}-whole")
     train(make, f"{make.__name__}-cut", max_steps=3)
     train(make, f"{make.__name__}-cut")
@@ -159,11 +167,17 @@ def test_trained_weights_are_equal_in_both_processes_and_the_first_writes_them(f
     assert checkpoint.training["image_size"] == [SIZE, SIZE]
 
 
-@pytest.mark.parametrize("kind", ["distill", "replace", "learning"])
+@pytest.mark.parametrize("kind", ["distill", "replace", "learning", "online"])
 def test_a_run_of_two_processes_goes_on_where_it_stopped(folder, kind):
     first, second = saved(folder, f"{kind}-cut")
     assert first["steps"].tolist() == second["steps"].tolist() == [4, 5, 6]
     assert (folder / f"{kind}-cut").read_bytes() == (folder / f"{kind}-whole").read_bytes()
+
+
+def test_a_teacher_that_trains_in_two_processes_is_written_as_if_it_had_never_stopped(folder):
+    teacher = read_checkpoint(folder / "online-whole.teacher")
+    assert teacher.digest == read_checkpoint(folder / "online-whole").sources["teacher"]
+    assert (folder / "online-cut.teacher").read_bytes() == (folder / "online-whole.teacher").read_bytes()
 
 
 @pytest.mark.parametrize("pool", ["pool.discriminator", "pool.discriminator_b", "teacher.pool.made"])

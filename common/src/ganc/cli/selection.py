@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganc.base.errors import FileFormatError
-from ganc.models.family import Widths
+from ganc.base.errors import FileFormatError, SpecError
+from ganc.models.family import Widths, format_widths
 
 if TYPE_CHECKING:
     from ganc.files.checkpoint import Checkpoint
@@ -52,6 +52,11 @@ class Selection:
                 from ganc.models.space import parse_space
 
                 parse_space(supernet.training["space"], family).require(widths)
+            trained = supernet.training.get("widths")
+            if trained and format_widths(widths) not in trained:
+                raise SpecError(
+                    f"--config {format_widths(widths)}: trained were {', '.join(trained)}; choose one of them"
+                )
             return widths
         from ganc.results.hdf5 import read_results
         from ganc.results.selection import select

@@ -32,6 +32,8 @@ SPECS: dict[str, type] = {
     ADAPTORS: AdaptorsSpec,
 }
 
+WIDTHS = "widths"  # the training fact of a generator that was trained at several widths, which it lists
+
 DEFAULT_IMAGE_SIZE = (256, 256)  # of the published networks
 
 
@@ -191,6 +193,12 @@ def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], r
         )
 
 
+def require_supernet(checkpoint: Checkpoint, path: Path) -> None:
+    """Raise FileFormatError unless the generator has sub-networks that were trained: a supernet, or several widths."""
+    if WIDTHS not in checkpoint.training:
+        require_stage(checkpoint, path, ("supernet",), "--supernet")
+
+
 def _specs(stored: JsonObject) -> Iterator[tuple[str, NetworkSpec]]:
     """Yield the specs of the networks that this version knows, by name."""
     for name in stored.members:
@@ -207,6 +215,8 @@ def _training(facts: JsonObject) -> dict:
     if len(size) != 2 or any(type(side) is not int or not 0 < side <= LARGEST_SIDE for side in size):
         raise SpecError(f"its 'training.image_size' is {str(size)[:40]}, expected two sizes in pixels")
     facts.take("space", str, "")
+    if any(not isinstance(one, str) for one in facts.take(WIDTHS, list, [])):
+        raise SpecError("its 'training.widths' has a member that is no string")
     if facts.members.get("metric") is not None:
         metric = facts.within("metric")
         metric.take("name", str)

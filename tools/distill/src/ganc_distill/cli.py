@@ -24,7 +24,12 @@ from ganc_distill.settings import OnlineSettings, Ranking
 @command("ganc-distill")
 @click.option("--teacher", type=FILE, help="The teacher's checkpoint, from ganc-replace; needed without --online.")
 @click.option("--width", type=POSITIVE, default=32, help="Base width of the student, all segments alike.")
-@click.option("--widths", type=WIDTHS, help="Base widths segment by segment, instead of --width.")
+@click.option(
+    "--widths",
+    type=WIDTHS,
+    multiple=True,
+    help="Base widths segment by segment, instead of --width. Given again: a sub-network of the first that trains too.",
+)
 @click.option(
     "--importance",
     type=EnumChoice(Ranking),
@@ -51,6 +56,7 @@ def main(teacher, width, widths, importance, online, refit, settings, schedule, 
 
     if teacher is None and not online.online:
         raise click.UsageError("Missing option '--teacher': name the teacher's checkpoint, or train one with --online.")
-    start = Start(ranking=importance, refit=refit, online=online)
-    job = distill_job(teacher, widths or (width,), settings, schedule, data, run, start)
+    numbers, *narrower = widths or ((width,),)
+    start = Start(narrower=tuple(narrower), ranking=importance, refit=refit, online=online)
+    job = distill_job(teacher, numbers, settings, schedule, data, run, start)
     run_training("ganc-distill", job, data, [teacher])

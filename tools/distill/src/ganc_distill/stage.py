@@ -1,11 +1,12 @@
 """Stage 2: a thinner student that starts from its teacher's most important channels and learns from it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ganc.base.errors import SettingError
-from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
+from ganc.base.errors import SettingError, SpecError
+from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkpoint
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
@@ -31,11 +32,13 @@ class Start:
     """How a run starts.
 
     Attributes:
+        narrower: widths of sub-networks of the student that each step trains too; or short forms of them.
         ranking: which of the teacher's channels are important.
         refit: whether the student is refitted on the teacher before the first step.
         online: whether the teacher trains too, and what it is where it starts fresh.
     """
 
+    narrower: tuple[Widths, ...] = ()
     ranking: Ranking = Ranking.WRITES
     refit: RefitSettings = NO_REFIT
     online: OnlineSettings = FROZEN
@@ -60,7 +63,9 @@ def distill_job(
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = _teacher(teacher_file, settings, data, run, start.online)
-    widths = teacher.generator.spec.shape.full_widths(numbers)
+    widths, *narrower = (teacher.generator.spec.shape.full_widths(one) for one in (numbers, *start.narrower))
+    _require_sub_networks(widths, narrower)
+    several = {WIDTHS: [format_widths(one) for one in (widths, *narrower)]} if narrower else {}
     pruned = prune(teacher.generator, widths, start.ranking)
     sources = {"teacher": teacher.digest} if teacher_file else {}
     own = online_student(settings) if start.online.online else settings
@@ -68,7 +73,8 @@ def distill_job(
         name=STAGE,
         task=own.applied_to(teacher.task),
         sources=sources,
-        choices={"widths": format_widths(widths), **start.refit.choices, **start.ranking.choices},
+        facts=several,
+        choices={"widths": format_widths(widths), **several, **start.refit.choices, **start.ranking.choices},
     )
     plan = Distillation(
         stage=stage,
@@ -76,12 +82,24 @@ def distill_job(
         student=pruned.state,
         discriminator=teacher.networks.get(DISCRIMINATOR),
         settings=own,
-        subnets_of=lambda step: [None],
-        views={"student": None},
+        subnets_of=lambda step: [None, *narrower],
+        views={"student": None} | {format_widths(one): one for one in narrower},
         refit=start.refit,
         kept=pruned.kept,
     )
     return distillation_job(_online(plan, start.online, run) if start.online.online else plan, schedule, data, run)
+
+
+def _require_sub_networks(widths: Widths, narrower: Sequence[Widths]) -> None:
+    """Raise SpecError unless `narrower` are different sub-networks of a student of `widths`."""
+    for place, one in enumerate(narrower):
+        if one in (widths, *narrower[:place]):
+            raise SpecError(f"--widths {format_widths(one)} was given twice")
+        if any(width > most for width, most in zip(one, widths, strict=True)):
+            raise SpecError(
+                f"--widths {format_widths(one)}: is no sub-network of the first, {format_widths(widths)}; "
+                "give the widest first, which has at least the others' width in every segment"
+            )
 
 
 def _teacher(

@@ -141,7 +141,7 @@ def main(source: Source, output: Path, variants, layout, data, device, **compare
     from ganc_export.stage import export, read_source, standalone
 
     role = "supernet" if source.supernet else "checkpoint"
-    checkpoint = read_source(source.path, source.direction, stages=("supernet",) if source.supernet else None)
+    checkpoint = read_source(source.path, source.direction, supernet=bool(source.supernet))
     widths = source.selection.choose(checkpoint) if source.selection else None
     alone = standalone(checkpoint, widths, role)
     used = select_device(device)

@@ -19,7 +19,7 @@ from ganc.engines.eager import EagerEngine
 from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
-from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_stage, write_checkpoint
+from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_supernet, write_checkpoint
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
@@ -144,15 +144,15 @@ def export(
     return exported
 
 
-def read_source(path: Path, direction: Direction | None, stages: tuple[str, ...] | None = None) -> Checkpoint:
-    """Read a checkpoint, facing `direction` (None: its own), of one of `stages` (None: of any).
+def read_source(path: Path, direction: Direction | None, *, supernet: bool = False) -> Checkpoint:
+    """Read a checkpoint, facing `direction` (None: its own), which must be a `supernet` where that is said.
 
     Raises:
-        FileFormatError: it is none, of another stage, or of the other direction only.
+        FileFormatError: it is none, no supernet, or of the other direction only.
     """
     checkpoint = read_checkpoint(path)
-    if stages:
-        require_stage(checkpoint, path, stages, "--supernet")
+    if supernet:
+        require_supernet(checkpoint, path)
     return checkpoint.facing(direction or checkpoint.direction, path)
 
 

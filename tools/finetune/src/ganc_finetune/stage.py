@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganc.base.direction import Direction
-from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_stage
+from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_supernet
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
@@ -20,7 +20,7 @@ def read_supernet(path: Path, direction: Direction) -> Checkpoint:
         FileFormatError: it is none, or of another direction.
     """
     supernet = read_checkpoint(path)
-    require_stage(supernet, path, ("supernet",), "--supernet")
+    require_supernet(supernet, path)
     return supernet.facing(direction, path)
 
 
