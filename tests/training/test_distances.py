@@ -41,7 +41,7 @@ def value(loss, *arrays):
 
 
 def given(**values):
-    discriminator = random_state(DiscriminatorSpec(width=4), 2)
+    discriminator = Discriminator.from_state(random_state(DiscriminatorSpec(width=4), 2))
     return Given(**{"channels": 3, "smallest_side": 32, "discriminator": discriminator} | values)
 
 

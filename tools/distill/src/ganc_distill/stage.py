@@ -109,10 +109,14 @@ def _teacher(
 
     Raises:
         FileFormatError: the file is no checkpoint, or lacks a network that is needed.
-        SettingError: an option would be ignored.
+        SettingError: there is no file, and no teacher that trains; or an option would be ignored.
     """
     width = settings.discriminator_width
     if path is None:
+        if not online.online:
+            raise SettingError(
+                "--teacher: there is nothing to learn from; name a checkpoint, or train one with --online"
+            )
         return fresh_cycle(online.generator, width or DISCRIMINATOR_WIDTH, data.direction, run.seed)
     teacher = read_checkpoint(path).facing(data.direction, path)
     if not online.online:
