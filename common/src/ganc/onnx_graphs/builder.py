@@ -9,6 +9,7 @@ from ganc.base.extras import ONNX, require
 
 OPSET = 17
 IR_VERSION = 8  # the one that opset 17 came with, so that an engine of that time reads the file
+_BEFORE_FIRST = -(2**31)  # where a slice ends that runs backwards down to the first place
 
 require(ONNX)
 import onnx  # noqa: E402
@@ -58,6 +59,10 @@ class GraphBuilder:
         """Add floats that belong to the network: a constant in the graph's own precision."""
         return self.constant(np.asarray(array).astype(self.dtype), name)
 
+    def integers(self, values: Sequence[int]) -> str:
+        """Add whole numbers, as operators take sizes, places and axes."""
+        return self.constant(np.array(values, np.int64))
+
     def cast(self, x: str, dtype: type) -> str:
         """Add the conversion of a value to another type."""
         return self.node("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
@@ -67,6 +72,21 @@ class GraphBuilder:
         value = name or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(onnx.helper.make_node(operator, list(inputs), [value], name=value, **attributes))
         return value
+
+    def reshape(self, x: str, shape: Sequence[int]) -> str:
+        """Add the same numbers in another shape."""
+        return self.node("Reshape", x, self.integers(shape))
+
+    def slice(self, x: str, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int]) -> str:
+        """Add the part of a value from `starts` to `ends`, without these, along some axes."""
+        return self._slice(x, axes, starts, ends, 1)
+
+    def reverse(self, x: str, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int] = ()) -> str:
+        """Add the part from `starts` down to `ends`, without these, in reverse; without `ends` down to the first."""
+        return self._slice(x, axes, starts, ends or [_BEFORE_FIRST] * len(axes), -1)
+
+    def _slice(self, x: str, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int], step: int) -> str:
+        return self.node("Slice", x, *map(self.integers, (starts, ends, axes, [step] * len(axes))))
 
     def output(self, value: str, name: str, dtype: type, shape: Sequence[int | str]) -> None:
         """Make a node's value an output of the graph under another name."""

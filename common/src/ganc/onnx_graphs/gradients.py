@@ -8,7 +8,6 @@ they change with every step; sizes are fixed.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -16,11 +15,7 @@ from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution
 from ganc.models.layers import Activation, Function, InstanceNorm, Layer, Layers, Residual, inner_layers, with_norms
 from ganc.onnx_graphs.builder import GraphBuilder
-
-# Columns of so few pixels are folded by a product with a matrix, longer ones by slices: measured in OpenVINO.
-LARGEST_PRODUCT = 64
-
-_BEFORE_FIRST = -(2**31)  # where a slice ends that runs backwards down to the first place
+from ganc.onnx_graphs.reflection import folded, mirrored
 
 Pullback = Callable[[str], str]
 
@@ -241,7 +236,7 @@ class GradientWriter:
     def _turned(self, plan: Convolution, weight: str) -> str:
         """Return the kernels turned by 180 degrees, with inputs and outputs exchanged."""
         if plan.kernel != (1, 1):
-            weight = self._sliced(weight, [size - 1 for size in plan.kernel], [_BEFORE_FIRST] * 2, (2, 3), (-1, -1))
+            weight = self.builder.reverse(weight, (2, 3), [size - 1 for size in plan.kernel])
         return weight if plan.depthwise else self._add("Transpose", weight, perm=[1, 0, 2, 3])
 
     def _weight_gradient(self, plan: Convolution, x: Value, dy: str, y: Value) -> str:
@@ -256,7 +251,7 @@ class GradientWriter:
             return self._depthwise_correlation(plan, wide, small)
         if plan.kernel == (1, 1) and plan.stride == 1:
             found = self._product(self._rows(small), self._rows(wide))
-            return self._reshaped(found, plan.weight_shape)
+            return self.builder.reshape(found, plan.weight_shape)
         turned = [self._add("Transpose", one.name, perm=[1, 0, 2, 3]) for one in (wide, small)]
         found = self._correlation(plan, *turned, small)
         return self._add("Transpose", found, perm=[1, 0, 2, 3])
@@ -264,10 +259,10 @@ class GradientWriter:
     def _depthwise_correlation(self, plan: Convolution, wide: Value, small: Value) -> str:
         """As a depthwise convolution of all images' channels at once, summed over the images."""
         count = self.images * small.channels
-        x = self._reshaped(wide.name, (1, count, wide.height, wide.width))
-        kernels = self._reshaped(small.name, (count, 1, small.height, small.width))
+        x = self.builder.reshape(wide.name, (1, count, wide.height, wide.width))
+        kernels = self.builder.reshape(small.name, (count, 1, small.height, small.width))
         found = self._correlation(plan, x, kernels, small, groups=count)
-        by_image = self._reshaped(found, (self.images, *plan.weight_shape))
+        by_image = self.builder.reshape(found, (self.images, *plan.weight_shape))
         return self._summed(by_image, (0,))
 
     def _correlation(self, plan: Convolution, x: str, kernels: str, small: Value, groups: int = 1) -> str:
@@ -275,10 +270,10 @@ class GradientWriter:
         size = (small.height, small.width)
         dilation = [plan.stride] * 2
         found = self._node("Conv", x, kernels, kernel=size, dilations=dilation, pads=_pads(plan), group=groups)
-        return self._sliced(found, (0, 0), plan.kernel, (2, 3), (1, 1))
+        return self.builder.slice(found, (2, 3), (0, 0), plan.kernel)
 
     def _rows(self, x: Value) -> str:
-        return self._reshaped(x.name, (self.images, x.channels, x.height * x.width))
+        return self.builder.reshape(x.name, (self.images, x.channels, x.height * x.width))
 
     def _product(self, left: str, right: str) -> str:
         """Return (channels of left, channels of right): sums of the products over all images and pixels."""
@@ -286,51 +281,16 @@ class GradientWriter:
         return self._summed(each, (0,))
 
     def _summed(self, x: str, axes: Sequence[int]) -> str:
-        return self._add("ReduceSum", x, self._integers(axes), keepdims=0)
+        return self._add("ReduceSum", x, self.builder.integers(axes), keepdims=0)
 
     def _reflected(self, x: Value, margin: int, wanted: bool) -> tuple[Value, Pullback]:
         if not margin:
             return x, lambda dy: dy
-        wide = Value(self._mirrored(x, margin), x.channels, x.height + 2 * margin, x.width + 2 * margin)
-        self._recipes[wide.name] = lambda: self._mirrored(self._recall(x), margin)
-
-        def fold(dy: str) -> str:
-            """The margins are added to the pixels that they show."""
-            for axis, size in ((2, x.height), (3, x.width)):
-                dy = self._folded(dy, axis, size, margin)
-            return dy
-
-        return wide, fold if wanted else lambda dy: ""
-
-    def _mirrored(self, x: Value, margin: int) -> str:
-        return self._add("Pad", x.name, self._integers((0, 0, margin, margin) * 2), mode="reflect")
-
-    def _folded(self, dy: str, axis: int, size: int, margin: int) -> str:
-        """Take size + 2 margin lines along an axis to size: the margins are added to the lines that they show."""
-        if size <= 2 * (margin + 1) or (axis == 3 and size <= LARGEST_PRODUCT):
-            matrix = _reflection(size, margin)
-            if axis == 3:
-                return self._add("MatMul", dy, self.builder.constant(matrix))
-            return self._add("MatMul", self.builder.constant(np.ascontiguousarray(matrix.T)), dy)
-        last = size + 2 * margin - 1
-        before = self._sliced(dy, (margin - 1,), (_BEFORE_FIRST,), (axis,), (-1,))
-        behind = self._sliced(dy, (last,), (last - margin,), (axis,), (-1,))
-        places = (margin, margin + 1, 2 * margin + 1, size - 1, size + margin - 1, size + margin)
-        parts = [self._sliced(dy, (start,), (end,), (axis,), (1,)) for start, end in pairwise(places)]
-        parts[1] = self._add("Add", parts[1], before)
-        parts[3] = self._add("Add", parts[3], behind)
-        return self._add("Concat", *parts, axis=axis)
-
-    def _sliced(
-        self, x: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]
-    ) -> str:
-        return self._add("Slice", x, *(self._integers(one) for one in (starts, ends, axes, steps)))
-
-    def _reshaped(self, x: str, shape: Sequence[int]) -> str:
-        return self._add("Reshape", x, self._integers(shape))
-
-    def _integers(self, values: Sequence[int]) -> str:
-        return self.builder.constant(np.array(values, np.int64))
+        wide = Value(mirrored(self.builder, x.name, margin), x.channels, x.height + 2 * margin, x.width + 2 * margin)
+        self._recipes[wide.name] = lambda: mirrored(self.builder, self._recall(x).name, margin)
+        if not wanted:
+            return wide, lambda dy: ""
+        return wide, lambda dy: folded(self.builder, dy, (x.height, x.width), margin)
 
     def _node(self, operator: str, *operands: str, kernel: Sequence[int], **attributes: object) -> str:
         return self._add(operator, *operands, kernel_shape=list(kernel), **attributes)
@@ -348,8 +308,3 @@ def _chained(pullbacks: Sequence[Pullback]) -> Pullback:
 def _pads(plan: Convolution) -> list[int]:
     """Zeros at the top, left, bottom and right, as ONNX lists them."""
     return [*plan.sides[::2], *plan.sides[1::2]]
-
-
-def _reflection(size: int, margin: int) -> np.ndarray:
-    """The matrix (size + 2 margin, size) whose product continues a column of numbers by reflection."""
-    return np.eye(size, dtype=np.float32)[np.pad(np.arange(size), margin, mode="reflect")]

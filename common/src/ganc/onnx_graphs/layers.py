@@ -28,6 +28,7 @@ from ganc.models.layers import (
 )
 from ganc.onnx_graphs.blockwise import BLOCK, blockwise, fits_a_vector
 from ganc.onnx_graphs.builder import GraphBuilder
+from ganc.onnx_graphs.reflection import mirrored
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,7 @@ class LayerWriter:
         """Padding by reflection and the convolution: what of these the plan has."""
         weight, bias = (self.tensors[f"{plan.name}.{kind}"] for kind in ("weight", "bias"))
         if plan.reflect:
-            margins = np.array([0, 0, plan.reflect, plan.reflect] * 2, np.int64)
-            x = self.builder.node("Pad", x, self.builder.constant(margins), mode="reflect")
+            x = mirrored(self.builder, x, plan.reflect)
         if normalised:
             bias = None
         if plan.transposed:
