@@ -1,0 +1,91 @@
+"""A run's folder: its settings, state and log."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ganc.base.errors import RunError
+from ganc.files.run_directory import RunDirectory
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunDirectory(tmp_path / "run", {"seed": 1, "crop_size": (64, 48)})
+
+
+def test_a_run_directory_keeps_settings_state_and_log(run, tmp_path):
+    tensors = {"a": np.arange(3, dtype=np.float32)}
+    with run.opened(restart=False):
+        assert run.load_state() is None
+        run.save_state({"step": 4, "finished": None}, tensors)
+        for step in (2, 4, 6):
+            run.log({"step": step})
+    again = RunDirectory(tmp_path / "run", {"crop_size": [64, 48], "seed": 1})
+    with again.opened(restart=False):
+        facts, saved = again.load_state()
+        assert facts["step"] == 4
+        np.testing.assert_array_equal(saved["a"], tensors["a"])
+        again.cut_log(4)
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4]
+
+
+def test_a_log_that_was_cut_off_in_a_line_is_mended(run, tmp_path):
+    with run.opened(restart=False):
+        run.log({"step": 1})
+        with (tmp_path / "run" / "log.jsonl").open("a") as log:
+            log.write('{"step": 2, "los')
+        run.cut_log(5)
+    assert (tmp_path / "run" / "log.jsonl").read_text() == '{"step": 1}\n'
+
+
+def test_other_settings_are_refused_and_every_change_is_named(run, tmp_path):
+    with run.opened(restart=False):
+        run.save_state({"step": 1, "finished": None}, {})  # without a state there is nothing to protect
+    other = RunDirectory(tmp_path / "run", {"seed": 2, "crop_size": [64, 48], "amp": True})
+    named = "amp was absent, now true; seed was 1, now 2.*--restart"
+    with pytest.raises(RunError, match=named), other.opened(restart=False):
+        pytest.fail("the block must not run")
+    with other.opened(restart=True):
+        pass
+    with other.opened(restart=False):
+        pass
+
+
+def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
+    with run.opened(restart=False):
+        run.save_state({"step": 1, "finished": None}, {})
+        (tmp_path / "run" / "state.safetensors").write_bytes(b"half a file")
+        with pytest.raises(RunError, match=r"state\.safetensors.*--restart"):
+            run.load_state()
+    (tmp_path / "run" / "settings.json").write_text("{")
+    with pytest.raises(RunError, match=r"settings\.json.*--restart"), run.opened(restart=False):
+        pytest.fail("the block must not run")
+    (tmp_path / "run" / "settings.json").unlink()  # nothing says which run the state belongs to
+    with pytest.raises(RunError, match=r"settings\.json.*--restart"), run.opened(restart=False):
+        pytest.fail("the block must not run")
+    with run.opened(restart=True):
+        assert run.load_state() is None
+
+
+def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
+    second = RunDirectory(tmp_path / "run", run.settings)
+    with run.opened(restart=False):
+        refused = pytest.raises(RunError, match=str(tmp_path / "run"))
+        with refused, second.opened(restart=True):
+            pytest.fail("the block must not run")
+    with second.opened(restart=False):
+        pass
+
+
+def test_settings_and_log_nested_too_deeply_are_damaged_ones(run, tmp_path):
+    deep = "[" * 20_000 + "]" * 20_000
+    with run.opened(restart=False):
+        run.save_state({"step": 1, "finished": None}, {})
+        (tmp_path / "run" / "log.jsonl").write_text(f'{{"step": 1}}\n{deep}\n')
+        run.cut_log(1)
+        assert (tmp_path / "run" / "log.jsonl").read_text() == '{"step": 1}\n'
+    (tmp_path / "run" / "settings.json").write_text(deep)
+    with pytest.raises(RunError, match=r"settings\.json"), run.opened(restart=False):
+        pytest.fail("the block must not run")
