@@ -98,7 +98,10 @@ def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", s
             pass
         results = search.results()
     seconds = clock.lap()
-    rows = [{"widths": row.widths, "images": row.images, "value": row.metrics[search.metric]} for row in results]
+    rows = [
+        {"widths": row.widths, "images": row.images, "value": row.metrics[search.inputs.evaluator.metric]}
+        for row in results
+    ]
     return {"seconds": seconds, "rows": rows, "engine": search.engine, "peak": _peak()}
 
 
@@ -138,7 +141,8 @@ class TimedEvaluation:
 
     def __init__(self, evaluation, times: dict[str, float]):
         self.images, self.batch_size = evaluation.images, evaluation.batch_size
-        self.feature_set = _timed(evaluation.feature_set, times, "features")
+        self.feature_set, self.ranking = _timed(evaluation.feature_set, times, "features"), evaluation.ranking
+        self.feature_set.name = evaluation.feature_set.name
         self.measure_features = _timed(evaluation.measure_features, times, "distances")
 
 

@@ -33,6 +33,7 @@ class Formula:
 
     images = 32
     whole_batch = 8
+    metric = ranking = METRIC
 
     def __init__(self):
         self.asked = []
@@ -54,6 +55,6 @@ def run(path, strategy=None, evaluator=None, *, signalled=lambda: 0, facts=None,
     evaluator = evaluator or Formula()
     team = Team(Processes(), evaluator, lambda: nullcontext(signalled))
     with ResultsWriter(path, IDENTITY, facts or {}) as writer, team:
-        rounds = Rounds(team, writer, SPACE, COSTS, METRIC, **options)
+        rounds = Rounds(team, writer, SPACE, COSTS, **options)
         steps = [*rounds.run(strategy or Listed(everything()))]
         return writer.close(), steps

@@ -35,7 +35,7 @@ from ganc.system.processes import Processes
 from ganc_search.strategies.lists import Listed
 from ganc_search.evaluate.rounds import Rounds
 from ganc_search.evaluate.processes import Team
-from helpers.search_formula import COSTS, METRIC, SPACE, Formula, everything
+from helpers.search_formula import COSTS, SPACE, Formula, everything
 from helpers.search_rows import IDENTITY
 
 
@@ -52,7 +52,7 @@ class Slow(Formula):
 def search():
     path = folder / "run" / "search.h5"
     with ResultsWriter(path, IDENTITY, {{}}, fold_every=10) as writer, Team(Processes(), Slow()) as team:
-        for _ in Rounds(team, writer, SPACE, COSTS, METRIC, group_size={GROUP}).run(Listed(everything())):
+        for _ in Rounds(team, writer, SPACE, COSTS, group_size={GROUP}).run(Listed(everything())):
             pass
 
 

@@ -75,6 +75,34 @@ def read_stdin(expected: str, error: type[GancError] = FileFormatError, *, limit
     return content
 
 
+def read_text(
+    path: Path,
+    expected: str,
+    error: type[GancError] = FileFormatError,
+    *,
+    limit: int | None = None,
+    pipe: bool = False,
+) -> str:
+    """Return the text of a file, or with `pipe` of standard input for `-`; raises as `read_bytes` does.
+
+    Raises:
+        error: it is not UTF-8; a mark of the byte order at its start is left out.
+    """
+    if pipe and str(path) == "-":
+        content = read_stdin(expected, error, limit=limit)
+    else:
+        content = read_bytes(path, expected, error, limit=limit, pipe=pipe)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as failed:
+        raise error(f"{named(path)}: is not UTF-8 text; expected {expected}, saved as UTF-8") from failed
+
+
+def named(path: Path) -> str:
+    """Return a path as messages say it: `-` is standard input."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
 def sha256_of(path: Path, expected: str, error: type[GancError] = FileFormatError) -> str:
     """Return the SHA-256 (hexadecimal) of a file's bytes; raises as `open_file` does."""
     with open_file(path, expected, error) as file:

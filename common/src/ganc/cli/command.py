@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import click
 
 from ganc.base.errors import GancError, InterruptedRun
+from ganc.base.reading import one_line
 from ganc.cli.streams import (
     drop_output,
     flush_output,
@@ -85,7 +86,7 @@ class Command(Program, click.Command):
             if isinstance(error, InterruptedRun):
                 say(str(error))
                 ctx.exit(128 + error.signal_number)
-            raise click.ClickException(_one_line(error)) from error
+            raise click.ClickException(_message(error)) from error
 
 
 def _end_of_output(error: OSError) -> int:
@@ -103,8 +104,8 @@ def _note_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> 
     ctx.meta["ganc.debug"] = value
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _message(error: Exception) -> str:
+    text = one_line(error)
     if isinstance(error, GancError):
         return text
     if isinstance(error, MemoryError):

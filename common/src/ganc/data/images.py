@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, features
 
 from ganc.base.errors import DataError, StatisticsError
+from ganc.base.reading import one_line
 from ganc.data.levels import Levels
 
 Size = tuple[int, int]  # width, height
@@ -235,9 +236,9 @@ def _opened(path: Path, most_pixels: int) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, most_pixels) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({_one_line(error.strerror or error)})") from error
+        raise DataError(f"{path}: cannot be read ({one_line(error.strerror or error)})") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on corrupt data
-        raise DataError(f"{path}: is corrupt ({type(error).__name__}: {_one_line(error)})") from error
+        raise DataError(f"{path}: is corrupt ({type(error).__name__}: {one_line(error)})") from error
 
 
 # As an error it becomes one line about the file; as a warning it would be two more on the terminal.
@@ -319,7 +320,3 @@ def _orientation(image: Image.Image) -> int:
 def _too_large(path: Path, most_pixels: int) -> DataError:
     advice = "scale it down first" + (", or translate it with --tile" if most_pixels == MOST_PIXELS else "")
     return DataError(f"{path}: claims more than {most_pixels / 1e6:.0f} million pixels; {advice}")
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from ganc.base.errors import DataError
-from ganc.base.reading import LARGEST_LIST, read_bytes, sha256_of
+from ganc.base.reading import LARGEST_LIST, read_text, sha256_of
 from ganc.data.reading import Reading
 from ganc.data.scan import scan_folder
 
@@ -161,13 +161,9 @@ def list_lines(root: Path, subset: str) -> list[tuple[int, str]]:
     Raises:
         DataError: it cannot be read, is larger than LARGEST_LIST, or is not UTF-8 text.
     """
-    path = list_path(root, subset)
-    try:
-        # Split at line feeds only: splitlines() would also cut names at rarer separators such as U+2028.
-        content = read_bytes(path, "a list of images", DataError, limit=LARGEST_LIST)
-        lines = content.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not UTF-8 text; save the list as UTF-8") from None
+    text = read_text(list_path(root, subset), "a list of images", DataError, limit=LARGEST_LIST)
+    # Split at line feeds only: splitlines() would also cut names at rarer separators such as U+2028.
+    lines = text.split("\n")
     return [(number, text) for number, line in enumerate(lines, 1) if (text := line.strip(" \t\r"))]
 
 

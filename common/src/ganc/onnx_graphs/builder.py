@@ -6,6 +6,7 @@ import numpy as np
 
 from ganc.base.errors import ExportError
 from ganc.base.extras import ONNX, require
+from ganc.base.reading import one_line
 
 OPSET = 17
 IR_VERSION = 8  # the one that opset 17 came with, so that an engine of that time reads the file
@@ -110,7 +111,7 @@ class GraphBuilder:
         try:
             onnx.checker.check_model(model, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            raise ExportError(f"graph {self._name} is not valid: {' '.join(str(error).split())}") from error
+            raise ExportError(f"graph {self._name} is not valid: {one_line(error)}") from error
         return model
 
     def serialised(self) -> bytes:

@@ -17,7 +17,7 @@ import numpy as np
 from ganc.base.atomic import replacing
 from ganc.base.errors import FileFormatError, GancError, RunError
 from ganc.base.json_text import JsonObject, parse_json
-from ganc.base.reading import open_file
+from ganc.base.reading import one_line, open_file
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.table import COST_COLUMNS, RowTable
 
@@ -90,7 +90,7 @@ def _opened(source: Path | str | BinaryIO) -> Iterator[tuple]:
     except BlockingIOError as error:  # HDF5 locks what it writes
         raise RunError(f"{name}: is in use: another program has it open for writing; close it there first") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-        detail = " ".join(str(error).split())
+        detail = one_line(error)
         raise FileFormatError(
             f"{name}: is truncated or damaged ({detail}); expected search results, copy the file again"
         ) from error

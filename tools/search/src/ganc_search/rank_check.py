@@ -59,14 +59,13 @@ def check_ranks(settings: SearchSettings, count: int) -> RankCheck:
         raise DataError(f"{settings.folder}: {evaluator.images} images are too few for two halves, at least 4")
     subnets = sample(Allowed(inputs.space, settings.budget, inputs.costs_of), count, settings.seed)
     half, measure = evaluator.images // 2, inputs.evaluation.measure_features
-    name, ranking = inputs.evaluation.feature_set.name, inputs.evaluation.ranking
     values = [
-        (measure(features[:half]).values(name)[ranking], measure(features[half:]).values(name)[ranking])
+        [measure(part).values(evaluator.metric)[evaluator.ranking] for part in (features[:half], features[half:])]
         for group in cut_into_groups(subnets, settings.group_size, evaluator.fits)
         for features in evaluator.features(group, evaluator.images)
     ]
     images = (half, evaluator.images - half)
-    return RankCheck(ranking, len(subnets), images, *correlations(*np.transpose(values)))
+    return RankCheck(evaluator.ranking, len(subnets), images, *correlations(*np.transpose(values)))
 
 
 def correlations(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:

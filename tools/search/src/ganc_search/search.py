@@ -31,8 +31,8 @@ class Search:
     Attributes:
         strategy: the one that the settings name, and total: how many evaluations it takes; None in what helps.
         left_out: how many sub-networks of a given list the budget does not allow.
-        metric: the Fréchet distance's name. ranking: that of the metric that orders sub-networks.
-        engine: what runs the generator. unit: what the progress counts.
+        ranking: the name of the metric that orders sub-networks. engine: what runs the generator.
+        unit: what the progress counts.
 
     Raises:
         GancError: a file, the images or the settings are wrong; the message says which.
@@ -43,8 +43,7 @@ class Search:
         self.processes = join_processes()
         if self.processes.count > 1 and settings.output == PIPE:
             raise RunError("a search of several processes writes a file: name it with -o")
-        self.metric, self.ranking = self.inputs.evaluation.feature_set.name, self.inputs.evaluation.ranking
-        self.engine = self.inputs.evaluator.segments.name
+        self.ranking, self.engine = self.inputs.evaluator.ranking, self.inputs.evaluator.segments.name
         self.unit = "evaluations" if settings.racing else "sub-networks"
         self.strategy: Strategy | None = None
         self.total: int | None = None
@@ -71,8 +70,7 @@ class Search:
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), restart=settings.restart)
         files.enter_context(self._writer)
         how = {"group_size": settings.group_size, "racing": settings.racing, "latency": latency}
-        how["ranking"] = self.ranking
-        self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, self.metric, **how)
+        self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, **how)
         self.total = self._rounds.planned(self.strategy.total)
 
     def run(self, strategy: Strategy | None = None) -> Iterator[SearchProgress]:

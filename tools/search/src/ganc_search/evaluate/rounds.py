@@ -39,8 +39,6 @@ class Rounds:
     Args:
         writer: has the rows of earlier runs, and takes the new ones.
         space: in which the sub-networks have to be.
-        metric: the feature set's name, which the Fréchet distance has as its own.
-        ranking: the name of the metric that races and orders; None is `metric`.
         group_size: sub-networks that are evaluated together, at most; a kill loses one such group a process.
         racing: None evaluates all on all images. latency: None leaves it out.
     """
@@ -51,17 +49,15 @@ class Rounds:
         writer: ResultsWriter,
         space: SearchSpace,
         costs_of: Callable[[Widths], Costs],
-        metric: str,
         *,
-        ranking: str | None = None,
         group_size: int = 32,
         racing: Racing | None = None,
         latency: LatencyModel | None = None,
     ):
-        self._team, self._writer, self._metric, self._ranking = team, writer, metric, ranking or metric
-        self._space, self._costs_of = space, costs_of
+        self._team, self._writer, self._space, self._costs_of = team, writer, space, costs_of
         self._group_size, self._racing, self._latency = group_size, racing, latency
         evaluator = team.evaluator
+        self._metric, self._ranking = evaluator.metric, evaluator.ranking
         self._rungs = racing.rungs(evaluator.images, evaluator.whole_batch) if racing else [evaluator.images]
         self._best: SearchRow | None = None
 

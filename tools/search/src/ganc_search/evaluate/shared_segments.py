@@ -86,11 +86,13 @@ class SharedEvaluator:
     Attributes:
         images: how many images there are. whole_batch: how many of them have their features computed at once.
         fits: whether some sub-networks may be a group.
+        metric: the Fréchet distance's name, the feature set's own. ranking: that of what orders sub-networks.
     """
 
     def __init__(self, evaluation: Evaluation, segments: Segments, kept_bytes: int = KEPT_BYTES):
         self.evaluation, self.segments, self.kept_bytes = evaluation, segments, kept_bytes
         self.images, self.whole_batch, self.fits = len(evaluation.images), evaluation.batch_size, segments.fits
+        self.metric, self.ranking = evaluation.feature_set.name, evaluation.ranking
         self._order = image_order(self.images)
         self._kept: dict[Widths, np.ndarray] = {}
 

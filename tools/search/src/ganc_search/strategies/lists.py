@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError, SelectionError, SpecError
-from ganc.base.reading import LARGEST_LIST, read_bytes, read_stdin
+from ganc.base.reading import LARGEST_LIST, named, read_text
 from ganc.base.rng import keyed_generator
 from ganc.models.family import Family, Widths
 from ganc.models.space import SearchSpace, Subnets
@@ -80,16 +80,8 @@ def read_configs(configs: Path, space: SearchSpace, family: Family) -> list[Widt
         FileFormatError: it cannot be read, is larger than LARGEST_LIST or names none, or a line, whose number is said,
             is none of the space.
     """
-    name = "standard input" if str(configs) == "-" else str(configs)
-    if str(configs) == "-":
-        content = read_stdin(_EXPECTED, limit=LARGEST_LIST)
-    else:
-        content = read_bytes(configs, _EXPECTED, limit=LARGEST_LIST, pipe=True)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"{name}: is not UTF-8 text; expected {_EXPECTED}") from error
-    found = set()
+    found, name = set(), named(configs)
+    text = read_text(configs, _EXPECTED, limit=LARGEST_LIST, pipe=True)
     for number, line in enumerate(text.splitlines(), 1):
         if config := line.partition("#")[0].strip():
             try:
