@@ -5,11 +5,11 @@ from ganc.models.generator import Generator
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
+from ganc.training.cycle import CycleStep
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.state import RunState
 from ganc.training.step import learners_of
 from ganc.training.teachers import FrozenTeacher
-from ganc.training.cycle import CycleStep
 from helpers import plain_networks
 from helpers.support import generator_spec, random_state
 

@@ -16,6 +16,7 @@ from ganc.files.tensors import read_tensors
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.generator import Generator
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.settings import StudentStart
 from ganc_distill.stage import distill_job
 from ganc_replace.stage import replace_job
 
@@ -32,7 +33,9 @@ def make_job(tiny_data, teacher_file):
         data = DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0)
         run = RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED)
         if stage == "distill":
-            return distill_job(teacher_file, (4,) * 8, DistillationSettings(), schedule, data, run)
+            return distill_job(
+                StudentStart(teacher_file=teacher_file, width=4), DistillationSettings(), schedule, data, run
+            )
         return replace_job(SMALL_CYCLE, schedule, data, run)
 
     return make

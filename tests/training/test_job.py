@@ -29,6 +29,7 @@ from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
 from ganc.system.signals import noticed_signals
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.settings import StudentStart
 from ganc_distill.stage import distill_job
 from ganc_finetune.stage import finetune_job, read_supernet
 from ganc_replace.stage import replace_job
@@ -45,7 +46,7 @@ def make_job(tiny_data, teacher_file, supernet_file):
         run = RunSettings(output=output, seed=seed, device="cpu", feature_set=UNTRAINED, **{"eval_every": 1} | run)
         settings = DistillationSettings(discriminator_width=4)
         if stage == "distill":
-            return distill_job(teacher_file, (4,) * 8, settings, schedule, data, run)
+            return distill_job(StudentStart(teacher_file=teacher_file, width=4), settings, schedule, data, run)
         if stage == "finetune":
             supernet = read_supernet(supernet_file, "AtoB")
             return finetune_job(supernet, (4,) * 8, teacher_file, settings, schedule, data, run)

@@ -17,6 +17,7 @@ from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.optimizer import Adam
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.settings import StudentStart
 from ganc_distill.stage import distill_job
 
 TESTS = Path(__file__).parents[1]
@@ -41,8 +42,8 @@ from ganc.system.runtime import paddle, select_device
 from ganc.training.optimizer import Adam
 from ganc.system.processes import join_processes
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
-from ganc_distill.settings import OnlineSettings
-from ganc_distill.stage import Start, distill_job
+from ganc_distill.settings import OnlineSettings, StudentStart
+from ganc_distill.stage import distill_job
 from ganc_replace.stage import replace_job
 
 select_device("cpu")
@@ -63,7 +64,7 @@ def distill(output, max_steps):
     settings = DistillationSettings(discriminator_width=4)
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
     run = RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED)
-    return distill_job(teacher, (4,) * 8, settings, schedule, DATA, run)
+    return distill_job(StudentStart(teacher_file=teacher, width=4), settings, schedule, DATA, run)
 
 
 # Each process has pools of its own, of two images, which are full after the first step.
@@ -74,10 +75,11 @@ def replace(output, max_steps):
 
 
 def online(output, max_steps):
-    start = Start(online=OnlineSettings(online=True, teacher_width=4, n_blocks=3))
+    online = OnlineSettings(online=True, teacher_width=4, n_blocks=3)
     settings = DistillationSettings(discriminator_width=4)
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
-    return distill_job(None, (2,), settings, schedule, DATA, RunSettings(output=output, device="cpu"), start)
+    run = RunSettings(output=output, device="cpu")
+    return distill_job(StudentStart(width=2), settings, schedule, DATA, run, online=online)
 
 
 def learning(output, max_steps):
@@ -191,8 +193,7 @@ def test_the_pools_of_both_processes_are_saved(folder, pool):
 def test_two_processes_train_what_one_trains(folder, tiny_data, teacher_file, tmp_path):
     """They draw the same images; only the sums are taken in another order."""
     job = distill_job(
-        teacher_file,
-        (4,) * 8,
+        StudentStart(teacher_file=teacher_file, width=4),
         DistillationSettings(discriminator_width=4),
         Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3),
         DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),

@@ -18,7 +18,8 @@ from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec
 from ganc.training.refit import l1_distance, refit, require_refittable
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
-from ganc_distill.stage import Start, distill_job
+from ganc_distill.settings import StudentStart
+from ganc_distill.stage import distill_job
 
 
 def batches(count=6, size=SIZE):
@@ -172,7 +173,8 @@ def make_job(tiny_data, wide_file):
         run = RunSettings(output=output, device="cpu", eval_every=0, feature_set=UNTRAINED)
         schedule = Schedule(epochs=1, decay_epochs=1, batch_size=2, learning_rate=1e-3)
         settings = DistillationSettings(discriminator_width=4)
-        return distill_job(wide_file, (4,) * 8, settings, schedule, data, run, Start(refit=RefitSettings(images=4)))
+        start = StudentStart(teacher_file=wide_file, width=4)
+        return distill_job(start, settings, schedule, data, run, RefitSettings(images=4))
 
     return make
 

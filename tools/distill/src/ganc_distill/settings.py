@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
-from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY
+from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, Widths
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.settings import DistillationSettings
 
@@ -34,6 +34,42 @@ class Ranking(Enum):
     def choices(self) -> dict:
         """What belongs to a run's identity."""
         return {} if self is Ranking.WRITES else {"importance": self.value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentStart:
+    """The student's widths, and where it starts from.
+
+    Attributes:
+        teacher_file: None is a fresh teacher, which trains too.
+        widths: of each segment, or a short form of them that the teacher's family reads; none takes `width`. Behind the
+            first are those of sub-networks of the student that each step trains too.
+        importance: which of the teacher's channels it keeps.
+
+    Raises:
+        SettingError: a value is outside its limits.
+    """
+
+    teacher_file: Path | None = setting(
+        "The teacher's checkpoint, from ganc-replace; needed without --online.", None, names=("--teacher",)
+    )
+    width: int = setting("Base width of the student, all segments alike.", 32, least=1)
+    widths: tuple[Widths, ...] = setting(
+        "Base widths segment by segment, instead of --width. Given again: a sub-network of the first that trains too.",
+        (),
+        repeats=True,
+    )
+    importance: Ranking = setting(
+        "Keep the teacher's channels by the size of the weights that write them, or that read them.", Ranking.WRITES
+    )
+
+    def __post_init__(self):
+        check_limits(self)
+
+    @property
+    def all_widths(self) -> tuple[Widths, ...]:
+        """The widths of the student, then those of its sub-networks."""
+        return self.widths or ((self.width,),)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Stage 2: a thinner student that starts from its teacher's most important channels and learns from it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,59 +22,38 @@ from ganc.training.settings import (
     Schedule,
 )
 from ganc_distill.importance import prune
-from ganc_distill.settings import FROZEN, OnlineSettings, Ranking, online_student
+from ganc_distill.settings import FROZEN, OnlineSettings, StudentStart, online_student
 
 STAGE = "distill"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """How a run starts.
-
-    Attributes:
-        narrower: widths of sub-networks of the student that each step trains too; or short forms of them.
-        ranking: which of the teacher's channels are important.
-        refit: whether the student is refitted on the teacher before the first step.
-        online: whether the teacher trains too, and what it is where it starts fresh.
-    """
-
-    narrower: tuple[Widths, ...] = ()
-    ranking: Ranking = Ranking.WRITES
-    refit: RefitSettings = NO_REFIT
-    online: OnlineSettings = FROZEN
-
-
 def distill_job(
-    teacher_file: Path | None,
-    numbers: Widths,
+    start: StudentStart,
     settings: DistillationSettings,
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
-    start: Start = Start(),
+    refit: RefitSettings = NO_REFIT,
+    online: OnlineSettings = FROZEN,
 ) -> TrainingJob:
     """Return the job that distills the teacher into a student.
-
-    Args:
-        teacher_file: None is a fresh teacher, which trains too.
-        numbers: the student's base widths, or a short form of them that the teacher's family reads.
 
     Raises:
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    teacher = _teacher(teacher_file, settings, data, run, start.online)
-    widths, *narrower = (teacher.generator.spec.shape.full_widths(one) for one in (numbers, *start.narrower))
+    teacher = _teacher(start.teacher_file, settings, data, run, online)
+    widths, *narrower = (teacher.generator.spec.shape.full_widths(one) for one in start.all_widths)
     _require_sub_networks(widths, narrower)
     several = {WIDTHS: [format_widths(one) for one in (widths, *narrower)]} if narrower else {}
-    pruned = prune(teacher.generator, widths, start.ranking)
-    sources = {"teacher": teacher.digest} if teacher_file else {}
-    own = online_student(settings) if start.online.online else settings
+    pruned = prune(teacher.generator, widths, start.importance)
+    sources = {"teacher": teacher.digest} if start.teacher_file else {}
+    own = online_student(settings) if online.online else settings
     stage = Stage(
         name=STAGE,
         task=own.applied_to(teacher.task),
         sources=sources,
         facts=several,
-        choices={"widths": format_widths(widths), **several, **start.refit.choices, **start.ranking.choices},
+        choices={"widths": format_widths(widths), **several, **refit.choices, **start.importance.choices},
     )
     plan = Distillation(
         stage=stage,
@@ -84,10 +63,10 @@ def distill_job(
         settings=own,
         subnets_of=lambda step: [None, *narrower],
         views={"student": None} | {format_widths(one): one for one in narrower},
-        refit=start.refit,
+        refit=refit,
         kept=pruned.kept,
     )
-    return distillation_job(_online(plan, start.online, run) if start.online.online else plan, schedule, data, run)
+    return distillation_job(_online(plan, online, run) if online.online else plan, schedule, data, run)
 
 
 def _require_sub_networks(widths: Widths, narrower: Sequence[Widths]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, ORIGINAL_BLOCK, Widths
 from ganc.models.task import CYCLEGAN, Task
+from ganc.training.settings import DISCRIMINATOR_WIDTH
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
@@ -26,7 +27,7 @@ class CycleSettings:
     block: str = setting(f"{ORIGINAL_BLOCK} is the original.", DEFAULT_BLOCK, choices=BLOCKS)
     n_blocks: int = setting("Residual blocks, a multiple of 3.", DEFAULT_BLOCK_COUNT, least=1)
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
-    discriminator_width: int = setting("Base width of the discriminators.", 64, least=1)
+    discriminator_width: int = setting("Base width of the discriminators.", DISCRIMINATOR_WIDTH, least=1)
     init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
     gan_weight: float = setting("Weight of the GAN losses.", CYCLEGAN.gan_weight, least=0)
     cycle_weight: float = setting("Weight of the cycle losses.", CYCLEGAN.cycle_weight, least=0)
