@@ -45,13 +45,13 @@ def _torch_update(case: Case) -> Update:
 
 
 def _ganc_update(case: Case, engine: str) -> Update:
-    from ganc.engines.passes import require_engine
+    from ganc.engines.parts import require_engine_of_parts
     from ganc.models.discriminator import Adaptors, Discriminator
     from ganc.models.generator import Generator
     from ganc.system.runtime import select_device
 
     select_device("cpu")
-    require_engine(engine)
+    require_engine_of_parts(engine)
     kinds = {"teacher": Generator, "generator": Generator, "discriminator": Discriminator, "adaptors": Adaptors}
     networks = {name: kinds[name.removesuffix("_b")].from_state(state) for name, state in case.networks().items()}
     make = _cycle_step if case.step == "cyclegan" else _distillation_step
@@ -74,7 +74,6 @@ def _cycle_step(case: Case, networks: Mapping, engine: str):
 
 
 def _distillation_step(case: Case, networks: Mapping, engine: str):
-    from ganc.engines.passes import teacher_of
     from ganc.models.task import CYCLEGAN
     from ganc.system.processes import Processes
     from ganc.training.distillation import DistillationStep, DistilledNetworks
@@ -82,7 +81,7 @@ def _distillation_step(case: Case, networks: Mapping, engine: str):
 
     return DistillationStep(
         task=CYCLEGAN,
-        teacher=FrozenTeacher(networks["teacher"], teacher_of(networks["teacher"], engine)),
+        teacher=FrozenTeacher(networks["teacher"], engine),
         trained=DistilledNetworks(
             student=networks["generator"],
             discriminator=networks["discriminator"],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.base.engine_table import REFERENCE, graph_engines
+from ganc.base.engine_table import engines_of_parts
 from ganc.base.rng import keyed_generator
 from ganc.models.convolutions import NetworkSpec, NetworkState, initial_state
 from ganc.models.family import Widths
@@ -19,7 +19,7 @@ from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec, par
 
 PARTS = Path(__file__).with_name("training_parts.py")
 TORCH = "torch"  # the side that is compared with; the others are named as their engines
-ENGINES = (REFERENCE, *graph_engines())
+ENGINES = engines_of_parts()
 STEPS = ("cyclegan", "distillation", "supernet")
 LEARNING_RATE = 2e-4
 CHECKED = 2  # steps whose losses are compared; those of the second tell whether the gradients were equal

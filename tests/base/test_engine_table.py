@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from helpers.stages import refusal
-from helpers.support import PATIENCE, SIZE, UNTRAINED_SET, invoke, module_of, run_command, succeed
+from helpers.support import PATIENCE, SIZE, TINY_TRAINING, UNTRAINED_SET, invoke, module_of, run_command, succeed
 from PIL import Image
 
 from ganc.base.engine_table import (
@@ -17,6 +17,7 @@ from ganc.base.engine_table import (
     PRECISIONS,
     REFERENCE,
     engine_row,
+    engines_of_parts,
     exported_engines,
     fastest_engine,
     graph_engines,
@@ -29,7 +30,7 @@ from ganc.engines.adapter import GraphAdapter
 from ganc.engines.compile import ADAPTERS, adapter_of
 from ganc_export.variants import WRITERS
 
-SEGMENT_ENGINES = ("auto", *graph_engines(), REFERENCE)
+TRAINING = ("ganc-replace", "ganc-distill", "ganc-supernet", "ganc-finetune")
 # Every option that names an engine, a format or a precision, with what it must take: all of it, and nothing else.
 OPTIONS = [
     ("ganc translate", "--engine", tuple(ENGINES)),
@@ -38,7 +39,8 @@ OPTIONS = [
     ("ganc evaluate", "--precision", tuple(PRECISIONS)),
     ("ganc bench", "--engine", tuple(ENGINES)),
     ("ganc bench", "--precision", tuple(PRECISIONS)),
-    ("ganc-search", "--engine", SEGMENT_ENGINES),
+    *((command, "--engine", engines_of_parts()) for command in TRAINING),
+    ("ganc-search", "--engine", ("auto", *engines_of_parts())),
     ("ganc-search", "--latency-engine", ("auto", *graph_engines())),
     ("ganc-export", "--format", tuple(FORMATS)),
     ("ganc-export", "--precision", tuple(PRECISIONS)),
@@ -75,7 +77,8 @@ def test_the_order_of_preference():
     assert on_gpu == [*places, *[None] * (len(on_gpu) - len(places))]
     usable = usable_engines(tuple(ENGINES))
     assert fastest_engine(tuple(ENGINES)) == usable[0]
-    assert fastest_engine((REFERENCE, *graph_engines()), on_gpu=True) == REFERENCE
+    assert engines_of_parts() == (*graph_engines(), REFERENCE)
+    assert fastest_engine(engines_of_parts(), on_gpu=True) == REFERENCE
 
 
 @ALL_OPTIONS
@@ -157,6 +160,7 @@ def image_in(folder):
 def test_the_sentence_is_the_same_in_every_command(chain, tmp_path):
     image, out = image_in(tmp_path), tmp_path / "out"
     search = ("--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--device", "cpu", "-o", out)
+    trained = ("--data", chain.data, "--width", 4, *TINY_TRAINING)
     commands = [
         ("ganc", "translate", chain.finetune, image, "-o", out, "--engine", "openvino"),
         ("ganc", "evaluate", chain.finetune, "--data", chain.data, *UNTRAINED_SET, "--engine", "openvino"),
@@ -164,6 +168,7 @@ def test_the_sentence_is_the_same_in_every_command(chain, tmp_path):
         ("ganc-search", *search, "--engine", "openvino"),
         ("ganc-search", *search, "--engine", "paddle", "--latency", "table", "--latency-engine", "openvino"),
         ("ganc-export", "--checkpoint", chain.finetune, "-o", out, "--format", "openvino"),
+        ("ganc-distill", "--teacher", chain.replace, *trained, "-o", out, "--engine", "openvino"),
     ]
     for program, *arguments in commands:
         done = run_command(program, *arguments, absent=("openvino",))
@@ -199,7 +204,13 @@ def run_with_new_rows(program, *arguments):
 
 
 def test_a_new_row_appears_in_help_and_refusals(chain, tmp_path):
-    for program, *names in (("ganc", "translate"), ("ganc", "evaluate"), ("ganc", "bench"), ("ganc-search",)):
+    for program, *names in (
+        ("ganc", "translate"),
+        ("ganc", "evaluate"),
+        ("ganc", "bench"),
+        ("ganc-search",),
+        ("ganc-replace",),
+    ):
         said = run_with_new_rows(program, *names, "--help").stdout
         assert "swift" in said
         assert ("int4" in said) == (program == "ganc")

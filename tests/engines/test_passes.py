@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, assert_equal_states, fail, random_state, succeed
 
+from ganc.base.engine_table import graph_engines
+from ganc.base.errors import RunError, SpecError
 from ganc.engines.compiled import CompiledDiscriminator, CompiledGenerator, CompiledTeacher
+from ganc.engines.parts import require_engine_of_parts
 from ganc.engines.passes import passes_of
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.discriminator import Discriminator
@@ -15,7 +18,7 @@ from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.system.runtime import paddle
 from ganc.training.step import frozen
 
-ENGINES = ("openvino", "onnxruntime")
+ENGINES = graph_engines()
 WIDTHS = (6, 4, 6, 4, 8, 6, 4, 6)
 
 
@@ -104,6 +107,15 @@ def test_a_frozen_teacher_gives_the_networks_images_and_taps(engine):
 def test_a_network_with_dropout_stays_in_paddle():
     network = Generator.from_state(random_state(GeneratorSpec(widths=WIDTHS, n_blocks=3, dropout=0.5)))
     assert passes_of(network, "openvino") is network
+
+
+def test_what_cannot_run_parts_of_a_network_here_is_refused(monkeypatch):
+    with pytest.raises(SpecError, match=r"'paddle-inference'.*openvino"):
+        require_engine_of_parts("paddle-inference")
+    monkeypatch.setattr(paddle, "get_device", lambda: "gpu:0")
+    require_engine_of_parts("paddle")
+    with pytest.raises(RunError, match=r"--engine openvino.*--device cpu"):
+        require_engine_of_parts("openvino")
 
 
 def test_the_gradient_of_an_input_outside_the_range_is_zero():

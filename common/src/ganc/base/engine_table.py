@@ -74,6 +74,11 @@ class EngineRow:
         return (self.package, ONNX) if self.graphs else (self.package,)
 
     @property
+    def runs_parts(self) -> bool:
+        """Whether it runs parts of a network: the segments of a search, the passes of a training step."""
+        return self.graphs or self.name == REFERENCE
+
+    @property
     def of_checkpoints(self) -> tuple[str, ...]:
         """The precisions in which it runs a checkpoint."""
         return tuple(name for name in self.precisions if not PRECISIONS[name].calibrated)
@@ -110,7 +115,7 @@ FORMATS: Mapping[str, Format] = _by_name(
     ),
 )
 
-# What networks are trained in, and what runs a checkpoint unless another engine is named.
+# What trains networks and runs checkpoints unless another engine is named; losses and optimizers are always its own.
 REFERENCE = "paddle"
 
 # Fastest on a CPU first (docs/deployment.md).
@@ -159,6 +164,11 @@ def in_order(on_gpu: bool = False) -> tuple[EngineRow, ...]:
 def graph_engines() -> tuple[str, ...]:
     """Return the names of the engines that compile ONNX graphs, the fastest first."""
     return tuple(row.name for row in in_order() if row.graphs)
+
+
+def engines_of_parts() -> tuple[str, ...]:
+    """Return the names of the engines that run parts of a network, the fastest first."""
+    return tuple(row.name for row in in_order() if row.runs_parts)
 
 
 def exported_engines() -> tuple[str, ...]:

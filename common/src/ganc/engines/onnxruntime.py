@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.reading import one_line
 from ganc.engines.adapter import GraphAdapter
 from ganc.system.runtime import engine_threads
 
@@ -27,7 +28,7 @@ class OnnxRuntimeGraph:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base but Exception
             name = "the graph" if isinstance(graph, bytes) else graph
-            raise FileFormatError(f"{name}: ONNX Runtime cannot load it ({' '.join(str(error).split())})") from error
+            raise FileFormatError(f"{name}: ONNX Runtime cannot load it ({one_line(error)})") from error
         self._inputs = [one.name for one in self._session.get_inputs()]
 
     def __call__(self, array: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import openvino
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.reading import one_line
 from ganc.engines.adapter import GraphAdapter
 from ganc.system.runtime import engine_threads
 
@@ -100,7 +101,7 @@ def compiled_model(graph: bytes | Path, precision: str, settings: Mapping[str, o
         return _core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, **settings})
     except RuntimeError as error:
         name = "the graph" if isinstance(graph, bytes) else graph
-        raise FileFormatError(f"{name}: OpenVINO cannot load it ({' '.join(str(error).split())})") from error
+        raise FileFormatError(f"{name}: OpenVINO cannot load it ({one_line(error)})") from error
 
 
 @cache

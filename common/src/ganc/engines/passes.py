@@ -1,29 +1,13 @@
 """What runs the passes of networks in training: Paddle, or an engine for graphs on a CPU."""
 
 from collections.abc import Callable
+from functools import partial
 
-from ganc.base.engine_table import REFERENCE, engine_row
-from ganc.base.errors import RunError
-from ganc.base.extras import require
+from ganc.base.engine_table import REFERENCE
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.system.runtime import paddle
 
 # The compiled passes are imported where they are asked for: they need the onnx package, which Paddle's do without.
-
-
-def require_engine(engine: str) -> None:
-    """Check that an engine can run passes of training on the device that was chosen.
-
-    Raises:
-        MissingDependencyError: the engine, or what writes its graphs, is not installed.
-        RunError: it computes on the CPU, and another device was chosen.
-    """
-    if engine == REFERENCE:
-        return
-    require(*engine_row(engine).packages)
-    if paddle.get_device() != "cpu":
-        raise RunError(f"--engine {engine} trains on a CPU only: add --device cpu, or leave --engine out")
 
 
 def passes_of(network: Generator | Discriminator, engine: str) -> Callable:
@@ -46,7 +30,7 @@ def passes_of(network: Generator | Discriminator, engine: str) -> Callable:
 def teacher_of(generator: Generator, engine: str) -> Callable:
     """Return what takes sources to images and taps without gradients; the generator must not change."""
     if engine == REFERENCE:
-        return lambda source: generator(source, return_taps=True)
+        return partial(generator, return_taps=True)
     from ganc.engines.compiled import CompiledTeacher
 
     return CompiledTeacher(generator.state(), engine)

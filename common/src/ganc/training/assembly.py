@@ -8,7 +8,7 @@ from ganc.base.engine_table import REFERENCE
 from ganc.base.errors import DataError, SpecError
 from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.data.measure import domain_levels
-from ganc.engines.passes import require_engine
+from ganc.engines.parts import require_engine_of_parts
 from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import Evaluation
@@ -104,7 +104,8 @@ def prepare(
 
     Raises:
         DataError, StatisticsError: images or statistics are missing or do not fit.
-        RunError: there is no such device, or it has no mixed precision.
+        RunError: there is no such device, it has no mixed precision, or the engine does not train on it.
+        MissingDependencyError: the engine is not installed.
         SpecError: there is no image set for the task, or the crop is too small for the discriminator.
     """
     samples = training_set(task, data, run.seed, readings)
@@ -114,7 +115,7 @@ def prepare(
         )
     select_device(run.device)
     mixed_precision(run.amp)  # refuses a CPU before anything is made
-    require_engine(run.engine)
+    require_engine_of_parts(run.engine)
     processes = join_processes()
     evaluation = Evaluation.of_folder(
         data.folder,

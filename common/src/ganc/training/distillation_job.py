@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.engines.eager import EagerEngine
-from ganc.engines.passes import teacher_of
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
@@ -34,7 +33,7 @@ from ganc.training.teachers import FrozenTeacher, Teacher
 
 
 def _frozen_teacher(generator: Generator, processes: Processes, engine: str) -> Teacher:
-    return FrozenTeacher(generator, teacher_of(generator, engine))
+    return FrozenTeacher(generator, engine)
 
 
 @dataclass(frozen=True, kw_only=True)

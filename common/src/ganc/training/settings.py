@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ganc.base.direction import Direction
-from ganc.base.engine_table import REFERENCE, graph_engines
+from ganc.base.engine_table import REFERENCE, engines_of_parts
 from ganc.base.errors import SettingError
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
@@ -148,6 +148,7 @@ class RunSettings:
         eval_every: epochs between evaluations; 0 evaluates at the end only.
         statistics: a file of the target domain's statistics; None computes them from train + test images.
         feature_set: the name of the feature set; None takes the statistics' own, or the default.
+        engine: what runs generators and discriminators, forward and backward; losses and optimizers are Paddle's.
         reference: which of the target's images it is compared with, where no file of statistics says it.
 
     Raises:
@@ -159,9 +160,9 @@ class RunSettings:
     seed: int = setting("Seed of every random draw.", 0, least=0, most=2**32 - 1)
     device: str = setting("auto (a GPU if there is one), cpu, gpu or gpu:N.", "auto")
     engine: str = setting(
-        "What runs the passes of training; others than paddle do on a CPU only.",
+        f"What runs the passes of training; others than {REFERENCE} do on a CPU only.",
         REFERENCE,
-        choices=(REFERENCE, *graph_engines()),
+        choices=engines_of_parts(),
     )
     amp: bool = setting("Compute in mixed precision; needs a GPU.", default=False)
     eval_every: int = setting("Epochs between evaluations; 0: one at the end.", 20, least=0)

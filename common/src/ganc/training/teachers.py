@@ -1,9 +1,10 @@
 """Teachers: what a student learns from. A frozen one only shows what it does; one may also learn beside its student."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Protocol
 
+from ganc.base.engine_table import REFERENCE
+from ganc.engines.passes import teacher_of
 from ganc.models.generator import Generator
 from ganc.system.runtime import paddle
 from ganc.training.step import Learner
@@ -25,13 +26,10 @@ class Teacher(Learner, Protocol):
 
 
 class FrozenTeacher:
-    """A teacher that does not learn.
+    """A teacher that does not learn; `engine` runs it."""
 
-    `taught` takes sources to images and taps; the default is the generator itself.
-    """
-
-    def __init__(self, generator: Generator, taught: Callable | None = None):
-        self.generator, self._taught = generator, taught or partial(generator, return_taps=True)
+    def __init__(self, generator: Generator, engine: str = REFERENCE):
+        self.generator, self._taught = generator, teacher_of(generator, engine)
         self.networks, self.optimizers, self.pools = {}, {}, {}
         generator.eval()
 

@@ -23,6 +23,7 @@ from onnxruntime.quantization import (
 )
 
 from ganc.base.errors import ExportError
+from ganc.base.reading import one_line
 from ganc.data.layout import ImageFormat
 from ganc.models.convolutions import Convolution
 from ganc.onnx_graphs.generator import INPUT
@@ -83,7 +84,7 @@ def quantised(
                 extra_options=options,
             )
         except Exception as error:  # its errors have no common base but Exception
-            raise ExportError(f"int8: the quantiser failed ({' '.join(str(error).split())})") from error
+            raise ExportError(f"int8: the quantiser failed ({one_line(error)})") from error
         return target.read_bytes()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ganc.base.engine_table import FORMATS, variant_packages
 from ganc.base.errors import ExportError, SpecError
 from ganc.base.extras import require
+from ganc.base.reading import one_line
 from ganc.data.layout import ImageFormat
 from ganc.engines.compile import adapter_of
 from ganc.files.card import Variant, file_digest
@@ -110,7 +111,7 @@ def _write_openvino(path: Path, precision: str, material: Material) -> None:
         _name_by_place(model)
         openvino.save_model(model, str(path), compress_to_fp16=precision == "f16")
     except RuntimeError as error:
-        raise ExportError(f"openvino {precision}: cannot be written ({' '.join(str(error).split())})") from error
+        raise ExportError(f"openvino {precision}: cannot be written ({one_line(error)})") from error
 
 
 def _name_by_place(model) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ganc.base.engine_table import REFERENCE, graph_engines
+from ganc.base.engine_table import engines_of_parts, graph_engines
 from ganc.base.settings import settings_of
 from ganc.cli.command import command
 from ganc.cli.engines import EngineChoice
@@ -39,16 +39,17 @@ def _settings(racing: bool, keep: float, **values) -> SearchSettings:
     return SearchSettings(budget=budget, evolution=evolution, racing=raced if racing else None, **values)
 
 
-def _engine_option(name: str, words: str, *further: str):
-    return click.option(name, type=EngineChoice([AUTO, *graph_engines(), *further]), default=AUTO, help=words)
+def _engine_option(name: str, engines: tuple[str, ...], words: str):
+    words = f"{words}; {AUTO} is the fastest installed."
+    return click.option(name, type=EngineChoice((AUTO, *engines)), default=AUTO, help=words)
 
 
 search_options = grouped(
     "settings",
     _settings,
     *setting_options(SearchSettings),
-    _engine_option("--engine", "What runs the generator; auto is the fastest installed.", REFERENCE),
-    _engine_option("--latency-engine", "What latencies are measured in; auto is the fastest installed."),
+    _engine_option("--engine", engines_of_parts(), "What runs the generator"),
+    _engine_option("--latency-engine", graph_engines(), "What latencies are measured in"),
     setting_option(RunSettings, "statistics"),
     feature_set_option,
     reference_option,
@@ -91,12 +92,11 @@ def main(settings: SearchSettings, rank_check: int | None, top: int):
     ganc-search … --rank-check 50
     """
     if rank_check:
-        _refuse_beside_rank_check(settings)
         _show_rank_check(settings, rank_check)
         return
     if settings.output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    with _results_to_stdout(settings.output == PIPE) as stdout:
+    with _results_to_stdout() if settings.output == PIPE else contextlib.nullcontext() as stdout:
         from ganc.results.hdf5 import write_results
         from ganc_search.search import Search
 
@@ -121,14 +121,11 @@ def _refuse_beside_rank_check(settings: SearchSettings) -> None:
 
 
 @contextlib.contextmanager
-def _results_to_stdout(piped: bool):
+def _results_to_stdout():
     """Keep standard output for the results alone: whatever else is printed meanwhile, also by libraries, is diverted.
 
-    Yields the binary stream to write to, None where results go to a file.
+    Yields the binary stream to write to.
     """
-    if not piped:
-        yield None
-        return
     if sys.stdout.isatty():
         raise click.UsageError("-o - writes HDF5 to standard output: pipe it into a command or a file")
     sys.stdout.flush()
@@ -189,6 +186,7 @@ def _show(results, settings: SearchSettings, top: int) -> None:
 
 
 def _show_rank_check(settings: SearchSettings, count: int) -> None:
+    _refuse_beside_rank_check(settings)
     from ganc_search.rank_check import check_ranks
 
     result = check_ranks(settings, count)

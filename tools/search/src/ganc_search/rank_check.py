@@ -64,8 +64,8 @@ def check_ranks(settings: SearchSettings, count: int) -> RankCheck:
         for group in cut_into_groups(subnets, settings.group_size, evaluator.fits)
         for features in evaluator.features(group, evaluator.images)
     ]
-    images = (half, evaluator.images - half)
-    return RankCheck(evaluator.ranking, len(subnets), images, *correlations(*np.transpose(values)))
+    spearman, kendall = correlations(*np.transpose(values))
+    return RankCheck(evaluator.ranking, len(subnets), (half, evaluator.images - half), spearman, kendall)
 
 
 def correlations(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:

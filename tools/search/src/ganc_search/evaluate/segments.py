@@ -11,18 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ganc.base.engine_table import REFERENCE, engine_row, fastest_engine, graph_engines
-from ganc.base.errors import SpecError
-from ganc.base.extras import require
+from ganc.base.engine_table import REFERENCE, engines_of_parts, fastest_engine
 from ganc.engines.adapter import StreamedGraph
 from ganc.engines.compile import stream_graph
+from ganc.engines.parts import require_engine_of_parts
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Family, Widths
 from ganc.models.generator import Generator
 from ganc.system.runtime import engine_threads, paddle
 from ganc_search.settings import AUTO
 
-ENGINES = (*graph_engines(), REFERENCE)  # those that run segments
 Segment = Callable[[Any], Any]
 
 
@@ -134,20 +132,12 @@ def segments_on(state: NetworkState, engine: str = AUTO, most: int = 64) -> Segm
     """Return the segments of a generator on an engine.
 
     Args:
-        engine: one of `ENGINES`, or auto: the fastest that is installed on a CPU, Paddle on a GPU.
+        engine: one of `engines_of_parts()`, or auto: the fastest that is installed on a CPU, Paddle on a GPU.
 
     Raises:
-        MissingDependencyError: the engine is not installed.
-        SpecError: no such engine, or it runs no segments, or not on this device.
+        GancError: as of `require_engine_of_parts`.
     """
-    on_gpu = not paddle.get_device().startswith("cpu")
     if engine == AUTO:
-        engine = fastest_engine(ENGINES, on_gpu)
-    if engine == REFERENCE:
-        return EagerSegments(state)
-    if engine_row(engine).name not in ENGINES:
-        raise SpecError(f"engine '{engine}' runs whole networks only, expected one of {', '.join(ENGINES)}")
-    require(*engine_row(engine).packages)
-    if on_gpu:
-        raise SpecError(f"engine '{engine}' runs on the CPU: add --device cpu, or use --engine {REFERENCE}")
-    return GraphSegments(state, engine, most)
+        engine = fastest_engine(engines_of_parts(), paddle.get_device() != "cpu")
+    require_engine_of_parts(engine)
+    return EagerSegments(state) if engine == REFERENCE else GraphSegments(state, engine, most)
