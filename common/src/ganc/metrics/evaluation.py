@@ -18,7 +18,7 @@ from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.features import feature_set
 from ganc.metrics.reference import Measurement, Reference
-from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set
+from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set, require_resize
 
 CACHE_BYTES = 1 << 30
 
@@ -179,7 +179,7 @@ def chosen_statistics(
     statistics = read_statistics(file, named, assume_feature_set=named is not None)
     features = named or feature_set(statistics.feature_set)
     require_feature_set(file, statistics, features)
-    _require_resize(file, statistics, size, (reading or Reading()).preparation)
+    require_resize(file, statistics, size, (reading or Reading()).preparation)
     if reference not in (TargetImages.TRAIN_AND_TEST, statistics.reference):
         raise StatisticsError(
             f"{file}: is of the {statistics.reference or TargetImages.TRAIN_AND_TEST} images, --reference {reference} "
@@ -204,15 +204,3 @@ def evaluation_images(
     if len(images) < 2:
         raise DataError(f"{folder}: {subset} has 1 image, a metric needs at least 2")
     return images, subset
-
-
-def _require_resize(file: Path, statistics: Statistics, size: tuple[int, int], preparation: str) -> None:
-    """Raise StatisticsError where the file's images had another size or filter; a foreign file does not say them."""
-    if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
-        had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
-        raise StatisticsError(f"{file}: made from images of {had}, here they are {wanted}; make it again with --size")
-    if statistics.resize not in (None, preparation):
-        raise StatisticsError(
-            f"{file}: made from images resized {statistics.resize}, here they are resized {preparation}; "
-            "make it again with ganc stats"
-        )

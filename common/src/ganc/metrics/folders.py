@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.base.errors import DataError, StatisticsError
+from ganc.base.errors import DataError
 from ganc.data import EvaluationSet, to_uint8
 from ganc.data.images import RESIZE_FILTER, read_size, to_rgb
 from ganc.data.lists import ImageList
@@ -15,7 +15,7 @@ from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.features import feature_set
 from ganc.metrics.kernel import Subsets
 from ganc.metrics.reference import Reference
-from ganc.metrics.statistics import Statistics, read_statistics, statistics_of
+from ganc.metrics.statistics import Statistics, read_statistics, require_resize, statistics_of
 
 Size = tuple[int, int]
 
@@ -109,12 +109,5 @@ def _target(target: Path, how: FolderMeasure) -> tuple[Statistics, FeatureSet, S
     named = feature_set(how.feature_set) if how.feature_set else None
     statistics = read_statistics(target, named, assume_feature_set=named is not None)
     size = how.size or statistics.image_size
-    if statistics.image_size not in (None, size):
-        had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
-        raise StatisticsError(f"{target}: made from images of {had}, --size wants {wanted}; leave --size out")
-    if statistics.resize not in (None, RESIZE_FILTER):
-        raise StatisticsError(
-            f"{target}: made from images resized {statistics.resize}, those of a folder are resized {RESIZE_FILTER}; "
-            "make it again with ganc stats"
-        )
+    require_resize(target, statistics, size, RESIZE_FILTER)
     return statistics, named or feature_set(statistics.feature_set), size

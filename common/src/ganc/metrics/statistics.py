@@ -215,6 +215,18 @@ def require_feature_set(source: object, statistics: Statistics, feature_set: Fea
         )
 
 
+def require_resize(source: object, statistics: Statistics, size: tuple[int, int], preparation: str) -> None:
+    """Raise StatisticsError where the images had another size or filter; a foreign file does not say them."""
+    if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
+        had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
+        raise StatisticsError(f"{source}: made from images of {had}, here they are {wanted}; make it again with --size")
+    if statistics.resize not in (None, preparation):
+        raise StatisticsError(
+            f"{source}: made from images resized {statistics.resize}, here they are resized {preparation}; "
+            "make it again with ganc stats"
+        )
+
+
 def _require_dimensions(source: object, dimensions: int, feature_set: FeatureSet) -> None:
     if dimensions != feature_set.dimensions:
         raise StatisticsError(

@@ -91,7 +91,9 @@ def _flat(value, prefix: str = ""):
 
 @command()
 @click.argument("checkpoint", type=FILE)
-@click.option("--network", "names", multiple=True, help="One of its networks; may be given several times.  [required]")
+@click.option(
+    "--network", "names", multiple=True, required=True, help="One of its networks; may be given several times."
+)
 @click.option("-o", "--output", type=FILE, required=True, help="The smaller checkpoint to write.")
 def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
     """Write some of a checkpoint's networks as a checkpoint of its own.
@@ -105,8 +107,6 @@ def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
     """
     from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 
-    if not names:
-        raise click.UsageError("Missing option '--network'.")
     made = read_checkpoint(checkpoint).extracted(names, checkpoint)
     write_checkpoint(output, made)
     click.echo(f"{output}: {', '.join(made.networks)}, {output.stat().st_size / 1e6:.2f} MB, digest {made.digest}")

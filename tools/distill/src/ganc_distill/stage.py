@@ -105,7 +105,7 @@ def _teacher(
     ignored = {**online.fresh, "--discriminator-width": None if width == theirs else width}
     for option, value in ignored.items():
         if value is not None:
-            raise SettingError(f"{option} {value}: the teacher goes on as it is in {path}; leave one of the two out")
+            raise SettingError(f"{option} {value}: the teacher continues as it is in {path}; leave one of the two out")
     return teacher
 
 
