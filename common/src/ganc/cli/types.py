@@ -7,6 +7,7 @@ import click
 from ganc.base.errors import DataError, SpecError
 from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
+from ganc.training.losses.names import parse_loss
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -154,12 +155,6 @@ def _block_count(text: str) -> int:
     return blocks
 
 
-def _loss(text: str):
-    from ganc.training.losses.names import parse_loss
-
-    return parse_loss(text)
-
-
 class Shard(click.ParamType):
     """Part K of N, counted from 1."""
 
@@ -184,5 +179,5 @@ WIDTHS = Parsed("widths", _widths)
 FAMILY = Parsed("family", _family)
 SPACE = Parsed("space", _space)
 BLOCK_COUNT = Parsed("count", _block_count)
-LOSS = Parsed("name=weight", _loss)
+LOSS = Parsed("name=weight", parse_loss)
 SHARD = Shard()
