@@ -115,7 +115,7 @@ FORMATS: Mapping[str, Format] = _by_name(
     ),
 )
 
-# What trains networks and runs checkpoints unless another engine is named; losses, optimizers and evaluations are its own.
+# What trains networks and runs checkpoints unless another engine is named.
 REFERENCE = "paddle"
 
 # Fastest on a CPU first (docs/deployment.md).

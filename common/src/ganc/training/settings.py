@@ -148,7 +148,7 @@ class RunSettings:
         eval_every: epochs between evaluations; 0 evaluates at the end only.
         statistics: a file of the target domain's statistics; None computes them from train + test images.
         feature_set: the name of the feature set; None takes the statistics' own, or the default.
-        engine: what runs generators and discriminators, forward and backward; losses, optimizers and evaluations are Paddle's.
+        engine: what runs generators and discriminators, forward and backward; all else of a run is Paddle's.
         reference: which of the target's images it is compared with, where no file of statistics says it.
 
     Raises:
