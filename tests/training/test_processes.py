@@ -34,7 +34,7 @@ sys.path.insert(0, sys.argv[4])
 
 from helpers.learning_teacher import learning_job
 from helpers.small_cycle import SMALL_CYCLE
-from helpers.support import SIZE, generator_spec, random_state
+from helpers.support import SIZE, UNTRAINED, generator_spec, random_state
 
 from ganc.base.rng import keyed_generator
 from ganc.models.generator import Generator
@@ -78,7 +78,7 @@ def online(output, max_steps):
     online = OnlineSettings(online=True, teacher_width=4, n_blocks=3)
     settings = DistillationSettings(discriminator_width=4)
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
-    run = RunSettings(output=output, device="cpu")
+    run = RunSettings(output=output, device="cpu", feature_set=UNTRAINED)
     return distill_job(StudentStart(width=2), settings, schedule, DATA, run, online=online)
 
 
