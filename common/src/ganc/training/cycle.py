@@ -1,7 +1,7 @@
 """The CycleGAN step: two generators, two discriminators (Zhu et al., arXiv 1703.10593, section 3)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,9 +40,24 @@ def fresh_states(specs: Mapping[str, NetworkSpec], seed: int) -> dict[str, Netwo
     return {name: initial_state(spec, seed, f"initialise/replace/{name}") for name, spec in specs.items()}
 
 
+@dataclass(frozen=True)
+class Guide:
+    """Trained generators whose images those that train should make too; they do not change.
+
+    Attributes:
+        weight: of the L1 distance between the images.
+        translate, translate_b: from images (n, c, h, w) to images and taps, see `teacher_of`; None where there is none.
+    """
+
+    weight: float
+    translate: Callable
+    translate_b: Callable | None = None
+
+
 class CycleStep:
     """Train both directions at once. `_b` is the reverse direction: it makes sources and judges sources.
 
+    What has weight 0 in the task costs no time: without a GAN loss the discriminators do not train.
     `translate` runs the forward generator's passes in the engine that was chosen.
     """
 
@@ -56,16 +71,20 @@ class CycleStep:
         processes: Processes,
         amp: bool = False,
         engine: str = REFERENCE,
+        guide: Guide | None = None,
     ):
-        self.task, self.amp = task, amp
+        self.task, self.amp, self._guide = task, amp, guide
         self.generator, self.generator_b = generators
         self.discriminator, self.discriminator_b = discriminators
         self.translate, self._translate_b = (passes_of(one, engine) for one in generators)
         self._judge, self._judge_b = (passes_of(one, engine) for one in discriminators)
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
-        self.networks = self.results = {**makers, **judges}
-        self.optimizers = {"generators": Adam(makers, processes, amp), "discriminators": Adam(judges, processes, amp)}
+        self.results = {**makers, **judges}
+        self.networks = self.results if task.gan_weight else makers
+        self.optimizers = {"generators": Adam(makers, processes, amp)}
+        if task.gan_weight:
+            self.optimizers["discriminators"] = Adam(judges, processes, amp)
         self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
         self.beside = {}
 
@@ -79,6 +98,8 @@ class CycleStep:
             losses, made, made_b = self._generator_losses(source, target)
         self.optimizers["generators"].backward(sum(losses.values()))
         self.optimizers["generators"].step(learning_rate)
+        if not self.task.gan_weight:
+            return detached(losses)
 
         pooled = self._pooled("discriminator", made, step)
         pooled_b = self._pooled("discriminator_b", made_b, step)
@@ -100,20 +121,37 @@ class CycleStep:
         with_identity = task.cycle_weight * task.identity_weight > 0
         made, same = self._with_own(self.translate, source, target if with_identity else None)
         made_b, same_b = self._with_own(self._translate_b, target, source if with_identity else None)
-        with frozen(self.discriminator, self.discriminator_b):
-            scores = self._judge(judged(task, source, made))
-            scores_b = self._judge_b(judged(task, target, made_b))
-        losses = {
-            "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
-            "gan_b": task.gan_weight * generator_loss(task.adversarial_loss, scores_b),
-            "cycle": task.cycle_weight * functional.l1_loss(self._translate_b(made), source),
-            "cycle_b": task.cycle_weight * functional.l1_loss(self.translate(made_b), target),
-        }
+        losses = self._gan_losses(source, target, made, made_b) if task.gan_weight else {}
+        if task.cycle_weight:
+            losses["cycle"] = task.cycle_weight * functional.l1_loss(self._translate_b(made), source)
+            losses["cycle_b"] = task.cycle_weight * functional.l1_loss(self.translate(made_b), target)
         if with_identity:
             weight = task.cycle_weight * task.identity_weight
             losses["identity"] = weight * functional.l1_loss(same, target)
             losses["identity_b"] = weight * functional.l1_loss(same_b, source)
-        return losses, made, made_b
+        return losses | self._guided_losses(source, target, made, made_b), made, made_b
+
+    def _gan_losses(self, source, target, made, made_b) -> dict:
+        task = self.task
+        with frozen(self.discriminator, self.discriminator_b):
+            scores = self._judge(judged(task, source, made))
+            scores_b = self._judge_b(judged(task, target, made_b))
+        return {
+            "gan": task.gan_weight * generator_loss(task.adversarial_loss, scores),
+            "gan_b": task.gan_weight * generator_loss(task.adversarial_loss, scores_b),
+        }
+
+    def _guided_losses(self, source, target, made, made_b) -> dict:
+        """Return the distances to the guide's images of what the generators made."""
+        if self._guide is None:
+            return {}
+        with paddle.no_grad():
+            wanted, _ = self._guide.translate(source)
+            wanted_b = self._guide.translate_b(target)[0] if self._guide.translate_b else None
+        losses = {"original": self._guide.weight * functional.l1_loss(made, wanted)}
+        if wanted_b is not None:
+            losses["original_b"] = self._guide.weight * functional.l1_loss(made_b, wanted_b)
+        return losses
 
     @staticmethod
     def _with_own(translate: Callable, images, own_domain) -> tuple:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, ORIGINAL_BLOCK, Widths
 from ganc.models.task import CYCLEGAN, Task
@@ -29,7 +30,10 @@ class CycleSettings:
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
     discriminator_width: int = setting("Base width of the discriminators.", DISCRIMINATOR_WIDTH, least=1)
     init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
-    gan_weight: float = setting("Weight of the GAN losses.", CYCLEGAN.gan_weight, least=0)
+    original_weight: float = setting(
+        "Weight of the L1 distance to the images that --init-from's generators make.", 0.0, least=0
+    )
+    gan_weight: float = setting("Weight of the GAN losses; 0 trains no discriminators.", CYCLEGAN.gan_weight, least=0)
     cycle_weight: float = setting("Weight of the cycle losses.", CYCLEGAN.cycle_weight, least=0)
     identity_weight: float = setting(
         "Weight of identity losses, times --cycle-weight.", CYCLEGAN.identity_weight, least=0
@@ -37,6 +41,10 @@ class CycleSettings:
 
     def __post_init__(self):
         check_limits(self)
+        if self.original_weight and not self.init_from:
+            raise SettingError(f"--original-weight {self.original_weight:g}: name the original with --init-from")
+        if not (self.gan_weight or self.cycle_weight or self.original_weight):
+            raise SettingError("all losses have weight 0: give one of --gan-weight, --cycle-weight, --original-weight")
 
     @property
     def generator(self) -> "GeneratorSpec":

@@ -6,6 +6,7 @@ from pathlib import Path
 from ganc.base.errors import SpecError
 from ganc.data import TrainingSet
 from ganc.engines.eager import EagerEngine
+from ganc.engines.passes import teacher_of
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
@@ -14,7 +15,7 @@ from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
-from ganc.training.cycle import CycleStep, cycle_specs, fresh_states
+from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
@@ -58,6 +59,7 @@ def replace_job(
         processes=around.processes,
         amp=run.amp,
         engine=run.engine,
+        guide=_guide(start, settings.original_weight, run.engine),
     )
     step = averaged(cycle, schedule.ema)
     stage = Stage(
@@ -68,6 +70,7 @@ def replace_job(
         choices={
             "generator": asdict(generator),
             "discriminator_width": settings.discriminator_width,
+            **({"original_weight": settings.original_weight} if settings.original_weight else {}),
             **refit.choices,
         },
     )
@@ -75,6 +78,20 @@ def replace_job(
     return assemble_job(
         stage, step, around, views, schedule, data, run, _refit_start(start, networks, around.samples, refit)
     )
+
+
+def _guide(start: Checkpoint | None, weight: float, engine: str) -> Guide | None:
+    """Return what the generators learn from besides, where that has a weight."""
+    if start is None or not weight:
+        return None
+    found = (start.networks.get(name) for name in (GENERATOR, GENERATOR + REVERSE))
+    return Guide(weight, *(teacher_of(_still(state), engine) if state else None for state in found))
+
+
+def _still(state: NetworkState) -> Generator:
+    generator = Generator.from_state(state)
+    generator.eval()  # without dropout
+    return generator
 
 
 def _refit_start(
