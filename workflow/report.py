@@ -24,14 +24,17 @@ from ganc.metrics.judgement import Judgement, sentence
 from ganc.report.comparison import Comparison, compare
 
 ROLES = ("mobile", "student", "chosen sub-network", "exported")
+NAMES = ("untouched images", "original", *ROLES)
 STRIP_ROWS = 3
 
 
 def main() -> None:
     arguments = _arguments()
     try:
-        models = [open_model(path) for path in arguments.models]
+        originals = [arguments.original] if arguments.original else []
+        models = [open_model(path) for path in (*originals, *arguments.models)]
         rows = compare(models, _wanted(arguments, models[0]))
+        rows = [{"name": name, **row} for name, row in zip(NAMES, rows, strict=True)]
         _write_strip(models, arguments)
         for path, text in ((arguments.table, _table(rows)), (arguments.rows, json.dumps(rows, indent=1))):
             with replacing(path) as temporary:
@@ -45,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--stats", type=Path, required=True)
     parser.add_argument("--feature-set", help="its name, where the statistics' own is not to be taken")
+    parser.add_argument("--original", type=Path, help="what stage 1 started from; else its row has costs alone")
     parser.add_argument("--models", type=Path, nargs=len(ROLES), required=True, metavar="MODEL", help=", ".join(ROLES))
     parser.add_argument("--strip", type=Path, required=True, help="the image to write")
     parser.add_argument("--table", type=Path, required=True, help="the table to write")
@@ -59,16 +63,15 @@ def _wanted(arguments: argparse.Namespace, model: Model) -> Comparison:
         statistics=arguments.stats,
         feature_set=arguments.feature_set,
         untouched=True,
-        original=True,
+        original=arguments.original is None,
         timed=True,
     )
 
 
 def _table(rows: list[dict]) -> str:
-    names = ["untouched images", "original", *ROLES]
     shown = [
         {
-            "": name,
+            "": row["name"],
             "MACs": row["macs"] and format_count(row["macs"]),
             "parameters": row["params"] and format_count(row["params"]),
             "bytes": row["bytes"] and f"{row['bytes']:,}",
@@ -76,20 +79,20 @@ def _table(rows: list[dict]) -> str:
             row["metric"]: row["value"] and f"{row['value']:.2f}",
             "kernel distance": "-" if row["kernel"] is None else with_error(row["kernel"], row["kernel_error"]),
         }
-        for name, row in zip(names, rows, strict=True)
+        for row in rows
     ]
     align = ["left"] + ["right"] * 6
     table = tabulate(shown, headers="keys", tablefmt="github", missingval="-", disable_numparse=True, colalign=align)
-    return "\n\n".join([table, *remarks(names, rows)])
+    return "\n\n".join([table, *remarks(rows)])
 
 
-def remarks(names: list[str], rows: list[dict]) -> list[str]:
+def remarks(rows: list[dict]) -> list[str]:
     """Return what the table does not tell apart, and which models are no better than doing nothing."""
-    models = [(name, row) for name, row in zip(names, rows, strict=True) if "judgement" in row]
-    close = near_best([row["kernel"] for _, row in models], [row["kernel_error"] for _, row in models])
-    near = [name for (name, _), is_close in zip(models, close, strict=True) if is_close]
+    models = [row for row in rows if "judgement" in row]
+    close = near_best([row["kernel"] for row in models], [row["kernel_error"] for row in models])
+    near = [row["name"] for row, is_close in zip(models, close, strict=True) if is_close]
     said = [f"{', '.join(near)}: within the standard error of the lowest kernel distance"] if near else []
-    return said + [line for name, row in models if (line := sentence(name, Judgement(row["judgement"])))]
+    return said + [line for row in models if (line := sentence(row["name"], Judgement(row["judgement"])))]
 
 
 def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
@@ -99,10 +102,12 @@ def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     )
     shown = EvaluationSet(images, models[0].image_size)
     inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
-    teacher, student, _, exported = (model.engine(inputs) for model in models)
-    samples = list(zip(*(to_uint8(images) for images in (inputs, teacher, student, exported)), strict=True))
+    first, *_, student, _, exported = models
+    made = (model.engine(inputs) for model in (first, student, exported))
+    samples = list(zip(*(to_uint8(images) for images in (inputs, *made)), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
-    save_image(arguments.strip, strip(rows, ["input", "mobile", "student", "exported"] * 2))
+    teacher = "original" if arguments.original else "mobile"
+    save_image(arguments.strip, strip(rows, ["input", teacher, "student", "exported"] * 2))
 
 
 if __name__ == "__main__":
