@@ -205,5 +205,5 @@ def test_a_start_is_not_overwritten(tiny_data, teacher_file, tmp_path):
     start.write_bytes(teacher_file.read_bytes())
     with nothing_changes(tmp_path):
         arguments = ("--data", tiny_data, "--init-from", start, *NETWORKS, *TRAINING, "-o", start)
-        said = refusal("ganc-replace", *arguments, status=2)
+        said = refusal("ganc-replace", *arguments)
     assert str(start) in said

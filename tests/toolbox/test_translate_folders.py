@@ -79,7 +79,9 @@ def test_translate_refuses_what_does_not_serve(chain, horses, tmp_path):
             ((model, source, "-o", tmp_path / "x.gif"), "x.gif"),
             ((model, horses / "notes.txt", "-o", tmp_path / "x.png"), "notes.txt"),
             ((model, tmp_path / "empty", "-o", tmp_path / "x"), "empty: holds no images"),
-            ((model, horses, "-o", source), "several images"),
+            ((model, horses, "-o", source), "a.png"),
+            ((model, horses, "-o", model), "finetune.safetensors"),
+            ((model, horses, "-o", chain.search), "several images"),
             ((model, source, "-o", source / "x.png"), "a.png/x.png"),
             (
                 (chain.export, source, "--config", "4", "-o", tmp_path / "x.png"),

@@ -18,6 +18,8 @@ class Setting:
         choices: the texts that there are.
         default_text: what a default of None means.
         folder: a path is that of a folder, not of a file.
+        written: a path is that of something that is written, not read.
+        names_file: a text may name a file that is read.
         repeats: the option may be given several times; the field is a tuple of what each gives.
     """
 
@@ -30,6 +32,8 @@ class Setting:
     choices: tuple[str, ...] = ()
     default_text: str | None = None
     folder: bool = False
+    written: bool = False
+    names_file: bool = False
     repeats: bool = False
 
     @property

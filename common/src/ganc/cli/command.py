@@ -1,11 +1,12 @@
 """The commands' class: errors become one line and an exit status, tracebacks stay hidden unless asked for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import click
 
 from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
+from ganc.cli.paths import Place, places, require_separate
 from ganc.cli.streams import (
     drop_output,
     flush_output,
@@ -46,11 +47,18 @@ class Command(Program, click.Command):
 
     Args:
         renamed: old option names that still work, each with its new name; a line on standard error says so.
+        implied: gives, for the values of all options, what the command writes besides those that they name.
     """
 
-    def __init__(self, *args, renamed: Mapping[str, str] | None = None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        renamed: Mapping[str, str] | None = None,
+        implied: Callable[[Mapping], Iterable[Place]] | None = None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
-        self.renamed = renamed or {}
+        self.renamed, self.implied = renamed or {}, implied or (lambda values: ())
         for parameter in self.params:
             parameter.type = strict(parameter.type)
         self.params.append(
@@ -72,6 +80,7 @@ class Command(Program, click.Command):
     def invoke(self, ctx: click.Context):
         try:
             with leaving_on_termination():
+                require_separate([*places(self.params, ctx.params), *self.implied(ctx.params)])
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise

@@ -1,15 +1,15 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from ganc.cli.paths import RUN_FOLDER, Place
 from ganc.cli.progress import progress_bar
 from ganc.cli.tables import checkpoint_row, settings_line, show, size_text
-from ganc.training.settings import DataSettings
+from ganc.training.settings import DataSettings, RunSettings
 
 if TYPE_CHECKING:
     from ganc.training.job import TrainingJob
@@ -17,17 +17,15 @@ if TYPE_CHECKING:
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequence[Path | None] = ()) -> None:
-    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished.
+def run_folder(values: Mapping) -> list[Place]:
+    """Return the run's folder as what a training command writes besides -o, said or not."""
+    run = RunSettings(output=values["output"], run_dir=values["run_dir"])
+    return [Place("the run's folder", run.directory, RUN_FOLDER)]
 
-    `inputs` are the files that the job was made from; the output must not be one of them.
-    """
+
+def run_training(name: str, job: "TrainingJob", data: DataSettings) -> None:
+    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished."""
     run = job.run
-    outputs = {"-o": run.output, **{f"--{role}-output": path for role, path in job.beside.items()}}
-    for option, output in outputs.items():
-        for path in inputs:
-            if path is not None and output.exists() and output.samefile(path):
-                raise click.UsageError(f"{option} {output} would overwrite {path}, which this command reads")
     from ganc.files.checkpoint import read_checkpoint
 
     settings_line(
@@ -50,7 +48,7 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings, inputs: Sequ
             pass
     if job.processes.writes:
         written = [checkpoint or read_checkpoint(run.output), *map(read_checkpoint, job.beside.values())]
-        show([checkpoint_row(path, one) for path, one in zip(outputs.values(), written, strict=True)])
+        show([checkpoint_row(path, one) for path, one in zip([run.output, *job.beside.values()], written, strict=True)])
 
 
 def with_progress(job: Iterable, total: int) -> Iterable:

@@ -13,12 +13,11 @@ import click
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
+from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
 from ganc.cli.selection import Selection
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 POSITIVE = click.IntRange(min=1)
 
 
@@ -101,7 +100,11 @@ def _reader(kind: type, said: Setting) -> click.ParamType:
     if issubclass(kind, Enum):
         return EnumChoice(kind)
     if kind is Path:
+        if said.written:
+            return RUN_FOLDER if said.folder else OUTPUT_FILE
         return FOLDER if said.folder else FILE
+    if said.names_file:
+        return INPUT_TEXT
     if not said.limits:
         return click.types.convert_type(kind)
     low = said.least if said.above is None else said.above
@@ -153,7 +156,7 @@ _latency_budget = click.option("--max-latency", type=click.FloatRange(min=0), he
 
 selection_parts = (
     click.option("--config", "widths", type=WIDTHS, help="The sub-network's widths, such as 16_16_32_16_32_32_16_16."),
-    click.option("--results", help="Or results of ganc-search to select from; - is standard input."),
+    click.option("--results", type=INPUT_TEXT, help="Or results of ganc-search to select from; - is standard input."),
     *_cost_budgets,
     _latency_budget,
     click.option("--rank", type=POSITIVE, default=1, help="Of --results, take the N-th best by the metric."),

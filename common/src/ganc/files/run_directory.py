@@ -18,7 +18,9 @@ from ganc.base.lock import lock
 from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
-STATE_FILE = "state.safetensors"
+STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE = "state.safetensors", "settings.json", "log.jsonl", "best.safetensors"
+LOCK_FILE, SAMPLES = "lock", "samples"
+NAMES = (STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE, LOCK_FILE, SAMPLES)  # all that a run writes in its folder
 STATE_VERSION, WITHOUT_CHECKSUM = 3, (2,)  # 1 had one number for each metric
 
 
@@ -34,8 +36,8 @@ class RunDirectory:
         self.path = Path(path)
         self.settings = json.loads(json.dumps(settings))
         self._state_file = self.path / STATE_FILE
-        self._settings_file = self.path / "settings.json"
-        self._log_file = self.path / "log.jsonl"
+        self._settings_file = self.path / SETTINGS_FILE
+        self._log_file = self.path / LOG_FILE
 
     @contextlib.contextmanager
     def opened(self, restart: bool) -> Iterator[None]:
@@ -48,7 +50,7 @@ class RunDirectory:
         new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("w")
+            file = (self.path / LOCK_FILE).open("w")
         except OSError as error:
             raise write_error(self.path, error) from error
         with file:
@@ -113,9 +115,9 @@ class RunDirectory:
 
     def sample_path(self, step: int) -> Path:
         """Return where the sample strip of a step belongs."""
-        return self.path / "samples" / f"{step:07d}.png"
+        return self.path / SAMPLES / f"{step:07d}.png"
 
     @property
     def best_path(self) -> Path:
         """Where the best networks so far are kept, for stages that keep the best."""
-        return self.path / "best.safetensors"
+        return self.path / BEST_FILE

@@ -11,7 +11,8 @@ from ganc.base.extras import MATPLOTLIB, require
 from ganc.bench.plan import Wanted
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION, EngineChoice
-from ganc.cli.options import FILE, POSITIVE, direction_option, json_option, setting_option
+from ganc.cli.options import POSITIVE, direction_option, json_option, setting_option
+from ganc.cli.paths import OUTPUT_FILE
 from ganc.cli.tables import show, show_json
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -58,7 +59,7 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 @setting_option(Wanted, "min_seconds")
 @direction_option("Which generator.")
 @setting_option(Wanted, "device")
-@click.option("--chart", type=FILE, help="Also draw the times as bars, a PNG.")
+@click.option("--chart", type=OUTPUT_FILE, help="Also draw the times as bars, a PNG.")
 @json_option
 def bench(chart: Path | None, as_json: bool, **wanted):
     """Time generators against the original one.

@@ -6,7 +6,8 @@ import click
 
 from ganc.base.errors import DataError
 from ganc.cli.command import command
-from ganc.cli.options import FOLDER, POSITIVE
+from ganc.cli.options import POSITIVE
+from ganc.cli.paths import FOLDER, OUTPUT_FOLDER
 from ganc.cli.tables import show
 from ganc.cli.types import LEVELS, SIZE
 
@@ -23,7 +24,7 @@ def data():
 
 
 @command("demo")
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=OUTPUT_FOLDER)
 @click.option("--train", type=POSITIVE, default=200, help="Training images of each domain.")
 @click.option("--test", type=POSITIVE, default=60, help="Test images of each domain.")
 @click.option("--size", type=SIZE, default="64", help="Image size, N or WxH.")

@@ -10,7 +10,6 @@ from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import (
-    FOLDER,
     POSITIVE,
     device_option,
     direction_option,
@@ -19,6 +18,7 @@ from ganc.cli.options import (
     reference_option,
     setting_option,
 )
+from ganc.cli.paths import FOLDER
 from ganc.cli.tables import NEAR, near_line, show, show_json, with_error
 from ganc.cli.types import SIZE, WIDTHS
 from ganc.training.settings import RunSettings

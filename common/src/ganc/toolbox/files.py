@@ -6,7 +6,8 @@ import click
 
 from ganc.base.text import format_count
 from ganc.cli.command import command
-from ganc.cli.options import FILE, POSITIVE, json_option, measured_budget_options
+from ganc.cli.options import POSITIVE, json_option, measured_budget_options
+from ganc.cli.paths import FILE, OUTPUT_FILE, Written
 from ganc.cli.tables import show, show_json, size_text
 from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 from ganc.models.family import (
@@ -94,7 +95,7 @@ def _flat(value, prefix: str = ""):
 @click.option(
     "--network", "names", multiple=True, required=True, help="One of its networks; may be given several times."
 )
-@click.option("-o", "--output", type=FILE, required=True, help="The smaller checkpoint to write.")
+@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The smaller checkpoint to write.")
 def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
     """Write some of a checkpoint's networks as a checkpoint of its own.
 
@@ -182,7 +183,13 @@ def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds)
 
 @command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("-o", "--output", required=True, help="The joined file; - writes to standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=Written(dir_okay=False, allow_dash=True),
+    required=True,
+    help="The joined file; - writes to standard output.",
+)
 def merge(results: tuple[Path, ...], output: str):
     """Join the results of shards of one search.
 

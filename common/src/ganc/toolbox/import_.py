@@ -1,12 +1,14 @@
 """`ganc import`: what other programs trained becomes a ganc file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from ganc.base.direction import Direction
 from ganc.cli.command import command
-from ganc.cli.options import FILE, direction_option
+from ganc.cli.options import direction_option
+from ganc.cli.paths import FILE, OUTPUT_FILE, Place
 from ganc.cli.tables import checkpoint_row, show
 from ganc.cli.types import SIZE, SPACE
 
@@ -40,7 +42,7 @@ def import_():
 
 @command("network")
 @click.argument("file", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="The checkpoint to write.")
+@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The checkpoint to write.")
 @click.option("--discriminator", type=FILE, help="File of the discriminator that judges the generator: D_A beside G_A.")
 @click.option("--generator-b", type=FILE, help="File of the generator of the reverse direction: G_B.")
 @click.option("--discriminator-b", type=FILE, help="File of the reverse direction's discriminator: D_B.")
@@ -69,9 +71,6 @@ def network(file: Path, output: Path, size, **options):
     """
     others = {role: options.pop(role) for role in ("discriminator", "generator_b", "discriminator_b")}
     files = {"generator": file} | {role: path for role, path in others.items() if path is not None}
-    for path in files.values():
-        if output.exists() and path.exists() and output.samefile(path):
-            raise click.UsageError(f"-o {output} would overwrite {path}, which this command reads")
     from ganc.files.checkpoint import write_checkpoint
     from ganc.importers import import_checkpoint
 
@@ -81,12 +80,19 @@ def network(file: Path, output: Path, size, **options):
     show([row | {"networks": ", ".join(checkpoint.networks)}])
 
 
-@command("inception")
+def _default_weights(values: Mapping) -> list[Place]:
+    """Return where the weights are written without -o."""
+    from ganc.metrics.inception import weights
+
+    return [] if values["output"] else [Place("the default of -o,", weights.default_weights_file(), OUTPUT_FILE)]
+
+
+@command("inception", implied=_default_weights)
 @click.argument("file", type=FILE)
 @click.option(
     "-o",
     "--output",
-    type=FILE,
+    type=OUTPUT_FILE,
     show_default="$GANC_INCEPTION, else inception-v3-fid.safetensors in ganc's cache folder",
     help="The weights to write.",
 )

@@ -10,13 +10,12 @@ from ganc.base.resizing import Resize
 from ganc.base.target_images import TargetImages
 from ganc.cli.command import command
 from ganc.cli.options import (
-    FILE,
-    FOLDER,
     device_option,
     grouped,
     reference_option,
     setting_option,
 )
+from ganc.cli.paths import FOLDER, OUTPUT_FILE
 from ganc.cli.tables import show
 from ganc.cli.types import LEVELS, SIZE, EnumChoice
 from ganc.training.settings import DEFAULT_FEATURES, RunSettings
@@ -61,7 +60,7 @@ reading_options = grouped(
 @reading_options
 @setting_option(RunSettings, "feature_set", default_text=DEFAULT_FEATURES)
 @reference_option
-@click.option("-o", "--output", type=FILE, required=True, help="The statistics to write (.npz).")
+@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The statistics to write (.npz).")
 @device_option
 def stats(folder: Path, domain: str, size, read, feature_set: str | None, reference: str, output: Path, device: str):
     """Write the statistics that translations are compared with.

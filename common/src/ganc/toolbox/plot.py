@@ -6,14 +6,14 @@ import click
 
 from ganc.base.atomic import require_writable
 from ganc.cli.command import command
-from ganc.cli.options import FILE
+from ganc.cli.paths import OUTPUT_FILE
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @command()
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("-o", "--output", type=FILE, required=True, help="The chart: .png, .svg or .pdf.")
+@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The chart: .png, .svg or .pdf.")
 @click.option("--original", type=float, help="The original generator's value of the metric, to draw beside them.")
 @click.option("--title", show_default="the number of sub-networks and their space", help="The chart's title.")
 def plot(results: str, output: Path, original: float | None, title: str | None):

@@ -15,6 +15,7 @@ from ganc.base.reading import LARGEST_LIST, read_stdin
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import device_option, direction_option, grouped
+from ganc.cli.paths import Written
 from ganc.cli.progress import progress_bar
 from ganc.cli.types import LEVELS, TARGET_SIZE, WIDTHS
 
@@ -110,7 +111,7 @@ file_options = grouped(
     "files",
     Files,
     click.argument("images", type=click.Path(path_type=Path, allow_dash=True)),
-    click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="An image, or a folder."),
+    click.option("-o", "--output", type=Written(path_type=Path), required=True, help="An image, or a folder."),
     click.option("--recursive", is_flag=True, help="Translate folders in the folder too, and keep their names."),
     click.option(
         "--format",

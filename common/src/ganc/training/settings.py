@@ -155,8 +155,10 @@ class RunSettings:
         SettingError: a value is outside its limits.
     """
 
-    output: Path = setting("The checkpoint to write.", names=("-o", "--output"))
-    run_dir: Path | None = setting("Folder of state, log and samples.", None, default_text="OUTPUT.run", folder=True)
+    output: Path = setting("The checkpoint to write.", names=("-o", "--output"), written=True)
+    run_dir: Path | None = setting(
+        "Folder of state, log and samples.", None, default_text="OUTPUT.run", folder=True, written=True
+    )
     seed: int = setting("Seed of every random draw.", 0, least=0, most=2**32 - 1)
     device: str = setting("auto (a GPU if there is one), cpu, gpu or gpu:N.", "auto")
     engine: str = setting(
@@ -173,6 +175,7 @@ class RunSettings:
         "Features of the metric: a name, or a file of ganc import inception.",
         None,
         default_text=f"that of --stats, else {DEFAULT_FEATURES}",
+        names_file=True,
     )
     reference: TargetImages = setting(
         "Target images that statistics are made of; published numbers differ in it.", TargetImages.TRAIN_AND_TEST

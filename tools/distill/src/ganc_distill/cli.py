@@ -1,9 +1,11 @@
 """Command line of stage 2."""
 
+from collections.abc import Mapping
+
 import click
 
 from ganc.cli.command import command
-from ganc.cli.jobs import run_training
+from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
     data_options,
     distillation_options,
@@ -13,13 +15,23 @@ from ganc.cli.options import (
     schedule_options,
     setting_options,
 )
+from ganc.cli.paths import OUTPUT_FILE, Place
 from ganc.cli.types import BLOCK_COUNT
 from ganc_distill.settings import OnlineSettings, StudentStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command("ganc-distill")
+def _written(values: Mapping) -> list[Place]:
+    """Return the run's folder, and the file of a teacher that trains where no option names it."""
+    written = run_folder(values)
+    if values["online"] and values["teacher_output"] is None:
+        path = OnlineSettings(online=True).output_beside(values["output"])
+        written.append(Place("the teacher's file", path, OUTPUT_FILE))
+    return written
+
+
+@command("ganc-distill", implied=_written)
 @grouped("start", StudentStart, *setting_options(StudentStart))
 @grouped("online", OnlineSettings, *setting_options(OnlineSettings, types={"n_blocks": BLOCK_COUNT}))
 @refit_options
@@ -42,4 +54,4 @@ def main(start, online, refit, settings, schedule, data, run):
     if start.teacher_file is None and not online.online:
         raise click.UsageError("Missing option '--teacher': name the teacher's checkpoint, or train one with --online.")
     job = distill_job(start, settings, schedule, data, run, refit, online)
-    run_training("ganc-distill", job, data, [start.teacher_file])
+    run_training("ganc-distill", job, data)

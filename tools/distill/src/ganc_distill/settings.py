@@ -93,7 +93,10 @@ class OnlineSettings:
         "Residual blocks of both, a multiple of 3.", None, least=1, default_text=str(DEFAULT_BLOCK_COUNT)
     )
     teacher_output: Path | None = setting(
-        "The checkpoint to write of a teacher that trains.", None, default_text="OUTPUT with .teacher before its ending"
+        "The checkpoint to write of a teacher that trains.",
+        None,
+        default_text="OUTPUT with .teacher before its ending",
+        written=True,
     )
 
     def __post_init__(self):

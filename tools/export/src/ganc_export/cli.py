@@ -11,8 +11,6 @@ from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
 from ganc.cli.options import (
-    FILE,
-    FOLDER,
     direction_option,
     feature_set_option,
     grouped,
@@ -20,6 +18,7 @@ from ganc.cli.options import (
     selection_parts,
     setting_option,
 )
+from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
 from ganc.cli.selection import Selection, has_bounds
 from ganc.cli.tables import settings_line, show, size_text, with_error
 from ganc.models.family import format_widths
@@ -79,7 +78,11 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     direction_option("Which generator.", default_text="the file's own"),
 )
 @click.option(
-    "-o", "--output", type=FOLDER, required=True, help="The folder to write; an earlier export there is replaced."
+    "-o",
+    "--output",
+    type=OUTPUT_FOLDER,
+    required=True,
+    help="The folder to write; an earlier export there is replaced.",
 )
 @grouped(
     "variants",

@@ -3,20 +3,20 @@
 import click
 
 from ganc.cli.command import command
-from ganc.cli.jobs import run_training
+from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
-    FILE,
     data_options,
     distillation_options,
     run_options,
     schedule_options,
     selection_options,
 )
+from ganc.cli.paths import FILE
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command("ganc-finetune")
+@command("ganc-finetune", implied=run_folder)
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @selection_options
@@ -40,4 +40,4 @@ def main(supernet, teacher, selection, settings, schedule, data, run):
     checkpoint = read_supernet(supernet, data.direction)
     widths = selection.choose(checkpoint)
     job = finetune_job(checkpoint, widths, teacher, settings, schedule, data, run)
-    run_training("ganc-finetune", job, data, [supernet, teacher])
+    run_training("ganc-finetune", job, data)

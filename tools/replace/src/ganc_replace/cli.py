@@ -1,7 +1,7 @@
 """Command line of stage 1."""
 
 from ganc.cli.command import command
-from ganc.cli.jobs import run_training
+from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import data_options, grouped, refit_options, run_options, schedule_options, setting_options
 from ganc.cli.types import BLOCK_COUNT, FAMILY
 from ganc_replace.settings import CycleSettings
@@ -9,7 +9,7 @@ from ganc_replace.settings import CycleSettings
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command("ganc-replace")
+@command("ganc-replace", implied=run_folder)
 @grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
 @refit_options
 @data_options
@@ -28,4 +28,4 @@ def main(settings, refit, schedule, data, run):
     """
     from ganc_replace.stage import replace_job
 
-    run_training("ganc-replace", replace_job(settings, schedule, data, run, refit), data, [settings.init_from])
+    run_training("ganc-replace", replace_job(settings, schedule, data, run, refit), data)

@@ -3,7 +3,7 @@
 import click
 
 from ganc.cli.command import command
-from ganc.cli.jobs import run_training
+from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import data_options, distillation_options, grouped, run_options, schedule_options, setting_option
 from ganc.cli.types import SPACE
 from ganc_supernet.settings import SupernetStart
@@ -21,7 +21,7 @@ start_options = grouped(
 )
 
 
-@command("ganc-supernet")
+@command("ganc-supernet", implied=run_folder)
 @start_options
 @distillation_options
 @data_options
@@ -41,4 +41,4 @@ def main(start, settings, schedule, data, run):
     from ganc_supernet.stage import supernet_job
 
     job = supernet_job(start, settings, schedule, data, run)
-    run_training("ganc-supernet", job, data, [start.teacher_file, start.student_file])
+    run_training("ganc-supernet", job, data)

@@ -1,0 +1,116 @@
+"""The paths on a command line: what a command reads, and what it writes, which is never anything that it reads."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from ganc.base.atomic import WriteError
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
+STREAM = "-"  # standard input or output
+
+
+class Written(click.Path):
+    """A file that a command writes; every other click.Path is one that it reads."""
+
+    def overwrites(self, output: Path, path: Path) -> bool:
+        """Whether writing `output` would lose `path`, a file or folder that is read. Both are without links."""
+        return _same(output, path) or (output.is_file() and path.is_dir() and _is_read(path, output))
+
+
+class WrittenFolder(Written):
+    """A folder that is replaced as a whole."""
+
+    def overwrites(self, output: Path, path: Path) -> bool:
+        return _same(output, path) or output in path.parents
+
+
+class RunFolder(Written):
+    """A folder in which the files of a training run are written."""
+
+    def overwrites(self, output: Path, path: Path) -> bool:
+        if output not in path.parents:
+            return False
+        from ganc.files.run_directory import NAMES
+
+        return path.relative_to(output).parts[0] in NAMES
+
+
+class InputText(click.types.StringParamType):
+    """A text that names a file to read, or something else, such as - or a feature set."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path that a command reads or writes, and how its user said so."""
+
+    said: str
+    path: Path
+    kind: click.ParamType
+
+    @property
+    def resolved(self) -> Path:
+        """The path without links and `..`."""
+        return Path(os.path.realpath(self.path))
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+INPUT_TEXT = InputText()
+OUTPUT_FILE = Written(dir_okay=False, path_type=Path)
+OUTPUT_FOLDER = WrittenFolder(file_okay=False, path_type=Path)
+RUN_FOLDER = RunFolder(file_okay=False, path_type=Path)
+
+
+def places(parameters: Iterable[click.Parameter], values: Mapping) -> Iterator[Place]:
+    """Yield the paths among a command's values."""
+    for parameter in parameters:
+        value = values.get(parameter.name)
+        if value is None or not isinstance(parameter.type, click.Path | InputText):
+            continue
+        said = parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
+        for path in value if isinstance(value, tuple) else [value]:
+            if str(path) != STREAM:
+                yield Place(said, Path(path), parameter.type)
+
+
+def require_separate(found: Iterable[Place]) -> None:
+    """Raise WriteError, naming both, where what is written would overwrite something that is read."""
+    found = list(found)
+    read = [place for place in found if not isinstance(place.kind, Written)]
+    for output in found:
+        if not isinstance(output.kind, Written):
+            continue
+        for place in read:
+            if output.kind.overwrites(output.resolved, place.resolved):
+                raise WriteError(
+                    f"{output.said} {output.path}: would overwrite what {place.said} {place.path} reads; "
+                    "choose another place"
+                )
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths are one file or folder, also by a hard link or in a file system that ignores case."""
+    try:
+        return one == other or one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
+
+
+def _is_read(folder: Path, file: Path) -> bool:
+    """Whether a file is in a folder that a command reads, part of what it reads and not what it wrote there before.
+
+    Of images those are the images and their lists, of an exported model all but the charts of it. The folder's files
+    may be links, and its folders too.
+    """
+    from ganc.data.images import is_image
+    from ganc.files.card import CARD
+
+    exported = (folder / CARD).is_file()
+    if exported == is_image(file) and (exported or file.suffix != ".txt"):
+        return False
+    return any(_same(file, one) for pattern in ("*", "*/*") for one in folder.glob(pattern))

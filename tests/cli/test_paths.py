@@ -1,0 +1,151 @@
+"""What a command writes is never what it reads: every output of every command against every one of its inputs."""
+
+import os
+
+import click
+import pytest
+from helpers.images import save_random_image
+from helpers.stages import nothing_changes, refusal
+from helpers.support import UNTRAINED_SET, succeed, walk_commands
+
+from ganc.cli.paths import InputText, RunFolder, Written, WrittenFolder
+from ganc.files.checkpoint import read_checkpoint
+
+# What a command wants beside its paths before it looks at any of them.
+FURTHER = {"names": "generator", "widths": "8"}
+
+
+def pairs():
+    """Yield each command's names with one of its outputs and one of its inputs."""
+    for names, command in walk_commands():
+        parameters = getattr(command, "params", [])
+        for output in (one for one in parameters if isinstance(one.type, Written)):
+            for read in parameters:
+                if isinstance(read.type, click.Path | InputText) and not isinstance(read.type, Written):
+                    yield pytest.param(names, command, output, read, id=f"{' '.join(names)} {output.name} {read.name}")
+
+
+PAIRS = list(pairs())
+
+
+def test_all_commands_with_outputs_and_inputs_are_looked_at():
+    programs = {" ".join(one.values[0]) for one in PAIRS}
+    assert programs >= {
+        *(f"ganc-{stage}" for stage in ("replace", "distill", "supernet", "search", "finetune", "export")),
+        *(f"ganc {name}" for name in ("stats", "extract", "translate", "merge", "plot", "bench")),
+        *("ganc import network", "ganc import inception"),
+    }
+    looked_at = {one.values[3].name for one in PAIRS}
+    assert looked_at >= {
+        "folder",
+        "supernet",
+        "teacher",
+        "results",
+        "statistics",
+        "feature_set",
+        "init_from",
+        "configs",
+    }
+
+
+@pytest.mark.parametrize(("names", "command", "output", "read"), PAIRS)
+@pytest.mark.parametrize("way", ["plain", "dots", "link"])
+def test_an_output_that_is_an_input_is_refused(names, command, output, read, way, tmp_path):
+    (tmp_path / "else").mkdir()
+    written, given = colliding(output, read, tmp_path)
+    if way == "dots":
+        written = f"{tmp_path}/else/../{written.relative_to(tmp_path)}"
+    elif way == "link":
+        link = tmp_path / "else" / written.name
+        link.symlink_to(written)
+        written = link
+    arguments = [*arguments_of(command, output, read, tmp_path), *said(output, written), *said(read, given)]
+    with nothing_changes(tmp_path):
+        message = refusal(*program(names), *arguments)
+    assert str(written) in message
+    assert str(given) in message
+
+
+def colliding(output, read, folder):
+    """Make something to read; return the path of an output that would overwrite it, and what is read."""
+    if isinstance(output.type, WrittenFolder | RunFolder):
+        (folder / "out").mkdir()
+        inside = folder / "out" / "best.safetensors"
+        if not getattr(read.type, "file_okay", True):
+            inside = folder / "out" / "samples"
+            inside.mkdir()
+        else:
+            inside.write_bytes(b"mine")
+        return folder / "out", inside
+    if not getattr(read.type, "file_okay", True):
+        save_random_image(folder / "images" / "trainA" / "1.png")
+        return folder / "images" / "trainA" / "1.png", folder / "images"
+    (folder / "mine.png").write_bytes(b"mine")
+    return folder / "mine.png", folder / "mine.png"
+
+
+def arguments_of(command, *apart_and_folder):
+    """Return what the command requires beside some parameters."""
+    *apart, folder = apart_and_folder
+    for one in command.params:
+        if one.required and one not in apart:
+            yield from said(one, FURTHER.get(one.name) or another(folder, one))
+
+
+def another(folder, parameter):
+    path = folder / f"another-{parameter.name}"
+    if getattr(parameter.type, "exists", False):
+        path.touch()
+    return path
+
+
+def said(parameter, value):
+    return [parameter.opts[0], value] if isinstance(parameter, click.Option) else [value]
+
+
+def program(names):
+    return (names[0], *names[1:])
+
+
+def test_a_hard_link_to_an_input_is_refused(tmp_path, teacher_file):
+    (tmp_path / "one").write_bytes(teacher_file.read_bytes())
+    os.link(tmp_path / "one", tmp_path / "two")
+    with nothing_changes(tmp_path):
+        message = refusal("ganc", "extract", tmp_path / "one", "--network", "generator", "-o", tmp_path / "two")
+    assert "-o" in message
+
+
+def test_what_no_option_names_is_not_overwritten_either(tmp_path, teacher_file, tiny_data):
+    run = tmp_path / "out.run"
+    run.mkdir()
+    (run / "best.safetensors").write_bytes(teacher_file.read_bytes())
+    with nothing_changes(tmp_path):
+        arguments = ("--teacher", run / "best.safetensors", "--data", tiny_data, "-o", tmp_path / "out")
+        assert str(run) in refusal("ganc-distill", *arguments)
+
+
+def test_the_teacher_beside_a_student_may_be_its_teacher_unless_it_trains(tmp_path, teacher_file, tiny_data):
+    given = tmp_path / "out.teacher"
+    given.write_bytes(teacher_file.read_bytes())
+    message = refusal(
+        "ganc-distill", "--teacher", given, "--data", tmp_path / "nothing", "--width", 4, "-o", tmp_path / "out"
+    )
+    assert "nothing" in message
+
+
+def test_an_output_may_be_in_a_folder_that_is_read_and_be_written_again(tmp_path, tiny_data):
+    (tmp_path / "data").mkdir()
+    for path in tiny_data.iterdir():
+        (tmp_path / "data" / path.name).symlink_to(path)
+    out = tmp_path / "data" / "real.npz"
+    for _ in range(2):
+        succeed("ganc", "stats", "--data", tmp_path / "data", "--size", 32, *UNTRAINED_SET, "-o", out)
+    message = refusal("ganc", "stats", "--data", tmp_path / "data", "-o", tmp_path / "data" / "trainA.txt")
+    assert "trainA.txt" in message
+
+
+def test_the_output_of_another_command_may_be_replaced(tmp_path, teacher_file):
+    out = tmp_path / "out.safetensors"
+    out.write_bytes(b"of before")
+    succeed("ganc", "extract", teacher_file, "--network", "generator", "-o", out)
+    assert list(read_checkpoint(out).networks) == ["generator"]
