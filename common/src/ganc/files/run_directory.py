@@ -19,8 +19,10 @@ from ganc.files.tensors import read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
 STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE = "state.safetensors", "settings.json", "log.jsonl", "best.safetensors"
+NEXT_BEST_FILE = "best.next.safetensors"
 LOCK_FILE, SAMPLES = "lock", "samples"
-NAMES = (STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE, LOCK_FILE, SAMPLES)  # all that a run writes in its folder
+# All that a run writes in its folder.
+NAMES = (STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE, NEXT_BEST_FILE, LOCK_FILE, SAMPLES)
 STATE_VERSION, WITHOUT_CHECKSUM = 3, (2,)  # 1 had one number for each metric
 
 
@@ -56,7 +58,8 @@ class RunDirectory:
         with file:
             lock(file, self.path, "wait for it, or use --run-dir")
             if restart:
-                for old in (self._state_file, self._log_file, self._settings_file, self.best_path):
+                files = (self._state_file, self._log_file, self._settings_file, self.best_path, self.next_best_path)
+                for old in files:
                     old.unlink(missing_ok=True)
             self._check_settings()
             try:
@@ -119,5 +122,10 @@ class RunDirectory:
 
     @property
     def best_path(self) -> Path:
-        """Where the best networks so far are kept, for stages that keep the best."""
+        """Where the best networks that the saved state names are kept, for stages that keep the best."""
         return self.path / BEST_FILE
+
+    @property
+    def next_best_path(self) -> Path:
+        """Where better ones are kept until a saved state names them."""
+        return self.path / NEXT_BEST_FILE

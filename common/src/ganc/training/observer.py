@@ -11,11 +11,12 @@ import numpy as np
 from ganc.base.atomic import require_writable
 from ganc.data import save_image, strip, to_uint8
 from ganc.engines import Engine
-from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ganc.files.checkpoint import Checkpoint, write_checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.network import Network
+from ganc.training.best import Best
 from ganc.training.course import Course
 from ganc.training.means import LossMeans
 from ganc.training.start import RefitStart
@@ -127,32 +128,6 @@ class LastMeasured:
         self.values = {label: Measurement(**values) for label, values in state.items()}
 
 
-class Best:
-    """The best evaluation so far, as a part of the run's state; empty before there was one."""
-
-    def __init__(self):
-        self.facts: dict = {}
-
-    def improved(self, step: int, measured: Mapping[str, Measurement]) -> bool:
-        """Note an evaluation and return whether it is the best so far; a lower first value is better.
-
-        What orders is the measurement's `ranking`; a state of an older ganc has only the Fréchet distance.
-        """
-        first = next(iter(measured.values()))
-        found = {"value": first.distance, "ranking": first.ranking}
-        by = "ranking" if "ranking" in self.facts else "value"
-        if self.facts and not found[by] < self.facts[by]:
-            return False
-        self.facts = {"step": step, **found, "metrics": distances(measured)}
-        return True
-
-    def state(self) -> dict:
-        return self.facts
-
-    def load(self, state: Mapping) -> None:
-        self.facts = dict(state)
-
-
 class Recorder(Observer):
     """Keeps a run's directory: log, samples, state and best networks; evaluates, and writes the checkpoint.
 
@@ -165,7 +140,7 @@ class Recorder(Observer):
         super().__init__()
         self._course, self._views, self._product = course, views, product
         self._directory, self._eval_every = directory, eval_every
-        self._losses, self._measured, self._best = LossMeans(), LastMeasured(), Best()
+        self._losses, self._measured, self._best = LossMeans(), LastMeasured(), Best(directory)
         self.parts = {"losses": self._losses, "metrics": self._measured, "best": self._best}
         if product.start:
             self.parts["refit"] = product.start
@@ -186,8 +161,14 @@ class Recorder(Observer):
             yield
 
     def begin(self, done: int) -> None:
-        """Drop what the log says beyond `done` steps; evaluate before the first step if the best is kept."""
+        """Drop what was logged and kept beyond `done` steps; evaluate before the first step if the best is kept.
+
+        Raises:
+            RunError: the best networks of the state from which the run continues are not there.
+        """
         self._directory.cut_log(done if done else -1)
+        if self._product.keep_best:
+            self._best.settle()
         if self._product.keep_best and not self._best.facts:
             self._evaluate(0)
             self._directory.log({"step": 0, **_logged(self._measured.values)})
@@ -216,16 +197,14 @@ class Recorder(Observer):
     def save(self, facts: Mapping, state: Snapshot) -> None:
         """Write the run's state in one file."""
         self._directory.save_state({**facts, **state.facts}, state.arrays)
+        self._best.commit()
 
     def finish(self) -> str:
         """Write the checkpoint, the best one where the best is kept, and return its digest.
 
         What belongs beside it is written first: the checkpoint names the digests.
         """
-        if self._product.keep_best:
-            checkpoint = read_checkpoint(self._directory.best_path)
-        else:
-            checkpoint = self._checkpoint(len(self._course))
+        checkpoint = self._best.read() if self._product.keep_best else self._checkpoint(len(self._course))
         checkpoint = replace(checkpoint, sources={**checkpoint.sources, **self._write_beside()})
         write_checkpoint(self._product.output, checkpoint)
         return checkpoint.digest
@@ -241,8 +220,8 @@ class Recorder(Observer):
 
     def _evaluate(self, number: int) -> None:
         measured = self._measured.values = self._views.measure()
-        if self._product.keep_best and self._best.improved(number, measured):
-            write_checkpoint(self._directory.best_path, self._checkpoint(number))
+        if self._product.keep_best and self._best.improves(measured):
+            self._best.keep(self._checkpoint(number), measured)
         save_image(self._directory.sample_path(number), self._views.strip())
 
     def _checkpoint(self, steps: int) -> Checkpoint:

@@ -1,0 +1,83 @@
+"""The best evaluation of a run and its networks, kept so that no kill separates the two."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ganc.base.errors import FileFormatError, RunError
+from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ganc.files.run_directory import RunDirectory
+from ganc.metrics import Measurement
+
+
+class Best:
+    """The best evaluation so far, as a part of the run's state; empty before there was one.
+
+    The state names the networks by step and digest. New ones are written beside those that the last state names, and
+    take their place when a state names them: a run that continues from a state finds the networks that it means.
+    """
+
+    def __init__(self, directory: RunDirectory):
+        self.facts: dict = {}
+        self._directory = directory
+
+    def improves(self, measured: Mapping[str, Measurement]) -> bool:
+        """Whether an evaluation is the best so far; a lower first value is better.
+
+        What orders is the measurement's `ranking`; a state of an older ganc has only the Fréchet distance.
+        """
+        by = "ranking" if "ranking" in self.facts else "value"
+        return not self.facts or _values(measured)[by] < self.facts[by]
+
+    def keep(self, checkpoint: Checkpoint, measured: Mapping[str, Measurement]) -> None:
+        """Write the networks of the best evaluation. Raises WriteError."""
+        write_checkpoint(self._directory.next_best_path, checkpoint)
+        metrics = {label: measurement.distance for label, measurement in measured.items()}
+        named = {"step": checkpoint.training["steps"], "digest": checkpoint.digest}
+        self.facts = {**named, **_values(measured), "metrics": metrics}
+
+    def settle(self) -> None:
+        """Drop what was written after the state from which the run continues.
+
+        Raises:
+            RunError: the networks that the state names are not there.
+        """
+        if self.facts and self._named(self._directory.next_best_path):
+            self.commit()
+        self._directory.next_best_path.unlink(missing_ok=True)
+        if self.facts:
+            self.read()
+
+    def commit(self) -> None:
+        """Let the networks take the place of those before, now that the saved state names them."""
+        if self._directory.next_best_path.is_file():
+            self._directory.next_best_path.replace(self._directory.best_path)
+
+    def read(self) -> Checkpoint:
+        """Return the best networks. Raises RunError where those that the state names are not there."""
+        for path in (self._directory.next_best_path, self._directory.best_path):
+            if checkpoint := self._named(path):
+                return checkpoint
+        raise RunError(
+            f"{self._directory.best_path}: does not hold the best networks, of step {self.facts['step']}; "
+            "use --restart to start over"
+        )
+
+    def state(self) -> dict:
+        return self.facts
+
+    def load(self, state: Mapping) -> None:
+        self.facts = dict(state)
+
+    def _named(self, path: Path) -> Checkpoint | None:
+        """Return a file's networks if they are those that the state names; an older ganc's names their step alone."""
+        try:
+            checkpoint = read_checkpoint(path)
+        except FileFormatError:  # not there, or damaged
+            return None
+        same = checkpoint.training.get("steps") == self.facts["step"]
+        return checkpoint if same and self.facts.get("digest", checkpoint.digest) == checkpoint.digest else None
+
+
+def _values(measured: Mapping[str, Measurement]) -> dict[str, float]:
+    first = next(iter(measured.values()))
+    return {"value": first.distance, "ranking": first.ranking}
