@@ -1,11 +1,13 @@
 """Writing beside the place: the old file or the new one, and nothing else."""
 
+import contextlib
 import os
+import socket
 import stat
 
 import pytest
 
-from ganc.base.atomic import WriteError, replacing, replacing_folder, require_writable
+from ganc.base.atomic import WriteError, place_of, replacing, replacing_folder, require_writable
 
 MARKER = "made-by-ganc"
 
@@ -143,3 +145,51 @@ def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path, error):
         fail_half_way()
     assert (path / MARKER).read_text() == "old"
     assert names(tmp_path) == ["model"]
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
+    (tmp_path / "there").mkdir()
+    for name, old in (("file", "old"), ("new", None)):
+        path = tmp_path / "there" / name
+        if old:
+            path.write_text(old)
+        (tmp_path / name).symlink_to(path)
+        require_writable(tmp_path / name)
+        with replacing(tmp_path / name) as temporary:
+            temporary.write_text("content")
+        assert (tmp_path / name).is_symlink()
+        assert path.read_text() == "content"
+    assert names(tmp_path / "there") == ["file", "new"]
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for use in (require_writable, place_of):
+        with pytest.raises(WriteError, match="loop"):
+            use(tmp_path / "loop")
+
+
+def test_a_link_to_a_folder_stays_and_the_folder_is_replaced(tmp_path):
+    model = tmp_path / "there" / "model"
+    model.mkdir(parents=True)
+    (model / MARKER).write_text("old")
+    (tmp_path / "link").symlink_to(model)
+    with replacing_folder(tmp_path / "link", MARKER) as temporary:
+        (temporary / MARKER).write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (model / MARKER).read_text() == "new"
+    assert names(tmp_path / "there") == ["model"]
+
+
+def test_what_is_no_regular_file_is_refused_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as bound, contextlib.chdir(tmp_path):
+        bound.bind("socket")
+        (tmp_path / "link").symlink_to(tmp_path / "pipe")
+        for name in ("pipe", "socket", "link", os.devnull):
+            with pytest.raises(WriteError, match=name):
+                require_writable(tmp_path / name)
+            with pytest.raises(WriteError, match=name), replacing(tmp_path / name):
+                pytest.fail("the block must not run")
+            with pytest.raises(WriteError, match=name), replacing_folder(tmp_path / name, MARKER):
+                pytest.fail("the block must not run")
+        assert names(tmp_path) == ["link", "pipe", "socket"]
+        assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+        assert stat.S_ISSOCK((tmp_path / "socket").stat().st_mode)

@@ -1,6 +1,7 @@
 """What a command writes is never what it reads: every output of every command against every one of its inputs."""
 
 import os
+import stat
 
 import click
 import pytest
@@ -26,6 +27,12 @@ def pairs():
 
 
 PAIRS = list(pairs())
+OUTPUTS = [
+    pytest.param(names, one, id=f"{' '.join(names)} {one.name}")
+    for names, command in walk_commands()
+    for one in getattr(command, "params", [])
+    if isinstance(one.type, Written)
+]
 
 
 def test_all_commands_with_outputs_and_inputs_are_looked_at():
@@ -149,3 +156,25 @@ def test_the_output_of_another_command_may_be_replaced(tmp_path, teacher_file):
     out.write_bytes(b"of before")
     succeed("ganc", "extract", teacher_file, "--network", "generator", "-o", out)
     assert list(read_checkpoint(out).networks) == ["generator"]
+
+
+@pytest.mark.parametrize(("names", "output"), OUTPUTS)
+def test_an_output_that_is_no_regular_file_is_refused_and_stays(names, output, tmp_path):
+    command = dict(walk_commands())[names]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    rest = list(arguments_of(command, output, tmp_path))
+    for path in (pipe, tmp_path / "link"):
+        assert str(path) in refusal(*names, *rest, *said(output, path))
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_link_as_output_stays(tmp_path, teacher_file):
+    there, link = tmp_path / "there.safetensors", tmp_path / "link.safetensors"
+    link.symlink_to(there)
+    for _ in range(2):
+        succeed("ganc", "extract", teacher_file, "--network", "generator", "-o", link)
+        assert link.is_symlink()
+        assert list(read_checkpoint(there).networks) == ["generator"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganc.base.atomic import WriteError
+from ganc.base.atomic import WriteError, place_of
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -79,12 +79,13 @@ def places(parameters: Iterable[click.Parameter], values: Mapping) -> Iterator[P
 
 
 def require_separate(found: Iterable[Place]) -> None:
-    """Raise WriteError, naming both, where what is written would overwrite something that is read."""
+    """Raise WriteError where something that is written would overwrite something that is read, or a device, say."""
     found = list(found)
     read = [place for place in found if not isinstance(place.kind, Written)]
     for output in found:
         if not isinstance(output.kind, Written):
             continue
+        place_of(output.path)
         for place in read:
             if output.kind.overwrites(output.resolved, place.resolved):
                 raise WriteError(
