@@ -7,7 +7,7 @@ import click
 import pytest
 from helpers.images import save_random_image
 from helpers.stages import nothing_changes, refusal
-from helpers.support import UNTRAINED_SET, succeed, walk_commands
+from helpers.support import TINY_TRAINING, UNTRAINED_SET, succeed, walk_commands
 
 from ganc.cli.paths import InputText, RunFolder, Written, WrittenFolder
 from ganc.files.checkpoint import read_checkpoint
@@ -178,3 +178,19 @@ def test_a_link_as_output_stays(tmp_path, teacher_file):
         succeed("ganc", "extract", teacher_file, "--network", "generator", "-o", link)
         assert link.is_symlink()
         assert list(read_checkpoint(there).networks) == ["generator"]
+
+
+@pytest.mark.parametrize("tool", ["ganc-distill", "ganc-search"])
+def test_a_run_directory_that_is_somebody_s_folder_is_refused(tmp_path, tiny_data, teacher_file, supernet_file, tool):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "log.jsonl").write_text("mine")
+    (mine / "settings.json").write_text("{}")
+    if tool == "ganc-distill":
+        arguments = ("--teacher", teacher_file, "--width", 4, *TINY_TRAINING, "-o", tmp_path / "out", "--restart")
+    else:
+        arguments = ("--supernet", supernet_file, "--samples", 1, *UNTRAINED_SET, "--device", "cpu", "-o", "-")
+    with nothing_changes(tmp_path):
+        message = refusal(tool, *arguments, "--data", tiny_data, "--run-dir", mine)
+    assert str(mine) in message
+    assert "--run-dir" in message

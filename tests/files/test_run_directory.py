@@ -1,6 +1,7 @@
 """A run's folder: its settings, state and log."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -89,3 +90,45 @@ def test_settings_and_log_nested_too_deeply_are_damaged_ones(run, tmp_path):
     (tmp_path / "run" / "settings.json").write_text(deep)
     with pytest.raises(RunError, match=r"settings\.json"), run.opened(restart=False):
         pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"log.jsonl": "mine\n"},
+        {"settings.json": '{"seed": 1, "stage": "mine"}', "log.jsonl": '{"step": 9}\n'},
+        {"lock": "mine", "state.safetensors": "mine"},
+        {"notes.txt": ""},
+    ],
+)
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_folder_of_somebody_is_refused_and_stays_as_it_is(run, tmp_path, files, restart):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    with pytest.raises(RunError, match=r"run: is not empty.*--run-dir"), run.opened(restart):
+        pytest.fail("the block must not run")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files
+
+
+@pytest.mark.parametrize("names", [(), ("lock",)])  # a process may be killed after it made its lock
+def test_an_empty_folder_becomes_a_run_s(run, tmp_path, names):
+    (tmp_path / "run").mkdir()
+    for name in names:
+        (tmp_path / "run" / name).touch()
+    for _ in range(2):
+        with run.opened(restart=False):
+            pass
+
+
+def test_a_run_of_an_older_ganc_with_an_empty_lock_is_known_by_its_state_or_settings(chain, tmp_path):
+    shutil.copytree(chain.folder / "replace.safetensors.run", tmp_path / "run")
+    folder = RunDirectory(tmp_path / "run", json.loads((tmp_path / "run" / "settings.json").read_text()))
+    (tmp_path / "run" / "lock").write_text("")
+    with folder.opened(restart=False):
+        assert folder.load_state()
+    (tmp_path / "run" / "lock").write_text("")
+    (tmp_path / "run" / "state.safetensors").unlink()
+    with folder.opened(restart=False):
+        assert folder.load_state() is None

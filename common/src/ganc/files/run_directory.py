@@ -9,18 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.base.atomic import replacing, write_error
+from ganc.base.atomic import place_of, replacing, write_error
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.journal_file import append_line, keep_lines
 from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
-from ganc.files.tensors import read_header, read_tensors, write_tensors
+from ganc.files.tensors import read_any_header, read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
 STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE = "state.safetensors", "settings.json", "log.jsonl", "best.safetensors"
 NEXT_BEST_FILE = "best.next.safetensors"
 LOCK_FILE, SAMPLES = "lock", "samples"
+LOCK_CONTENT = "ganc-run\n"  # an older ganc left it empty: its runs are known by their state or settings
+SETTINGS_OF_ALL = {"stage", "task", "direction", "sources", "epochs", "decay_epochs", "learning_rate"}
 # All that a run writes in its folder.
 NAMES = (STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE, NEXT_BEST_FILE, LOCK_FILE, SAMPLES)
 STATE_VERSION, WITHOUT_CHECKSUM = 3, (2,)  # 1 had one number for each metric
@@ -46,17 +48,21 @@ class RunDirectory:
         """Make or check the directory and hold it, so that no second process writes there.
 
         Raises:
-            RunError: it was started with other settings (named), or another process uses it.
+            RunError: it is none of a run, was started with other settings (named), or another process uses it.
             WriteError: it cannot be written.
         """
         new = not self.path.exists()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / LOCK_FILE).open("w")
+            place_of(self.path).mkdir(parents=True, exist_ok=True)
+            self._require_own()
+            file = (self.path / LOCK_FILE).open("a")
         except OSError as error:
             raise write_error(self.path, error) from error
         with file:
             lock(file, self.path, "wait for it, or use --run-dir")
+            if not file.tell():
+                file.write(LOCK_CONTENT)
+                file.flush()
             if restart:
                 files = (self._state_file, self._log_file, self._settings_file, self.best_path, self.next_best_path)
                 for old in files:
@@ -68,6 +74,33 @@ class RunDirectory:
                 if new and not self._state_file.exists():
                     shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to resume
                 raise
+
+    def _require_own(self) -> None:
+        """Raise RunError where the folder has files but is none of a run; a damaged one is known by its lock."""
+        found = {path.name for path in self.path.iterdir()}
+        if found <= {LOCK_FILE} or self._is_locked_by_runs() or self._has_state() or self._has_settings():
+            return
+        raise RunError(f"{self.path}: is not empty and no run of ganc; name another folder with --run-dir")
+
+    def _is_locked_by_runs(self) -> bool:
+        path = self.path / LOCK_FILE
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(LOCK_CONTENT)) == LOCK_CONTENT.encode()
+
+    def _has_state(self) -> bool:
+        try:
+            return read_any_header(self._state_file, STATE_FORMAT).get("format") == STATE_FORMAT
+        except FileFormatError:
+            return False
+
+    def _has_settings(self) -> bool:
+        try:
+            before = JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
+        except FileFormatError:
+            return False
+        return before.keys() >= SETTINGS_OF_ALL
 
     def _check_settings(self) -> None:
         if not self._state_file.is_file():  # there is nothing to resume

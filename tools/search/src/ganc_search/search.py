@@ -15,7 +15,7 @@ from ganc.system.processes import join_processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
 from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
-from ganc_search.settings import AUTO, PIPE, SearchSettings, StrategyName
+from ganc_search.settings import AUTO, KEPT_FILE, PIPE, SearchSettings, StrategyName
 from ganc_search.setup import SearchInputs
 from ganc_search.strategies import Strategy
 from ganc_search.strategies.allowed import Allowed
@@ -54,8 +54,9 @@ class Search:
     def __enter__(self) -> "Search":
         if self.processes.writes:
             with ExitStack() as files:
+                _require_own(self.settings.run_dir)
                 folder = files.enter_context(tempfile.TemporaryDirectory(prefix="ganc-search-"))
-                self._open(self.settings.kept or Path(folder) / "search.h5", files)
+                self._open(self.settings.kept or Path(folder) / KEPT_FILE, files)
                 self._files = files.pop_all()
         return self
 
@@ -157,3 +158,10 @@ class Search:
         if settings.strategy == StrategyName.EVOLUTION:
             facts["evolution"] = asdict(settings.evolution)
         return {name: value for name, value in facts.items() if value is not None}
+
+
+def _require_own(run_dir: Path | None) -> None:
+    """Raise RunError where a folder to keep rows in has files, and none that a search keeps."""
+    found = [path.name for path in run_dir.iterdir()] if run_dir and run_dir.is_dir() else []
+    if found and not any(name.startswith(KEPT_FILE) for name in found):
+        raise RunError(f"{run_dir}: is not empty and no run of ganc; name another folder with --run-dir")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # --help must not wait for numpy
 PIPE = Path("-")
 AUTO = "auto"  # the fastest engine that is installed
 LatencyOf = Callable[[Widths], float]
+KEPT_FILE = "search.h5"  # in the folder of --run-dir
 
 
 class StrategyName(StrEnum):
@@ -192,4 +193,4 @@ class SearchSettings:
         """Where finished rows stay; None for a pipe without a folder to keep them in."""
         if self.output not in (None, PIPE):
             return self.output
-        return self.run_dir and self.run_dir / "search.h5"
+        return self.run_dir and self.run_dir / KEPT_FILE
