@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.support import PATIENCE
 
+from ganc.files.checkpoint import read_checkpoint
+
 ROOT = Path(__file__).parents[2]
 OLD_NAMES = {"pictures": "images", "search_pictures": "search_images"}
 CONFIGURATION = """
@@ -55,3 +57,9 @@ def test_keys_that_had_another_name_still_work_and_are_said(tmp_path):
         line = f"{before} is now called {now}"
         assert old.stderr.count(line) == 1
         assert line not in new.stderr
+
+
+def test_the_demos_original_is_small_and_the_one_that_its_configuration_names():
+    path = ROOT / "workflow" / "demo-teacher.safetensors"
+    assert path.stat().st_size <= 3_000_000
+    assert read_checkpoint(path).digest in (ROOT / "workflow" / "demo-teacher.yaml").read_text()
