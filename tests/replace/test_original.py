@@ -11,6 +11,7 @@ from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.generator import Generator
 
+GENERATORS = ("--width", "8", "--n-blocks", "3")
 GUIDED = ("--gan-weight", "0", "--cycle-weight", "0", "--original-weight", "10")
 
 
@@ -26,7 +27,7 @@ def original(tiny_data, tmp_path_factory):
 def guided(tiny_data, original, tmp_path):
     def run(*options, name="guided"):
         output = tmp_path / f"{name}.safetensors"
-        arguments = ("--data", tiny_data, *NETWORKS, *TINY_TRAINING, "--init-from", original)
+        arguments = ("--data", tiny_data, *GENERATORS, *TINY_TRAINING, "--init-from", original)
         succeed("ganc-replace", *arguments, *GUIDED, *options, "-o", output)
         return output
 
@@ -62,6 +63,7 @@ def test_an_original_of_one_direction_guides_that_one(guided, original, tiny_dat
     succeed("ganc", "extract", original, "--network", "generator", "-o", forward)
     output = guided("--max-steps", "1", "--init-from", forward)
     assert losses_of(output)[0].keys() == {"original"}
+    assert read_checkpoint(output).networks.keys() == {"generator", "generator_b"}
 
 
 def test_a_cut_run_ends_as_a_whole_one(guided):
@@ -77,8 +79,12 @@ def test_its_loss_joins_those_of_a_cyclegan(guided):
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [(("--original-weight", "1"), "--init-from"), (("--gan-weight", "0", "--cycle-weight", "0"), "weight")],
+    [
+        (("--original-weight", "1"), "--init-from"),
+        (("--gan-weight", "0", "--cycle-weight", "0"), "weight"),
+        (("--gan-weight", "0", "--discriminator-width", "8"), "--discriminator-width"),
+    ],
 )
 def test_what_cannot_be_learnt_is_refused(options, word, tiny_data, tmp_path):
-    arguments = ("--data", tiny_data, *NETWORKS, *TINY_TRAINING, *options, "-o", tmp_path / "out.safetensors")
+    arguments = ("--data", tiny_data, *GENERATORS, *TINY_TRAINING, *options, "-o", tmp_path / "out.safetensors")
     assert word in fail("ganc-replace", *arguments, status=2)

@@ -20,6 +20,7 @@ from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 from ganc.training.step import detached, frozen, judged, judgement_loss, mixed_precision
+from ganc.training.teachers import FrozenTeacher
 
 functional = paddle.nn.functional
 
@@ -46,18 +47,18 @@ class Guide:
 
     Attributes:
         weight: of the L1 distance between the images.
-        translate, translate_b: from images (n, c, h, w) to images and taps, see `teacher_of`; None where there is none.
+        teacher, teacher_b: what makes them, by direction; None where there is none.
     """
 
     weight: float
-    translate: Callable
-    translate_b: Callable | None = None
+    teacher: FrozenTeacher
+    teacher_b: FrozenTeacher | None = None
 
 
 class CycleStep:
     """Train both directions at once. `_b` is the reverse direction: it makes sources and judges sources.
 
-    What has weight 0 in the task costs no time: without a GAN loss the discriminators do not train.
+    What has weight 0 in the task costs no time: without a GAN loss the discriminators do not train, and may be None.
     `translate` runs the forward generator's passes in the engine that was chosen.
     """
 
@@ -66,7 +67,7 @@ class CycleStep:
         *,
         task: Task,
         generators: tuple[Generator, Generator],
-        discriminators: tuple[Discriminator, Discriminator],
+        discriminators: tuple[Discriminator | None, Discriminator | None],
         seed: int,
         processes: Processes,
         amp: bool = False,
@@ -77,15 +78,16 @@ class CycleStep:
         self.generator, self.generator_b = generators
         self.discriminator, self.discriminator_b = discriminators
         self.translate, self._translate_b = (passes_of(one, engine) for one in generators)
-        self._judge, self._judge_b = (passes_of(one, engine) for one in discriminators)
+        self._judge, self._judge_b = (one and passes_of(one, engine) for one in discriminators)
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}
-        self.results = {**makers, **judges}
-        self.networks = self.results if task.gan_weight else makers
+        self.results = makers | {name: one for name, one in judges.items() if one}
+        self.networks, self.pools = makers, {}
         self.optimizers = {"generators": Adam(makers, processes, amp)}
         if task.gan_weight:
+            self.networks = self.results
             self.optimizers["discriminators"] = Adam(judges, processes, amp)
-        self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
+            self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
         self.beside = {}
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
@@ -145,12 +147,10 @@ class CycleStep:
         """Return the distances to the guide's images of what the generators made."""
         if self._guide is None:
             return {}
-        with paddle.no_grad():
-            wanted, _ = self._guide.translate(source)
-            wanted_b = self._guide.translate_b(target)[0] if self._guide.translate_b else None
-        losses = {"original": self._guide.weight * functional.l1_loss(made, wanted)}
-        if wanted_b is not None:
-            losses["original_b"] = self._guide.weight * functional.l1_loss(made_b, wanted_b)
+        weight, teacher, teacher_b = self._guide.weight, self._guide.teacher, self._guide.teacher_b
+        losses = {"original": weight * functional.l1_loss(made, teacher.translate(source)[0])}
+        if teacher_b:
+            losses["original_b"] = weight * functional.l1_loss(made_b, teacher_b.translate(target)[0])
         return losses
 
     @staticmethod

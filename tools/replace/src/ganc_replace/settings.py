@@ -28,7 +28,9 @@ class CycleSettings:
     block: str = setting(f"{ORIGINAL_BLOCK} is the original.", DEFAULT_BLOCK, choices=BLOCKS)
     n_blocks: int = setting("Residual blocks, a multiple of 3.", DEFAULT_BLOCK_COUNT, least=1)
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
-    discriminator_width: int = setting("Base width of the discriminators.", DISCRIMINATOR_WIDTH, least=1)
+    discriminator_width: int | None = setting(
+        "Base width of the discriminators.", None, least=1, default_text=str(DISCRIMINATOR_WIDTH)
+    )
     init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
     original_weight: float = setting(
         "Weight of the L1 distance to the images that --init-from's generators make.", 0.0, least=0
@@ -43,6 +45,11 @@ class CycleSettings:
         check_limits(self)
         if self.original_weight and not self.init_from:
             raise SettingError(f"--original-weight {self.original_weight:g}: name the original with --init-from")
+        if self.discriminator_width and not self.gan_weight:
+            raise SettingError(
+                f"--discriminator-width {self.discriminator_width}: no discriminator trains, as the GAN losses have "
+                "weight 0; leave it out, or give --gan-weight"
+            )
         if not (self.gan_weight or self.cycle_weight or self.original_weight):
             raise SettingError("all losses have weight 0: give one of --gan-weight, --cycle-weight, --original-weight")
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from ganc.base.errors import SpecError
 from ganc.data import TrainingSet
 from ganc.engines.eager import EagerEngine
-from ganc.engines.passes import teacher_of
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
-from ganc.models.convolutions import NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.network import Network
@@ -18,8 +17,9 @@ from ganc.training.average import averaged
 from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Views
-from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.settings import DISCRIMINATOR_WIDTH, NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
+from ganc.training.teachers import FrozenTeacher
 from ganc_replace.settings import CycleSettings
 
 STAGE = "replace"
@@ -46,15 +46,17 @@ def replace_job(
     start = read_checkpoint(init_from).facing(data.direction, init_from) if init_from else None
     for size in (data.crop_size, data.eval_size):
         generator.require_size(*size)
-    specs = cycle_specs(task, generator, settings.discriminator_width)
+    specs = cycle_specs(task, generator, settings.discriminator_width or DISCRIMINATOR_WIDTH)
+    if not task.gan_weight:
+        specs = _without_training(specs, start)
     readings = chosen_readings(data, generator, start)
-    around = prepare(task, specs[DISCRIMINATOR], data, run, readings)
+    around = prepare(task, specs[DISCRIMINATOR] if task.gan_weight else None, data, run, readings)
     networks = {name: _network(state) for name, state in fresh_states(specs, run.seed).items()}
     facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
     cycle = CycleStep(
         task=task,
         generators=(networks[GENERATOR], networks[GENERATOR + REVERSE]),
-        discriminators=(networks[DISCRIMINATOR], networks[DISCRIMINATOR + REVERSE]),
+        discriminators=(networks.get(DISCRIMINATOR), networks.get(DISCRIMINATOR + REVERSE)),
         seed=run.seed,
         processes=around.processes,
         amp=run.amp,
@@ -69,7 +71,7 @@ def replace_job(
         facts=facts,
         choices={
             "generator": asdict(generator),
-            "discriminator_width": settings.discriminator_width,
+            "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
             **({"original_weight": settings.original_weight} if settings.original_weight else {}),
             **refit.choices,
         },
@@ -80,18 +82,19 @@ def replace_job(
     )
 
 
+def _without_training(specs: dict[str, NetworkSpec], start: Checkpoint | None) -> dict[str, NetworkSpec]:
+    """Return the specs where no discriminator trains: those that the checkpoint has are handed on as they are."""
+    handed_on = start.networks if start else {}
+    generators = {name: spec for name, spec in specs.items() if isinstance(spec, GeneratorSpec)}
+    return generators | {name: handed_on[name].spec for name in specs if name in handed_on and name not in generators}
+
+
 def _guide(start: Checkpoint | None, weight: float, engine: str) -> Guide | None:
     """Return what the generators learn from besides, where that has a weight."""
     if start is None or not weight:
         return None
     found = (start.networks.get(name) for name in (GENERATOR, GENERATOR + REVERSE))
-    return Guide(weight, *(teacher_of(_still(state), engine) if state else None for state in found))
-
-
-def _still(state: NetworkState) -> Generator:
-    generator = Generator.from_state(state)
-    generator.eval()  # without dropout
-    return generator
+    return Guide(weight, *(state and FrozenTeacher(Generator.from_state(state), engine) for state in found))
 
 
 def _refit_start(
