@@ -10,12 +10,14 @@ from ganc.base.engine_table import graph_engines
 from ganc.base.errors import RunError, SpecError
 from ganc.engines.compiled import CompiledDiscriminator, CompiledGenerator, CompiledTeacher
 from ganc.engines.parts import require_engine_of_parts
-from ganc.engines.passes import passes_of
+from ganc.engines.passes import depths_of, passes_of
 from ganc.files.checkpoint import read_checkpoint
+from ganc.metrics.lite0.architecture import Lite0Spec, depths
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.system.runtime import paddle
+from ganc.training.losses.networks import Depths
 from ganc.training.step import frozen
 
 ENGINES = graph_engines()
@@ -102,6 +104,32 @@ def test_a_frozen_teacher_gives_the_networks_images_and_taps(engine):
     assert [tuple(tap.shape) for tap in taps] == [tuple(tap.shape) for tap in expected]
     for one, other in zip((taught, *taps), (made, *expected), strict=True):
         assert np.abs(one.numpy() - other.numpy()).max() < 1e-4
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [(64, 64), (51, 70)])
+def test_a_network_that_never_changes_gives_its_sections_and_the_images_gradient(engine, size):
+    """EfficientNet-Lite0 has ReLU6, strides whose padding is uneven, and depthwise kernels of 5x5."""
+    first, *others = depths()
+    sections = (first[:2], first[2:], *others)
+    network = Depths(random_state(Lite0Spec(), 3), sections)
+    run = depths_of(network, sections, engine)
+    planes = 100 * np.random.default_rng(0).standard_normal((2, 3, *size)).astype(np.float32)
+    made, expected = run(paddle.to_tensor(planes)), network(paddle.to_tensor(planes))
+    assert len(made) == len(expected) == 6
+    for one, other in zip(made, expected, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one.numpy() - other.numpy()).max() < 1e-5 * np.abs(other.numpy()).max()
+    assert {0.0, 6.0} <= set(expected[0].numpy().ravel().tolist())
+    found, truth = (gradient_at(one, planes) for one in (run, network))
+    assert np.abs(found - truth).mean() <= 5e-3 * np.abs(truth).mean()  # at a corner, rounding chooses the slope
+
+
+def gradient_at(run, planes):
+    x = paddle.to_tensor(planes)
+    x.stop_gradient = False
+    sum(one.abs().mean() for one in run(x)).backward()
+    return x.grad.numpy()
 
 
 def test_a_network_with_dropout_stays_in_paddle():

@@ -15,6 +15,7 @@ from ganc.models.convolutions import NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
+from ganc.models.layers import Layers
 from ganc.models.network import Network
 from ganc.onnx_graphs.passes import Chain, Shape, constant_graph, forward_graph, training_graphs
 from ganc.system.runtime import paddle
@@ -84,6 +85,18 @@ class CompiledDiscriminator:
     def __call__(self, x):
         """Judge images, with gradients; see Discriminator."""
         return self._chain(x, {})[0]
+
+
+class CompiledDepths:
+    """A network that never changes, in an engine for graphs; called as it is, gives what each section makes."""
+
+    def __init__(self, network: Network, sections: Sequence[Layers], engine: str):
+        chain = Chain(tuple(sections), tuple(range(len(sections))), network.state().tensors)
+        self._chain = _CompiledChain(network, chain, engine)
+
+    def __call__(self, x) -> list:
+        """Return each section's output of planes (n, c, h, w), with gradients at the planes."""
+        return self._chain(x, {})
 
 
 def _leading_ones(shape: Shape, ones: Shape) -> np.ndarray:

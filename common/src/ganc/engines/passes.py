@@ -1,11 +1,13 @@
 """What runs the passes of networks in training: Paddle, or an engine for graphs on a CPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ganc.base.engine_table import REFERENCE
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
+from ganc.models.layers import Layers
+from ganc.models.network import Network
 
 # The compiled passes are imported where they are asked for: they need the onnx package, which Paddle's do without.
 
@@ -25,6 +27,18 @@ def passes_of(network: Generator | Discriminator, engine: str) -> Callable:
         return network
     compiled = CompiledGenerator if isinstance(network, Generator) else CompiledDiscriminator
     return compiled(network, engine)
+
+
+def depths_of(network: Network, sections: Sequence[Layers], engine: str) -> Callable:
+    """Return what runs a network that never changes, and gives the output of each of its sections of layers.
+
+    The network itself does so in Paddle.
+    """
+    if engine == REFERENCE:
+        return network
+    from ganc.engines.compiled import CompiledDepths
+
+    return CompiledDepths(network, sections, engine)
 
 
 def teacher_of(generator: Generator, engine: str) -> Callable:

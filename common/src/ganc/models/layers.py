@@ -99,6 +99,8 @@ Layers = tuple[Layer, ...]
 
 RELU, RELU6, TANH = Activation(Function.RELU), Activation(Function.RELU6), Activation(Function.TANH)
 
+RELU6_CEILING = 6.0
+
 
 def leaky_relu(slope: float) -> Activation:
     """Return a ReLU that lets values below 0 through, times `slope`."""

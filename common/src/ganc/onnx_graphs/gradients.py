@@ -5,7 +5,7 @@ its output. The gradients of a convolution are convolutions and matrix products.
 they change with every step; sizes are fixed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,17 @@ import numpy as np
 
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution
-from ganc.models.layers import Activation, Function, InstanceNorm, Layer, Layers, Residual, inner_layers, with_norms
+from ganc.models.layers import (
+    RELU6_CEILING,
+    Activation,
+    Function,
+    InstanceNorm,
+    Layer,
+    Layers,
+    Residual,
+    inner_layers,
+    with_norms,
+)
 from ganc.onnx_graphs.builder import GraphBuilder
 from ganc.onnx_graphs.reflection import folded, mirrored
 
@@ -38,7 +48,6 @@ def differentiable(layers: Layers) -> bool:
     """Whether gradients of these layers can be written."""
     return all(
         isinstance(layer, Convolution | InstanceNorm | Activation | Residual)
-        and not (isinstance(layer, Activation) and layer.function is Function.RELU6)
         and all(differentiable(chain) for chain in inner_layers(layer))
         for layer in layers
     )
@@ -49,19 +58,20 @@ class GradientWriter:
 
     `write` adds layers to the forward graph. Its pullbacks add to the backward graph, which `turn` begins. What they
     use of the forward pass is an input there and an output of the forward graph, a value in `kept`; padding and
-    activations are computed again instead. Tensors are inputs of both graphs.
+    activations are computed again instead. Tensors are inputs of both graphs, or constants where they never change.
 
     Attributes:
         builder: the graph that is being written.
         images: n, the images of a batch.
         learns: whether gradients of the weights are wanted.
-        weights: shapes of the tensors that the layers use, in the order of their inputs; filled by `write`.
+        constants: the tensors that never change, by name.
+        weights: shapes of the other tensors that the layers use, in the order of their inputs; filled by `write`.
         gradients: the value of each tensor's gradient; filled by the pullbacks.
         kept: values of the forward graph, in the order of the backward graph's inputs; filled by the pullbacks.
     """
 
-    def __init__(self, builder: GraphBuilder, images: int, *, learns: bool):
-        self.builder, self.images, self.learns = builder, images, learns
+    def __init__(self, builder: GraphBuilder, images: int, *, learns: bool, constants: Mapping[str, np.ndarray]):
+        self.builder, self.images, self.learns, self.constants = builder, images, learns, constants
         self.weights: dict[str, tuple[int, ...]] = {}
         self.gradients: dict[str, str] = {}
         self.kept: list[Value] = []
@@ -84,10 +94,15 @@ class GradientWriter:
         return self.builder.input(f"kept_{len(self.kept) - 1}", np.float32, x.shape(self.images))
 
     def _recall_tensor(self, name: str) -> str:
-        """Return a tensor as an input of the backward graph."""
+        """Return a tensor in the backward graph."""
         if name not in self._recalled:
-            self._recalled[name] = self.builder.input(name, np.float32, self.weights[name])
+            self._recalled[name] = self._given_tensor(name)
         return self._recalled[name]
+
+    def _given_tensor(self, name: str) -> str:
+        if name in self.constants:
+            return self.builder.constant(self.constants[name], name)
+        return self.builder.input(name, np.float32, self.weights[name])
 
     def _add(self, operator: str, *inputs: str, **attributes: object) -> str:
         return self.builder.node(operator, *inputs, **attributes)
@@ -142,6 +157,8 @@ class GradientWriter:
         match layer.function:
             case Function.RELU:
                 return self._add("Relu", x.name)
+            case Function.RELU6:
+                return self._add("Clip", x.name, *map(self.builder.parameter, (0.0, RELU6_CEILING)))
             case Function.LEAKY_RELU:
                 return self._add("LeakyRelu", x.name, alpha=layer.slope)
             case Function.TANH:
@@ -153,7 +170,10 @@ class GradientWriter:
         builder = self.builder
         if layer.function is Function.TANH:
             return self._add("Sub", builder.parameter(1.0), self._add("Mul", y, y))
-        positive = builder.cast(self._add("Greater", y, builder.parameter(0.0)), np.float32)
+        above = self._add("Greater", y, builder.parameter(0.0))
+        if layer.function is Function.RELU6:
+            above = self._add("And", above, self._add("Less", y, builder.parameter(RELU6_CEILING)))
+        positive = builder.cast(above, np.float32)
         if layer.function is Function.LEAKY_RELU:
             kept = self._add("Mul", positive, builder.parameter(1 - layer.slope))
             return self._add("Add", kept, builder.parameter(layer.slope))
@@ -200,8 +220,9 @@ class GradientWriter:
 
     def _tensor(self, plan: Convolution, kind: str, shape: Sequence[int]) -> str:
         name = f"{plan.name}.{kind}"
-        self.weights[name] = tuple(shape)
-        return self.builder.input(name, np.float32, shape)
+        if name not in self.constants:
+            self.weights[name] = tuple(shape)
+        return self._given_tensor(name)
 
     def _convolved(self, plan: Convolution, x: Value, weight: str, bias: str | None) -> Value:
         operands = [x.name, weight, *([bias] if bias else [])]

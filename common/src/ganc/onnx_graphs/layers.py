@@ -11,6 +11,7 @@ import numpy as np
 
 from ganc.models.convolutions import Convolution
 from ganc.models.layers import (
+    RELU6_CEILING,
     Activation,
     Branches,
     Dropout,
@@ -85,7 +86,7 @@ class LayerWriter:
         builder = self.builder
         match layer.function:
             case Function.RELU6:
-                return builder.node("Clip", x, builder.parameter(0.0), builder.parameter(6.0))
+                return builder.node("Clip", x, builder.parameter(0.0), builder.parameter(RELU6_CEILING))
             case Function.LEAKY_RELU:
                 return builder.node("LeakyRelu", x, alpha=layer.slope)
         return builder.node({Function.RELU: "Relu", Function.TANH: "Tanh"}[layer.function], x)

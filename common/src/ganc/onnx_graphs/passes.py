@@ -1,7 +1,7 @@
 """The graphs of a network's passes in training: forward, and backward."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,10 +20,12 @@ class Chain:
 
     Attributes:
         outputs: the places of the segments whose outputs are given, rising; the last segment is among them.
+        constants: the tensors that never change, by name; graphs have them inside.
     """
 
     segments: tuple[Layers, ...]
     outputs: tuple[int, ...]
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class _Walk:
     def __init__(self, chain: Chain, shape: Shape, *, learns: bool, wanted: bool):
         self._wanted = wanted
         self._forward = GraphBuilder("forward")
-        self._writer = GradientWriter(self._forward, shape[0], learns=learns)
+        self._writer = GradientWriter(self._forward, shape[0], learns=learns, constants=chain.constants)
         self._outputs: dict[int, Value] = {}
         self._pullbacks: list[Pullback] = []
         self._images = x = Value(self._forward.input("images", np.float32, shape), *shape[1:])

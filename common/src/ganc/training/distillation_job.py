@@ -102,12 +102,17 @@ class Distillation:
             **({"losses": settings.added_weights} if settings.losses else {}),
         }
 
-    def given(self, data: DataSettings, teacher: Teacher) -> Given:
+    def given(self, data: DataSettings, teacher: Teacher, engine: str) -> Given:
         """Return what the losses that are added may need; of a teacher that learns, its discriminator as it becomes."""
         judge, recorded = teacher.networks.get(DISCRIMINATOR), self.teacher.networks.get(DISCRIMINATOR)
         if judge is None and recorded:
             judge = Discriminator.from_state(recorded)
-        return Given(channels=self.student.spec.out_channels, smallest_side=min(data.crop_size), discriminator=judge)
+        return Given(
+            channels=self.student.spec.out_channels,
+            smallest_side=min(data.crop_size),
+            discriminator=judge,
+            engine=engine,
+        )
 
 
 def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings, run: RunSettings) -> TrainingJob:
@@ -132,7 +137,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         trained=_distilled_networks(plan, teacher, run),
         subnets_of=plan.subnets_of,
         gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
-        added=added_losses(plan.settings.losses, plan.given(data, teacher)),
+        added=added_losses(plan.settings.losses, plan.given(data, teacher, run.engine)),
         processes=around.processes,
         amp=run.amp,
     )

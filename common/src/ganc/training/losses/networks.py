@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ganc.base.engine_table import REFERENCE
+from ganc.engines.passes import depths_of
 from ganc.metrics.lite0.architecture import Lite0Spec, depths
 from ganc.metrics.lite0.network import OFFSET, packaged_network
 from ganc.models.convolutions import NetworkState
@@ -37,14 +39,15 @@ class Depths(Network):
         return found
 
 
-def lite0_depths() -> Depths:
-    """Return EfficientNet-Lite0 up to its last block, a section for each resolution.
+def lite0_depths(engine: str = REFERENCE) -> Callable[[Any], list]:
+    """Return what runs EfficientNet-Lite0 up to its last block in an engine, a section for each resolution.
 
     Raises:
         MissingDependencyError: its weights are not installed.
         FileFormatError: the installed file is another one than ganc knows.
     """
-    return Depths(NetworkState(Lite0Spec(), packaged_network().state.tensors), depths())
+    network = Depths(NetworkState(Lite0Spec(), packaged_network().state.tensors), depths())
+    return depths_of(network, depths(), engine)
 
 
 def lite0_planes(images):

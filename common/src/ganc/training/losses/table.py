@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ganc.base.engine_table import REFERENCE
 from ganc.base.errors import SpecError
 from ganc.models.discriminator import Discriminator
 from ganc.training.losses import distances, networks
@@ -18,11 +19,13 @@ class Given:
         channels: of the images.
         smallest_side: the smaller side of the images, in pixels.
         discriminator: the teacher's, where it has one.
+        engine: what runs networks that never change.
     """
 
     channels: int
     smallest_side: int
     discriminator: Discriminator | None
+    engine: str = REFERENCE
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def _relations(given: Given) -> Distance:
 def _lite0(given: Given) -> Distance:
     if given.channels not in (1, 3):
         raise SpecError(f"--loss lite0: the generator makes {given.channels} channels, expected 1 or 3")
-    network = networks.lite0_depths()
+    network = networks.lite0_depths(given.engine)
     return Distance(networks.relative_distance, lambda images: network(networks.lite0_planes(images)))
 
 
