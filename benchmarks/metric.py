@@ -5,6 +5,7 @@
     python benchmarks/metric.py distances [--scipy]
     python benchmarks/metric.py table [--data horse2zebra] [--generator latest_net_G.pth]
     python benchmarks/metric.py few-images [--data horse2zebra] [--generator latest_net_G.pth]
+    python benchmarks/metric.py ranks out/demo/supernet.safetensors out/demo/source --space …
 
 `effects` takes the source domain's test images as they are for a generator's output, so that it needs no model. With
 `--feature-set random-inception`, and always in `features`, Inception-v3 has random weights: its times are those of the
@@ -19,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import metric_quality
+import metric_ranks
 import numpy as np
 from inception_weights import random_weights
+from metric_ranks import RANDOM, random_inception
 from PIL import Image
 from tabulate import tabulate
 
@@ -33,7 +36,6 @@ from ganc.metrics import FeatureSet, Measurement, Reference, feature_set, freche
 from ganc.metrics.inception.network import inception_network
 from ganc.metrics.pretrained.features import NetworkFeatures, engines
 
-RANDOM = "random-inception"
 DRAWS = 20
 
 
@@ -50,9 +52,11 @@ def main() -> None:
     distances = commands.add_parser("distances", help="milliseconds of a distance, 120 images of 2048 dimensions")
     distances.add_argument("--scipy", action="store_true", help="compare with scipy's matrix square root, seconds")
     metric_quality.add_parsers(commands)
+    metric_ranks.add_parser(commands)
     arguments = parser.parse_args()
     parts = {"effects": show_effects, "features": show_features, "distances": show_distances}
     parts |= {"table": metric_quality.show_table, "few-images": metric_quality.show_few_images}
+    parts["ranks"] = metric_ranks.show_ranks
     parts[arguments.command](arguments)
 
 
@@ -71,7 +75,7 @@ class Domain:
 def show_effects(arguments: argparse.Namespace) -> None:
     """Print one table an effect."""
     size = (arguments.size, arguments.size)
-    chosen = NetworkFeatures(inception_network(random_weights())) if arguments.feature_set == RANDOM else None
+    chosen = random_inception() if arguments.feature_set == RANDOM else None
     chosen = chosen or feature_set(arguments.feature_set)
     source, test, train = (read_images(arguments.data, subset) for subset in ("testA", "testB", "trainB"))
     print(f"{arguments.feature_set}, {len(source)} images of testA at {arguments.size}x{arguments.size}\n")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ganc.base.atomic import WriteError
 from ganc.base.errors import DataError
+from ganc.base.rng import keyed_generator
 from ganc.data import (
     Finding,
     SearchSplit,
@@ -22,6 +23,7 @@ from ganc.data import (
 )
 from ganc.data.levels import Levels
 from ganc.demo.dataset import write_demo_set
+from ganc.demo.scene import draw_scene
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "horse2zebra"
 real_images = pytest.mark.skipif(not REAL.is_dir(), reason="needs the images of ../shared/data/horse2zebra")
@@ -281,6 +283,17 @@ def test_the_domains_differ_in_the_coat(tmp_path):
     assert edges["B"] > 1.5 * edges["A"]
     assert abs(greys["A"][:, :6].mean() - greys["B"][:, :6].mean()) < 15
     assert np.percentile(greys["B"][:, 26:56], 97) > np.percentile(greys["A"][:, 26:56], 97) + 20
+
+
+def test_a_scene_with_other_coats_keeps_all_but_the_animals(tmp_path):
+    write_demo_set(tmp_path / "demo", train=1, test=2, size=64)
+    plain = np.asarray(Image.open(tmp_path / "demo" / "testA" / "00001.png"), dtype=int)
+    draws = [keyed_generator(seed, stream, 1) for seed, stream in ((0, "demo.testA"), (0, "stripes"))]
+    striped = np.asarray(draw_scene(draws[0], (64, 64), striped=False, stripes=draws[1]), dtype=int)
+    changed = np.abs(striped - plain).max(axis=-1) > 8
+    assert 0.05 < changed.mean() < 0.5
+    assert not changed[:8].any()  # the sky
+    assert (striped[changed].max(axis=-1) > 180).mean() > 0.2  # light between the stripes
 
 
 def test_a_demo_set_replaces_a_demo_set_and_nothing_else(tmp_path, root):

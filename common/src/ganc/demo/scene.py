@@ -24,8 +24,14 @@ _FLOWERS = ((240, 232, 214), (236, 200, 70), (206, 96, 110), (150, 120, 200))
 _LIGHTS = ((1.0, 1.0, 1.0), (1.05, 1.0, 0.93), (0.94, 0.98, 1.04), (0.9, 0.9, 0.92), (1.06, 1.02, 0.98))
 
 
-def draw_scene(draw: np.random.Generator, size: tuple[int, int], striped: bool) -> Image.Image:
-    """Return one RGB image of `size` = (width, height); between the domains only the animals' coats differ."""
+def draw_scene(
+    draw: np.random.Generator, size: tuple[int, int], striped: bool, stripes: np.random.Generator | None = None
+) -> Image.Image:
+    """Return one RGB image of `size` = (width, height); between the domains only the animals' coats differ.
+
+    Args:
+        stripes: draws striped coats that take the place of those that `draw` gives; all else stays as it is.
+    """
     factor = 4 if max(size) <= 128 else 2
     canvas_size = (size[0] * factor, size[1] * factor)
     horizon = draw.uniform(0.26, 0.44)
@@ -35,7 +41,7 @@ def draw_scene(draw: np.random.Generator, size: tuple[int, int], striped: bool) 
     _paint_hills(canvas, draw, horizon, sky[1], meadow[0])
     _paint_patches(canvas, draw, horizon)
     _paint_grass(canvas, draw, horizon, meadow)
-    _paint_animals(canvas, draw, horizon, striped, meadow)
+    _paint_animals(canvas, draw, horizon, striped, meadow, stripes)
     light = np.array(_LIGHTS[draw.integers(len(_LIGHTS))]) * draw.uniform(0.94, 1.04)
     resized = canvas.resize(size, Image.Resampling.LANCZOS)
     return resized.point([min(255, round(level * gain)) for gain in light for level in range(256)])
@@ -118,7 +124,12 @@ def _paint_grass(canvas: Image.Image, draw: np.random.Generator, horizon: float,
 
 
 def _paint_animals(
-    canvas: Image.Image, draw: np.random.Generator, horizon: float, striped: bool, meadow: tuple
+    canvas: Image.Image,
+    draw: np.random.Generator,
+    horizon: float,
+    striped: bool,
+    meadow: tuple,
+    stripes: np.random.Generator | None,
 ) -> None:
     """Paint one animal, and in a fifth of the images a second one behind it, with grass about their hooves."""
     placed = [(draw.uniform(0.84, 0.95), draw.uniform(0.42, 0.52))]
@@ -126,12 +137,14 @@ def _paint_animals(
         placed.insert(0, (horizon + draw.uniform(0.20, 0.28), draw.uniform(0.24, 0.32)))
     for foot, scale in placed:
         animal = draw_animal(draw, draw_coat(draw, striped), (0.5, foot), scale)
+        if stripes is not None:
+            animal = replace(animal, coat=draw_coat(stripes, striped=True))
         left, right = animal.reach
         shorter = min(canvas.size) / canvas.size[0]
         scale = min(scale, 0.94 / shorter / (right - left))
         leftmost, rightmost = 0.02 - shorter * scale * left, 0.98 - shorter * scale * right
         x = draw.uniform(leftmost, rightmost)
-        paint_animal(canvas, replace(animal, foot=(x, foot), scale=scale), draw)
+        paint_animal(canvas, replace(animal, foot=(x, foot), scale=scale), stripes or draw)
         _paint_tufts(canvas, draw, (x, foot), scale, meadow)
 
 
