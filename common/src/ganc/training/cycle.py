@@ -160,4 +160,4 @@ class CycleStep:
         return tuple(paddle.split(translate(paddle.concat([images, own_domain])), 2))
 
     def _pooled(self, name: str, made, step: int):
-        return paddle.to_tensor(self.pools[name].exchange(made.detach().astype("float32").numpy(), step))
+        return self.pools[name].exchange(made.detach().astype("float32"), step)
