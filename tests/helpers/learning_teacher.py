@@ -31,7 +31,7 @@ class LearningTeacher:
 
     def update(self, source, target, step: int, learning_rate: float) -> dict:
         made = self.generator(source)
-        earlier = paddle.to_tensor(self.pools["made"].exchange(made.detach().numpy(), step))
+        earlier = self.pools["made"].exchange(made.detach(), step)
         loss = paddle.nn.functional.l1_loss(made, target) + paddle.nn.functional.l1_loss(made, earlier)
         self.optimizers["generator"].backward(loss)
         self.optimizers["generator"].step(learning_rate)
