@@ -9,21 +9,18 @@ few steps; what a run needs beside its steps is not counted. A variant whose che
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
+from distillation_setup import Exam, quality, ran, untouched
 from tabulate import tabulate
 
-from ganc.data import read_images, to_float
-from ganc.files.checkpoint import read_checkpoint
-from ganc.models.generator import Generator
-from ganc.training.refit import l1_distance
+from ganc.data import read_images
 
 WIDTHS = "16_16_24_12_20_24_8_12"  # 1.38 GMACs at 256x256
 HALF = "half"  # of the epochs
+RESTART = ("--restart", "-o")  # a run must not continue what one of other settings left
 FEW, MORE = 10, 50  # steps of the two runs that the speed is taken from
 
 NO_GAN = ("--gan-weight", "0")
@@ -66,27 +63,21 @@ def main() -> None:
         parser.error(f"no variants: {'; '.join(sorted(unknown))}")
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    teacher = Generator.from_state(read_checkpoint(arguments.teacher).generator)
-    tests = _tests(arguments.data, arguments.size)
-    rows = [{"variant": "(the teacher)"} | _compared(arguments.teacher, teacher, tests, arguments)]
+    exam = Exam(arguments.teacher, arguments.data, arguments.size)
+    rows = [{"variant": "(the teacher)"} | exam(arguments.teacher)]
     for name in arguments.variants or VARIANTS:
         print(f"{name} …", file=sys.stderr)
         made = arguments.out / f"{_file_name(name)}.safetensors"
-        rows.append({"variant": name} | _trained(name, arguments, made) | _compared(made, teacher, tests, arguments))
+        rows.append({"variant": name} | _trained(name, arguments, made) | exam(made))
         if arguments.json:
             arguments.json.write_text(json.dumps(rows, indent=1))
-    print(tabulate([_line(row) for row in rows], headers="keys", tablefmt="github"))
+    lines = [{"variant": "(untouched images)"} | untouched(rows[0]), *map(_line, rows)]
+    print(tabulate(lines, headers="keys", tablefmt="github", missingval="-", disable_numparse=True))
 
 
-def _line(row: dict) -> dict:
-    return {
-        "variant": row["variant"],
-        "steps": row.get("steps", "-"),
-        "ms a step": f"{row['step_ms']:.0f}" if row.get("step_ms") else "-",
-        "L1": f"{row['l1']:.4f}",
-        "Fréchet": f"{row['frechet']:.1f}",
-        "kernel x 1000": f"{1000 * row['kernel']:.1f} ± {1000 * row['kernel_error']:.1f}",
-    }
+def _line(row: dict) -> dict[str, str]:
+    training = {"steps": str(row["steps"]), "ms a step": f"{row['step_ms']:.0f}"} if "steps" in row else {}
+    return {"variant": row["variant"], **quality(row), **training}
 
 
 def _file_name(name: str) -> str:
@@ -109,7 +100,7 @@ def _trained(name: str, arguments: argparse.Namespace, made: Path) -> dict:
     epochs = max(2, round(60 * arguments.minutes / step / epoch))
     half = epochs // 2
     options = [half if one == HALF else one for one in options]
-    _distill([*options, "--epochs", half, "--decay-epochs", epochs - half], made)
+    ran("ganc-distill", *options, *("--epochs", half, "--decay-epochs", epochs - half), *RESTART, made)
     found = {"steps": epochs * epoch, "step_ms": 1000 * step}
     notes.write_text(json.dumps(found))
     return found
@@ -124,34 +115,10 @@ def _step_seconds(options: list, made: Path) -> float:
     seconds = []
     for steps in (FEW, MORE):
         started = time.perf_counter()
-        _distill([*options, "--epochs", 1, "--decay-epochs", 0, "--max-steps", steps], made)
+        ran("ganc-distill", *options, *("--epochs", 1, "--decay-epochs", 0, "--max-steps", steps), *RESTART, made)
         seconds.append(time.perf_counter() - started)
         made.unlink()
     return (seconds[1] - seconds[0]) / (MORE - FEW)
-
-
-def _distill(options: list, made: Path) -> None:
-    """Run ganc-distill; it must not continue what a run of other settings left."""
-    command = [Path(sys.executable).with_name("ganc-distill"), *map(str, options), "-o", made, "--restart"]
-    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-
-
-def _compared(checkpoint: Path, teacher: Generator, tests: list, arguments: argparse.Namespace) -> dict:
-    """Return a checkpoint's distance to the teacher's images, and its metric."""
-    command = [Path(sys.executable).with_name("ganc"), "evaluate", checkpoint, "--data", arguments.data, "--json"]
-    found = subprocess.run([*command, "--size", str(arguments.size)], check=True, stdout=subprocess.PIPE, text=True)
-    (row,) = json.loads(found.stdout)
-    student = Generator.from_state(read_checkpoint(checkpoint).generator)
-    distance = {"l1": l1_distance(teacher, student, tests)}
-    return distance | {"frechet": row["value"], "kernel": row["kernel"], "kernel_error": row["kernel_error"]}
-
-
-def _tests(folder: Path, size: int) -> list[np.ndarray]:
-    """Return the test images, one a batch, (1, 3, h, w) in [-1, 1]."""
-    images = read_images(folder, "testA")
-    return [to_float(images.reading.load_fitted(path, (size, size)))[None] for path in images.paths]
 
 
 if __name__ == "__main__":
