@@ -3,14 +3,15 @@
     python benchmarks/distillation.py teacher.safetensors horse2zebra --minutes 4 [--variants …] [--json rows.json]
 
 Each variant distills the same student from the same images, for as many steps as fit into the time, and is compared on
-the test images with the teacher: L1 distance to its images, and the metric. The speed is taken first, from runs of a
-few steps; what a run needs beside its steps is not counted. A variant whose checkpoint is there is only compared.
+the test images with the teacher: L1 distance to its images, and the metric. The time is the processor's, so that other
+work on the machine does not count; OMP_NUM_THREADS=1 makes it that of a clock. It is taken first, from runs of a few
+steps; what a run needs beside its steps is left out. A variant whose checkpoint is there is only compared.
 """
 
 import argparse
 import json
+import os
 import sys
-import time
 from pathlib import Path
 
 from distillation_setup import Exam, quality, ran, untouched
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("teacher", type=Path, help="its checkpoint, such as ganc import makes")
     parser.add_argument("data", type=Path, help="folder with trainA, trainB, testA, testB")
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="of " + "; ".join(VARIANTS))
-    parser.add_argument("--minutes", type=float, default=4.0, help="of training, each variant")
+    parser.add_argument("--minutes", type=float, default=4.0, help="of the processor's time, each variant")
     parser.add_argument("--widths", default=WIDTHS, help="of the student")
     parser.add_argument("--size", type=int, default=256, help="of the images that are compared")
     parser.add_argument("--crop", type=int, default=128, help="of the images that are trained on, two a step")
@@ -107,16 +108,18 @@ def _trained(name: str, arguments: argparse.Namespace, made: Path) -> dict:
 
 
 def _step_seconds(options: list, made: Path) -> float:
-    """Return how long a step takes; where the GAN loss comes in the second half, the mean of both halves."""
+    """Return a step's processor time; where the GAN loss comes in the second half, the mean of both halves."""
     if HALF in options:
         place = options.index(HALF) - 1
         rest = options[:place] + options[place + 2 :]
         return (_step_seconds(rest, made) + _step_seconds([*rest, "--gan-weight", 0], made)) / 2
     seconds: dict[int, list[float]] = {FEW: [], MORE: []}
-    for steps in (*seconds, *seconds):  # the lower of two times: the first run reads files that are not cached yet
-        started = time.perf_counter()
+    for steps in (*seconds, *seconds):  # the lower of two times
+        started = os.times()
         ran("ganc-distill", *options, *("--epochs", 1, "--decay-epochs", 0, "--max-steps", steps), *RESTART, made)
-        seconds[steps].append(time.perf_counter() - started)
+        ended = os.times()
+        used = ended.children_user + ended.children_system - started.children_user - started.children_system
+        seconds[steps].append(used)
         made.unlink()
     return (min(seconds[MORE]) - min(seconds[FEW])) / (MORE - FEW)
 
