@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of each; half of them at the full rate")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--crop", type=int, default=128)
-    parser.add_argument("--loss", nargs="+", default=["lite0=1"])
+    parser.add_argument("--loss", nargs="+", default=["lite0=5"])
     parser.add_argument("--engine", default="openvino", help="of the training's passes")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     arguments = parser.parse_args()

@@ -37,7 +37,7 @@ UNTRAINED_SET = ("--feature-set", UNTRAINED)
 TINY_TRAINING = (
     *UNTRAINED_SET,
     *("--load-size", "36", "--crop-size", str(SIZE), "--batch-size", "2", "--workers", "0"),
-    *("--device", "cpu", "--epochs", "1", "--decay-epochs", "1", "--lr", "1e-3"),
+    *("--device", "cpu", "--epochs", "1", "--decay-epochs", "1", "--lr", "1e-3", "--recipe", "published"),
 )
 
 # Runs a command in a fresh interpreter in which some top-level modules and distributions do not exist.

@@ -122,6 +122,13 @@ def _message(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {text[:300]} (--debug shows where)"
 
 
-def command(name: str | None = None, **attributes) -> Callable[[Callable], Command]:
-    """Return the decorator that makes a function one of ganc's commands."""
-    return click.command(name, cls=Command, context_settings=CONTEXT, **attributes)
+def command(
+    name: str | None = None, *, defaults: Mapping[str, object] | None = None, **attributes
+) -> Callable[[Callable], Command]:
+    """Return the decorator that makes a function one of ganc's commands.
+
+    Args:
+        defaults: of parameters by name, before those that the options have.
+    """
+    settings = CONTEXT | ({"default_map": dict(defaults)} if defaults else {})
+    return click.command(name, cls=Command, context_settings=settings, **attributes)

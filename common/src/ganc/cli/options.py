@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 
 import click
+from click.core import ParameterSource
 
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
@@ -16,9 +17,12 @@ from ganc.base.settings import Setting, settings_of
 from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
 from ganc.cli.selection import Selection
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
+from ganc.training.recipes import DEFAULTS, Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 
 POSITIVE = click.IntRange(min=1)
+
+_PUBLISHED_BY = "ganc.published"  # in a context's meta: the option that leaves no choice of recipe
 
 
 def grouped(name: str, build: Callable, *options: Callable) -> Callable:
@@ -46,16 +50,20 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
 
 
 def setting_options(
-    kind: type, types: Mapping[str, click.ParamType] | None = None, **defaults: object
+    kind: type,
+    types: Mapping[str, click.ParamType] | None = None,
+    first: Mapping[str, Callable] | None = None,
+    **defaults: object,
 ) -> list[Callable]:
     """Return one Click option for each setting of a settings class (ganc.base.settings), in the order of its fields.
 
     Args:
         types: of options that read more than their field's type says, by the field's name.
+        first: callbacks of options that are read before the others, by the field's name.
         defaults: of fields that have none of their own, or another one here.
     """
     return [
-        _option(one, said, defaults.get(name, one.default), (types or {}).get(name))
+        _option(one, said, defaults.get(name, one.default), (types or {}).get(name), (first or {}).get(name))
         for name, (one, said) in settings_of(kind).items()
     ]
 
@@ -66,10 +74,17 @@ def setting_option(kind: type, name: str, **changes: object) -> Callable:
     return _option(one, replace(said, **changes), one.default)
 
 
-def _option(one: Field, said: Setting, default: object, reader: click.ParamType | None = None) -> Callable:
+def _option(
+    one: Field,
+    said: Setting,
+    default: object,
+    reader: click.ParamType | None = None,
+    callback: Callable | None = None,
+) -> Callable:
     names = said.names or ("--" + one.name.replace("_", "-"),)
+    early = {"is_eager": True, "callback": callback} if callback else {}
     if _type_of(one) is bool:
-        return click.option(*names, one.name, is_flag=True, default=default, help=said.help)
+        return click.option(*names, one.name, is_flag=True, default=default, help=said.help, **early)
     needed = {"required": True} if default is MISSING else {"default": _as_text(default)}
     if said.repeats:
         needed = {"multiple": True, "default": default}
@@ -80,6 +95,7 @@ def _option(one: Field, said: Setting, default: object, reader: click.ParamType 
         type=reader or _reader(_type_of(one), said),
         show_default=said.default_text or True,
         help=said.help,
+        **early,
     )
 
 
@@ -123,8 +139,47 @@ def _as_text(default: object) -> object:
 
 data_options = grouped("data", DataSettings, *setting_options(DataSettings))
 run_options = grouped("run", RunSettings, *setting_options(RunSettings))
+
+
+def take_published_defaults(context: click.Context, parameter: click.Parameter, chosen: bool) -> bool:
+    """Of a flag, an option that is read first: let the other options have the published recipe's defaults."""
+    if chosen:
+        context.meta[_PUBLISHED_BY] = parameter.opts[0]
+        _require_published(context, context.params.get("recipe", Recipe.PUBLISHED))
+        context.default_map = dict(DEFAULTS[Recipe.PUBLISHED])
+    return chosen
+
+
+def _take_defaults(context: click.Context, parameter: click.Parameter, recipe: Recipe) -> Recipe:
+    """Let the options that are read after this one have the recipe's defaults."""
+    if _PUBLISHED_BY in context.meta:
+        if context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            _require_published(context, recipe)
+        recipe = Recipe.PUBLISHED
+    context.default_map = dict(DEFAULTS[recipe])
+    return recipe
+
+
+def _require_published(context: click.Context, recipe: Recipe) -> None:
+    if recipe is not Recipe.PUBLISHED:
+        raise click.UsageError(f"--recipe {recipe.value}: {context.meta[_PUBLISHED_BY]} has the published one alone")
+
+
+recipe_option = click.option(
+    "--recipe",
+    type=EnumChoice(Recipe),
+    default=Recipe.PUBLISHED.value,
+    is_eager=True,
+    expose_value=False,
+    callback=_take_defaults,
+    help="Defaults of other options: published is the papers'; imitate learns the images of --init-from's original.",
+)
 distillation_options = grouped(
-    "settings", DistillationSettings, *setting_options(DistillationSettings, types={"losses": LOSS})
+    "settings",
+    DistillationSettings,
+    *setting_options(
+        DistillationSettings, types={"losses": LOSS}, first={"recipe": _take_defaults}, recipe=Recipe.IMITATE
+    ),
 )
 refit_options = grouped("refit", RefitSettings, *setting_options(RefitSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")

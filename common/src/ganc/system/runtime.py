@@ -7,9 +7,11 @@ this module itself is cheap.
 import contextlib
 import importlib.metadata
 import io
+import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -39,7 +41,7 @@ def load_paddle() -> ModuleType:
         _check_installed()
         configure_environment()
         # Paddle greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), _own_logging():
             warnings.simplefilter("ignore")
             import paddle
         paddle.disable_signal_handler()  # its own answers SIGTERM with a traceback of C++
@@ -50,6 +52,18 @@ def load_paddle() -> ModuleType:
         )
     _set_up = True
     return sys.modules["paddle"]
+
+
+@contextlib.contextmanager
+def _own_logging() -> Iterator[None]:
+    """Leave the root logger as it is: Paddle gives it a handler for what is standard error within the block."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def _check_installed() -> None:

@@ -1,9 +1,10 @@
 """The job of a stage that distills: which networks it trains, from where, and from when on; three stages share this."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ganc.base.errors import SettingError, SpecError
+from ganc.base.errors import MissingDependencyError, SettingError, SpecError
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.models.convolutions import NetworkState
@@ -16,8 +17,9 @@ from ganc.training.assembly import Stage, assemble_job, chosen_readings, discrim
 from ganc.training.average import averaged
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
-from ganc.training.losses.table import Given, added_losses
+from ganc.training.losses.table import AddedLoss, Given, added_losses
 from ganc.training.observer import Views
+from ganc.training.recipes import IMITATION_LOSS, Recipe
 from ganc.training.refit import Kept
 from ganc.training.settings import (
     DISCRIMINATOR_WIDTH,
@@ -30,6 +32,8 @@ from ganc.training.settings import (
 )
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher, Teacher
+
+_LOG = logging.getLogger(__name__)
 
 
 def _frozen_teacher(generator: Generator, processes: Processes, engine: str) -> Teacher:
@@ -131,13 +135,14 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
     teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes, run.engine)
+    plan, added = _with_losses(plan, plan.given(data, teacher, run.engine))
     distillation = DistillationStep(
         task=plan.stage.task,
         teacher=teacher,
         trained=_distilled_networks(plan, teacher, run),
         subnets_of=plan.subnets_of,
         gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
-        added=added_losses(plan.settings.losses, plan.given(data, teacher, run.engine)),
+        added=added,
         processes=around.processes,
         amp=run.amp,
     )
@@ -154,6 +159,19 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         fitted = Refitted(teacher=teacher.generator, student=distillation.student, kept=plan.kept)
         start = RefitStart({GENERATOR: fitted}, around.samples, plan.refit.images)
     return assemble_job(stage, step, around, views, schedule, data, run, start)
+
+
+def _with_losses(plan: Distillation, given: Given) -> tuple[Distillation, tuple[AddedLoss, ...]]:
+    """Return the plan with the losses that it adds, and those; the recipe's is left out where it cannot be computed."""
+    settings = plan.settings
+    if settings.losses or settings.recipe is Recipe.PUBLISHED:
+        return plan, added_losses(settings.losses, given)
+    try:
+        added = added_losses((IMITATION_LOSS,), given)
+    except (SpecError, MissingDependencyError) as error:
+        _LOG.warning("warning: %s: trained without this loss", error)
+        return plan, ()
+    return replace(plan, settings=replace(settings, losses=(IMITATION_LOSS,))), added
 
 
 def _require_used_gan(plan: Distillation, epochs: int) -> None:

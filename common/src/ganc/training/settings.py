@@ -11,6 +11,7 @@ from ganc.base.settings import check_limits, setting
 from ganc.base.target_images import TargetImages
 from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
+from ganc.training.recipes import Recipe
 
 DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
 
@@ -196,7 +197,8 @@ class DistillationSettings:
     """What a user may set of a distillation; a weight of None leaves the task's own.
 
     Attributes:
-        losses: what is added to the losses above, each once.
+        recipe: what decides the losses where none is given.
+        losses: what is added to the losses above, each once; without any, what the recipe adds.
         gan_from: epochs at the start in which there is neither a GAN loss nor a discriminator's.
         discriminator_width: base width of the discriminator: a fresh one where the input brings one of another width,
             or none; None continues the input's.
@@ -205,7 +207,13 @@ class DistillationSettings:
         SettingError: a value is outside its limits.
     """
 
-    gan_weight: float | None = setting("Weight of the GAN loss.", None, least=0, default_text="the input's")
+    recipe: Recipe = setting(
+        "Defaults of other options: imitate learns the teacher's images, without a GAN loss; published is the papers'.",
+        Recipe.PUBLISHED,
+    )
+    gan_weight: float | None = setting(
+        "Weight of the GAN loss.", None, least=0, default_text="the input's; 0 with --recipe imitate"
+    )
     reconstruction_weight: float | None = setting("Weight of the L1 loss.", None, least=0, default_text="the input's")
     feature_weight: float | None = setting("Weight of feature distillation.", None, least=0, default_text="the input's")
     losses: tuple[WeightedLoss, ...] = setting(
@@ -213,7 +221,7 @@ class DistillationSettings:
         (),
         names=("--loss",),
         repeats=True,
-        default_text="none",
+        default_text="none; lite0=5 with --recipe imitate",
     )
     gan_from: int = setting("Epochs without GAN loss and discriminator at the start.", 0, least=0)
     discriminator_width: int | None = setting(
@@ -225,6 +233,7 @@ class DistillationSettings:
 
     def __post_init__(self):
         check_limits(self)
+        object.__setattr__(self, "recipe", Recipe(self.recipe))
         if len(self.added_weights) < len(self.losses):
             raise SettingError("a loss was given twice; give each --loss once, with the whole weight")
 

@@ -14,9 +14,11 @@ from ganc.cli.options import (
     run_options,
     schedule_options,
     setting_options,
+    take_published_defaults,
 )
 from ganc.cli.paths import OUTPUT_FILE, Place
 from ganc.cli.types import BLOCK_COUNT
+from ganc.training.recipes import DEFAULTS, Recipe
 from ganc_distill.settings import OnlineSettings, StudentStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -31,9 +33,13 @@ def _written(values: Mapping) -> list[Place]:
     return written
 
 
-@command("ganc-distill", implied=_written)
+@command("ganc-distill", defaults=DEFAULTS[Recipe.IMITATE], implied=_written)
 @grouped("start", StudentStart, *setting_options(StudentStart))
-@grouped("online", OnlineSettings, *setting_options(OnlineSettings, types={"n_blocks": BLOCK_COUNT}))
+@grouped(
+    "online",
+    OnlineSettings,
+    *setting_options(OnlineSettings, types={"n_blocks": BLOCK_COUNT}, first={"online": take_published_defaults}),
+)
 @refit_options
 @distillation_options
 @data_options

@@ -2,7 +2,15 @@
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
-from ganc.cli.options import data_options, grouped, refit_options, run_options, schedule_options, setting_options
+from ganc.cli.options import (
+    data_options,
+    grouped,
+    recipe_option,
+    refit_options,
+    run_options,
+    schedule_options,
+    setting_options,
+)
 from ganc.cli.types import BLOCK_COUNT, FAMILY
 from ganc_replace.settings import CycleSettings
 
@@ -11,6 +19,7 @@ from ganc_replace.settings import CycleSettings
 
 @command("ganc-replace", implied=run_folder)
 @grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
+@recipe_option
 @refit_options
 @data_options
 @schedule_options(epochs=100, decay_epochs=100)
@@ -23,7 +32,7 @@ def main(settings, refit, schedule, data, run):
     \b
     ganc-replace --data horse2zebra -o replace.safetensors
     ganc-replace --data horse2zebra --block resnet -o original.safetensors
-    ganc-replace --data horse2zebra --init-from original.safetensors --refit 100 \\
+    ganc-replace --data horse2zebra --init-from original.safetensors --recipe imitate \\
                  -o replace.safetensors
     """
     from ganc_replace.stage import replace_job

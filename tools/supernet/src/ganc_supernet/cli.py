@@ -6,6 +6,7 @@ from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import data_options, distillation_options, grouped, run_options, schedule_options, setting_option
 from ganc.cli.types import SPACE
+from ganc.training.recipes import DEFAULTS, Recipe
 from ganc_supernet.settings import SupernetStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -21,7 +22,7 @@ start_options = grouped(
 )
 
 
-@command("ganc-supernet", implied=run_folder)
+@command("ganc-supernet", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
 @start_options
 @distillation_options
 @data_options

@@ -1,0 +1,41 @@
+"""Recipes of the stages that distill: what their settings are unless a user says otherwise.
+
+Needs neither Paddle nor Click.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from ganc.training.losses.names import LossName, WeightedLoss
+
+
+class Recipe(Enum):
+    """Where a stage's defaults come from.
+
+    IMITATE: a student starts near its teacher and learns its images, and how EfficientNet-Lite0 sees them, without a
+        discriminator and at a high learning rate; the result is an average of the weights. docs/distillation.md has
+        the ablation that chose it. In stage 1 an original is the teacher.
+    PUBLISHED: as GAN Compression trains (arXiv 2003.08936).
+    """
+
+    IMITATE = "imitate"
+    PUBLISHED = "published"
+
+
+# What IMITATE adds to the losses where it can be computed.
+IMITATION_LOSS = WeightedLoss(LossName.LITE0, 5.0)
+
+# By the settings' names; those that a stage does not have are of no use to it.
+DEFAULTS: Mapping[Recipe, Mapping[str, object]] = {
+    Recipe.IMITATE: {
+        "importance": "reads",
+        "images": 96,  # of the refit
+        "gan_weight": 0.0,
+        "cycle_weight": 0.0,
+        "original_weight": 10.0,
+        "learning_rate": 0.001,
+        "warm_up": 100,
+        "ema": 0.999,
+    },
+    Recipe.PUBLISHED: {},
+}

