@@ -4,10 +4,12 @@ import contextlib
 import os
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
-from ganc.base.atomic import WriteError, place_of, replacing, replacing_folder, require_writable
+from ganc.base.atomic import WriteError, place_of, replacing, require_writable
+from ganc.base.atomic_folder import replacing_folder
 
 MARKER = "made-by-ganc"
 
@@ -79,7 +81,8 @@ def test_what_could_not_be_written_later_is_refused_now(tmp_path):
     require_writable(tmp_path / "file")
     require_writable(tmp_path / "new" / "file")
     assert (tmp_path / "file").read_text() == "old"
-    assert names(tmp_path / "new") == []
+    assert names(tmp_path) == ["file"]
+    (tmp_path / "new").mkdir()
     with pytest.raises(WriteError, match="new: is a folder"):
         require_writable(tmp_path / "new")
     with pytest.raises(WriteError, match="file/below"):
@@ -88,63 +91,32 @@ def test_what_could_not_be_written_later_is_refused_now(tmp_path):
         require_writable(tmp_path / "file" / "be" / "low")
 
 
-def test_a_folder_is_made_whole(tmp_path):
-    path = tmp_path / "new" / "model"
-    with replacing_folder(path, MARKER) as temporary:
-        (temporary / MARKER).touch()
-        (temporary / "weights").write_text("new")
-        assert not path.exists()
-    assert names(path) == [MARKER, "weights"]
-    assert names(path.parent) == ["model"]
-    (tmp_path / "plain").mkdir()
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+@pytest.mark.parametrize("name", ["x" * 245, "x" * 255, "馬" * 82 + ".png", "new/" + "x" * 255])
+def test_a_long_name_can_be_written(tmp_path, name):
+    require_writable(tmp_path / name)
+    for content in ("old", "new"):
+        with replacing(tmp_path / name) as temporary:
+            temporary.write_text(content)
+    assert (tmp_path / name).read_text() == "new"
+    assert len(names((tmp_path / name).parent)) == 1
 
 
-def test_a_folder_with_the_marker_is_replaced_whole(tmp_path):
-    path = tmp_path / "model"
-    path.mkdir()
-    (path / MARKER).touch()
-    (path / "of the old one only").touch()
-    with replacing_folder(path, MARKER) as temporary:
-        (temporary / MARKER).touch()
-    assert names(path) == [MARKER]
-    assert names(tmp_path) == ["model"]
+@pytest.mark.parametrize("name", ["x" * 256, "馬" * 86, "x" * 256 + "/file", "new/" + "x" * 256 + "/file"])
+def test_a_name_that_is_too_long_is_refused_before_anything_is_made(tmp_path, name):
+    for use in (require_writable, lambda path: replacing(path).__enter__()):
+        with pytest.raises(WriteError, match="too long"):
+            use(tmp_path / name)
+    assert names(tmp_path) in ([], ["new"])
 
 
-def test_an_empty_folder_is_replaced(tmp_path):
-    (tmp_path / "model").mkdir()
-    with replacing_folder(tmp_path / "model", MARKER) as temporary:
-        (temporary / MARKER).touch()
-    assert names(tmp_path / "model") == [MARKER]
-
-
-def test_a_foreign_folder_and_a_file_are_refused_before_anything_is_made(tmp_path):
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "letters.txt").write_text("mine")
-    (tmp_path / "file").write_text("mine")
-    for name in ("home", "file"):
-        refused = pytest.raises(WriteError, match=f"{name}: exists")
-        with refused, replacing_folder(tmp_path / name, MARKER):
-            pytest.fail("the block must not run")
-    assert (tmp_path / "home" / "letters.txt").read_text() == "mine"
-    assert names(tmp_path) == ["file", "home"]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path, error):
-    path = tmp_path / "model"
-    path.mkdir()
-    (path / MARKER).write_text("old")
-
-    def fail_half_way():
-        with replacing_folder(path, MARKER) as temporary:
-            (temporary / MARKER).write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        fail_half_way()
-    assert (path / MARKER).read_text() == "old"
-    assert names(tmp_path) == ["model"]
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
+def test_a_full_disk_is_noticed_before(tmp_path, monkeypatch):
+    """The disk is full for whatever writes into the temporary file."""
+    made = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: made(Path("/dev/full"), content))
+    with pytest.raises(WriteError, match="No space"):
+        require_writable(tmp_path / "file")
+    assert names(tmp_path) == []
 
 
 def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
@@ -164,18 +136,6 @@ def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
     for use in (require_writable, place_of):
         with pytest.raises(WriteError, match="loop"):
             use(tmp_path / "loop")
-
-
-def test_a_link_to_a_folder_stays_and_the_folder_is_replaced(tmp_path):
-    model = tmp_path / "there" / "model"
-    model.mkdir(parents=True)
-    (model / MARKER).write_text("old")
-    (tmp_path / "link").symlink_to(model)
-    with replacing_folder(tmp_path / "link", MARKER) as temporary:
-        (temporary / MARKER).write_text("new")
-    assert (tmp_path / "link").is_symlink()
-    assert (model / MARKER).read_text() == "new"
-    assert names(tmp_path / "there") == ["model"]
 
 
 def test_what_is_no_regular_file_is_refused_and_stays(tmp_path):

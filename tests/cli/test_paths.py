@@ -7,10 +7,11 @@ import click
 import pytest
 from helpers.images import save_random_image
 from helpers.stages import nothing_changes, refusal
-from helpers.support import TINY_TRAINING, UNTRAINED_SET, succeed, walk_commands
+from helpers.support import TINY_TRAINING, UNTRAINED_SET, invoke, succeed, walk_commands
 
 from ganc.cli.paths import InputText, RunFolder, Written, WrittenFolder
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.run_directory import RunDirectory
 
 # What a command wants beside its paths before it looks at any of them.
 FURTHER = {"names": "generator", "widths": "8"}
@@ -194,3 +195,66 @@ def test_a_run_directory_that_is_somebody_s_folder_is_refused(tmp_path, tiny_dat
         message = refusal(tool, *arguments, "--data", tiny_data, "--run-dir", mine)
     assert str(mine) in message
     assert "--run-dir" in message
+
+
+def test_two_outputs_of_one_command_are_refused(tmp_path, teacher_file, tiny_data):
+    distill = ("ganc-distill", "--data", tiny_data, "--width", 4, *TINY_TRAINING)
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    for one, other in (
+        (("--run-dir", tmp_path / "out"), ()),
+        (("--run-dir", tmp_path / "link"), ()),
+        (("--run-dir", tmp_path), ("-o", tmp_path / "best.safetensors")),
+        (("--online", "--teacher-output", tmp_path / "link"), ()),
+        (("--online", "--teacher-output", tmp_path / "log.jsonl", "--run-dir", tmp_path), ()),
+    ):
+        with nothing_changes(tmp_path):
+            message = refusal(*distill, "--teacher", teacher_file, *one, *(other or ("-o", tmp_path / "out")))
+        assert "one would overwrite the other" in message
+        assert str(one[-1]) in message
+
+
+@pytest.mark.parametrize(("names", "output"), OUTPUTS)
+def test_what_a_killed_run_left_is_removed_by_every_command(names, output, tmp_path):
+    """Also by one that fails afterwards."""
+    path = tmp_path / "out.png"
+    left = [tmp_path / ".out.png.12345678.part", tmp_path / ".out.png.abcdefgh.old"]
+    if isinstance(output.type, RunFolder):
+        left = [path / ".state.safetensors.12345678.part", path / "samples" / ".1.png.12345678.part"]
+        (path / "samples").mkdir(parents=True)
+        (path / "lock").write_text("ganc-run\n")
+    elif isinstance(output.type, WrittenFolder):
+        path.mkdir()
+        (path / "mine").touch()  # so that nothing is made
+    for one in left:
+        one.touch()
+    (tmp_path / ".other.12345678.part").touch()
+    if isinstance(output.type, RunFolder):
+        RunDirectory(path, {}).opened(restart=False).__enter__()
+    else:
+        command = dict(walk_commands())[names]
+        invoke(*names, *map(str, [*arguments_of(command, output, tmp_path), *said(output, path)]))
+    assert not any(one.exists() for one in left)
+    assert (tmp_path / ".other.12345678.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "output"), [one for one in OUTPUTS if not getattr(one.values[1].type, "dir_okay", True)]
+)
+def test_an_output_that_could_not_be_written_is_refused_before_anything_is_read(names, output, tmp_path):
+    command = dict(walk_commands())[names]
+    (tmp_path / "file").touch()
+    rest = list(arguments_of(command, output, tmp_path))
+    for path in (tmp_path / "file" / "out", tmp_path / ("x" * 256), tmp_path / "new" / ("x" * 256) / "out"):
+        assert "cannot be written" in refusal(*names, *rest, *said(output, path))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_translation_that_could_not_be_written_is_refused_before_the_model_is_opened(tmp_path):
+    save_random_image(tmp_path / "images" / "1.png")
+    (tmp_path / "file").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".1.png.12345678.part").touch()
+    arguments = ("ganc", "translate", tmp_path / "absent", tmp_path / "images", "-o")
+    assert "cannot be written" in refusal(*arguments, tmp_path / "file" / "out")
+    assert "absent" in refusal(*arguments, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []

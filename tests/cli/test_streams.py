@@ -82,3 +82,19 @@ def test_a_closed_standard_input_is_an_empty_one():
     done = shell("<&-", "ganc", "select", "-")
     assert done.returncode == 1
     assert_one_line(done.stderr, "standard input")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ganc", "evaluate", "absent", "--data", "absent", "--json"),
+        ("ganc", "evaluate", "absent", "absent"),
+        ("ganc", "bench", __file__),
+        ("ganc-search", "--supernet", "absent", "--data", "absent", "--rank-check", "3"),
+        ("ganc-search", "--supernet", "absent", "--data", "absent", "-o", "-"),
+    ],
+)
+def test_what_prints_its_results_looks_at_standard_output_before_it_works(command):
+    done = shell(">&-", *command)
+    assert done.returncode == 1
+    assert_one_line(done.stderr, "standard output")

@@ -8,6 +8,7 @@ import sys
 import pytest
 from helpers.search_rows import IDENTITY, changed, eight_rows, make_results, make_row
 
+from ganc.base.atomic import WriteError
 from ganc.base.errors import FileFormatError, RunError
 from ganc.report.describe import describe
 from ganc.results.hdf5 import read_results, write_results
@@ -97,6 +98,63 @@ def test_a_writer_refuses_another_search_and_restart_throws_it_away(tmp_path):
         assert len(writer) == 0
         writer.append(make_row((16, 16)))
     assert len(read_results(path)) == 1
+
+
+def test_restart_if_changed_throws_another_search_away_and_keeps_an_equal_one(tmp_path):
+    path = tmp_path / "out.h5"
+    rows = eight_rows()
+    write_results(path, make_results(rows[:5]))
+    for _ in range(2):
+        with ResultsWriter(path, IDENTITY, {}, restart_if_changed=True) as writer:
+            assert len(writer) == 5
+    journal = Journal(journal_path(path), IDENTITY, {})  # as of a search that was killed
+    journal.append(rows[5])
+    journal.close()
+    with ResultsWriter(path, IDENTITY, {}, restart_if_changed=True) as writer:
+        assert len(writer) == 6
+    journal = Journal(journal_path(path), IDENTITY, {})
+    journal.append(rows[6])
+    journal.close()
+    with ResultsWriter(path, changed(supernet_digest="another"), {}, restart_if_changed=True) as writer:
+        assert len(writer) == 0
+        writer.append(make_row((16, 16)))
+    assert len(read_results(path)) == 1
+    for foreign in (path, journal_path(path)):
+        foreign.write_bytes(b"mine")
+        with pytest.raises(FileFormatError):
+            ResultsWriter(path, IDENTITY, {}, restart_if_changed=True)
+        assert foreign.read_bytes() == b"mine"
+        foreign.unlink()
+
+
+def test_a_link_and_its_target_have_one_journal(tmp_path):
+    (tmp_path / "there").mkdir()
+    path, link = tmp_path / "there" / "out.h5", tmp_path / "link.h5"
+    link.symlink_to(path)
+    rows = eight_rows()
+    for used, other in ((link, path), (path, link)):
+        with ResultsWriter(used, IDENTITY, {}) as writer:
+            writer.append(rows[0])
+            assert journal_path(used) == tmp_path / "there" / "out.h5.journal"
+            with pytest.raises(RunError, match="another process"):
+                ResultsWriter(other, IDENTITY, {})
+    journal = Journal(journal_path(link), IDENTITY, {})
+    journal.append(rows[1])
+    journal.close()
+    assert len(ResultsWriter(path, IDENTITY, {}).close()) == 2
+    with ResultsWriter(link, IDENTITY, {}, restart=True) as writer:
+        writer.append(rows[2])
+    assert link.is_symlink()
+    assert len(read_results(path)) == 1
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["link.h5", "out.h5", "there"]
+
+
+def test_a_results_file_that_could_not_be_written_is_refused_at_the_start(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "folder", tmp_path / ("x" * 256)):
+        with pytest.raises(WriteError, match=r"is a folder|too long"):
+            ResultsWriter(path, IDENTITY, {})
+    assert [one.name for one in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_writer_refuses_a_contradicting_row_and_a_second_process(tmp_path):

@@ -170,6 +170,10 @@ def test_the_file_survives_a_line_that_was_cut_off_and_is_refused_for_something_
         latency_file(path, {"engine": "two"})
     with closing(latency_file(path, {"engine": "two"}, restart=True)) as file:
         assert file.lines == []
+        file.write({"a": 1.0})
+    for engine, lines in (("two", [{"a": 1.0}]), ("three", [])):
+        with closing(latency_file(path, {"engine": engine}, restart_if_changed=True)) as file:
+            assert file.lines == lines
     path.write_text("something else\n")
     with pytest.raises(FileFormatError, match="ganc-latency"):
         latency_file(path, {})

@@ -9,6 +9,7 @@ import pytest
 from helpers.stages import SLOW_ROWS, refusal, wait_until
 from helpers.support import PATIENCE, UNTRAINED_SET, command_line, succeed
 
+from ganc.base import atomic
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path
 
@@ -119,3 +120,34 @@ def test_a_piped_search_without_one_says_what_would_have_kept_its_rows(supernet_
     assert (process.returncode, said) == (143, b"")
     assert "--run-dir" in messages.decode().splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_results_that_cannot_be_written_stay_in_the_journal(supernet_file, tiny_data, tmp_path, whole, monkeypatch):
+    out = tmp_path / "search.h5"
+
+    def move(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "replace", move)
+    said = refusal("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
+    for part in (str(out), "No space left", "128 rows are kept", str(journal_path(out)), "the same command continues"):
+        assert part in said
+    assert rows_in(journal_path(out)) == 128
+    monkeypatch.undo()
+    succeed("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
+    assert read_results(out).digest == whole.digest
+    assert [path.name for path in tmp_path.iterdir()] == ["search.h5"]
+
+
+def test_restart_if_changed_is_of_another_search(supernet_file, tiny_data, tmp_path):
+    out = tmp_path / "search.h5"
+    arguments = (*searching(supernet_file, tiny_data), "-o", out, "--restart-if-changed")
+    succeed("ganc-search", *arguments, "--samples", 3)
+    first = read_results(out)
+    succeed("ganc-search", *arguments, "--samples", 5)
+    second = read_results(out)
+    assert len(second) == 5
+    assert all(second.find(row.widths) == row for row in first)  # with their times: they were not evaluated again
+    succeed("ganc-search", *arguments, "--samples", 3, "--size", 40)
+    assert len(read_results(out)) == 3
+    assert read_results(out).identity.image_size == (40, 40)

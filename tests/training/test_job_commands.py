@@ -206,3 +206,46 @@ def test_a_damaged_state_is_refused_with_the_cure(tiny_data, teacher_file, tmp_p
     assert str(state) in message
     assert "--restart" in message
     succeed(*distill(tiny_data, teacher_file, out, "--restart"))
+
+
+def test_restart_if_changed_starts_over_for_other_settings_inputs_and_fewer_steps(tiny_data, teacher_file, tmp_path):
+    out, plain, teacher = (tmp_path / name for name in ("out.safetensors", "plain.safetensors", "teacher"))
+    write_checkpoint(teacher, make_checkpoint("replace", seed=9))
+    succeed(*distill(tiny_data, teacher_file, out, "--eval-every", "1"))
+    for first, options, said in (
+        (teacher_file, ("--seed", "1"), "seed was 0, now 1"),
+        (teacher, ("--seed", "1"), "sources.teacher was"),
+        (teacher, ("--seed", "1", "--max-steps", "3"), "steps were 6, now 3"),
+    ):
+        done = succeed(*distill(tiny_data, first, out, *options, "--restart-if-changed"))
+        assert f"starting over: {said}" in done.stderr.replace("eval_every was 1, now 0; ", "")
+        plain.unlink(missing_ok=True)
+        succeed(*distill(tiny_data, first, plain, *options, "--restart"))
+        assert out.read_bytes() == plain.read_bytes()
+        logs = [tmp_path / f"{path.name}.run" / "log.jsonl" for path in (out, plain)]
+        assert logs[0].read_text() == logs[1].read_text()
+
+
+def test_restart_if_changed_resumes_an_equal_run(tiny_data, teacher_file, tmp_path):
+    out, run = tmp_path / "out.safetensors", tmp_path / "out.safetensors.run"
+    succeed(*distill(tiny_data, teacher_file, out, "--max-steps", "2", "--restart-if-changed"))
+    log = (run / "log.jsonl").read_text()
+    assert "starting over" not in succeed(*distill(tiny_data, teacher_file, out, "--restart-if-changed")).stderr
+    assert (run / "log.jsonl").read_text().startswith(log)
+    before, content = files_under(run), out.read_bytes()
+    out.unlink()
+    succeed(*distill(tiny_data, teacher_file, out, "--restart-if-changed"))
+    assert out.read_bytes() == content
+    assert files_under(run) == before
+
+
+@pytest.mark.parametrize("damaged", ["settings.json", "state.safetensors"])
+def test_restart_if_changed_leaves_a_damaged_run_alone(tiny_data, teacher_file, tmp_path, damaged):
+    out = tmp_path / "out.safetensors"
+    succeed(*distill(tiny_data, teacher_file, out, "--max-steps", "2"))
+    (tmp_path / "out.safetensors.run" / damaged).write_bytes(b"{")
+    before = files_under(tmp_path)
+    message = fail(*distill(tiny_data, teacher_file, out, "--restart-if-changed"))
+    assert damaged in message
+    assert "--restart" in message
+    assert files_under(tmp_path) == before

@@ -1,17 +1,19 @@
 """Writing a file beside its place and moving it in with one rename: a reader sees the old file or the new one.
 
-Where the place is a link, what it points to is written, and the link stays; so it is with folders.
+Where the place is a link, what it points to is written, and the link stays; so it is with folders
+(`ganc.base.atomic_folder`).
 """
 
 import contextlib
-import glob
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ganc.base.errors import GancError
+from ganc.base.temporaries import temporary_file
+
+_BLOCK = 4096  # bytes: a full disk still has room for a name
 
 
 class WriteError(GancError):
@@ -57,89 +59,38 @@ def replacing(path: Path) -> Iterator[Path]:
         WriteError: the folder or the file cannot be written, or `path` is a device, a pipe or a socket.
     """
     path = place_of(path)
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        import tempfile  # --help does without
-
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
+        with temporary_file(path) as temporary:
+            yield temporary
+            temporary.chmod(0o666 & ~umask())
+            os.replace(temporary, path)
     except OSError as error:
         raise write_error(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what `replacing` left beside `path` when its process was killed; the caller must be its only writer."""
-    path = place_of(path)
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        leftover.unlink(missing_ok=True)
 
 
 def require_writable(path: Path) -> None:
-    """Raise WriteError now if `path` could not be written later, so that a long run does not fail at its end."""
+    """Raise WriteError now if `path` could not be written later, so that a long run does not fail at its end.
+
+    A file of the name that the temporary one will have is made and removed again; folders that are missing are not
+    made, and the test is in the folder in which they would be.
+    """
     path = place_of(path)
     if path.is_dir():
         raise WriteError(f"{path}: is a folder, expected a file to write")
+    folder = next(parent for parent in path.parents if os.path.lexists(parent))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        import tempfile  # --help does without
-
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        for part in path.relative_to(folder).parts:
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(folder / part)  # a name that is too long
+        with temporary_file(folder / path.name) as temporary:
+            temporary.write_bytes(bytes(_BLOCK))
     except OSError as error:
         raise write_error(path, error) from error
 
 
-@contextlib.contextmanager
-def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`.
-
-    An older folder at `path` is replaced only if it is empty or holds the file `marker`, which shows that ganc made it.
-    Where `path` is a link, all this is of what it points to.
-
-    Raises:
-        WriteError: `path` was not made by ganc, or cannot be written.
-    """
-    path = place_of(path)
-    if path.exists() and not (path.is_dir() and ((path / marker).is_file() or not any(path.iterdir()))):
-        raise WriteError(f"{path}: exists and was not made by ganc (no {marker} in it); choose another folder")
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        import tempfile  # --help does without
-
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            import tempfile  # --help does without
-
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            os.rename(path, old / "old")
-            try:
-                os.rename(temporary, path)
-            except OSError:
-                os.rename(old / "old", path)
-                old.rmdir()
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.rename(temporary, path)
-    except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _umask() -> int:
+def umask() -> int:
+    """Return which permissions new files of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ganc.base.atomic import replacing, write_error
-from ganc.base.errors import FileFormatError
+from ganc.base.errors import FileFormatError, RunError
 from ganc.base.lock import lock
 from ganc.base.reading import read_bytes
 
@@ -28,17 +28,18 @@ class JournalFile:
     Args:
         path: the file; missing folders are made.
         header: of a new file. An existing one must have the same `format` and `version`.
-        check: is given the header of an existing file, and raises an error if the file belongs to something else.
+        check: is given the header of an existing file, and raises RunError if the file belongs to something else.
         read: returns what `lines` has of a line's object; a ValueError, TypeError or AttributeError of it means that
             the line is damaged.
         sync_seconds: a line is handed to the system at once, and forced onto the disk at most this often.
         restart: throw away what the file holds.
+        restart_if_changed: throw it away where `check` says that it belongs to something else.
 
     Attributes:
         lines: what was recovered.
 
     Raises:
-        RunError: another process holds the file.
+        RunError: another process holds the file, or it belongs to something else.
         FileFormatError: the file is of another format or version, or damaged before its last line.
         WriteError: it cannot be written.
     """
@@ -52,6 +53,7 @@ class JournalFile:
         *,
         sync_seconds: float = 1.0,
         restart: bool = False,
+        restart_if_changed: bool = False,
     ):
         self.path, self.lines = Path(path), []
         self._header, self._sync_seconds, self._synced = dict(header), sync_seconds, time.monotonic()
@@ -64,7 +66,13 @@ class JournalFile:
             lock(self._file, self.path, "wait for it, or name another file")
             if restart:
                 self._discard()
-            self._recover(check, read)
+            try:
+                self._recover(check, read)
+            except RunError:
+                if not restart_if_changed:
+                    raise
+                self._discard()
+                self._recover(check, read)
         except BaseException:
             self._file.close()
             raise

@@ -6,7 +6,7 @@ import click
 
 from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
-from ganc.cli.paths import Place, places, require_separate
+from ganc.cli.paths import Place, places, prepare_outputs, require_separate
 from ganc.cli.streams import (
     drop_output,
     flush_output,
@@ -77,10 +77,23 @@ class Command(Program, click.Command):
                 click.echo(f"{name} is now called {self.renamed[name]}", err=True)
             yield self.renamed.get(name, name) + equals + value
 
+    def check(self, args: Sequence[str]) -> None:
+        """Read a command line as a call would, and run nothing; what files hold is not looked at.
+
+        Raises:
+            click.UsageError: an option or a value is wrong, or values do not go together.
+            GancError: something that the values need is not installed.
+        """
+        with self.make_context(self.name, list(args)) as ctx:
+            for build in getattr(self.callback, "groups", ()):
+                build(ctx.params)
+
     def invoke(self, ctx: click.Context):
         try:
             with leaving_on_termination():
-                require_separate([*places(self.params, ctx.params), *self.implied(ctx.params)])
+                found = [*places(self.params, ctx.params), *self.implied(ctx.params)]
+                require_separate(found)
+                prepare_outputs(found)
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise

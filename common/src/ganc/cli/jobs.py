@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def run_folder(values: Mapping) -> list[Place]:
-    """Return the run's folder as what a training command writes besides -o, said or not."""
-    run = RunSettings(output=values["output"], run_dir=values["run_dir"])
-    return [Place("the run's folder", run.directory, RUN_FOLDER)]
+    """Return the run's folder as what a training command writes besides -o, where no option says it."""
+    if values["run_dir"] is not None:
+        return []
+    return [Place("the run's folder", RunSettings(output=values["output"]).directory, RUN_FOLDER)]
 
 
 def run_training(name: str, job: "TrainingJob", data: DataSettings) -> None:

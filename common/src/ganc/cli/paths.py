@@ -1,5 +1,6 @@
 """The paths on a command line: what a command reads, and what it writes, which is never anything that it reads."""
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from ganc.base.atomic import WriteError, place_of
+from ganc.base.atomic import WriteError, place_of, require_writable
+from ganc.base.temporaries import remove_leftovers
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -19,13 +21,20 @@ class Written(click.Path):
 
     def overwrites(self, output: Path, path: Path) -> bool:
         """Whether writing `output` would lose `path`, a file or folder that is read. Both are without links."""
-        return _same(output, path) or (output.is_file() and path.is_dir() and _is_read(path, output))
+        return self.replaces(output, path) or (output.is_file() and path.is_dir() and _is_read(path, output))
+
+    def replaces(self, output: Path, path: Path) -> bool:
+        """Whether writing `output` would write `path` too, which is an output itself. Both are without links."""
+        return _same(output, path)
 
 
 class WrittenFolder(Written):
     """A folder that is replaced as a whole."""
 
     def overwrites(self, output: Path, path: Path) -> bool:
+        return self.replaces(output, path)
+
+    def replaces(self, output: Path, path: Path) -> bool:
         return _same(output, path) or output in path.parents
 
 
@@ -38,6 +47,9 @@ class RunFolder(Written):
         from ganc.files.run_directory import NAMES
 
         return path.relative_to(output).parts[0] in NAMES
+
+    def replaces(self, output: Path, path: Path) -> bool:
+        return _same(output, path) or self.overwrites(output, path)
 
 
 class InputText(click.types.StringParamType):
@@ -79,12 +91,11 @@ def places(parameters: Iterable[click.Parameter], values: Mapping) -> Iterator[P
 
 
 def require_separate(found: Iterable[Place]) -> None:
-    """Raise WriteError where something that is written would overwrite something that is read, or a device, say."""
+    """Raise WriteError where what is written would overwrite what is read or written besides, or a device, say."""
     found = list(found)
     read = [place for place in found if not isinstance(place.kind, Written)]
-    for output in found:
-        if not isinstance(output.kind, Written):
-            continue
+    written = [place for place in found if isinstance(place.kind, Written)]
+    for output in written:
         place_of(output.path)
         for place in read:
             if output.kind.overwrites(output.resolved, place.resolved):
@@ -92,6 +103,22 @@ def require_separate(found: Iterable[Place]) -> None:
                     f"{output.said} {output.path}: would overwrite what {place.said} {place.path} reads; "
                     "choose another place"
                 )
+    for one, other in itertools.permutations(written, 2):
+        if one.kind.replaces(one.resolved, other.resolved):
+            raise WriteError(f"{one.said} {one.path} and {other.said} {other.path}: one would overwrite the other")
+
+
+def prepare_outputs(found: Iterable[Place]) -> None:
+    """Test that files can be written later, and remove what killed runs left beside them and beside folders.
+
+    Raises:
+        WriteError: one cannot be written.
+    """
+    written = [place for place in found if isinstance(place.kind, Written)]
+    remove_leftovers(place.resolved for place in written)
+    for place in written:
+        if not place.kind.dir_okay:
+            require_writable(place.path)
 
 
 def _same(one: Path, other: Path) -> bool:

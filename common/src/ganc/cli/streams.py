@@ -1,10 +1,14 @@
 """Standard input, output and error as a program finds them: closed, full, or without a reader."""
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 
 import click
+
+from ganc.base.atomic import WriteError
 
 
 def open_closed_streams() -> None:
@@ -70,6 +74,24 @@ def flush_output() -> OSError | None:
     except OSError as error:
         return error
     return None
+
+
+def require_output() -> None:
+    """Raise WriteError now if nothing could be printed later: standard output is closed, or a file on a full disk.
+
+    For commands whose results are printed alone, after long work.
+    """
+    reason = None
+    with contextlib.suppress(OSError, ValueError, ImportError):  # what cannot be told may work
+        import fcntl  # POSIX only
+
+        state = os.fstat(1)
+        if fcntl.fcntl(1, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR) == 0:
+            reason = "it is closed"
+        elif stat.S_ISREG(state.st_mode) and os.fstatvfs(1).f_bavail == 0:
+            reason = os.strerror(errno.ENOSPC)
+    if reason:
+        raise WriteError(f"standard output cannot be written ({reason})")
 
 
 def drop_output() -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
+from ganc.base.atomic import place_of, require_writable
 from ganc.base.errors import DataError
+from ganc.base.temporaries import remove_leftovers
 from ganc.data.lists import is_companion
 from ganc.data.scan import FOLDER, HIDDEN, scan_folder
 
@@ -118,6 +120,19 @@ def settle_existing(plan: Plan, existing: str) -> Plan:
     gone = {pair.source for pair in there}
     kept = tuple(pair for pair in plan.pairs if pair.source not in gone)
     return Plan(kept, (*plan.others, *((pair.output.name, THERE) for pair in there)))
+
+
+def prepare_outputs(plan: Plan) -> None:
+    """Test that the outputs can be written, and remove what killed runs left beside them.
+
+    Raises:
+        WriteError: one cannot be written: of each folder the longest name is tried.
+    """
+    places = [place_of(pair.output) for pair in plan.pairs]
+    remove_leftovers(places)
+    longest = {place.parent: place for place in sorted(places, key=lambda place: len(os.fsencode(place.name)))}
+    for place in longest.values():
+        require_writable(place)
 
 
 def natural_order(name: str) -> list:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganc.base.atomic import replacing
+from ganc.base.atomic import place_of, replacing
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
+from ganc.base.temporaries import remove_leftovers
 from ganc.data.lists import ListEntry, list_path, read_images, scan_subset
 
 
@@ -45,6 +46,7 @@ def split_search(root: Path, count: int, seed: int = 0, letter: str = "A") -> Se
     """
     root = Path(root)
     train, search = f"train{letter}", f"search{letter}"
+    remove_leftovers(place_of(list_path(root, subset)) for subset in (train, search))
     already_done = list_path(root, search).is_file()
     if already_done:
         chosen = set(read_images(root, search).names)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ganc.base.atomic import replacing_folder
+from ganc.base.atomic_folder import replacing_folder
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size

@@ -15,6 +15,7 @@ from ganc.base.errors import FileFormatError, RunError
 from ganc.base.journal_file import append_line, keep_lines
 from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
+from ganc.base.temporaries import remove_all_leftovers
 from ganc.files.tensors import read_any_header, read_header, read_tensors, write_tensors
 
 STATE_FORMAT = "ganc-run-state"
@@ -44,8 +45,15 @@ class RunDirectory:
         self._log_file = self.path / LOG_FILE
 
     @contextlib.contextmanager
-    def opened(self, restart: bool) -> Iterator[None]:
+    def opened(self, restart: bool, unless: int | None = None) -> Iterator[list[str]]:
         """Make or check the directory and hold it, so that no second process writes there.
+
+        Args:
+            restart: start over.
+            unless: start over unless the saved run has these settings and at most so many steps.
+
+        Yields:
+            What differed from the saved run, so that it starts over.
 
         Raises:
             RunError: it is none of a run, was started with other settings (named), or another process uses it.
@@ -63,13 +71,17 @@ class RunDirectory:
             if not file.tell():
                 file.write(LOCK_CONTENT)
                 file.flush()
-            if restart:
+            remove_all_leftovers(place_of(self.path))
+            remove_all_leftovers(place_of(self.path / SAMPLES))
+            changed = [] if restart or unless is None else self.changes(unless)
+            if restart or changed:
+                # The state first: another process that sees it gone, or other settings, starts over too.
                 files = (self._state_file, self._log_file, self._settings_file, self.best_path, self.next_best_path)
                 for old in files:
                     old.unlink(missing_ok=True)
             self._check_settings()
             try:
-                yield
+                yield changed
             except Exception:
                 if new and not self._state_file.exists():
                     shutil.rmtree(self.path, ignore_errors=True)  # it failed before there was anything to resume
@@ -107,12 +119,41 @@ class RunDirectory:
             with replacing(self._settings_file) as temporary:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
             return
+        if changed := self._changed_settings():
+            raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
+
+    def _changed_settings(self) -> list[str]:
+        """Return how the settings of the saved run differ. Raises RunError where they cannot be read."""
         try:
             before = JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
         except FileFormatError as error:
             raise RunError(f"{self._settings_file}: is missing or damaged; use --restart to start over") from error
-        if changed := differences(before, self.settings):
-            raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
+        return differences(before, self.settings)
+
+    def changes(self, steps: int) -> list[str]:
+        """Return how the saved run differs from one of these settings and `steps` steps; nothing if none is saved.
+
+        Raises:
+            RunError: the saved run's settings cannot be read.
+        """
+        try:
+            changed = self._changed_settings()
+        except RunError:
+            if self._state_file.is_file():
+                raise
+            changed = []
+        if not self._state_file.is_file():  # looked at last: another process may be starting over
+            return []
+        done = self.saved_steps()
+        return changed + ([f"steps were {done}, now {steps}"] if done > steps else [])
+
+    def saved_steps(self) -> int:
+        """Return how many steps the saved state has; 0 where there is none, or none that can be read."""
+        try:
+            steps = read_header(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM).get("step")
+        except FileFormatError:
+            return 0
+        return steps if isinstance(steps, int) else 0
 
     def save_state(self, facts: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
         """Write everything that an exact resume needs, in one file."""

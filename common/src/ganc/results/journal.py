@@ -8,9 +8,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ganc.base.atomic import remove_leftovers
+from ganc.base.atomic import place_of, require_writable
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.journal_file import JournalFile, read_journal_file
+from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.table import RowTable, SearchRow, joined
@@ -26,7 +27,7 @@ class Journal(JournalFile):
         path: the journal's file.
         identity: the search that the rows belong to.
         facts: recorded in the header.
-        sync_seconds, restart: as for JournalFile.
+        options: of JournalFile.
 
     Raises:
         RunError: the journal belongs to another search, or another process writes it.
@@ -66,10 +67,11 @@ class ResultsWriter:
     """Collects a search's rows so that none is lost: what earlier runs finished, the journal, and new ones.
 
     Args:
-        path: the results file (HDF5); the journal is beside it, `path` + `.journal`.
+        path: the results file (HDF5); the journal is beside it (`journal_path`).
         identity: the search. facts: recorded in the file.
         fold_every: after this many new rows (or a quarter of all, if that is more) they are folded into the file.
         restart: throw away what earlier runs left at `path`.
+        restart_if_changed: throw it away where it belongs to another search.
         sync_seconds: as for Journal.
 
     Raises:
@@ -86,17 +88,22 @@ class ResultsWriter:
         *,
         fold_every: int = 1000,
         restart: bool = False,
+        restart_if_changed: bool = False,
         sync_seconds: float = 1.0,
     ):
         self.path = Path(path)
         self.fold_every = fold_every
+        require_writable(self.path)
+        how = {"restart": restart, "restart_if_changed": restart_if_changed, "sync_seconds": sync_seconds}
         # The journal's lock comes first, so that no other process changes the results file after it is read here.
-        self._journal = Journal(journal_path(self.path), identity, facts, sync_seconds=sync_seconds, restart=restart)
+        self._journal = Journal(journal_path(self.path), identity, facts, **how)
         try:
-            remove_leftovers(self.path)
+            remove_leftovers([place_of(self.path)])
             if restart:
                 _discard(self.path)
-            self._folded = SearchResults(identity, facts, self._earlier_rows(identity), source=str(self.path))
+            self._folded = SearchResults(
+                identity, facts, self._earlier_rows(identity, restart_if_changed), source=str(self.path)
+            )
         except BaseException:
             self._journal.close(remove=not self._journal.rows)
             raise
@@ -146,21 +153,35 @@ class ResultsWriter:
     def close(self) -> SearchResults:
         """Fold everything into the file, remove the journal and return the results; no rows leave no file."""
         if not self._journal.closed:
-            self.fold()
+            try:
+                self.fold()
+            except BaseException:
+                self._journal.close()  # with the rows
+                raise
             self._journal.close(remove=True)
         return self._folded
 
-    def _earlier_rows(self, identity: SearchIdentity) -> RowTable:
+    def _earlier_rows(self, identity: SearchIdentity, restart_if_changed: bool) -> RowTable:
         if not self.path.exists():
             return RowTable.of([])
         earlier = read_results(self.path)
+        if restart_if_changed and earlier.identity.differences(identity):
+            _discard(self.path)
+            return RowTable.of([])
         _require_same(self.path, earlier.identity, identity)
         return earlier.rows
 
 
 def journal_path(path: Path) -> Path:
-    """Return the path of the journal of the results file `path`."""
-    return path.with_name(path.name + ".journal")
+    """Return the path of the journal of the results file `path`: beside it, and beside what a link points to.
+
+    So a file has one journal, by whatever name a search writes it.
+
+    Raises:
+        WriteError: as of `place_of`.
+    """
+    place = place_of(path)
+    return place.with_name(place.name + ".journal")
 
 
 def _discard(path: Path) -> None:
@@ -169,7 +190,7 @@ def _discard(path: Path) -> None:
         return
     if first_bytes(path) not in (b"", HDF5_SIGNATURE):
         raise FileFormatError(f"{path}: is no results file, so --restart leaves it alone; write to another file")
-    path.unlink()
+    place_of(path).unlink()  # a link stays
 
 
 def _row_of(values: dict) -> SearchRow:

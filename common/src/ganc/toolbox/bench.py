@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from ganc.base.atomic import require_writable
 from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
 from ganc.base.extras import MATPLOTLIB, require
 from ganc.bench.plan import Wanted
@@ -13,6 +12,7 @@ from ganc.cli.command import command
 from ganc.cli.engines import PRECISION, EngineChoice
 from ganc.cli.options import POSITIVE, direction_option, json_option, setting_option
 from ganc.cli.paths import OUTPUT_FILE
+from ganc.cli.streams import require_output
 from ganc.cli.tables import show, show_json
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -76,9 +76,9 @@ def bench(chart: Path | None, as_json: bool, **wanted):
     from ganc.bench.run import bench as run
     from ganc.report.speed_chart import draw_chart
 
+    require_output()
     if chart:
         require(MATPLOTLIB)
-        require_writable(chart)
     chosen = Wanted(**wanted)
     rows = run(chosen, lambda line: click.echo(line, err=True))
     if chart:

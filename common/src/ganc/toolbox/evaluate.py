@@ -19,6 +19,7 @@ from ganc.cli.options import (
     setting_option,
 )
 from ganc.cli.paths import FOLDER
+from ganc.cli.streams import require_output
 from ganc.cli.tables import NEAR, near_line, show, show_json, with_error
 from ganc.cli.types import SIZE, WIDTHS
 from ganc.training.settings import RunSettings
@@ -60,6 +61,7 @@ def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **op
     from ganc.metrics.kernel import Subsets
     from ganc.system.runtime import select_device
 
+    require_output()
     options["subsets"] = Subsets(kid_subsets, kid_subset_size) if kid_subsets else None
     if folder is None:
         _require_two_folders(models, options)

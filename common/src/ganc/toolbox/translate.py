@@ -182,9 +182,11 @@ def translate(model: Path, files: Files, look: Look, **opening):
     """
     if look.quality is not None and not _has_quality(files):
         raise click.UsageError("--quality is for --format jpg or webp: PNG keeps everything")
+    from ganc.data.outputs import prepare_outputs
     from ganc.engines.loading import open_model
 
     plan = files.plan()  # what cannot be written is refused before the model is opened
+    prepare_outputs(plan)
     opened = open_model(model, **opening)
     _translate_all(opened.engine, plan, look.translation(opened.readings, opened.direction, plan), files.output)
 

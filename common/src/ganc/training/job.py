@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganc.base.atomic import WriteError
 from ganc.base.errors import FileFormatError, GancError, InterruptedRun, RunError
 from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
@@ -90,16 +91,43 @@ class TrainingJob:
         Raises:
             InterruptedRun: Ctrl-C or SIGTERM; the state is saved.
             RunError: the run directory belongs to another run, or a loss is not finite.
+            WriteError: the directory or the output cannot be written; where steps are saved, the message says how to
+                go on from them.
         """
-        with self.observer.opened(self.run.restart), noticed_signals() as signalled:
-            self._share_weights()
-            done = self._resume()
-            if self.start and not done:
-                yield from self._prepare(self.start, signalled)
-            self.observer.begin(done)
-            yield from self._train(done, signalled)
-            self._save(len(self), self.observer.finish())
-            self.processes.wait_for_all()  # no process ends, or starts another run, before the files are written
+        unless = len(self) if self.run.restart_if_changed else None
+        with self.observer.opened(self.run.restart, unless) as changed, noticed_signals() as signalled:
+            if changed:
+                yield Progress(0, {}, note=Note(f"starting over: {'; '.join(changed)}", lasting=True))
+            try:
+                yield from self._run(signalled)
+            except WriteError as error:
+                raise WriteError(f"{error}{self._kept()}") from error
+
+    def _run(self, signalled: Callable[[], int]) -> Iterator[Progress]:
+        self._share_weights()
+        done = self._resume()
+        if self.start and not done:
+            yield from self._prepare(self.start, signalled)
+        self.observer.begin(done)
+        yield from self._train(done, signalled)
+        made = self.observer.made()
+        # Before the output is written: if that fails, nothing but the writing has to be done again.
+        self._save(len(self), made[-1][1].digest if made else None)
+        self.observer.write(made)
+        self.processes.wait_for_all()  # no process ends, or starts another run, before the files are written
+
+    def _kept(self) -> str:
+        """Return how to go on from what is saved, as the end of a message; empty where nothing is."""
+        done, folder = self.directory.saved_steps(), self.directory.path
+        if not done:
+            return ""
+        again = "the same command" + (" without --restart" if self.run.restart else "")
+        if done < len(self):
+            return f"; {done} of {len(self)} steps are saved in {folder}: {again} continues there"
+        return (
+            f"; all steps are saved in {folder}: {again} writes the output and trains nothing, "
+            f"elsewhere with -o and --run-dir {folder}"
+        )
 
     def finished(self) -> Checkpoint | None:
         """Return the checkpoint if this very run has already written it, and what belongs beside it, else None."""
@@ -173,8 +201,9 @@ class TrainingJob:
         Raises:
             RunError: the state cannot be read, is of a longer run, or is not the same in all processes.
         """
-        # With --restart the writing process has removed the state, or is just about to.
-        saved = None if self.run.restart else self.directory.load_state()
+        # Where it starts over the writing process has removed the state, or is just about to.
+        over = self.run.restart or (self.run.restart_if_changed and self.directory.changes(len(self)))
+        saved = None if over else self.directory.load_state()
         done = saved[0]["step"] if saved else 0
         most, least = self.processes.largest_of([done, -done])
         if most != -least:

@@ -1,7 +1,7 @@
 """What is watched and written while a run trains. The writing process has a Recorder, the others a plain Observer."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -34,9 +34,13 @@ class Observer:
 
     parts: Mapping[str, Stateful] = {}
 
-    def opened(self, restart: bool) -> AbstractContextManager:
-        """Return the context in which the run may write."""
-        return contextlib.nullcontext()
+    def opened(self, restart: bool, unless: int | None = None) -> AbstractContextManager[Sequence[str]]:
+        """Return the context in which the run may write; it gives why the run starts over.
+
+        Args:
+            restart, unless: as of `RunDirectory.opened`.
+        """
+        return contextlib.nullcontext(())
 
     def begin(self, done: int) -> None:
         """Note that the run starts, or continues, after `done` steps."""
@@ -48,9 +52,12 @@ class Observer:
     def save(self, facts: Mapping, state: Snapshot) -> None:
         """Write the run's state."""
 
-    def finish(self) -> str | None:
-        """Write the checkpoint and return its digest."""
-        return None
+    def made(self) -> Sequence[tuple[Path, Checkpoint]]:
+        """Return what the run made and where each belongs, the result last."""
+        return ()
+
+    def write(self, made: Sequence[tuple[Path, Checkpoint]]) -> None:
+        """Write what the run made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +153,7 @@ class Recorder(Observer):
             self.parts["refit"] = product.start
 
     @contextlib.contextmanager
-    def opened(self, restart: bool) -> Iterator[None]:
+    def opened(self, restart: bool, unless: int | None = None) -> Iterator[Sequence[str]]:
         """Check what the run will need at its end, then hold its directory.
 
         Raises:
@@ -157,8 +164,8 @@ class Recorder(Observer):
         for product in (self._product, *self._product.beside.values()):
             require_writable(product.output)
         self._views.evaluation.check()
-        with self._directory.opened(restart):
-            yield
+        with self._directory.opened(restart, unless) as changed:
+            yield changed
 
     def begin(self, done: int) -> None:
         """Drop what was logged and kept beyond `done` steps; evaluate before the first step if the best is kept.
@@ -199,24 +206,27 @@ class Recorder(Observer):
         self._directory.save_state({**facts, **state.facts}, state.arrays)
         self._best.commit()
 
-    def finish(self) -> str:
-        """Write the checkpoint, the best one where the best is kept, and return its digest.
+    def made(self) -> Sequence[tuple[Path, Checkpoint]]:
+        """Return the checkpoint, the best one where the best is kept, behind what belongs beside it.
 
-        What belongs beside it is written first: the checkpoint names the digests.
+        The checkpoint names the digests of the others.
+
+        Raises:
+            RunError: the best networks are not there.
         """
         checkpoint = self._best.read() if self._product.keep_best else self._checkpoint(len(self._course))
-        checkpoint = replace(checkpoint, sources={**checkpoint.sources, **self._write_beside()})
-        write_checkpoint(self._product.output, checkpoint)
-        return checkpoint.digest
+        beside = {
+            role: (one.output, one.after(len(self._course), self._views.metric(self._measured.values, role)))
+            for role, one in self._product.beside.items()
+        }
+        digests = {role: made.digest for role, (_, made) in beside.items()}
+        whole = replace(checkpoint, sources={**checkpoint.sources, **digests})
+        return (*beside.values(), (self._product.output, whole))
 
-    def _write_beside(self) -> dict[str, str]:
-        """Write the further checkpoints and return their digests by role."""
-        digests = {}
-        for role, product in self._product.beside.items():
-            made = product.after(len(self._course), self._views.metric(self._measured.values, role))
-            write_checkpoint(product.output, made)
-            digests[role] = made.digest
-        return digests
+    def write(self, made: Sequence[tuple[Path, Checkpoint]]) -> None:
+        """Write checkpoints in their order. Raises WriteError."""
+        for path, checkpoint in made:
+            write_checkpoint(path, checkpoint)
 
     def _evaluate(self, number: int) -> None:
         measured = self._measured.values = self._views.measure()

@@ -182,6 +182,9 @@ class RunSettings:
         "Target images that statistics are made of; published numbers differ in it.", TargetImages.TRAIN_AND_TEST
     )
     restart: bool = setting("Start over instead of resuming; needed for other settings.", default=False)
+    restart_if_changed: bool = setting(
+        "Start over where settings, inputs or images are other ones than the saved run's, else resume.", default=False
+    )
 
     def __post_init__(self):
         check_limits(self)

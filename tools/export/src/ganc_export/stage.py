@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.base.atomic import replacing_folder
+from ganc.base.atomic_folder import replacing_folder
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.errors import SpecError

@@ -22,6 +22,7 @@ from ganc.cli.options import (
     setting_options,
 )
 from ganc.cli.progress import progress_bar
+from ganc.cli.streams import require_output
 from ganc.cli.tables import settings_line, show, size_text
 from ganc.cli.types import SHARD, SPACE
 from ganc.models.family import format_widths
@@ -92,6 +93,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int):
     ganc-search … --rank-check 50
     """
     if rank_check:
+        require_output()
         _show_rank_check(settings, rank_check)
         return
     if settings.output is None:
@@ -126,6 +128,7 @@ def _results_to_stdout():
 
     Yields the binary stream to write to.
     """
+    require_output()
     if sys.stdout.isatty():
         raise click.UsageError("-o - writes HDF5 to standard output: pipe it into a command or a file")
     sys.stdout.flush()

@@ -33,7 +33,7 @@ CORRECTING = 22
 RIDGE = 1e-4
 
 
-def latency_file(path: Path, header: dict, *, restart: bool = False) -> JournalFile:
+def latency_file(path: Path, header: dict, *, restart: bool = False, restart_if_changed: bool = False) -> JournalFile:
     """Open the file that keeps latencies: named numbers that belong to what `header` says.
 
     Raises:
@@ -49,7 +49,13 @@ def latency_file(path: Path, header: dict, *, restart: bool = False) -> JournalF
                 "write to another file, or use --restart"
             )
 
-    return JournalFile(path, {"format": FORMAT, "version": VERSION, **header}, check, restart=restart)
+    return JournalFile(
+        path,
+        {"format": FORMAT, "version": VERSION, **header},
+        check,
+        restart=restart,
+        restart_if_changed=restart_if_changed,
+    )
 
 
 class LatencyModel:

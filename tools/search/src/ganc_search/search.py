@@ -6,10 +6,11 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 
+from ganc.base.atomic import WriteError, place_of
 from ganc.base.engine_table import fastest_engine, graph_engines
 from ganc.base.errors import InterruptedRun, RunError, SelectionError
 from ganc.models.family import Widths
-from ganc.results.journal import ResultsWriter
+from ganc.results.journal import ResultsWriter, journal_path
 from ganc.results.search_results import SearchResults
 from ganc.system.processes import join_processes
 from ganc_search.evaluate.processes import Team
@@ -61,14 +62,22 @@ class Search:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.processes.writes:
+        if not self.processes.writes:
+            return
+        try:
             self._files.close()
+        except WriteError as error:
+            if not self.settings.kept or not len(self._writer):
+                raise
+            again = "the same command" + (" without --restart" if self.settings.restart else "")
+            rows = f"{len(self._writer)} rows are kept in it and in {journal_path(self.settings.kept)}"
+            raise WriteError(f"{error}; {rows}: {again} continues there") from error
 
     def _open(self, path: Path, files: ExitStack) -> None:
         settings, inputs = self.settings, self.inputs
         latency = self._latency(path, files) if settings.latency else None
         self.strategy = self._named_strategy(latency)
-        self._writer = ResultsWriter(path, inputs.identity, self._facts(), restart=settings.restart)
+        self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
         how = {"group_size": settings.group_size, "racing": settings.racing, "latency": latency}
         self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, **how)
@@ -124,7 +133,8 @@ class Search:
         engine = fastest_engine(graph_engines()) if settings.latency_engine == AUTO else settings.latency_engine
         header = {"supernet": inputs.supernet.digest, "engine": engine, "precision": PRECISION}
         header |= {"device": device_text(), "size": [*inputs.image_size], "space": inputs.space.text}
-        file = latency_file(results.with_name(f"{results.name}.latency"), header, restart=settings.restart)
+        place = place_of(results)  # beside the file itself where its name is a link
+        file = latency_file(place.with_name(f"{place.name}.latency"), header, **settings.restarts)
         files.enter_context(closing(file))
         return LatencyModel(inputs.generator, inputs.space, inputs.image_size, settings.latency, engine, file)
 

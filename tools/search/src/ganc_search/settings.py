@@ -170,6 +170,9 @@ class SearchSettings:
     seed: int = setting("Seed of random sub-networks.", 0, least=0, most=2**32 - 1)
     device: str = RunSettings.device
     restart: bool = setting("Throw earlier results away instead of resuming.", default=False)
+    restart_if_changed: bool = setting(
+        "Throw earlier results away where they belong to another search, else resume.", default=False
+    )
 
     def __post_init__(self):
         check_limits(self)
@@ -187,6 +190,11 @@ class SearchSettings:
             raise SettingError("--max-latency needs --latency measured or --latency table")
         if self.run_dir and self.output != PIPE:
             raise SettingError("--run-dir is for -o -: a results file keeps its own rows")
+
+    @property
+    def restarts(self) -> dict[str, bool]:
+        """Whether what earlier runs left is thrown away: always, or where it belongs to another search."""
+        return {"restart": self.restart, "restart_if_changed": self.restart_if_changed}
 
     @property
     def kept(self) -> Path | None:
