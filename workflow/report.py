@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from ganc.base.atomic import replacing
+from ganc.base.atomic import place_of, replacing, require_writable
 from ganc.base.errors import GancError
 from ganc.base.ranking_metric import near_best
+from ganc.base.temporaries import remove_leftovers
 from ganc.base.text import format_count
 from ganc.cli.tables import with_error
 from ganc.data import EvaluationSet, save_image, strip, to_uint8
@@ -31,6 +32,10 @@ STRIP_ROWS = 3
 def main() -> None:
     arguments = _arguments()
     try:
+        written = (arguments.strip, arguments.table, arguments.rows)
+        remove_leftovers(map(place_of, written))
+        for path in written:
+            require_writable(path)
         originals = [arguments.original] if arguments.original else []
         models = [open_model(path) for path in (*originals, *arguments.models)]
         rows = compare(models, _wanted(arguments, models[0]))

@@ -1,16 +1,24 @@
-"""The workflow's configuration: its keys, and those that had another name."""
+"""The workflow: what its configuration may say, where it runs, and what it does again after a change."""
 
+import importlib
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from helpers.support import PATIENCE
+import yaml
+from helpers.support import PATIENCE, UNTRAINED, succeed
 
 from ganc.files.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(ROOT / "workflow")
+    configuration = importlib.import_module("configuration")
+
 OLD_NAMES = {"pictures": "images", "search_pictures": "search_images"}
 CONFIGURATION = """
 out: made
@@ -30,11 +38,16 @@ def planned(folder: Path, **keys: str) -> subprocess.CompletedProcess:
 
 
 def dry_run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
+    return snakemake(folder, *arguments, "--dry-run", "--printshellcmds", "--cores", "1")
+
+
+def snakemake(folder: Path, *arguments: object, preamble: str = "") -> subprocess.CompletedProcess:
+    """Run Snakemake in a folder; `preamble` is Python that runs before it."""
     pytest.importorskip("snakemake", reason="the workflow runs on Snakemake, which is an extra")
-    snakemake = (sys.executable, "-m", "snakemake", *map(str, arguments))
-    options = ("--dry-run", "--printshellcmds", "--cores", "1", "--nocolor")
+    program = f"{preamble}\nimport sys; from snakemake.cli import main; main(sys.argv[1:])"
+    options = ("--nocolor", "--snakefile", str(ROOT / "workflow" / "Snakefile"))
     return subprocess.run(
-        [*snakemake, *options, "--snakefile", ROOT / "workflow" / "Snakefile"],
+        [sys.executable, "-c", program, *map(str, arguments), *options],
         cwd=folder,
         env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
         capture_output=True,
@@ -53,7 +66,7 @@ def commands(run: subprocess.CompletedProcess) -> list[str]:
 def test_keys_that_had_another_name_still_work_and_are_said(tmp_path):
     new = planned(tmp_path / "new", images="images", search_images="search_images")
     old = planned(tmp_path / "old", images="pictures", search_images="search_pictures")
-    assert any("ganc-replace" in line and "--crop-size '40'" in line for line in commands(new))
+    assert any("ganc-replace" in line and "--crop-size 40" in line for line in commands(new))
     assert any("--search 7" in line for line in commands(new))
     assert commands(old) == commands(new)
     for before, now in OLD_NAMES.items():
@@ -81,6 +94,189 @@ def test_every_configuration_can_be_planned(name, target, command, tmp_path):
     run = dry_run(tmp_path, target, "--configfile", ROOT / "workflow" / f"{name}.yaml", *given)
     assert run.returncode == 0, run.stderr
     assert command in run.stdout + run.stderr
+
+
+SMALL = {
+    "out": "out",
+    "data": "source",
+    "search_images": 2,
+    "feature-set": UNTRAINED,
+    "images": {
+        "load-size": 36,
+        "crop-size": 32,
+        "batch-size": 2,
+        "workers": 0,
+        "lr": 0.0004,
+        "eval-every": 0,
+        "device": "cpu",
+    },
+    "replace": {"width": 8, "n-blocks": 3, "discriminator-width": 4, "epochs": 1, "decay-epochs": 0, "max-steps": 1},
+    "distill": {"width": 8, "epochs": 1, "decay-epochs": 0, "max-steps": 1},
+    "supernet": {"space": "/".join(["8,4"] * 8), "epochs": 1, "decay-epochs": 0, "max-steps": 1},
+    "search": {"max-macs": "40M", "samples": 2, "shards": 1, "device": "cpu"},
+    "finetune": {"max-macs": "40M", "epochs": 0, "decay-epochs": 1, "max-steps": 1},
+    "export": {"format": ["onnx"]},
+}
+
+
+def configured(folder: Path, **changes: object) -> Path:
+    """Write the small configuration with changed keys (None: without them), and the folder of images."""
+    (folder / "source").mkdir(parents=True, exist_ok=True)
+    values = {name: value for name, value in {**SMALL, **changes}.items() if value is not None}
+    path = folder / "settings.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def changed(section: str, **options: object) -> dict:
+    return {section: {**SMALL[section], **{name.replace("_", "-"): value for name, value in options.items()}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"out": None}, "names no folder to write"),
+        ({"data": None}, "names no images"),
+        ({"data": "absent"}, "data: absent: no such folder"),
+        ({"teacher": "absent.pth"}, "teacher: absent.pth: no such file"),
+        ({"out": "a{b}"}, "out: a{b}: Snakemake takes braces"),
+        ({"supernets": {}}, "no key supernets; did you mean supernet?"),
+        ({"supernet": 5}, "supernet: 5: expected options"),
+        ({"search_images": "many"}, "search_images: many: expected a whole number"),
+        ({"threads": 0}, "threads: 0: expected a whole number from 1 on"),
+        ({"feature-set": "nothing"}, "feature-set: feature set (='nothing') is not known"),
+        ({"check": {"teachers": 1}}, "check has no limit teachers; did you mean teacher?"),
+        ({"check": {"teacher": "good"}}, "check: teacher: good: expected a number"),
+        (changed("search", shards=0), "search: shards: 0: expected a whole number from 1 on"),
+        (changed("supernet", epoch=2), "supernet: ganc-supernet has no option epoch; did you mean epochs?"),
+        (changed("images", refit=2), "images: ganc-supernet has no option refit"),
+        (changed("supernet", epochs="two"), "supernet: Invalid value for '--epochs': 'two'"),
+        (changed("supernet", epochs=None), "supernet: epochs: expected a value"),
+        (changed("supernet", epochs=True), "supernet: epochs: True: expected a value"),
+        (changed("supernet", restart="maybe"), "supernet: restart: maybe: expected true or false"),
+        (changed("supernet", epochs=0), "supernet: epochs and decay epochs are both 0"),
+        (changed("images", batch_size=0), "images: Invalid value for '--batch-size': 0"),
+        (changed("images", direction="AtoC"), "images: direction 'AtoC', expected one of AtoB, BtoA"),
+        (changed("finetune", direction="AtoB"), "finetune: direction: is that of all stages"),
+        (changed("finetune", stats="x"), "finetune: stats: is what the workflow itself says"),
+        (changed("finetune", feature_set="x"), "finetune: feature-set: is that of all stages"),
+        (changed("finetune", config="8"), "finetune: name a sub-network with --config, or select"),
+        (changed("replace", init_from="absent"), "replace: init-from: absent: no such file"),
+        (changed("distill", widths=16161212), "distill: widths: 16161212: YAML takes"),
+        (changed("search", strategy="evolution", shards=2, samples=None), "search: samples: expected a value"),
+        (changed("export", format=["onnxx"]), "export: Invalid value for '--format'"),
+        ({"demo": {"train": "x"}}, "demo: Invalid value for '--train'"),
+        ({"search": {"strategy": "evolution", "shards": 2}}, "search: --strategy evolution has no shards"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, changes, said):
+    values = yaml.safe_load(configured(tmp_path, **changes).read_text())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(configuration.ConfigurationError) as caught:
+        configuration.Configuration(values, []).check()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({}, "--configfile"), (changed("supernet", epoch=2), "did you mean epochs?")]
+)
+def test_what_is_wrong_ends_snakemake_before_the_first_rule(tmp_path, changes, said):
+    run = dry_run(tmp_path, *(["--configfile", configured(tmp_path, **changes)] if changes else []))
+    assert run.returncode == 1
+    (line,) = run.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert said in line
+    assert run.stdout == ""
+
+
+def test_values_of_the_command_line_arrive_as_text(tmp_path):
+    path = configured(tmp_path, search=None, search_images=None, supernet=None, export=None)
+    text = ["search={shards: 2, samples: 4, max-macs: 3M}", "search_images=1", "export={format: [onnx, paddle]}"]
+    text += ["supernet={restart: true, amp: false, epochs: 3}"]
+    run = dry_run(tmp_path, "--configfile", path, "--config", *text)
+    assert run.returncode == 0, run.stderr
+    said = run.stdout + run.stderr
+    for part in ("--shard 1/2", "--shard 2/2", "--search 1 ", "--format onnx --format paddle", " --restart --epochs 3"):
+        assert part in said
+    assert "--amp" not in said
+
+
+@pytest.mark.parametrize("out", ["of dad's", 'a "b" c', "$HOME; true", "./plain/", "ä 馬"])
+def test_any_name_of_a_folder_is_a_part_of_one_word(tmp_path, out):
+    source = f"{os.path.normpath(out)} source"
+    (tmp_path / source).mkdir()
+    said = commands(dry_run(tmp_path, "--configfile", configured(tmp_path, out=out, data=source)))
+    assert len(said) >= 9
+    for line in said:
+        named = [word for word in shlex.split(line) if word.startswith(os.path.normpath(out))]
+        assert named
+        assert all(word == source or word.startswith(os.path.normpath(out) + "/") for word in named), line
+
+
+def test_an_executor_need_not_name_cores(tmp_path):
+    no_cores = "import snakemake.cli, snakemake.workflow as w; w.Workflow._cores = property(lambda self: None)"
+    for options, threads in (((), None), (("--config", "threads=3"), 3)):
+        path = configured(tmp_path)
+        run = snakemake(tmp_path, "--configfile", path, *options, "--dry-run", "--cores", "8", preamble=no_cores)
+        assert run.returncode == 0, run.stderr
+        assert (f"threads: {threads}" in run.stdout + run.stderr) == bool(threads)
+
+
+def test_the_direction_is_that_of_all_stages(tmp_path):
+    images = changed("images", direction="BtoA", resize="none")
+    said = commands(dry_run(tmp_path, "--configfile", configured(tmp_path, **images)))
+    (statistics,) = [line for line in said if line.startswith("ganc stats")]
+    assert "--domain A" in statistics
+    assert "--resize none" in statistics
+    assert any("--search 2 --domain B" in line for line in said)
+    for stage in ("replace", "distill", "supernet", "search", "finetune"):
+        assert any(line.startswith(f"ganc-{stage}") and "--direction BtoA" in line for line in said)
+
+
+def test_what_a_stage_starts_from_is_made_first(tmp_path):
+    start = changed("replace", init_from="out/original.safetensors")
+    original = {"original": {"width": 8, "n-blocks": 3, "max-steps": 1}}
+    run = dry_run(tmp_path, "--configfile", configured(tmp_path, **start, **original))
+    said = commands(run)
+    assert any("--block resnet --restart-if-changed" in line for line in said)
+    assert any("--init-from out/original.safetensors" in line for line in said)
+    assert "--original=out/original.safetensors" in run.stdout + run.stderr
+
+
+def test_what_is_to_be_read_is_also_found_in_the_clone(tmp_path):
+    run = dry_run(tmp_path, "--configfile", ROOT / "workflow" / "demo.yaml")
+    assert any(f"--init-from {ROOT}/workflow/demo-teacher.safetensors" in line for line in commands(run))
+
+
+def test_a_change_does_again_what_depends_on_it_and_nothing_else(tmp_path):
+    """The whole pipeline, from another folder, with names that a shell would take apart."""
+    folder = tmp_path / "dad's $HOME"
+    out = folder / 'out "1"'
+    succeed("ganc", "data", "demo", folder / "source", "--train", 8, "--test", 4, "--size", 48)
+
+    def run(**changes):
+        path = configured(folder, out=out.name, **changes)
+        done = snakemake(folder, "--cores", "1", "--configfile", path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def rules(said):
+        return set(re.findall(r"^(?:local)?rule (\w+):", said, re.MULTILINE))
+
+    assert len(rules(run())) == 12
+    assert "exported" in (out / "report.md").read_text()
+    assert "Nothing to be done" in run()
+    before = {stage: (out / f"{stage}.safetensors").read_bytes() for stage in ("replace", "supernet", "finetune")}
+    longer = changed("supernet", epochs=2)
+    said = run(**longer)
+    assert rules(said) == {"supernet", "search_shard", "search", "plot", "finetune", "export", "report", "all"}
+    assert "epochs was 1, now 2" in said
+    assert "Nothing to be done" in run(**longer)
+    after = {stage: read_checkpoint(out / f"{stage}.safetensors") for stage in before}
+    assert after["finetune"].sources["supernet"] == after["supernet"].digest
+    assert (out / "replace.safetensors").read_bytes() == before["replace"]
 
 
 def test_the_demos_original_is_small_and_the_one_that_its_configuration_names():

@@ -26,22 +26,28 @@ _PUBLISHED_BY = "ganc.published"  # in a context's meta: the option that leaves 
 
 
 def grouped(name: str, build: Callable, *options: Callable) -> Callable:
-    """Return a decorator that adds options and hands their values to the command as one argument `name`."""
+    """Return a decorator that adds options and hands their values to the command as one argument `name`.
+
+    The decorated function's `groups` build such arguments of all values, for `Command.check`.
+    """
     probe = functools.reduce(lambda function, option: option(function), options, lambda: None)
     keys = [option.name for option in probe.__click_params__]
+
+    def built(values: Mapping) -> object:
+        try:
+            return build(**{key: values[key] for key in keys})
+        except MissingDependencyError:  # no matter of usage
+            raise
+        except GancError as error:  # values that do not go together
+            raise click.UsageError(str(error)) from error
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
         def wrapper(**values):
-            own = {key: values.pop(key) for key in keys}
-            try:
-                built = build(**own)
-            except MissingDependencyError:  # no matter of usage
-                raise
-            except GancError as error:  # values that do not go together
-                raise click.UsageError(str(error)) from error
-            return function(**{name: built}, **values)
+            others = {key: value for key, value in values.items() if key not in keys}
+            return function(**{name: built(values)}, **others)
 
+        wrapper.groups = (built, *getattr(function, "groups", ()))
         for option in reversed(options):
             wrapper = option(wrapper)
         return wrapper

@@ -1,0 +1,248 @@
+"""The pipeline's configuration: checked as the stages' commands check their options, and turned into these.
+
+What can be wrong is found when the configuration is read, before any rule runs. Values may be text, as Snakemake's
+--config gives them.
+"""
+
+import difflib
+import os
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+from stage_options import STAGES, ConfigurationError, command, is_read, options_of, truth, words
+
+from ganc.base.direction import Direction
+from ganc.base.errors import GancError
+
+# Keys that had another name, which still works.
+RENAMED = {"pictures": "images", "search_pictures": "search_images"}
+VALUES = ("out", "data", "teacher", "search_images", "feature-set", "threads")
+LIMITS = ("untouched", "teacher")  # of `check`, which check.py reads
+KEYS = (*VALUES, "images", *STAGES, "check")
+# Options of `images` that the statistics of the target are made with too.
+SHARED = ("resize", "levels", "reference")
+
+
+class Configuration:
+    """What a configuration says.
+
+    Args:
+        values: as Snakemake read it.
+        folders: where relative paths are looked for, one after the other.
+
+    Attributes:
+        notes: what its user should know, a line each.
+        out: the folder to write.
+        direction: which way to translate.
+        threads: cores of a training stage; None where the configuration does not say it.
+        aside: how many images are set aside for the search; shards: in how many parts it is made.
+
+    Raises:
+        ConfigurationError: a key is not known, or its value is not what it should be.
+    """
+
+    def __init__(self, values: Mapping, folders: Sequence[Path]):
+        self._folders = folders
+        renamed = {old: new for old, new in RENAMED.items() if old in values}
+        self.notes = [f"{old} is now called {new} in the configuration" for old, new in renamed.items()]
+        self._values = {new: values[old] for old, new in renamed.items()}
+        self._values |= {name: value for name, value in values.items() if name not in renamed}
+        _require_known(self._values, KEYS, "the configuration has no key")
+        if self._values.get("out") is None:
+            raise ConfigurationError(
+                "the configuration names no folder to write: give one with --configfile, or out=FOLDER with --config"
+            )
+        self.out = os.path.normpath(str(self._values["out"]))
+        if set("{}") & set(self.out):
+            raise ConfigurationError(f"out: {self.out}: Snakemake takes braces for wildcards; choose another folder")
+        self._sections = {name: self._section(name) for name in ("images", *STAGES, "check")}
+        self.direction = self._direction()
+        self.aside = self._whole("search_images", 0)
+        self.shards = self._whole("shards", 1, "search")
+        self.threads = self._whole("threads", 1) if self.has("threads") else None
+
+    def has(self, key: str) -> bool:
+        """Whether the configuration has a key."""
+        return self._values.get(key) is not None
+
+    def path(self, key: str) -> str:
+        """Return the path that a key names. Raises ConfigurationError where there is none."""
+        if not self.has(key):
+            raise ConfigurationError(f"the configuration has no {key}")
+        return self._found(str(self._values[key]))
+
+    @property
+    def size(self) -> str:
+        """The option of the size of evaluated images; empty where the commands' default holds."""
+        images = self._sections["images"]
+        side = images.get("eval-size", images.get("crop-size"))
+        return "" if side is None else shlex.join(["--size", str(side)])
+
+    @property
+    def features(self) -> str:
+        """The option of one feature set for all stages; without it, it is the commands' default."""
+        return shlex.join(self._features())
+
+    @property
+    def reading(self) -> str:
+        """The options of how the target's images are read for their statistics."""
+        return shlex.join(words({name: v for name, v in self._sections["images"].items() if name in SHARED}))
+
+    def options(self, stage: str) -> str:
+        """Return the options that a stage has from the configuration, quoted for a shell."""
+        return shlex.join(words(self._options(stage)))
+
+    def inputs(self, stage: str) -> list[str]:
+        """Return the files that a stage's options name to be read: they are there, or the pipeline makes them."""
+        options, known = self._options(stage), options_of(stage)
+        read = [str(value) for name, value in options.items() if is_read(known.get(name))]
+        return [path for path in read if os.path.exists(path) or self._is_made(path)]
+
+    def check(self) -> None:
+        """Check everything that can be known before the first rule.
+
+        Raises:
+            ConfigurationError: a key, an option or a value is wrong, or what is to be read is missing.
+        """
+        if not self.has("demo"):
+            self._require_images()
+        elif self.has("data"):
+            self.notes.append("the images are drawn, as demo says; data is not used")
+        if self.has("teacher") and not os.path.isfile(self.path("teacher")):
+            raise ConfigurationError(f"teacher: {self._values['teacher']}: no such file")
+        _require_known(self._sections["check"], LIMITS, "check has no limit")
+        for name, limit in self._sections["check"].items():
+            if _number(limit) is None:
+                raise ConfigurationError(f"check: {name}: {limit}: expected a number")
+        self._check_features()
+        for stage in STAGES:
+            if self.has(stage):
+                self._check_stage(stage)
+        if self._sections["images"] and not any(self.has(name) for name, one in STAGES.items() if one.trains):
+            self._check_stage("distill")
+
+    def _section(self, name: str) -> dict:
+        value = self._values.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(f"{name}: {value}: expected options with their values, such as {{epochs: 2}}")
+        for option, one in value.items():
+            for part in one if isinstance(one, list) else [one]:
+                if part is None or isinstance(part, Mapping | list):
+                    raise ConfigurationError(f"{name}: {option}: expected a value, or a list of values")
+        return {str(option): one for option, one in value.items()}
+
+    def _whole(self, name: str, least: int, section: str | None = None) -> int:
+        value = (self._sections[section] if section else self._values).get(name, least)
+        text = "" if isinstance(value, bool) else str(value)
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            place = f"{section}: {name}" if section else name
+            raise ConfigurationError(f"{place}: {value}: expected a whole number from {least} on")
+        return int(text)
+
+    def _direction(self) -> Direction:
+        for stage in STAGES:
+            if "direction" in self._sections[stage]:
+                raise ConfigurationError(f"{stage}: direction: is that of all stages: put it into images")
+        try:
+            return Direction(str(self._sections["images"].get("direction", Direction.A_TO_B)))
+        except GancError as error:
+            raise ConfigurationError(f"images: {error}") from error
+
+    def _options(self, stage: str) -> dict:
+        """Return a stage's options, those of `images` among them, with the places of files that are read."""
+        own = self._sections[stage]
+        values = {**self._sections["images"], **own} if STAGES[stage].trains else own
+        if stage == "search":
+            # The search takes its image size from the supernet, and its shards are the workflow's business.
+            values = {name: value for name, value in values.items() if name != "shards"}
+            values |= {"direction": self.direction.value} if self.direction != Direction.A_TO_B else {}
+        known = options_of(stage)
+        return {
+            name: self._found(str(value)) if is_read(known.get(name)) and not isinstance(value, list) else value
+            for name, value in values.items()
+        }
+
+    def _found(self, name: str) -> str:
+        """Return the path of something to read: as it is if it is there, else where it is below another folder."""
+        if os.path.isabs(name) or os.path.exists(name):
+            return name
+        return next((str(folder / name) for folder in self._folders if (folder / name).exists()), name)
+
+    def _features(self) -> list[str]:
+        return ["--feature-set", self.path("feature-set")] if self.has("feature-set") else []
+
+    def _check_features(self) -> None:
+        if not self.has("feature-set"):
+            return
+        from ganc.metrics.features import feature_set
+
+        try:
+            feature_set(self.path("feature-set"))
+        except GancError as error:
+            raise ConfigurationError(f"feature-set: {error}") from error
+
+    def _require_images(self) -> None:
+        if not self.has("data"):
+            raise ConfigurationError("the configuration names no images: give their folder as data, or draw them: demo")
+        if not os.path.isdir(self.path("data")):
+            raise ConfigurationError(f"data: {self._values['data']}: no such folder")
+
+    def _check_stage(self, stage: str) -> None:
+        options, own = self._options(stage), self._sections[stage]
+        for name, value in options.items():
+            section = stage if name in own or not STAGES[stage].trains else "images"
+            self._check_option(stage, section, name, value)
+        given = [*STAGES[stage].given, *(self._features() if "feature-set" in options_of(stage) else [])]
+        given += ["--shard", f"1/{self.shards}"] if stage == "search" else []
+        try:
+            command(stage).check([*given, *words(options)])
+        except click.UsageError as error:
+            option = error.param.opts[-1] if getattr(error, "param", None) else ""
+            section = stage if option.removeprefix("--") in own or not STAGES[stage].trains else "images"
+            section = section if option else stage
+            raise ConfigurationError(f"{section}: {' '.join(error.format_message().split())}") from error
+        except GancError as error:
+            raise ConfigurationError(f"{stage}: {error}") from error
+
+    def _check_option(self, stage: str, section: str, name: str, value: object) -> None:
+        if name == "feature-set":
+            raise ConfigurationError(f"{section}: feature-set: is that of all stages: put it beside {section}")
+        if name in STAGES[stage].names:
+            raise ConfigurationError(f"{section}: {name}: is what the workflow itself says; leave it out")
+        known = options_of(stage)
+        _require_known([name], known, f"{section}: {' '.join(STAGES[stage].words)} has no option")
+        _require_kind(f"{section}: {name}", value, known[name])
+        if is_read(known[name]) and not self._is_made(value) and not os.path.exists(value):
+            raise ConfigurationError(f"{section}: {name}: {value}: no such file")
+
+    def _is_made(self, path: str) -> bool:
+        """Whether a path is in the folder that the pipeline writes."""
+        return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self.out))
+
+
+def _number(value: object) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _require_known(names: Iterable, known: Collection[str], said: str) -> None:
+    """Raise ConfigurationError at the first name that is not known, with the nearest that is."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            raise ConfigurationError(f"{said} {name}{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _require_kind(place: str, value: object, option: click.Option) -> None:
+    for one in value if isinstance(value, list) else [value]:
+        if (truth(one) is not None) != option.is_flag:
+            expected = "true or false" if option.is_flag else "a value"
+            raise ConfigurationError(f"{place}: {one}: expected {expected}")
+        if option.name == "widths" and isinstance(one, int) and one > 9999:
+            raise ConfigurationError(f"{place}: {one}: YAML takes 16_16 for a number; write it in quotes")
