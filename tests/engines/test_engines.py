@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers import plain_networks
 from helpers.stages import refusal
 from helpers.support import generator_spec, make_checkpoint, random_state, succeed
 from PIL import Image
@@ -14,11 +15,13 @@ from ganc.base.rng import keyed_generator
 from ganc.data import to_float, to_uint8
 from ganc.data.layout import FLOATS, IMAGE_FORMATS, image_format
 from ganc.engines.compile import compile_graph, stream_graph
+from ganc.engines.eager import EagerEngine, exact_engine
 from ganc.engines.exported import choose_variant, variant_of_file
 from ganc.engines.loading import open_model
 from ganc.files.card import Variant, check_files, file_digest
 from ganc.files.checkpoint import write_checkpoint
 from ganc.files.kinds import looks_like
+from ganc.models.generator import Generator
 
 GRAPH_ENGINES = pytest.mark.parametrize("engine", graph_engines())
 
@@ -221,3 +224,12 @@ def test_foreign_files_are_recognised(tmp_path):
         (tmp_path / "other").write_bytes(content)
         assert looks_like(tmp_path / "other") is None
     assert looks_like(tmp_path / "absent") is None
+
+
+@pytest.mark.paddle26
+@pytest.mark.parametrize("block", ["mobile", "resnet"])
+def test_in_float64_a_network_has_no_rounding_to_speak_of(block):
+    state, x = random_state(generator_spec(6, block=block)), images(2, 3, 24, 28)
+    wanted, _ = plain_networks.generator(x, state.tensors, block, 3)
+    assert np.abs(exact_engine(state)(x) - wanted).max() < 1e-10
+    assert np.abs(EagerEngine(Generator.from_state(state))(x) - wanted).max() > 1e-8

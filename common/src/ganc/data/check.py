@@ -180,7 +180,8 @@ class _Checker:
         values = {name: self._examine(name).values for name in names}
         folder = self.root / subset
         if uniform := [name for name, value in values.items() if value.uniform]:
-            self._note(subset, folder, f"{_some(uniform)}: of one colour all over")
+            seen = "; in a metric they count with what each engine rounds" if not subset.startswith("train") else ""
+            self._note(subset, folder, f"{_some(uniform)}: of one colour all over{seen}")
         if several := [name for name, value in values.items() if value.frames > 1]:
             self._note(subset, folder, f"{_some(several)}: of several frames, of which the first is read")
         own = self.levels.get(subset[-1])

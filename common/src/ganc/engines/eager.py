@@ -15,20 +15,27 @@ class EagerEngine:
 
     name = REFERENCE
 
-    def __init__(self, generator: Generator, widths: Widths | None = None):
-        self.generator, self.widths = generator, widths
+    def __init__(self, generator: Generator, widths: Widths | None = None, dtype: str = "float32"):
+        self.generator, self.widths, self._dtype = generator, widths, dtype
         self.size_multiple = generator.spec.shape.size_multiple
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, c, h, w) in [-1, 1]; SpecError where the size does not fit."""
+        """Translate images (n, c, h, w) in [-1, 1]; SpecError where the size does not fit."""
         training = self.generator.training
         self.generator.eval()
         try:
             with paddle.no_grad():
-                return self.generator(paddle.to_tensor(images), self.widths).numpy()
+                return self.generator(paddle.to_tensor(images, self._dtype), self.widths).numpy()
         finally:
             if training:
                 self.generator.train()
+
+
+def exact_engine(state: NetworkState) -> EagerEngine:
+    """Return a network that computes and answers in float64: what the rounding of float32 is measured against."""
+    generator = Generator.from_state(state)
+    generator.to(dtype="float64")
+    return EagerEngine(generator, dtype="float64")
 
 
 class EagerAdapter(Adapter):

@@ -47,15 +47,15 @@ def reflect(x, margin: int):
     height, width = x.shape[2:]
     if not apply_here() or max(height, width) > LARGEST_PADDED_SIDE:
         return functional.pad(x, [margin] * 4, mode="reflect")
-    rows, columns = _reflection(height, margin), _reflection(width, margin)
+    rows, columns = (_reflection(side, margin, x.dtype) for side in (height, width))
     return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)
 
 
 @lru_cache(maxsize=64)
-def _reflection(size: int, margin: int):
+def _reflection(size: int, margin: int, dtype):
     """The matrix (size + 2 margin, size) whose product continues a column of numbers by reflection."""
     places = np.pad(np.arange(size), margin, mode="reflect")
-    return paddle.to_tensor(np.eye(size, dtype=np.float32)[places])
+    return paddle.to_tensor(np.eye(size)[places], dtype)
 
 
 def prefers_matrix_product(plan: Convolution, x) -> bool:

@@ -153,6 +153,10 @@ class LayerWriter:
         return builder.node("Div", centred, spread)
 
     def _mean(self, x: str) -> str:
-        """Average the pixels of each row, then the rows: short sums lose less than one long one."""
-        rows = self.builder.node("ReduceMean", x, axes=[3], keepdims=1)
-        return self.builder.node("ReduceMean", rows, axes=[2], keepdims=1)
+        """Average the pixels of each row, then the rows: short sums lose less than one long one.
+
+        OpenVINO makes one long sum of two means that both keep their axes, so that the first one drops its own.
+        """
+        rows = self.builder.node("ReduceMean", x, axes=[3], keepdims=0)
+        whole = self.builder.node("ReduceMean", rows, axes=[2], keepdims=1)
+        return self.builder.node("Unsqueeze", whole, self.builder.integers((3,)))

@@ -115,7 +115,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     "--data",
     type=FOLDER,
     show_default="random ones",
-    help="Folder of images to verify and measure on; int8 is calibrated on its training images.",
+    help="Folder of images to verify on too, and to measure on; int8 is calibrated on its training images.",
 )
 @setting_option(RunSettings, "statistics")
 @feature_set_option
@@ -163,12 +163,14 @@ def _show(exported, output: Path) -> None:
     for written in exported.variants:
         path = output / written.variant.name
         measured[path] = written.measured
-        rows.append(_row(exported, path, written.bytes, written.measured, written.difference))
+        rows.append(_row(exported, path, written.bytes, written.measured, written.found.difference))
     if exported.untouched:
         rows.append(
             dict.fromkeys(rows[0], "-") | {"file": "untouched images"} | _distances(exported, exported.untouched)
         )
     show(rows)
+    for name in exported.undetermined:
+        click.echo(f"{name} says nothing: what the network makes of it is rounding (docs/metric.md)")
     if exported.untouched:
         said = [sentence(str(path), judged(one, exported.untouched)) for path, one in measured.items()]
         for line in filter(None, said):

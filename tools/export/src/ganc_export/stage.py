@@ -14,8 +14,7 @@ from ganc.base.rng import keyed_generator
 from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, has_subset, read_images
 from ganc.data.layout import FLOATS, ImageFormat
-from ganc.engines import Engine
-from ganc.engines.eager import EagerEngine
+from ganc.engines.eager import EagerEngine, exact_engine
 from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
@@ -25,7 +24,7 @@ from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
-from ganc_export.verify import Difference, compared_images, difference, is_close, require_close
+from ganc_export.verify import LARGEST_ERROR, MULTIPLE, Comparison, Found, comparison
 
 STAGE = "export"
 CALIBRATION_IMAGES = 64
@@ -38,13 +37,13 @@ class Written:
 
     Attributes:
         bytes: what it takes on the disk.
-        difference: to the checkpoint.
+        found: how far it is from the checkpoint.
         measured: how far its images are from the target; None without images.
     """
 
     variant: Variant
     bytes: int
-    difference: Difference
+    found: Found
     measured: Measurement | None = None
 
 
@@ -58,6 +57,7 @@ class Exported:
         measured: how far its images are from the target, and untouched: how far the untranslated ones are; None
             without images.
         metric_name: what was measured.
+        undetermined: names of images on which nothing could be compared, as the answer to them is rounding alone.
     """
 
     checkpoint: Checkpoint
@@ -66,6 +66,7 @@ class Exported:
     measured: Measurement | None = None
     untouched: Measurement | None = None
     metric_name: str = "metric"
+    undetermined: tuple[str, ...] = ()
 
 
 def standalone(checkpoint: Checkpoint, widths: Widths | None, role: str) -> Checkpoint:
@@ -106,8 +107,8 @@ def export(
 
     Args:
         checkpoint: from `standalone`.
-        data: images to verify on, to measure the metric of all variants on, and to calibrate int8 on; None verifies
-            on random ones.
+        data: images to verify on besides random ones, to measure the metric of all variants on, and to calibrate int8
+            on.
         variants: of `ganc_export.variants.wanted_variants`.
         layout: what the variants take and give.
         statistics, feature_set, reference: of the metric, as of `Evaluation.of_folder`.
@@ -124,11 +125,12 @@ def export(
     material = Material(checkpoint.generator, layout, calibration)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
-        engine = EagerEngine(Generator.from_state(read_checkpoint(folder / CHECKPOINT).generator))
-        compared = list(compared_images(checkpoint, checkpoint.image_size, data))
+        state = read_checkpoint(folder / CHECKPOINT).generator
+        engine = EagerEngine(Generator.from_state(state))
+        compared = comparison(checkpoint, data, engine, exact_engine(state))
         compared_with = {"statistics": statistics, "feature_set": feature_set, "reference": TargetImages(reference)}
         measure = _measure(checkpoint, data, **compared_with) if data else None
-        written = [_verified(folder, output, one, material, engine, compared, measure) for one in variants]
+        written = [_verified(folder, output, one, material, compared, measure) for one in variants]
         exported = Exported(
             checkpoint=checkpoint,
             checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
@@ -136,6 +138,7 @@ def export(
             measured=measure and measure.measure(engine),
             untouched=measure and measure.measure_untouched(),
             metric_name=measure.feature_set.name if measure else "metric",
+            undetermined=compared.undetermined,
         )
         card = _card(exported, layout, compared, file_digest(folder / CHECKPOINT))
         if calibration:
@@ -161,8 +164,7 @@ def _verified(
     output: Path,
     variant: Variant,
     material: Material,
-    reference: Engine,
-    compared: Sequence[np.ndarray],
+    compared: Comparison,
     measure: Evaluation | None,
 ) -> Written:
     """Write a variant, load it again and compare it."""
@@ -170,10 +172,10 @@ def _verified(
     for way in ways_to_write(variant, material):
         variant = write_variant(folder, variant, way)
         engine = open_variant(folder, variant, FORMATS[variant.format].engine, material.layout, multiple)
-        found = difference(reference, engine, compared, material.layout.bytes)
-        if is_close(found, variant.precision, material.layout):
+        found = compared.of(engine, variant.precision, material.layout.bytes)
+        if found.is_close:
             break
-    require_close(found, variant.precision, material.layout, f"{output / variant.name}")
+    found.require_close(f"{output / variant.name}")
     return Written(variant, variant_bytes(folder, variant), found, measure and measure.measure(engine))
 
 
@@ -203,7 +205,7 @@ def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> Evaluation:
     )
 
 
-def _card(exported: Exported, layout: ImageFormat, compared: Sequence[np.ndarray], file_sha256: str) -> dict:
+def _card(exported: Exported, layout: ImageFormat, compared: Comparison, file_sha256: str) -> dict:
     checkpoint = exported.checkpoint
     size = checkpoint.image_size
     spec = checkpoint.generator.spec
@@ -220,8 +222,10 @@ def _card(exported: Exported, layout: ImageFormat, compared: Sequence[np.ndarray
         "forms": [_variant_facts(written) for written in exported.variants],
         "files": {CHECKPOINT: file_sha256},
         "verified": {
-            "largest_difference": max(written.difference.largest for written in exported.variants),
-            "batch_height_width": [(images.shape[0], *images.shape[2:]) for images in compared],
+            "largest_difference": max(written.found.difference.largest for written in exported.variants),
+            "batch_height_width": [(one.images.shape[0], *one.images.shape[2:]) for one in compared.batches],
+            "allowed": {"error": LARGEST_ERROR, "multiple": MULTIPLE},
+            "undetermined": list(compared.undetermined),
         },
     }
 
@@ -231,6 +235,7 @@ def _variant_facts(written: Written) -> dict:
         "format": written.variant.format,
         "precision": written.variant.precision,
         "files": dict(written.variant.files),
-        "difference": asdict(written.difference),
+        "difference": asdict(written.found.difference),
+        "error": written.found.worst and written.found.worst.facts,
         "metric": written.measured and written.measured.distance,
     }
