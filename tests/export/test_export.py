@@ -1,5 +1,6 @@
 """ganc-export through its command: what it writes equals what it was given, and nothing else is touched."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_the_exported_model_does_what_the_checkpoint_does(out, tmp_path, spec):
     assert str(out / "paddle") in said.stdout
     model_bytes = sum(path.stat().st_size for path in (out / "paddle").iterdir())
     assert f"{model_bytes:,}" in said.stdout
+
+
+def test_the_current_folder_becomes_the_exported_one(chain, teacher_file, out, tmp_path):
+    out.mkdir()
+    with contextlib.chdir(out):
+        for source in (teacher_file, chain.finetune):
+            said = succeed("ganc-export", "--checkpoint", source, "--format", "onnx", "-o", ".")
+            assert "onnx/generator.onnx" in said.stdout
+            assert open_model(Path(".")).engine is not None
+            names = sorted(path.name for path in Path(".").iterdir())
+            assert names == ["generator.safetensors", "model.json", "onnx"]
+    made = read_checkpoint(out / "generator.safetensors")
+    assert made.sources["checkpoint"] == read_checkpoint(chain.finetune).digest
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.paddle26
