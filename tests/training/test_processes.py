@@ -60,10 +60,10 @@ arrays |= {f"gradient/{n}": p.grad.numpy() for n, p in generator.named_parameter
 np.savez(folder / f"gradients-{processes.index}.npz", **arrays)
 
 
-def distill(output, max_steps):
+def distill(output, max_steps, **over):
     settings = DistillationSettings(discriminator_width=4)
     schedule = Schedule(epochs=2, decay_epochs=1, batch_size=4, learning_rate=1e-3, max_steps=max_steps)
-    run = RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED)
+    run = RunSettings(output=output, device="cpu", eval_every=1, feature_set=UNTRAINED, **over)
     return distill_job(StudentStart(teacher_file=teacher, width=4), settings, schedule, DATA, run)
 
 
@@ -86,9 +86,9 @@ def learning(output, max_steps):
     return learning_job(data, teacher, output, max_steps)
 
 
-def train(make, name, max_steps=None):
-    job = make(folder / name, max_steps)
-    steps = [progress.step for progress in job]
+def train(make, name, max_steps=None, **over):
+    job = make(folder / name, max_steps, **over)
+    steps = [progress.step for progress in job if progress.step]
     tensors = {}
     for network, state in ((name, network.state()) for name, network in job.step.networks.items()):
         tensors |= {f"{network}.{key}": array for key, array in state.tensors.items()}
@@ -100,6 +100,8 @@ for make in (distill, replace, learning, online):
     train(make, f"{make.__name__}-whole")
     train(make, f"{make.__name__}-cut", max_steps=3)
     train(make, f"{make.__name__}-cut")
+train(distill, "over", seed=1)
+train(distill, "over", restart_if_changed=True)  # another seed
 """
 
 
@@ -174,6 +176,12 @@ def test_a_run_of_two_processes_goes_on_where_it_stopped(folder, kind):
     first, second = saved(folder, f"{kind}-cut")
     assert first["steps"].tolist() == second["steps"].tolist() == [4, 5, 6]
     assert (folder / f"{kind}-cut").read_bytes() == (folder / f"{kind}-whole").read_bytes()
+
+
+def test_all_processes_start_over_where_settings_changed(folder):
+    for one in saved(folder, "over"):
+        assert one["steps"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert (folder / "over").read_bytes() == (folder / "distill-whole").read_bytes()
 
 
 def test_a_teacher_that_trains_in_two_processes_is_written_as_if_it_had_never_stopped(folder):
