@@ -57,8 +57,8 @@ def console_scripts() -> Iterator[tuple[str, click.Command]]:
     # The descriptions start with "Stage 1: …", that of the toolbox does not.
     for project in sorted(projects, key=lambda project: project["description"]):
         for name, place in project["scripts"].items():
-            module, _, attribute = place.partition(":")
-            yield name, getattr(importlib.import_module(module), attribute)
+            package = place.partition(":")[0]  # whose `run` imports the command when it is called
+            yield name, importlib.import_module(f"{package}.{'main' if name == 'ganc' else 'cli'}").main
 
 
 def _with_subcommands(name: str, command: click.Command, parent: click.Context | None) -> Iterator[click.Context]:

@@ -39,14 +39,6 @@ def test_the_toolbox_has_what_it_should():
     assert {"ganc select", "ganc merge"} <= names
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_is_a_console_script_of_its_own_distribution(program):
-    distribution = importlib.metadata.distribution("ganc-common" if program == "ganc" else program)
-    (script,) = [entry for entry in distribution.entry_points if entry.group == "console_scripts"]
-    assert script.name == program
-    assert script.load() is main_of(program)
-
-
 @ALL
 def test_help_has_a_sentence_an_example_and_a_word_on_every_option(names, command):
     program, *rest = names

@@ -64,6 +64,15 @@ def read_bytes(
     return content
 
 
+def read_start(path: Path, expected: str, count: int, error: type[GancError] = FileFormatError) -> bytes:
+    """Return the first `count` bytes of a file, all of a shorter one; raises as `open_file` does."""
+    with open_file(path, expected, error) as file:
+        try:
+            return file.read(count)
+        except OSError as failed:
+            raise error(f"{path}: cannot be read ({failed.strerror or failed}); expected {expected}") from failed
+
+
 def read_stdin(expected: str, error: type[GancError] = FileFormatError, *, limit: int | None = None) -> bytes:
     """Return the bytes of standard input; raises as `read_bytes` does."""
     try:

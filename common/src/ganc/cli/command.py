@@ -6,29 +6,37 @@ import click
 
 from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
-from ganc.cli.paths import Place, places, prepare_outputs, require_separate
+from ganc.cli.paths import Place, places, prepare_outputs, require_reachable, require_separate
 from ganc.cli.streams import (
     drop_output,
     flush_output,
     forgive_standard_error,
     is_of_output,
     open_closed_streams,
+    print_all_names,
     say,
 )
 from ganc.cli.types import strict
-from ganc.system.signals import leaving_on_termination
+from ganc.system.signals import ended_by, ending, words
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 class Program:
-    """What a console script runs: a Click command or group that says if its output could not be written."""
+    """What a console script runs: a Click command or group that says what ended it, a signal or a full disk."""
 
     def main(self, *args, **kwargs):
         open_closed_streams()
         forgive_standard_error()
+        print_all_names()
         try:
-            return super().main(*args, **kwargs)
+            with ending():
+                return super().main(*args, **kwargs)
+        except SystemExit:
+            if number := ended_by():
+                say(words(number))
+                raise SystemExit(128 + number) from None
+            raise
         except OSError as error:  # of --help and other output that no command makes; all else is caught in `invoke`
             if not is_of_output(error):
                 raise
@@ -90,17 +98,16 @@ class Command(Program, click.Command):
 
     def invoke(self, ctx: click.Context):
         try:
-            with leaving_on_termination():
-                found = [*places(self.params, ctx.params), *self.implied(ctx.params)]
-                require_separate(found)
-                prepare_outputs(found)
-                return super().invoke(ctx)
+            found = [*places(self.params, ctx.params), *self.implied(ctx.params)]
+            require_reachable(found)
+            require_separate(found)
+            prepare_outputs(found)
+            return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise
-        except KeyboardInterrupt:
-            say("interrupted")
-            ctx.exit(130)
         except Exception as error:
+            if number := ended_by():  # and a library has made an error of that
+                ctx.exit(128 + number)
             if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and is_of_output(error)):
                 ctx.exit(_end_of_output(error))
             if ctx.meta.get("ganc.debug"):

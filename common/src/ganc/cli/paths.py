@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from ganc.base.atomic import WriteError, place_of, require_writable
+from ganc.base.atomic import WriteError, place_of, require_writable, write_error
+from ganc.base.errors import FileFormatError
 from ganc.base.temporaries import remove_leftovers
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -88,6 +89,21 @@ def places(parameters: Iterable[click.Parameter], values: Mapping) -> Iterator[P
         for path in value if isinstance(value, tuple) else [value]:
             if str(path) != STREAM:
                 yield Place(said, Path(path), parameter.type)
+
+
+def require_reachable(found: Iterable[Place]) -> None:
+    """Raise FileFormatError, or WriteError, for a path that the system refuses to look at, as for a name too long."""
+    for place in found:
+        try:
+            os.stat(place.path)
+        except (FileNotFoundError, NotADirectoryError):  # what reads it says what was expected there
+            continue
+        except OSError as error:
+            if isinstance(place.kind, Written):
+                raise write_error(place.path, error) from error
+            raise FileFormatError(f"{place.path}: cannot be read ({error.strerror or error})") from error
+        except ValueError as error:  # a null byte
+            raise FileFormatError(f"{str(place.path)!r}: no file has such a name") from error
 
 
 def require_separate(found: Iterable[Place]) -> None:

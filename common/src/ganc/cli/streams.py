@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -57,8 +58,31 @@ def forgive_standard_error() -> None:
         sys.stderr = _Forgiving(sys.stderr)
 
 
+def print_all_names() -> None:
+    """Let standard output take the names of files that are no UTF-8, as their bytes."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="surrogateescape")
+
+
+class OutputError(OSError):
+    """Standard output cannot take what a command writes there."""
+
+
+@contextlib.contextmanager
+def writing_output() -> Iterator[None]:
+    """Within the block an error of the system is one of standard output."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from error
+
+
 def is_of_output(error: OSError) -> bool:
-    """Whether an error was raised by printing something."""
+    """Whether an error was raised by printing something, or by writing to standard output."""
+    if isinstance(error, OutputError):
+        return True
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code is click.echo.__code__:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.base.errors import SpecError
+from ganc.base.text import parse_whole
 from ganc.models.families import FAMILIES
 from ganc.models.family import Family, Widths, format_widths
 
@@ -133,16 +134,15 @@ def parse_space(text: str, family: Family | None = None) -> SearchSpace:
             return SearchSpace(text, one.spaces[text])
     try:
         choices = tuple(
-            tuple(sorted({int(width) for width in segment.split(",")}, reverse=True)) for segment in text.split("/")
+            tuple(sorted({parse_whole(width, 1) for width in segment.split(",")}, reverse=True))
+            for segment in text.split("/")
         )
-    except ValueError:
+    except SpecError:
         choices = ()
-    counts = {one.segments for one in families}
-    # int() would read 32_24, meant as two widths, as 3224
-    if "_" in text or len(choices) not in counts or any(min(widths) < 1 for widths in choices):
+    if len(choices) not in {one.segments for one in families}:
         usual = families[0]
         raise SpecError(
-            f"search space '{text}': expected one of {', '.join(usual.spaces) or 'none by name'}, "
+            f"search space '{text[:100]}': expected one of {', '.join(usual.spaces) or 'none by name'}, "
             f"or {usual.segments} lists of widths such as {'/'.join(['32,24,16'] * usual.segments)}"
         )
     return SearchSpace("/".join(",".join(map(str, widths)) for widths in choices), choices)

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from ganc.base.errors import MissingDependencyError, RunError
+from ganc.base.errors import MissingDependencyError, RunError, SpecError
 from ganc.base.extras import PADDLE, require
-from ganc.system.signals import reinstall_handlers
+from ganc.base.text import parse_whole
+from ganc.system.signals import held_back, reinstall_handlers
 
 PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
 
@@ -40,12 +41,14 @@ def load_paddle() -> ModuleType:
     if "paddle" not in sys.modules:
         _check_installed()
         configure_environment()
-        # Paddle greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), _own_logging():
-            warnings.simplefilter("ignore")
-            import paddle
-        paddle.disable_signal_handler()  # its own answers SIGTERM with a traceback of C++
-        reinstall_handlers()
+        # Paddle answers SIGTERM with a traceback of C++ until it is told not to, and Ctrl-C with an ImportError.
+        with held_back():
+            # It greets with advice about ccache and OMP_NUM_THREADS that does not hold here; a failure still shows.
+            with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), _own_logging():
+                warnings.simplefilter("ignore")
+                import paddle
+            paddle.disable_signal_handler()
+            reinstall_handlers()
     elif not _set_up:
         warnings.warn(
             "Paddle was imported before ganc.system.runtime: its threads and CPU paths are not set", stacklevel=3
@@ -87,8 +90,8 @@ def configure_environment() -> None:
     Paddle's CPU build brings an MKL that takes its slowest path on processors it does not know, which are AMD's, and
     runs on one thread unless told otherwise (benchmarks/generator.py measures both).
     """
-    processes = int(os.environ.get("PADDLE_LOCAL_SIZE", os.environ.get("PADDLE_TRAINERS_NUM", "1")))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // max(1, processes))))
+    processes = _number(os.environ.get("PADDLE_LOCAL_SIZE", os.environ.get("PADDLE_TRAINERS_NUM", "1"))) or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // processes)))
     if cpu_path := mkl_cpu_type():
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", cpu_path)
     os.environ.setdefault("GLOG_minloglevel", "2")
@@ -104,8 +107,14 @@ def available_cores() -> int:
 def engine_threads() -> int:
     """Return the threads an inference engine of this process uses: OMP_NUM_THREADS, else its share of the cores."""
     configure_environment()
-    text = os.environ["OMP_NUM_THREADS"].partition(",")[0]
-    return int(text) if text.isdigit() and int(text) else available_cores()
+    return _number(os.environ["OMP_NUM_THREADS"].partition(",")[0]) or available_cores()
+
+
+def _number(text: str) -> int:
+    """Return the number that a variable of the environment says, 0 where it says none."""
+    with contextlib.suppress(SpecError):
+        return parse_whole(text, 0)
+    return 0
 
 
 def mkl_cpu_type(cpu_info: Path = Path("/proc/cpuinfo")) -> str | None:
@@ -131,11 +140,11 @@ def select_device(device: str) -> str:
     if device == "auto":
         device = "gpu" if gpus else "cpu"
     name, colon, number = device.partition(":")
-    if device != "cpu" and (name != "gpu" or (colon and not number.isdigit())):
-        raise RunError(f"device '{device}': expected auto, cpu, gpu or gpu:N")
+    if device != "cpu" and (name != "gpu" or (colon and not (number.isascii() and number.isdigit()))):
+        raise RunError(f"device '{device[:60]}': expected auto, cpu, gpu or gpu:N")
     if name == "gpu" and not gpus:
         raise RunError("device 'gpu': Paddle finds no GPU here; use --device cpu, or install ganc-common[gpu]")
-    if number and int(number) >= gpus:
-        raise RunError(f"device '{device}': this machine has {gpus} GPUs, numbered from 0")
+    if number and (len(number) > 9 or int(number) >= gpus):
+        raise RunError(f"device '{device[:20]}': this machine has {gpus} GPUs, numbered from 0")
     paddle.set_device(device)
     return paddle.get_device()

@@ -14,6 +14,7 @@ from ganc.cli.options import POSITIVE, direction_option, json_option, setting_op
 from ganc.cli.paths import OUTPUT_FILE
 from ganc.cli.streams import require_output
 from ganc.cli.tables import show, show_json
+from ganc.cli.types import strict
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -25,7 +26,7 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 
     def read(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple:
         parts = [part.strip() for value in values for part in value.split(",")]
-        return tuple(dict.fromkeys(kind.convert(part, parameter, ctx) for part in parts))
+        return tuple(dict.fromkeys(strict(kind).convert(part, parameter, ctx) for part in parts))
 
     return click.option(flag, name, multiple=True, callback=read, **settings)
 

@@ -8,6 +8,7 @@ from ganc.base.text import format_count
 from ganc.cli.command import command
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
 from ganc.cli.paths import FILE, OUTPUT_FILE, Written
+from ganc.cli.streams import writing_output
 from ganc.cli.tables import show, show_json, size_text
 from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 from ganc.models.family import (
@@ -200,6 +201,7 @@ def merge(results: tuple[Path, ...], output: str):
     from ganc.results.search_results import merge_results
 
     merged = merge_results([read_results(path) for path in results])
-    write_results(output, merged)
+    with writing_output():
+        write_results(output, merged)
     files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
     click.echo(f"{len(merged)} sub-networks of {files} in {'standard output' if output == '-' else output}", err=True)

@@ -22,7 +22,7 @@ from ganc.cli.options import (
     setting_options,
 )
 from ganc.cli.progress import progress_bar
-from ganc.cli.streams import require_output
+from ganc.cli.streams import require_output, writing_output
 from ganc.cli.tables import settings_line, show, size_text
 from ganc.cli.types import SHARD, SPACE
 from ganc.models.family import format_widths
@@ -111,7 +111,8 @@ def main(settings: SearchSettings, rank_check: int | None, top: int):
             results = search.results()
         _show(results, settings, top)
         if stdout is not None:
-            write_results(stdout, results)
+            with writing_output():
+                write_results(stdout, results)
 
 
 def _refuse_beside_rank_check(settings: SearchSettings) -> None:
@@ -132,13 +133,15 @@ def _results_to_stdout():
     if sys.stdout.isatty():
         raise click.UsageError("-o - writes HDF5 to standard output: pipe it into a command or a file")
     sys.stdout.flush()
-    with os.fdopen(os.dup(1), "wb") as stdout:
-        os.dup2(2, 1)
-        try:
-            yield stdout
-        finally:
-            sys.stdout.flush()
-            os.dup2(stdout.fileno(), 1)
+    stdout = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        yield stdout
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout.fileno(), 1)
+        with contextlib.suppress(OSError):  # it was flushed, or has failed, before
+            stdout.close()
 
 
 def _run(search) -> None:
