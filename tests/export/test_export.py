@@ -1,12 +1,12 @@
 """ganc-export through its command: what it writes equals what it was given, and nothing else is touched."""
 
 import contextlib
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.cards import change_card
 from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import SIZE, UNTRAINED_SET, assert_equal_states, make_checkpoint, succeed
@@ -89,7 +89,7 @@ def test_the_standalone_checkpoint_has_the_generator_only(chain):
 def test_the_card_says_what_the_model_is(chain):
     card = read_card(chain.export)
     alone = read_checkpoint(chain.export / "generator.safetensors")
-    assert (card["format"], card["version"], card["direction"]) == ("ganc-model", 2, "AtoB")
+    assert (card["format"], card["version"], card["direction"]) == ("ganc-model", 3, "AtoB")
     assert card["digest"] == alone.digest
     assert card["sources"] == {"checkpoint": read_checkpoint(chain.finetune).digest}
     assert GeneratorSpec(**card["generator"]) == alone.generator.spec
@@ -212,9 +212,10 @@ def test_a_damaged_export_is_refused_when_it_is_used(chain, tmp_path):
         ("no card", lambda folder: (folder / "model.json").unlink(), "model.json"),
         ("bad card", lambda folder: (folder / "model.json").write_text("{"), "model.json"),
         ("other card", lambda folder: (folder / "model.json").write_text("[]"), "a list"),
-        ("newer", lambda folder: _change_card(folder, version=3), "version 3"),
-        ("no forms", lambda folder: _change_card(folder, forms=[{}]), "'forms.0.format'"),
-        ("no input", lambda folder: _change_card(folder, input=None), "'input' is null"),
+        ("newer", lambda folder: change_card(folder, version=4), "version 4"),
+        ("no forms", lambda folder: change_card(folder, forms=[{}]), "'forms.0.format'"),
+        ("no input", lambda folder: change_card(folder, input=None), "'input' is null"),
+        ("changed", lambda folder: _edit(folder / "model.json", "AtoB", "BtoA"), "checksum differs"),
         ("no model", lambda folder: shutil.rmtree(folder / "paddle"), "export the model again"),
         ("cut", lambda folder: (folder / "paddle" / "generator.pdiparams").write_bytes(b"cut"), "export it again"),
     ):
@@ -231,15 +232,12 @@ def test_a_folder_of_the_first_version_is_still_read(chain, tmp_path):
     """Its card lists no variants: there was one, the Paddle inference model in f32."""
     folder = tmp_path / "first"
     shutil.copytree(chain.export, folder)
-    card = json.loads((folder / "model.json").read_text())
-    del card["forms"], card["files"]
-    (folder / "model.json").write_text(json.dumps(card | {"version": 1}))
+    change_card(folder, without=("forms", "files"), version=1)
     old, new = open_model(folder), open_model(chain.export)
     images = keyed_generator(0, "first version").uniform(-1, 1, (1, 3, 32, 32)).astype(np.float32)
     np.testing.assert_array_equal(old.engine(images), new.engine(images))
     assert old.bytes == new.bytes
 
 
-def _change_card(folder, **changes):
-    card = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps(card | changes))
+def _edit(path, before, after):
+    path.write_text(path.read_text().replace(before, after, 1))

@@ -1,12 +1,14 @@
 """ganc-export to other formats, precisions and inputs, through its command and what reads the result."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from helpers.cards import change_card
 from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
-from helpers.support import SIZE, UNTRAINED_SET, make_checkpoint, run_command, succeed
+from helpers.support import SIZE, UNTRAINED_SET, invoke, make_checkpoint, run_command, succeed
 from PIL import Image
 
 from ganc.base.errors import FileFormatError
@@ -243,8 +245,8 @@ def test_a_graph_that_is_not_the_one_that_was_exported_is_refused(checkpoint, fo
 
 
 def test_a_model_card_with_a_direction_that_there_is_not_is_refused(folder, tmp_path):
-    card = json.loads((folder / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps(card | {"direction": "sideways"}))
+    shutil.copy(folder / "model.json", tmp_path)
+    change_card(tmp_path, direction="sideways")
     with pytest.raises(FileFormatError, match=r"model\.json.*sideways"):
         read_card(tmp_path)
 
@@ -291,3 +293,65 @@ def test_an_exported_folder_runs_where_only_one_runtime_is(folder, tmp_path):
         done = run_command("ganc", *translate, absent=[*absent], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / f"{left}.png").is_file()
+
+
+def with_graph(exported, folder, name, content):
+    """Copy an exported folder and put another graph into it, one that its card lists."""
+    shutil.copytree(exported, folder)
+    (folder / name).write_bytes(content)
+    forms = read_card(folder)["forms"]
+    for form in forms:
+        if name in form["files"]:
+            form["files"][name] = file_digest(folder / name)
+    change_card(folder, forms=forms)
+    return folder
+
+
+def graph_of(operator, *inputs, **attributes):
+    """Return an ONNX graph of one operator on the images."""
+    from onnx import TensorProto, helper
+
+    node = helper.make_node(operator, [*inputs], ["made"], **attributes)
+    given = [helper.make_tensor_value_info(one, TensorProto.FLOAT, ["n", 3, "h", "w"]) for one in dict.fromkeys(inputs)]
+    made = helper.make_tensor_value_info("made", TensorProto.FLOAT, None)
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(helper.make_graph([node], "g", given, [made]), opset_imports=opset).SerializeToString()
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    "graph",
+    [
+        graph_of("ReduceSum", "image", keepdims=0),
+        graph_of("Flatten", "image"),
+        graph_of("Add", "image", "other"),
+    ],
+    ids=["scalar", "no images", "two inputs"],
+)
+def test_a_graph_that_gives_no_images_is_refused_by_name(folder, tmp_path, engine, graph):
+    image = save_random_image(tmp_path / "image.png")
+    out = with_graph(folder, tmp_path / "dist", "onnx/generator.onnx", graph)
+    path = out / "onnx" / "generator.onnx" if engine == "onnxruntime" else out / "openvino" / "generator.xml"
+    if engine == "openvino":
+        openvino.save_model(openvino.Core().read_model(graph), tmp_path / "other.xml", compress_to_fp16=False)
+        shutil.rmtree(out)
+        out = with_graph(folder, out, "openvino/generator.xml", (tmp_path / "other.xml").read_bytes())
+    said = refusal(
+        "ganc", "translate", out, image, "-o", tmp_path / "out.png", "--engine", engine, "--precision", "f32"
+    )
+    assert said.startswith(f"{path}: ")
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("inside", ['<!ENTITY a "x">', '<!ENTITY a SYSTEM "file:///etc/passwd">'])
+def test_an_openvino_graph_with_a_doctype_is_run_or_refused_by_name(folder, tmp_path, inside):
+    image = save_random_image(tmp_path / "image.png")
+    whole = (folder / "openvino" / "generator.xml").read_text()
+    assert whole.startswith("<?xml")
+    head, _, rest = whole.partition("?>")
+    graph = f"{head}?><!DOCTYPE net [{inside}]>{rest}".encode()
+    out = with_graph(folder, tmp_path / "dist", "openvino/generator.xml", graph)
+    said = invoke("ganc", "translate", out, image, "-o", tmp_path / "out.png", "--engine", "openvino")
+    assert said.exit_code in (0, 1)
+    assert "unexpected" not in said.stderr
+    assert (said.exit_code == 0) == (tmp_path / "out.png").exists()

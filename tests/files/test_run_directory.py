@@ -8,6 +8,7 @@ import pytest
 
 from ganc.base.errors import RunError
 from ganc.files.run_directory import RunDirectory
+from ganc.files.tensors import read_tensors, write_tensors
 
 
 @pytest.fixture
@@ -70,6 +71,45 @@ def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
         assert run.load_state() is None
 
 
+DEEP = "[" * 20_000 + "]" * 20_000
+
+
+DAMAGED = [None, b"", b"{", b"{}", b"[]", DEEP.encode(), b'{"seed": 2}', b"\xff\xfe\xff", b"\0"]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_run_goes_on_without_its_settings_file_which_is_mended(run, tmp_path, content):
+    """The state says which run it belongs to."""
+    settings = tmp_path / "run" / "settings.json"
+    with run.opened(restart=False):
+        run.save_state({"step": 4, "finished": "digest"}, {"a": np.arange(3, dtype=np.float32)})
+    whole = settings.read_bytes()
+    settings.unlink()
+    if content is not None:
+        settings.write_bytes(content)
+    assert run.finished_digest(4) == "digest"
+    with run.opened(restart=False):
+        assert run.load_state()[0]["step"] == 4
+    assert settings.read_bytes() == whole
+    settings.write_text("{")
+    other = RunDirectory(tmp_path / "run", {"seed": 2, "crop_size": [64, 48]})
+    with pytest.raises(RunError, match="seed was 1, now 2"), other.opened(restart=False):
+        pytest.fail("the block must not run")
+
+
+def test_a_state_of_an_older_ganc_belongs_to_the_run_that_the_settings_file_names(run, tmp_path):
+    with run.opened(restart=False):
+        run.save_state({"step": 4, "finished": None}, {})
+    path = tmp_path / "run" / "state.safetensors"
+    header, tensors = read_tensors(path, "ganc-run-state", 3)
+    write_tensors(path, {name: value for name, value in header.items() if name != "settings"}, tensors)
+    with run.opened(restart=False):
+        assert run.load_state()[0]["step"] == 4
+    (tmp_path / "run" / "settings.json").write_text("{")
+    with pytest.raises(RunError, match=r"settings\.json.*--restart"), run.opened(restart=False):
+        pytest.fail("the block must not run")
+
+
 def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
     second = RunDirectory(tmp_path / "run", run.settings)
     with run.opened(restart=False):
@@ -80,16 +120,14 @@ def test_a_run_directory_is_held_by_one_at_a_time(run, tmp_path):
         pass
 
 
-def test_settings_and_log_nested_too_deeply_are_damaged_ones(run, tmp_path):
-    deep = "[" * 20_000 + "]" * 20_000
+@pytest.mark.parametrize(
+    "line", [DEEP, "x", '{"step": 2', '{"step": "2"}', "[1]", "3", "NaN", '{"step": 1e999}', "\x00"]
+)
+def test_lines_of_the_log_that_are_damaged_are_dropped(run, tmp_path, line):
     with run.opened(restart=False):
-        run.save_state({"step": 1, "finished": None}, {})
-        (tmp_path / "run" / "log.jsonl").write_text(f'{{"step": 1}}\n{deep}\n')
-        run.cut_log(1)
-        assert (tmp_path / "run" / "log.jsonl").read_text() == '{"step": 1}\n'
-    (tmp_path / "run" / "settings.json").write_text(deep)
-    with pytest.raises(RunError, match=r"settings\.json"), run.opened(restart=False):
-        pytest.fail("the block must not run")
+        (tmp_path / "run" / "log.jsonl").write_text(f'{{"step": 1}}\n{line}\n{{"step": 2}}\n')
+        run.cut_log(2)
+        assert (tmp_path / "run" / "log.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
 @pytest.mark.parametrize(

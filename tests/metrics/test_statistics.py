@@ -64,13 +64,37 @@ def test_a_file_without_features_or_resize_filter_is_read_and_keeps_its_digest(t
         assert sorted(archive.files) == ["ganc", "mu", "sigma"]
         facts = json.loads(str(archive["ganc"]))
     assert sorted(facts) == [
-        *("data_fingerprint", "feature_digest", "feature_set", "format", "image_size", "images", "verified", "version")
+        "checksum",
+        *("data_fingerprint", "feature_digest", "feature_set", "format", "image_size", "images", "verified", "version"),
     ]
     again = read_statistics(tmp_path / "s.npz", NETWORK)
     assert (again.features, again.resize) == (None, None)
-    named = {name: facts[name] for name in facts if name not in ("format", "version", "verified")}
+    named = {name: facts[name] for name in facts if name not in ("format", "version", "verified", "checksum")}
     content = json.dumps(named, sort_keys=True).encode() + older.mu.tobytes() + older.sigma.tobytes()
     assert again.digest == hashlib.sha256(content).hexdigest()
+
+
+def rewritten(path, change):
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    facts = change(json.loads(str(arrays["ganc"])))
+    np.savez(path, **arrays | {"ganc": np.array(json.dumps(facts))})
+
+
+def test_statistics_of_other_content_than_was_written_are_refused(tmp_path):
+    path = tmp_path / "s.npz"
+    write_statistics(path, make())
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "features"})
+    with pytest.raises(FileFormatError, match="checksum differs"):
+        read_statistics(path, NETWORK)
+    rewritten(path, lambda facts: {name: fact for name, fact in facts.items() if name != "checksum"})
+    assert read_statistics(path, NETWORK).features is None  # as an older ganc wrote them
+    write_statistics(path, make())
+    rewritten(path, lambda facts: facts | {"images": facts["images"] + 1})
+    with pytest.raises(FileFormatError, match="checksum differs"):
+        read_statistics(path, NETWORK)
 
 
 def test_of_many_images_a_fixed_choice_of_features_is_kept():

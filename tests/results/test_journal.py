@@ -49,8 +49,8 @@ def test_a_journal_of_something_else_is_refused(tmp_path):
     with pytest.raises(FileFormatError, match="ganc-search-journal"):
         Journal(path, IDENTITY, {})
     assert path.read_text() == "a diary"
-    path.write_text(json.dumps({"format": "ganc-search-journal", "version": 2}) + "\n")
-    with pytest.raises(FileFormatError, match="version 2"):
+    path.write_text(json.dumps({"format": "ganc-search-journal", "version": 3}) + "\n")
+    with pytest.raises(FileFormatError, match="version 3"):
         Journal(path, IDENTITY, {})
 
 
@@ -63,6 +63,89 @@ def test_a_journal_damaged_in_the_middle_is_refused_with_the_line(tmp_path):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"rubbish\n" + lines[2])
     with pytest.raises(FileFormatError, match="line 2"):
+        Journal(path, IDENTITY, {})
+
+
+def test_a_line_of_other_content_than_was_written_is_damaged(tmp_path):
+    path = tmp_path / "j"
+    journal = Journal(path, IDENTITY, {"seed": 1})
+    journal.append(make_row((16, 16)))
+    journal.append(make_row((16, 32)))
+    journal.close()
+    whole = path.read_bytes()
+    changes = [(b'"images": 60', b'"images": 61', "line 2"), (b'"crc": "', b'"crd": "', "first line")]
+    for before, after, named in (*changes, (b'"seed": 1', b'"seed": 2', "first line")):
+        path.write_bytes(whole.replace(before, after, 1))
+        for opening in (lambda: Journal(path, IDENTITY, {}), lambda: describe(path)):
+            with pytest.raises(FileFormatError, match=f"{named} is damaged"):
+                opening()
+    first, second, third, _ = whole.split(b"\n")
+    for last in (third[:-25] + b"}", third.replace(b"60", b"61", 1)):  # the last one may have been cut off
+        path.write_bytes(b"\n".join([first, second, last]) + b"\n")
+        journal = Journal(path, IDENTITY, {})
+        assert journal.rows == [make_row((16, 16))]
+        journal.close(remove=True)
+
+
+def of_version_1(path, *rows):
+    """Write a journal as an older ganc did, without checksums."""
+    header = {"format": "ganc-search-journal", "version": 1, "identity": IDENTITY.to_json(), "facts": {"seed": 1}}
+    path.write_text("".join(json.dumps(line) + "\n" for line in (header, *rows)))
+
+
+ROW = {"widths": [16, 16], "macs": 1, "device_macs": 1, "params": 1, "images": 60, "metrics": {"untrained": 1.5}}
+
+
+def test_a_journal_of_version_1_is_read_and_continued(tmp_path):
+    path = tmp_path / "j"
+    of_version_1(path, ROW)
+    assert describe(path)["has_checksum"] is False
+    journal = Journal(path, IDENTITY, {"seed": 1})
+    assert [row.widths for row in journal.rows] == [(16, 16)]
+    journal.append(make_row((16, 32)))
+    journal.close()
+    journal = Journal(path, IDENTITY, {})
+    assert [row.widths for row in journal.rows] == [(16, 16), (16, 32)]
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"macs": 1 << 63},
+        {"macs": 10**39},
+        {"macs": -1},
+        {"macs": 1.5},
+        {"macs": "12"},
+        {"images": True},
+        {"widths": [16, 1 << 31]},
+        {"widths": [16, -1]},
+        {"widths": "12"},
+        {"widths": None},
+        {"metrics": {"untrained": float("nan")}},
+        {"metrics": {"untrained": float("inf")}},
+        {"metrics": {"untrained": None}},
+        {"metrics": [1]},
+        {"latency_ms": "1"},
+        {"latency_engine": 3},
+        {"further": 1},
+    ],
+    ids=str,
+)
+def test_numbers_that_no_column_holds_and_wrong_types_are_damage(tmp_path, values):
+    path = tmp_path / "j"
+    of_version_1(path, ROW | values, ROW)
+    for opening in (lambda: Journal(path, IDENTITY, {}), lambda: describe(path)):
+        with pytest.raises(FileFormatError, match="line 2 is damaged"):
+            opening()
+
+
+def test_a_line_nested_too_deeply_is_damaged(tmp_path):
+    path = tmp_path / "j"
+    of_version_1(path, ROW, ROW)
+    first, second, third, _ = path.read_text().split("\n")
+    path.write_text("\n".join([first, second[:-1] + ', "further": ' + "[" * 20_000 + "]" * 20_000 + "}", third, ""]))
+    with pytest.raises(FileFormatError, match="line 2 is damaged"):
         Journal(path, IDENTITY, {})
 
 

@@ -64,14 +64,19 @@ def test_rows_without_a_latency_get_one_without_being_evaluated_again(arguments,
         assert (row.metrics, row.seconds) == (before[row.widths].metrics, before[row.widths].seconds)
 
 
+def header_of(path):
+    """Return what a file of latencies says that they belong to."""
+    header = json.loads(path.read_text().splitlines()[0])
+    return {name: value for name, value in header.items() if name not in ("format", "version", "crc")}
+
+
 @needs_runtime
 def test_a_bound_leaves_slower_ones_out_before_they_are_evaluated(arguments, tmp_path):
     latencies = {"_".join(map(str, widths)): float(sum(widths)) for widths in widths_of_space(FEW)}
     out, kept = tmp_path / "search.h5", tmp_path / "search.h5.latency"
     succeed("ganc-search", *arguments, "--latency", "measured", "--max-macs", "3.95M")  # writes the header
-    header = kept.read_text().splitlines()[0]
-    numbers = json.dumps({f"subnet {widths}": value for widths, value in latencies.items()})
-    kept.write_text(f"{header}\n{numbers}\n")
+    with closing(latency_file(kept, header_of(kept), restart=True)) as file:
+        file.write({f"subnet {widths}": value for widths, value in latencies.items()})
     out.unlink()
     succeed("ganc-search", *arguments, "--latency", "measured", "--max-latency", 60)
     results = read_results(out)
@@ -94,7 +99,8 @@ def test_a_bound_needs_latencies(arguments):
 def test_latencies_of_another_supernet_are_refused(arguments, tmp_path):
     succeed("ganc-search", *arguments, "--latency", "measured", "--max-macs", "3.95M")
     kept = tmp_path / "search.h5.latency"
-    kept.write_text(kept.read_text().replace('"engine": "', '"engine": "other-'))
+    header = header_of(kept)
+    latency_file(kept, header | {"engine": f"other-{header['engine']}"}, restart=True).close()
     with nothing_changes(tmp_path):
         said = refusal("ganc-search", *arguments, "--latency", "measured")
     assert str(kept) in said

@@ -3,20 +3,25 @@
 import contextlib
 import json
 import os
+import re
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ganc.base.atomic import replacing, write_error
 from ganc.base.errors import FileFormatError, RunError
+from ganc.base.json_text import parse_json
 from ganc.base.lock import lock
 from ganc.base.reading import read_bytes
 
 Read = Callable[[dict], Any]
 
 LARGEST_JOURNAL = 4 << 30  # bytes: some millions of rows
+WITHOUT_CHECKSUMS = 1  # of every format: files of this version are read whose lines have none
 _START = b'{"format"'  # of every journal
+_CHECKSUM = re.compile(rb', "crc": "([0-9a-f]{8})"}$')  # the last member of a line
 
 
 class JournalFile:
@@ -27,10 +32,11 @@ class JournalFile:
 
     Args:
         path: the file; missing folders are made.
-        header: of a new file. An existing one must have the same `format` and `version`.
+        header: of a new file. An existing one must have the same `format`, and the same `version` or the one that is
+            WITHOUT_CHECKSUMS.
         check: is given the header of an existing file, and raises RunError if the file belongs to something else.
-        read: returns what `lines` has of a line's object; a ValueError, TypeError or AttributeError of it means that
-            the line is damaged.
+        read: returns what `lines` has of a line's object; a ValueError, TypeError, AttributeError or FileFormatError
+            of it means that the line is damaged.
         sync_seconds: a line is handed to the system at once, and forced onto the disk at most this often.
         restart: throw away what the file holds.
         restart_if_changed: throw it away where `check` says that it belongs to something else.
@@ -84,7 +90,7 @@ class JournalFile:
 
     def write(self, values: Mapping) -> None:
         """Write one line; when this returns, the line survives the end of the process."""
-        _write(self._file, self.path, json.dumps(values, ensure_ascii=False))
+        _write(self._file, self.path, _with_checksum(json.dumps(values, ensure_ascii=False).encode()))
         if time.monotonic() - self._synced >= self._sync_seconds:
             self._sync()
 
@@ -121,8 +127,9 @@ class JournalFile:
                 raise _no_journal(self.path, self._header["format"])
             self.clear()
             return
-        check(_checked_header(complete[0], self.path, self._header["format"], self._header["version"]))
-        self.lines = _read_lines(complete, self.path, read)
+        header = _checked_header(complete[0], self.path, self._header["format"], self._header["version"])
+        check(header)
+        self.lines = _read_lines(complete, self.path, read, needed=header["version"] != WITHOUT_CHECKSUMS)
         self._file.truncate(sum(len(line) + 1 for line in complete[: len(self.lines) + 1]))
 
     def _sync(self) -> None:
@@ -138,7 +145,7 @@ def append_line(path: Path, values: Mapping) -> None:
     """
     try:
         with Path(path).open("ab") as file:
-            _write(file, path, json.dumps(values, sort_keys=True))
+            _write(file, path, json.dumps(values, sort_keys=True).encode())
     except OSError as error:
         raise write_error(path, error) from error
 
@@ -167,12 +174,29 @@ def read_journal_file(path: Path, format_name: str, version: int, read: Read = d
     """
     complete, _ = _split(read_bytes(path, f"a file of format '{format_name}'", limit=LARGEST_JOURNAL))
     header = _checked_header(complete[0] if complete else b"", path, format_name, version)
-    return header, _read_lines(complete, path, read)
+    return header, _read_lines(complete, path, read, needed=header["version"] != WITHOUT_CHECKSUMS)
 
 
-def _write(file: BinaryIO, path: Path, line: str) -> None:
+def _with_checksum(line: bytes) -> bytes:
+    """Return an object's JSON with one more member: the CRC-32 of the JSON without it."""
+    return line[:-1] + f', "crc": "{zlib.crc32(line):08x}"}}'.encode()
+
+
+def _without_checksum(line: bytes, needed: bool) -> bytes:
+    """Return an object's JSON without its checksum. Raises ValueError where that differs, or is needed and missing."""
+    if not (found := _CHECKSUM.search(line)):
+        if needed:
+            raise ValueError("no checksum")
+        return line
+    line = line[: found.start()] + b"}"
+    if int(found[1], 16) != zlib.crc32(line):
+        raise ValueError("another checksum")
+    return line
+
+
+def _write(file: BinaryIO, path: Path, line: bytes) -> None:
     try:
-        file.write(line.encode() + b"\n")
+        file.write(line + b"\n")
         file.flush()
     except OSError as error:
         raise write_error(path, error) from error
@@ -185,12 +209,17 @@ def _split(content: bytes) -> tuple[list[bytes], bytes]:
 
 def _checked_header(line: bytes, path: Path, format_name: str, version: int) -> dict:
     header = _object(line, dict)
+    damaged = FileFormatError(f"{path}: its first line is damaged; remove the file, or run with --restart")
+    if header is None and line.startswith(_START):
+        raise damaged
     if header is None or header.get("format") != format_name:
         raise _no_journal(path, format_name)
-    if header.get("version") != version:
+    if type(header.get("version")) is not int or header["version"] not in (WITHOUT_CHECKSUMS, version):
         raise FileFormatError(
-            f"{path}: is version {header.get('version')}, this ganc reads version {version}; use --restart"
+            f"{path}: is version {str(header.get('version'))[:20]}, this ganc reads version {version}; use --restart"
         )
+    if header["version"] != WITHOUT_CHECKSUMS and not _CHECKSUM.search(line):
+        raise damaged
     return header
 
 
@@ -198,11 +227,15 @@ def _no_journal(path: Path, format_name: str) -> FileFormatError:
     return FileFormatError(f"{path}: is no file of format '{format_name}'; move it away, or name another results file")
 
 
-def _read_lines(complete: list[bytes], path: Path, read: Read) -> list:
-    """Return what the lines below the header hold; the last one may be damaged, and is then left out."""
+def _read_lines(complete: list[bytes], path: Path, read: Read, *, needed: bool) -> list:
+    """Return what the lines below the header hold; the last one may be damaged, and is then left out.
+
+    Args:
+        needed: whether each line must have a checksum.
+    """
     lines = []
     for number, line in enumerate(complete[1:], 2):
-        values = _object(line, read)
+        values = _object(line, read, needed=needed)
         if values is None and number < len(complete):
             raise FileFormatError(f"{path}: line {number} is damaged; remove that line, or run with --restart")
         if values is not None:
@@ -210,7 +243,7 @@ def _read_lines(complete: list[bytes], path: Path, read: Read) -> list:
     return lines
 
 
-def _object(line: bytes, read: Read) -> Any:
-    with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
-        return read(json.loads(line))
+def _object(line: bytes, read: Read, *, needed: bool = False) -> Any:
+    with contextlib.suppress(ValueError, TypeError, AttributeError, FileFormatError):
+        return read(parse_json(_without_checksum(line, needed), "a line"))
     return None

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from ganc.base.engine_table import PRECISIONS
-from ganc.base.errors import SpecError
+from ganc.base.errors import FileFormatError, GancError, SpecError
+from ganc.base.reading import one_line
 from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines import Engine
 from ganc.engines.streams import ThreadedStreams
@@ -66,15 +67,43 @@ class StreamedGraph(Protocol):
 
 
 class GraphEngine:
-    """A whole generator as a compiled graph; images go in and out in the graph's own format."""
+    """A whole generator as a compiled graph; images go in and out in the graph's own format.
 
-    def __init__(self, graph: CompiledGraph, layout: ImageFormat, size_multiple: int):
+    Args:
+        source: what the graph is from, for messages.
+    """
+
+    def __init__(self, graph: CompiledGraph, layout: ImageFormat, size_multiple: int, source: object = "the graph"):
         self.name, self.size_multiple = graph.engine, size_multiple
-        self._graph, self._layout = graph, layout
+        self._graph, self._layout, self._source = graph, layout, source
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, c, h, w) in [-1, 1]."""
-        return self._layout.images(self._graph(self._layout.feed(images)))
+        """Translate float32 images (n, c, h, w) in [-1, 1]. Raises FileFormatError where the graph is none for that."""
+        return translated(self._graph, self._layout, images, f"{self._source}: {self.name}")
+
+
+def translated(run: Callable, layout: ImageFormat, images: np.ndarray, subject: str) -> np.ndarray:
+    """Return what a model makes of float32 images (n, c, h, w) in [-1, 1].
+
+    Args:
+        run: the model, on arrays of the layout.
+        subject: the file and the engine, for messages.
+
+    Raises:
+        FileFormatError: the model takes other inputs, or gives something else than as many images.
+    """
+    try:
+        made = run(layout.feed(images))
+    except (GancError, MemoryError):
+        raise
+    except Exception as error:  # each engine has exceptions of its own
+        raise FileFormatError(f"{subject} cannot run it on images ({one_line(error)[:300]})") from error
+    if made.ndim != 4 or len(made) != len(images):
+        raise FileFormatError(
+            f"{subject} gives an array of shape {made.shape} for {len(images)} images, expected as many images; "
+            "export the model again"
+        )
+    return layout.images(made)
 
 
 class GraphAdapter(Adapter):
@@ -97,7 +126,8 @@ class GraphAdapter(Adapter):
 
     def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> GraphEngine:
         """Compile the variant's graph."""
-        return GraphEngine(self.compile(folder / variant.path, _told(variant.precision), None), layout, size_multiple)
+        path = folder / variant.path
+        return GraphEngine(self.compile(path, _told(variant.precision), None), layout, size_multiple, path)
 
 
 def _told(precision: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ganc.base.errors import FileFormatError
 from ganc.data.layout import FLOATS, ImageFormat
-from ganc.engines.adapter import Adapter
+from ganc.engines.adapter import Adapter, translated
 from ganc.engines.paddle_files import PARAMETERS, PROGRAMS
 from ganc.files.card import Variant
 from ganc.models.convolutions import NetworkState
@@ -25,7 +25,7 @@ class InferenceEngine:
 
     def __init__(self, folder: Path, size_multiple: int = 1, layout: ImageFormat = FLOATS):
         self.size_multiple = size_multiple
-        self._layout = layout
+        self._layout, self._folder = layout, folder
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
         if program is None or not (folder / PARAMETERS).is_file():
             raise FileFormatError(
@@ -53,12 +53,14 @@ class InferenceEngine:
             raise FileFormatError(f"{program}: Paddle Inference cannot load it; export it again") from error
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translate float32 images (n, c, h, w) in [-1, 1]."""
+        """Translate float32 images (n, c, h, w) in [-1, 1]. Raises FileFormatError where the model is none for that."""
+        return translated(self._run, self._layout, images, f"{self._folder}: {self.name}")
+
+    def _run(self, array: np.ndarray) -> np.ndarray:
         predictor = self._predictor
-        fed = np.ascontiguousarray(self._layout.feed(images))
-        predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(fed)
+        predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(np.ascontiguousarray(array))
         predictor.run()
-        return self._layout.images(predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu())
+        return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
 
 
 class InferenceAdapter(Adapter):

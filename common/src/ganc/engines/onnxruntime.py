@@ -37,6 +37,8 @@ class OnnxRuntimeGraph:
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run a graph of several inputs and outputs; both are in the graph's order."""
+        if len(arrays) != len(self._inputs):
+            raise ValueError(f"the graph has {len(self._inputs)} inputs, given are {len(arrays)}")
         feeds = (np.ascontiguousarray(array) for array in arrays)
         return self._session.run(None, dict(zip(self._inputs, feeds, strict=True)))
 

@@ -39,6 +39,8 @@ class OpenVinoGraph:
 
     def hold(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
         """As `run`, without a copy: the outputs are valid until the function that comes with them is called."""
+        if len(arrays) != len(self._compiled.inputs):  # OpenVINO would take empty ones for those that are missing
+            raise ValueError(f"the graph has {len(self._compiled.inputs)} inputs, given are {len(arrays)}")
         request = self._free.pop() if self._free else self._compiled.create_infer_request()
         feeds = [np.ascontiguousarray(array) for array in arrays]
         results = request.infer(feeds, share_inputs=True, share_outputs=True)

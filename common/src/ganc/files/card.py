@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ganc.base.digests import tensors_digest
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS
 from ganc.base.errors import FileFormatError, SpecError
@@ -15,9 +16,11 @@ from ganc.models.spec import GeneratorSpec, spec_from_json
 CARD = "model.json"
 CHECKPOINT = "generator.safetensors"  # the generator alone, beside the card
 FORMAT = "ganc-model"
-VERSION = 2
+VERSION = 3
+CHECKSUM = "checksum"  # the member with the digest of all others; a card without one is of an older version
 DTYPES, LAYOUTS = ("float32", "uint8"), ("NCHW", "NHWC")  # of the input
-READABLE = (1, 2)  # version 1 had one variant and did not list it: a Paddle inference model in f32
+# 2 has no checksum; 1 had one variant and did not list it: a Paddle inference model in f32.
+READABLE = (1, 2, VERSION)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def file_digest(path: Path) -> str:
 
 def write_card(folder: Path, content: Mapping) -> None:
     """Write the card into a folder that is being made."""
-    card = {"format": FORMAT, "version": VERSION, **content}
+    card = json.loads(json.dumps({"format": FORMAT, "version": VERSION, **content}))  # as a reader will find it
+    card[CHECKSUM] = tensors_digest(card, {})
     (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -59,14 +63,15 @@ def read_card(folder: Path) -> dict:
     """Read the card of an exported folder.
 
     Raises:
-        FileFormatError: there is none, or it is of another kind or version, or lacks a member or has one of a wrong
-            type, which is named.
+        FileFormatError: there is none, or it is of another kind or version, or of other content than was written, or
+            lacks a member or has one of a wrong type, which is named.
     """
     path = Path(folder) / CARD
     if not path.exists():
         raise FileFormatError(f"{folder}: no {CARD} in it, expected a folder that ganc-export wrote")
     content = JsonObject.of(read_json(path, "the model card of an exported folder"), path)
     version = content.require_format(FORMAT, READABLE)
+    content = _proven(content, needed=version == VERSION)
     try:
         direction = Direction(content.take("direction", str))
     except SpecError as error:
@@ -85,6 +90,17 @@ def read_card(folder: Path) -> dict:
                 raise FileFormatError(f"{path}: its 'input.{name}' is none of {', '.join(possible)}; export it again")
         card_variants(folder, content.members)
     return {**content.members, "direction": direction}
+
+
+def _proven(content: JsonObject, needed: bool) -> JsonObject:
+    """Return a card without its checksum. Raises FileFormatError where that differs, or is needed and missing."""
+    checksum = content.take(CHECKSUM, str) if needed else content.take(CHECKSUM, str, None)
+    members = {name: value for name, value in content.members.items() if name != CHECKSUM}
+    if checksum is not None and checksum != tensors_digest(members, {}):
+        raise FileFormatError(
+            f"{content.source}: its content is not what was written (its checksum differs); export the model again"
+        )
+    return JsonObject(content.source, members)
 
 
 def card_variants(folder: Path, card: Mapping) -> tuple[Variant, ...]:

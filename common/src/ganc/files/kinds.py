@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError
-from ganc.base.reading import open_file
+from ganc.base.reading import read_start
 
 HDF5, ONNX, SAFETENSORS = "an HDF5 file", "an ONNX model", "a safetensors file"
 TAR, GZIP, ZIP, PICKLE = "a tar file", "a gzip file", "a zip file", "a pickle"
@@ -36,15 +36,16 @@ def kind_of(data: bytes) -> str | None:
 def looks_like(path: Path) -> str | None:
     """Return what a file of another program looks like, and what to do with it; None: it is not recognised."""
     try:
-        with open_file(path, "any file") as file:
-            start = file.read(_START)
-    except (FileFormatError, OSError):
+        start = read_start(path, "any file", _START)
+    except FileFormatError:
         return None
     kind = kind_of(start)
     if kind == ONNX:
         return f"it looks like an ONNX graph: {_EXPORTED}"
     if start.lstrip().startswith((b"<?xml", b"<net")):
         return f"it looks like an OpenVINO graph: {_EXPORTED}"
+    if start.lstrip().startswith((b"{", b"[")):
+        return "it looks like JSON: of a run or an exported model name the folder"
     if kind == PICKLE or (kind == ZIP and _holds_pickle(path)):
         return "it looks like a PyTorch or Paddle file: turn it into a checkpoint with ganc import"
     return None

@@ -108,26 +108,38 @@ class RunDirectory:
             return False
 
     def _has_settings(self) -> bool:
+        return (self._settings_in_their_file() or {}).keys() >= SETTINGS_OF_ALL
+
+    def _settings_in_their_file(self) -> dict | None:
+        """Return what settings.json says, None where it is missing or damaged."""
         try:
-            before = JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
+            return JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
         except FileFormatError:
-            return False
-        return before.keys() >= SETTINGS_OF_ALL
+            return None
+
+    def _settings_of_state(self) -> dict | None:
+        """Return the settings that the saved state belongs to, None where they are not known.
+
+        The state has a copy: a run whose settings.json was damaged goes on. An older ganc wrote none.
+        """
+        with contextlib.suppress(FileFormatError):
+            facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM)
+            if (settings := JsonObject(self._state_file, facts).take("settings", dict, None)) is not None:
+                return settings
+        return self._settings_in_their_file()
 
     def _check_settings(self) -> None:
-        if not self._state_file.is_file():  # there is nothing to resume
-            with replacing(self._settings_file) as temporary:
-                temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-            return
-        if changed := self._changed_settings():
+        if self._state_file.is_file() and (changed := self._changed_settings()):
             raise RunError(f"{self.path}: was started with other settings ({'; '.join(changed)}); use --restart")
+        if self._settings_in_their_file() != self.settings:
+            text = json.dumps(self.settings, indent=1, sort_keys=True, ensure_ascii=False)
+            with replacing(self._settings_file) as temporary:
+                temporary.write_text(text + "\n", encoding="utf-8")
 
     def _changed_settings(self) -> list[str]:
-        """Return how the settings of the saved run differ. Raises RunError where they cannot be read."""
-        try:
-            before = JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
-        except FileFormatError as error:
-            raise RunError(f"{self._settings_file}: is missing or damaged; use --restart to start over") from error
+        """Return how the settings of the saved run differ. Raises RunError where they are not known."""
+        if (before := self._settings_of_state()) is None:
+            raise RunError(f"{self._settings_file}: is missing or damaged; use --restart to start over")
         return differences(before, self.settings)
 
     def changes(self, steps: int) -> list[str]:
@@ -157,7 +169,8 @@ class RunDirectory:
 
     def save_state(self, facts: Mapping, tensors: Mapping[str, np.ndarray]) -> None:
         """Write everything that an exact resume needs, in one file."""
-        write_tensors(self._state_file, {"format": STATE_FORMAT, "version": STATE_VERSION, **facts}, tensors)
+        header = {"format": STATE_FORMAT, "version": STATE_VERSION, "settings": self.settings, **facts}
+        write_tensors(self._state_file, header, tensors)
 
     def load_state(self) -> tuple[dict, dict[str, np.ndarray]] | None:
         """Return what `save_state` wrote last, None if nothing was saved yet.
@@ -175,11 +188,11 @@ class RunDirectory:
     def finished_digest(self, steps: int) -> str | None:
         """Return the digest of the checkpoint if this run, with these settings, ended after `steps`, else None."""
         try:
-            before = read_json(self._settings_file, "a run's settings")
             facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM)
         except FileFormatError:
             return None
-        return facts.get("finished") if before == self.settings and facts.get("step") == steps else None
+        same = self._settings_of_state() == self.settings and facts.get("step") == steps
+        return facts.get("finished") if same else None
 
     def log(self, entry: Mapping) -> None:
         """Append one line to log.jsonl."""

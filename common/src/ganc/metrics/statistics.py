@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import replacing
+from ganc.base.digests import tensors_digest
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.base.json_text import JsonObject, parse_json
 from ganc.base.reading import one_line, read_bytes
@@ -28,6 +29,7 @@ from ganc.metrics.frechet import checked_features
 
 FORMAT = "ganc-statistics"
 VERSION = 1
+CHECKSUM = "checksum"
 
 # Features that are kept: enough for a kernel distance, and with 2048 dimensions 16 MiB.
 KEPT_FEATURES = 2048
@@ -138,7 +140,7 @@ def write_statistics(path: Path, statistics: Statistics) -> None:
     Raises:
         WriteError: the file cannot be written; an older one stays.
     """
-    header = {"format": FORMAT, "version": VERSION, **statistics.facts()}
+    header = {"format": FORMAT, "version": VERSION, **statistics.facts(), CHECKSUM: _checksum(statistics)}
     arrays = {
         "mu": statistics.mu,
         "sigma": statistics.sigma,
@@ -153,6 +155,14 @@ def write_statistics(path: Path, statistics: Statistics) -> None:
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))  # numpy may write the time of day
             entry.create_system = 3
             archive.writestr(entry, member.getvalue())
+
+
+def _checksum(statistics: Statistics) -> str:
+    """Return the digest of all that a file says. The archive has checksums of its own, but none of its list."""
+    arrays = {"mu": statistics.mu.astype("<f8"), "sigma": statistics.sigma.astype("<f8")}
+    if statistics.features is not None:
+        arrays["features"] = statistics.features.astype("<f4")
+    return tensors_digest(statistics.facts(), arrays)
 
 
 def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_set: bool = False) -> Statistics:
@@ -183,7 +193,13 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
         facts = {"feature_set": feature_set.name, "feature_digest": feature_set.digest, "data_fingerprint": ""}
         return Statistics(mu=mu, sigma=sigma, **facts, images=None, image_size=None, verified=False)
     features = _checked_features(path, arrays.get("features"), len(mu))
-    statistics = Statistics(mu=mu, sigma=sigma, features=features, **_checked_facts(path, arrays["ganc"]))
+    facts, checksum = _checked_facts(path, arrays["ganc"])
+    statistics = Statistics(mu=mu, sigma=sigma, features=features, **facts)
+    if checksum not in (None, _checksum(statistics)):
+        raise FileFormatError(
+            f"{path}: its content is not what was written (its checksum differs); make the statistics again with "
+            "ganc stats"
+        )
     if feature_set is not None:
         require_feature_set(path, statistics, feature_set)
         _require_dimensions(path, len(mu), feature_set)
@@ -297,7 +313,8 @@ def _checked_features(
     return features.astype(np.float32)
 
 
-def _checked_facts(path: Path, header: np.ndarray) -> dict:
+def _checked_facts(path: Path, header: np.ndarray) -> tuple[dict, str | None]:
+    """Return what a file says besides its arrays, and its checksum; an older ganc wrote none."""
     if header.dtype.kind != "U" or header.shape != ():
         raise FileFormatError(f"{path}: its array 'ganc' holds no text; make the statistics again")
     facts = JsonObject.of(parse_json(str(header), path, "its array 'ganc'"), path)
@@ -309,4 +326,4 @@ def _checked_facts(path: Path, header: np.ndarray) -> dict:
         if len(size) != 2 or any(type(side) is not int or side < 1 for side in size):
             raise FileFormatError(f"{path}: its 'image_size' is {str(size)[:40]}, expected two sizes in pixels")
         taken["image_size"] = tuple(size)
-    return taken | {name: facts.take(name, str, None) for name in _OPTIONAL}
+    return taken | {name: facts.take(name, str, None) for name in _OPTIONAL}, facts.take(CHECKSUM, str, None)

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, StatisticsError
-from ganc.base.reading import open_file
+from ganc.base.reading import read_start
 from ganc.files import run_directory
-from ganc.files.card import read_card
+from ganc.files.card import CARD, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.kinds import looks_like
 from ganc.files.tensors import read_any_header, read_header, read_tensors
@@ -28,13 +28,12 @@ def describe(path: Path) -> dict:
     Raises:
         FileFormatError: there is no such file, or it is none of these.
     """
-    path = Path(path)
+    path = _whole(Path(path))
     if path.is_dir() and (path / run_directory.STATE_FILE).is_file():
         path = path / run_directory.STATE_FILE
     if path.is_dir():
         return read_card(path)
-    with open_file(path, "a file of ganc") as file:
-        start = file.read(64)
+    start = read_start(path, "a file of ganc", 64)
     if start.startswith(HDF5_SIGNATURE):
         return _results(read_results(path))
     if start.startswith(b"{") and JOURNAL_FORMAT.encode() in start:
@@ -44,6 +43,14 @@ def describe(path: Path) -> dict:
     if zipfile.is_zipfile(path):
         return _statistics(path)
     return _tensors(path)
+
+
+def _whole(path: Path) -> Path:
+    """Return the folder that a file belongs to which says nothing alone: a card, or a run's settings or log."""
+    of_run = path.name in (run_directory.SETTINGS_FILE, run_directory.LOG_FILE)
+    if path.name == CARD or (of_run and (path.parent / run_directory.STATE_FILE).is_file()):
+        return path.parent
+    return path
 
 
 def _tensors(path: Path) -> dict:
@@ -85,6 +92,7 @@ def _results(results: SearchResults) -> dict:
     return {
         "format": "ganc-search-results",
         "digest": results.digest,
+        "has_checksum": results.proven,
         "subnets": len(results),
         "metric": results.metric_name,
         "ordered_by": results.ranking_name,

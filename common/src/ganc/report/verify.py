@@ -52,8 +52,9 @@ def check_file(path: Path) -> Checked:
         StatisticsError: its numbers are not finite.
     """
     path = Path(path)
-    if path.is_dir() and (path / CARD).exists():
-        return _exported(path)
+    folder = path.parent if path.name == CARD else path
+    if folder.is_dir() and (folder / CARD).exists():
+        return _exported(folder)
     try:
         described = describe(path)
     except StatisticsError as error:
@@ -65,7 +66,8 @@ def check_file(path: Path) -> Checked:
         return Checked(path, kind, described["digest"], described["sources"], further, has_checksum(path))
     if "supernet_digest" in described:
         further = {"statistics": described["statistics_digest"]}
-        return Checked(path, kind, described["digest"], {"supernet": described["supernet_digest"]}, further)
+        sources = {"supernet": described["supernet_digest"]}
+        return Checked(path, kind, described["digest"], sources, further, described["has_checksum"])
     proven = kind == "ganc-statistics" or has_checksum(path / STATE_FILE if path.is_dir() else path)
     return Checked(path, kind, described.get("digest") or _bytes_digest(path), proven=proven)
 

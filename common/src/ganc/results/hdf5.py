@@ -3,28 +3,29 @@
 Rows are in falling lexicographic order of their widths, so that merged shards equal the file of one process.
 """
 
-import contextlib
 import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from ganc.base.atomic import replacing
-from ganc.base.errors import FileFormatError, GancError, RunError
+from ganc.base.digests import tensors_digest
+from ganc.base.errors import FileFormatError
 from ganc.base.json_text import JsonObject, parse_json
-from ganc.base.reading import one_line, open_file
+from ganc.base.reading import read_start
+from ganc.results.hdf5_content import GROUP, Content, read_content
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.table import COST_COLUMNS, RowTable
 
-# h5py is imported where a file is opened: much of what imports this module opens none, and h5py loads slowly.
-
 FORMAT = "ganc-search-results"
-VERSION = 1
+VERSION = 2
+WITHOUT_CHECKSUM = 1  # the version before, which is read too
+CHECKSUM = "checksum"
 _INTEGERS = (*COST_COLUMNS, "images")
 _OPTIONAL = ("latency_ms", "latency_setup", "seconds")
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -52,48 +53,39 @@ def read_results(source: Path | str | BinaryIO) -> SearchResults:
     """Read results from a path, from `-` (standard input, read whole) or from a binary stream.
 
     Raises:
-        FileFormatError: no such file, empty, not HDF5, of another kind or version, truncated, or a column is missing
-            or of a wrong shape.
+        FileFormatError: no such file, empty, not HDF5, of another kind or version, truncated, of other content than
+            was written, or a column is missing or of a wrong shape.
         RunError: another program has the file open for writing.
     """
-    with _opened(source) as (file, name):
-        _check_kind(file.attrs, name)
-        identity = SearchIdentity.from_json(_identity_values(file.attrs, name), name)
-        facts = JsonObject.of(parse_json(file.attrs.get("facts", "{}"), name, "the JSON of its facts"), name).members
-        return SearchResults(identity, facts, _read_rows(file.get("subnets"), name), source=name)
+    content, name = _content(source)
+    version = _checked_version(content.attributes, name)
+    attributes = JsonObject(name, content.attributes)
+    identity = SearchIdentity.from_json(_identity_values(attributes), name)
+    facts = JsonObject.of(_json(attributes, "facts", "{}"), name, "facts").members
+    rows = _read_rows(content, name)
+    checksum = attributes.take(CHECKSUM, str, None) if version == WITHOUT_CHECKSUM else attributes.take(CHECKSUM, str)
+    if checksum is not None and checksum != _checksum(version, identity, facts, rows):
+        raise FileFormatError(f"{name}: its content is not what was written (its checksum differs); copy it again")
+    return SearchResults(identity, facts, rows, source=name, proven=checksum is not None)
 
 
-@contextlib.contextmanager
-def _opened(source: Path | str | BinaryIO) -> Iterator[tuple]:
-    """Yield the open HDF5 file and its name for messages; say in one line what is wrong with it."""
-    import h5py
-
+def _content(source: Path | str | BinaryIO) -> tuple[Content, str]:
+    """Return what is in a file or stream, and its name for messages; say in one line what is wrong with it."""
     if isinstance(source, str | os.PathLike) and str(source) != "-":
-        name, content = str(source), Path(source)
-        start = first_bytes(content)
+        name, data = str(source), None
+        start = first_bytes(Path(source))
     else:
         stream = sys.stdin.buffer if isinstance(source, str | os.PathLike) else source
         name = "standard input" if stream is sys.stdin.buffer else str(getattr(stream, "name", "standard input"))
         data = stream.read()
-        content, start = io.BytesIO(data), data[: len(HDF5_SIGNATURE)]
-    if not start and isinstance(content, Path):
+        start = data[: len(HDF5_SIGNATURE)]
+    if not start and data is None:
         raise FileFormatError(f"{name}: is empty; expected search results, run ganc-search again")
     if not start:
         raise FileFormatError(f"{name} was empty: the command before the pipe wrote no results; see its messages")
     if start != HDF5_SIGNATURE:
         raise FileFormatError(f"{name}: is not an HDF5 file; expected search results as ganc-search writes them")
-    try:
-        with h5py.File(content, "r") as file:
-            yield file, name
-    except GancError:
-        raise
-    except BlockingIOError as error:  # HDF5 locks what it writes
-        raise RunError(f"{name}: is in use: another program has it open for writing; close it there first") from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-        detail = one_line(error)
-        raise FileFormatError(
-            f"{name}: is truncated or damaged ({detail}); expected search results, copy the file again"
-        ) from error
+    return read_content(Path(source) if data is None else data, name), name
 
 
 def first_bytes(path: Path) -> bytes:
@@ -102,90 +94,141 @@ def first_bytes(path: Path) -> bytes:
     Raises:
         FileFormatError: there is no such file, or it cannot be read.
     """
-    with open_file(path, "search results as ganc-search writes them") as file:
-        return file.read(len(HDF5_SIGNATURE))
+    return read_start(path, "search results as ganc-search writes them", len(HDF5_SIGNATURE))
 
 
 def _file_bytes(results: SearchResults) -> memoryview:
     """Return the file, made in memory: HDF5 lays a file on disk out differently, and equal results need equal bytes."""
-    import h5py
+    import h5py  # loads slowly, and whoever only reads does without
 
     rows, content = results.rows, io.BytesIO()
     with h5py.File(content, "w", libver="earliest", track_order=False) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
+        file.attrs[CHECKSUM] = _checksum(VERSION, results.identity, results.facts, rows)
         for name, value in results.identity.to_json().items():
             file.attrs[name] = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
         file.attrs["facts"] = json.dumps(results.facts, sort_keys=True, ensure_ascii=False)
-        group = file.create_group("subnets", track_order=False)
+        group = file.create_group(GROUP, track_order=False)
         group.attrs["metrics"] = json.dumps([*rows.metrics])
         group.attrs["latency_setups"] = json.dumps(rows.setups)
-        columns = {name: getattr(rows, name) for name in ("widths", *_INTEGERS, *_OPTIONAL)}
-        columns |= rows.metrics | {f"{name}_error": column for name, column in rows.errors.items()}
         # Compressed columns are chunked, and each chunk then carries a checksum; an empty column cannot be chunked.
         storage = {"compression": 1, "shuffle": True, "fletcher32": True} if len(rows) else {}
-        for name in sorted(columns):
-            group.create_dataset(name, data=columns[name], track_times=False, **storage)
+        for name, column in sorted(_columns(rows).items()):
+            group.create_dataset(name, data=column, track_times=False, **storage)
     return content.getbuffer()
 
 
-def _check_kind(attributes, name: str) -> None:
+def _columns(rows: RowTable) -> dict[str, np.ndarray]:
+    columns = {name: getattr(rows, name) for name in ("widths", *_INTEGERS, *_OPTIONAL)}
+    errors = {f"{name}_error": column for name, column in rows.errors.items() if name in rows.metrics}
+    return columns | rows.metrics | errors
+
+
+def _checksum(version: int, identity: SearchIdentity, facts: Mapping, rows: RowTable) -> str:
+    """Return the digest of all that a file says, rows in the file's order."""
+    said = {**identity.to_json(), "format": FORMAT, "version": version, "facts": dict(facts)}
+    return tensors_digest(
+        said | {"metrics": [*rows.metrics], "latency_setups": rows.setups},
+        {name: column.astype(column.dtype.newbyteorder("<"), copy=False) for name, column in _columns(rows).items()},
+    )
+
+
+def _checked_version(attributes: Mapping, name: str) -> int:
     found = attributes.get("format")
     if found != FORMAT:
-        kind = "an HDF5 file of another kind" if found is None else f"a file of format {found!r}"
+        kind = "an HDF5 file of another kind" if found is None else f"a file of format {str(found)[:50]!r}"
         raise FileFormatError(f"{name}: is {kind}; expected {FORMAT!r}, as ganc-search writes it")
     version = attributes.get("version")
-    if not isinstance(version, np.integer | int):
-        raise FileFormatError(f"{name}: its version (={version!r}) is not a whole number; run the search again")
-    if version != VERSION:
-        raise FileFormatError(f"{name}: is version {version}, this ganc reads version {VERSION}; use its own ganc")
+    if type(version) is not int:
+        raise FileFormatError(f"{name}: its version (={version!r:.50}) is not a whole number; run the search again")
+    if version not in (WITHOUT_CHECKSUM, VERSION):
+        raise FileFormatError(
+            f"{name}: is version {version}, this ganc reads version {WITHOUT_CHECKSUM} and {VERSION}; use its own ganc"
+        )
+    return version
 
 
-def _identity_values(attributes, name: str) -> dict:
-    values = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attributes.items()}
-    if isinstance(values.get("generator_spec"), str):
-        values["generator_spec"] = parse_json(values["generator_spec"], name, "the JSON of its generator_spec")
+def _identity_values(attributes: JsonObject) -> dict:
+    values = dict(attributes.members)
+    if "generator_spec" in values:
+        values["generator_spec"] = _json(attributes, "generator_spec")
     return values
 
 
-def _read_rows(group, name: str) -> RowTable:
-    import h5py
+def _json(attributes: JsonObject, name: str, default: str | None = None) -> object:
+    """Return the value of an attribute that is a JSON text."""
+    text = attributes.take(name, str) if default is None else attributes.take(name, str, default)
+    return parse_json(text, attributes.source, f"the JSON of its {name}")
 
-    if not isinstance(group, h5py.Group):
-        raise FileFormatError(f"{name}: has no group 'subnets'; expected the rows of a search there")
 
-    def column(label: str, kinds: str, dtype: type, default: object = None) -> np.ndarray:
-        if label not in group:
-            if default is not None:
-                return np.full(count, default, dtype)
-            raise FileFormatError(f"{name}: column {label!r} is missing from 'subnets'; run the search again")
-        dataset = group[label]
-        shape, kind = getattr(dataset, "shape", None), getattr(getattr(dataset, "dtype", None), "kind", None)
-        expected = "(N, segments)" if label == "widths" else f"({count},)"
-        if kind not in kinds or shape is None or (len(shape) != 2 if label == "widths" else shape != (count,)):
-            raise FileFormatError(
-                f"{name}: column {label!r} has shape {shape} and type {getattr(dataset, 'dtype', None)}, expected "
-                f"{expected} of {'numbers' if 'f' in kinds else 'whole numbers'}; run the search again"
-            )
-        return dataset[()].astype(dtype, copy=False)
-
-    count = None
-    widths = column("widths", "iu", np.int32)
-    count = len(widths)
-    metrics = parse_json(group.attrs.get("metrics", "[]"), name, "the JSON of its metrics")
-    listed = parse_json(group.attrs.get("latency_setups", "[]"), name, "the JSON of its setups")
-    setups = tuple(tuple(setup) for setup in listed)
-    setup_codes = column("latency_setup", "iu", np.int16, default=-1)
-    if count and not (setup_codes.min() >= -1 and setup_codes.max() < len(setups)):
+def _read_rows(content: Content, name: str) -> RowTable:
+    if content.group is None:
+        raise FileFormatError(f"{name}: has no group {GROUP!r}; expected the rows of a search there")
+    columns, attributes = _Columns(content, name), JsonObject(name, content.group)
+    metrics = _json(attributes, "metrics", "[]")
+    setups = _json(attributes, "latency_setups", "[]")
+    if not _lists_texts(metrics) or not (isinstance(setups, list) and all(map(_is_setup, setups))):
+        raise FileFormatError(f"{name}: its lists of metrics and setups are damaged; run the search again")
+    codes = columns.whole("latency_setup", np.int16, least=-1, default=-1)
+    if len(codes) and codes.max() >= len(setups):
         raise FileFormatError(f"{name}: column 'latency_setup' names a setup that is not listed; run the search again")
-    errors = [metric for metric in metrics if f"{metric}_error" in group]
     return RowTable(
-        widths=widths,
-        **{label: column(label, "iu", np.int64) for label in _INTEGERS},
-        metrics={metric: column(metric, "f", np.float64) for metric in metrics},
-        errors={metric: column(f"{metric}_error", "f", np.float64) for metric in errors},
-        latency_ms=column("latency_ms", "f", np.float64, default=np.nan),
-        latency_setup=setup_codes,
-        setups=setups,
-        seconds=column("seconds", "f", np.float64, default=np.nan),
+        widths=columns.whole("widths", np.int32),
+        **{label: columns.whole(label, np.int64) for label in _INTEGERS},
+        metrics={metric: columns.real(metric) for metric in metrics},
+        errors={metric: columns.real(f"{metric}_error") for metric in metrics if f"{metric}_error" in columns},
+        latency_ms=columns.real("latency_ms", default=np.nan),
+        latency_setup=codes,
+        setups=tuple(map(tuple, setups)),
+        seconds=columns.real("seconds", default=np.nan),
     )
+
+
+def _lists_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _is_setup(value: object) -> bool:
+    return _lists_texts(value) and len(value) == 3
+
+
+class _Columns:
+    """The columns of a file by name and type, each of as many rows as there are widths."""
+
+    def __init__(self, content: Content, source: str):
+        self._found, self._others, self._source = content.columns, content.others, source
+        self._count: int | None = None
+        self._count = len(self._of("widths", "iu"))
+
+    def __contains__(self, label: str) -> bool:
+        return label in self._found or label in self._others
+
+    def whole(self, label: str, dtype: type, least: int = 0, default: int | None = None) -> np.ndarray:
+        """Return a column of whole numbers, as another type that holds them."""
+        if default is not None and label not in self:
+            return np.full(self._count, default, dtype)
+        column = self._of(label, "iu")
+        if column.size and not least <= int(column.min()) <= int(column.max()) <= np.iinfo(dtype).max:
+            raise FileFormatError(f"{self._source}: column {label!r} has numbers out of range; run the search again")
+        return column.astype(dtype)
+
+    def real(self, label: str, default: float | None = None) -> np.ndarray:
+        """Return a column of numbers, float64."""
+        if default is not None and label not in self:
+            return np.full(self._count, default, np.float64)
+        return self._of(label, "f").astype(np.float64)
+
+    def _of(self, label: str, kinds: str) -> np.ndarray:
+        if label not in self:
+            raise FileFormatError(f"{self._source}: column {label!r} is missing from {GROUP!r}; run the search again")
+        column = self._found.get(label)
+        fits = column is not None and column.dtype.kind in kinds
+        if fits and (column.ndim == 2 if label == "widths" else column.shape == (self._count,)):
+            return column
+        found = self._others.get(label) or f"shape {column.shape} and type {column.dtype}"
+        expected = "(N, segments)" if label == "widths" else f"({self._count},)"
+        raise FileFormatError(
+            f"{self._source}: column {label!r} has {found}, expected {expected} of "
+            f"{'numbers' if 'f' in kinds else 'whole numbers'}; run the search again"
+        )

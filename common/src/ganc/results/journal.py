@@ -8,16 +8,19 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from ganc.base.atomic import place_of, require_writable
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.journal_file import JournalFile, read_journal_file
+from ganc.base.json_text import JsonObject
 from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
 from ganc.results.search_results import SearchIdentity, SearchResults
-from ganc.results.table import RowTable, SearchRow, joined
+from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined
 
 FORMAT = "ganc-search-journal"
-VERSION = 1
+VERSION = 2  # 1 has no checksums; what a line holds is the same
 
 
 class Journal(JournalFile):
@@ -60,7 +63,8 @@ def read_journal(path: Path) -> SearchResults:
     """
     header, rows = read_journal_file(path, FORMAT, VERSION, _row_of)
     identity = SearchIdentity.from_json(header.get("identity"), str(path))
-    return SearchResults(identity, header.get("facts") or {}, rows, source=str(path))
+    facts = JsonObject(path, header).take("facts", dict, {})
+    return SearchResults(identity, facts, rows, source=str(path), proven=header["version"] == VERSION)
 
 
 class ResultsWriter:
@@ -194,7 +198,26 @@ def _discard(path: Path) -> None:
 
 
 def _row_of(values: dict) -> SearchRow:
-    return SearchRow(**values)
+    """Return the row of a line. Raises FileFormatError or ValueError where it is none, or no column holds a number."""
+    line = JsonObject.of(values, "the line")
+    if unknown := values.keys() - {one.name for one in dataclasses.fields(SearchRow)}:
+        raise ValueError(f"unknown: {unknown}")
+    widths = line.take("widths", list)
+    whole = {name: line.take(name, int) for name in (*COST_COLUMNS, "images")}
+    if not (all(_fits(width, np.int32) for width in widths) and all(_fits(one, np.int64) for one in whole.values())):
+        raise ValueError("a number that no column holds")
+    named = {name: line.within(name, {}) for name in ("metrics", "errors")}
+    return SearchRow(
+        widths=widths,
+        **whole,
+        **{name: {key: one.take(key, float) for key in one.members} for name, one in named.items()},
+        **{name: line.take(name, float, None) for name in ("latency_ms", "seconds")},
+        **{name: line.take(name, str, "") for name in ("latency_engine", "latency_precision", "latency_device")},
+    )
+
+
+def _fits(value: object, dtype: type) -> bool:
+    return type(value) is int and 0 <= value <= np.iinfo(dtype).max
 
 
 def _require_same(path: Path, found: SearchIdentity, wanted: SearchIdentity) -> None:

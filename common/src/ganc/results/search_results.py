@@ -78,6 +78,7 @@ class SearchResults:
         facts: recorded but not identity: strategy, seed, whether the search images are the test images, …
         rows: given in any order, as SearchRow or as a RowTable.
         source: where the results were read from, for messages.
+        proven: whether checksums in that file say that its content is what was written.
 
     Raises:
         FileFormatError: rows of one sub-network contradict each other.
@@ -88,6 +89,7 @@ class SearchResults:
     facts: Mapping
     rows: RowTable | Iterable[SearchRow]
     source: str = field(default="the search")
+    proven: bool = False
 
     def __post_init__(self):
         rows = self.rows if isinstance(self.rows, RowTable) else RowTable.of(self.rows)

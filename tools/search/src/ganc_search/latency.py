@@ -13,6 +13,7 @@ import numpy as np
 from ganc.base.differences import differences
 from ganc.base.errors import RunError
 from ganc.base.journal_file import JournalFile
+from ganc.base.json_text import JsonObject
 from ganc.base.rng import keyed_generator
 from ganc.engines.compile import compile_graph
 from ganc.engines.timing import random_images, timed_by_turns
@@ -24,7 +25,7 @@ from ganc.system.runtime import engine_threads
 from ganc_search.evaluate.segments import segment_key
 from ganc_search.settings import LatencyKind
 
-FORMAT, VERSION = "ganc-latency", 1
+FORMAT, VERSION = "ganc-latency", 2  # 1 has no checksums; what a line holds is the same
 PRECISION = "f32"
 # Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
 CORRECTING = 22
@@ -53,9 +54,16 @@ def latency_file(path: Path, header: dict, *, restart: bool = False, restart_if_
         path,
         {"format": FORMAT, "version": VERSION, **header},
         check,
+        _numbers,
         restart=restart,
         restart_if_changed=restart_if_changed,
     )
+
+
+def _numbers(line: dict) -> dict[str, float]:
+    """Return a line's numbers by name. Raises FileFormatError where it holds anything else."""
+    numbers = JsonObject.of(line, "the line")
+    return {name: numbers.take(name, float) for name in numbers.members}
 
 
 class LatencyModel:

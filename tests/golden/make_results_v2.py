@@ -1,6 +1,8 @@
-"""Writes the golden search results of version 1. Run it once for a version; the file must then be readable for ever.
+"""Writes the golden search results of version 2. Run it once for a version; the file must then be readable for ever.
 
-python tests/golden/make_results_v1.py tests/golden/results-v1.h5
+Those of version 1 have the same content.
+
+python tests/golden/make_results_v2.py tests/golden/results-v2.h5
 """
 
 import sys
