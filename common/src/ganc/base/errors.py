@@ -9,6 +9,10 @@ class DataError(GancError):
     """Images or list files are missing, unreadable or unfit."""
 
 
+class TooFewImagesError(DataError):
+    """There is one image where a metric needs two: nothing can be measured, and the rest can be done."""
+
+
 class FileFormatError(GancError):
     """A file is not what it should be: of another kind or version, truncated, or with a wrong shape inside."""
 

@@ -41,6 +41,8 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings) -> None:
         seed=run.seed,
         run_dir=run.directory,
     )
+    if job.unmeasured and job.processes.writes:
+        click.echo(f"warning: {job.unmeasured}: it trains without one, and its last networks are the result", err=True)
     checkpoint = job.finished()
     if checkpoint is not None:
         click.echo(f"{run.output}: already finished; --restart trains anew", err=True)

@@ -116,7 +116,7 @@ class _Checker:
         names = self._check_entries(subset)
         self._check_values(subset, [name for name in names if self._examine(name).values])
         if subset.startswith("test") and len(names) == 1:
-            self._note(subset, self.root / subset, "has 1 image; a metric needs at least 2")
+            self._note(subset, self.root / subset, "has 1 image; a metric needs at least 2, training goes on without")
         return names
 
     def _check_entries(self, subset: str) -> list[str]:

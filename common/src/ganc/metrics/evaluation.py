@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.direction import Direction
-from ganc.base.errors import DataError, StatisticsError
+from ganc.base.errors import StatisticsError, TooFewImagesError
 from ganc.base.ranking_metric import ranking_metric
 from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, to_uint8
@@ -21,6 +21,28 @@ from ganc.metrics.reference import Measurement, Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set, require_resize
 
 CACHE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """Images that are translated and shown where nothing can be measured.
+
+    Attributes:
+        subset: where the images come from, for the record.
+        reason: what is missing, for people.
+    """
+
+    images: EvaluationSet
+    subset: str
+    reason: str
+
+    def check(self) -> None:
+        """Read every image; see `Evaluation.check`."""
+        _read_all(self.images)
+
+    def facts(self) -> dict:
+        """Return what takes the place of a metric's facts."""
+        return {"images": len(self.images), "subset": self.subset, "resize": self.images.preparation}
 
 
 @dataclass(frozen=True)
@@ -64,7 +86,8 @@ class Evaluation:
             reference: which of the target's images; a file's have to be those, if this is not train + test.
 
         Raises:
-            DataError: images are missing, cannot be read, or are fewer than two.
+            TooFewImagesError: there is one source image, or one to compute statistics of.
+            DataError: images are missing or cannot be read.
             StatisticsError: the file belongs to another feature set, image size, resize filter or part of the images.
         """
         readings, way = readings or Readings(), Direction(direction)
@@ -72,6 +95,7 @@ class Evaluation:
             folder, way.target, size, statistics, feature_set, readings.target(way), reference
         )
         images, subset = evaluation_images(folder, way.source, subset, readings.source(way))
+        _require_two(folder, subset, images, "a metric needs")
         return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features)
 
     @property
@@ -81,8 +105,7 @@ class Evaluation:
 
     def check(self) -> None:
         """Read every image, so that a bad one is found now and not at the first evaluation. Raises DataError."""
-        for index in range(len(self.images)):
-            self.images[index]
+        _read_all(self.images)
 
     @cached_property
     def reference(self) -> Reference:
@@ -139,14 +162,17 @@ def domain_statistics(
         reference: which of them; test images alone raise the distance (method.md, "Fréchet distance").
 
     Raises:
-        DataError: the domain has no such images, or one cannot be read.
+        TooFewImagesError: the domain has one such image.
+        DataError: it has none, or one cannot be read.
     """
     if reference != TargetImages.TRAIN_AND_TEST:
         images = read_images(folder, f"{reference.value}{letter}", reading)
+        _require_two(folder, f"{reference.value}{letter}", images, "statistics need")
         return replace(target_statistics(images, size, features), reference=reference.value)
     images = read_images(folder, f"train{letter}", reading)
     if has_subset(folder, f"test{letter}"):
         images = images + read_images(folder, f"test{letter}", reading)
+    _require_two(folder, f"train{letter}", images, "statistics need")
     return target_statistics(images, size, features)
 
 
@@ -196,11 +222,18 @@ def evaluation_images(
     Without a subset these are its test images, or its training images where there are none.
 
     Raises:
-        DataError: there are fewer than two, or one cannot be read.
+        DataError: there are none, or the list cannot be read.
     """
     if subset is None:
         subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
-    images = read_images(folder, subset, reading)
+    return read_images(folder, subset, reading), subset
+
+
+def _require_two(folder: Path, subset: str, images: ImageList, need: str) -> None:
     if len(images) < 2:
-        raise DataError(f"{folder}: {subset} has 1 image, a metric needs at least 2")
-    return images, subset
+        raise TooFewImagesError(f"{folder}: {subset} has 1 image, {need} at least 2")
+
+
+def _read_all(images: EvaluationSet) -> None:
+    for index in range(len(images)):
+        images[index]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.direction import Direction
-from ganc.base.errors import SpecError
+from ganc.base.errors import SpecError, TooFewImagesError
 from ganc.base.target_images import TargetImages
 from ganc.engines.eager import EagerEngine
 from ganc.engines.loading import Model
@@ -50,7 +50,8 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
     images, kernel_subsets (if wanted) and those of `Evaluation.facts`; for a model also untouched_value,
     untouched_kernel and untouched_kernel_error, the distances of the untranslated images, and judgement (`Judgement`,
-    as text).
+    as text). Where nothing can be measured, the distances are None and `unmeasured` says why, in place of the facts,
+    the judgement and the row of the untouched images.
 
     Raises:
         SpecError: the models translate in different directions, or the size does not fit one of them.
@@ -58,28 +59,43 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     """
     for model in models:
         model.spec.require_size(*wanted.size)
-    evaluation = _evaluation(models, wanted)
+    try:
+        evaluation = _evaluation(models, wanted)
+    except TooFewImagesError as error:
+        return _timed(_unmeasured(models, wanted, str(error)), models, wanted)
     rows, features = [], evaluation.features(None)
     untouched = evaluation.measure_features(features)
     if wanted.untouched:
         rows.append(
             _row(UNTOUCHED, None, None, evaluation, untouched, wanted) | _by_subsets(evaluation, features, wanted)
         )
-    engines = []
     if wanted.original:
-        engines.append(_original_engine())
         rows.append(
             _row("original (untrained)", ORIGINAL, None, evaluation, None, wanted)
             | _by_subsets(evaluation, None, wanted)
         )
     for model in models:
-        engines.append(model.engine)
         features = evaluation.features(model.engine)
         measured = evaluation.measure_features(features)
         row = _row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted)
         rows.append(row | _by_subsets(evaluation, features, wanted) | _beside(untouched, measured))
+    return _timed(rows, models, wanted)
+
+
+def _unmeasured(models: Sequence[Model], wanted: Comparison, reason: str) -> list[dict]:
+    """Return the rows of a comparison without a metric."""
+    shown = [("original (untrained)", ORIGINAL, None)] if wanted.original else []
+    shown += [(str(model.path), model.spec, model.bytes) for model in models]
+    nothing = dict.fromkeys(("metric", "value", "kernel", "kernel_error", "images")) | {"unmeasured": reason}
+    return [_costs(*one, wanted) | nothing for one in shown]
+
+
+def _timed(rows: list[dict], models: Sequence[Model], wanted: Comparison) -> list[dict]:
+    """Fill in the milliseconds an image where they are wanted; rows that cost nothing have none."""
     if wanted.timed:
         timed_rows = [row for row in rows if row["macs"] is not None]
+        engines = [_original_engine()] if wanted.original else []
+        engines += [model.engine for model in models]
         channels = [ORIGINAL.in_channels] * wanted.original + [model.spec.in_channels for model in models]
         for row, milliseconds in zip(timed_rows, milliseconds_per_image(engines, wanted.size, channels), strict=True):
             row["milliseconds"] = milliseconds
@@ -142,6 +158,18 @@ def _row(
     measured: Measurement | None,
     wanted: Comparison,
 ) -> dict:
+    facts = evaluation.facts()
+    return _costs(name, spec, size_in_bytes, wanted) | {
+        "metric": facts["name"],
+        "value": measured and measured.distance,
+        "kernel": measured and measured.kernel,
+        "kernel_error": measured and measured.kernel_error,
+        "images": measured and measured.images,
+        **{name: fact for name, fact in facts.items() if name not in ("name", "images")},
+    }
+
+
+def _costs(name: str, spec: GeneratorSpec | None, size_in_bytes: int | None, wanted: Comparison) -> dict:
     costs = spec.costs(wanted.size) if spec else None
     row = {
         "model": name,
@@ -150,14 +178,4 @@ def _row(
         "params": costs and costs.params,
         "bytes": size_in_bytes,
     }
-    if wanted.timed:
-        row["milliseconds"] = None
-    facts = evaluation.facts()
-    return row | {
-        "metric": facts["name"],
-        "value": measured and measured.distance,
-        "kernel": measured and measured.kernel,
-        "kernel_error": measured and measured.kernel_error,
-        "images": measured and measured.images,
-        **{name: fact for name, fact in facts.items() if name not in ("name", "images")},
-    }
+    return row | {"milliseconds": None} if wanted.timed else row

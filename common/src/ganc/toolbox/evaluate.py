@@ -132,6 +132,10 @@ def _show_compared(rows: list[dict]) -> None:
     """Print the table, which models it cannot tell apart, and which are no better than doing nothing."""
     from ganc.metrics.judgement import Judgement, sentence
 
+    if reason := rows[0].get("unmeasured"):
+        show([_readable(row, "") for row in rows])
+        click.echo(f"no metric: {reason}")
+        return
     models = [row for row in rows if "judgement" in row]
     kernels = ranking_metric(models[0]["metric"], models[0]["images"], models[0]["kernel"] is not None)
     ordered = kernels != models[0]["metric"]  # the Fréchet distance has no error to compare with
@@ -152,7 +156,7 @@ def _readable(row: dict, mark: str) -> dict:
     shown["bytes"] = "-" if row["bytes"] is None else f"{row['bytes']:,}"
     if "milliseconds" in row:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
-    shown[row["metric"]] = "-" if row["value"] is None else f"{row['value']:.3f}"
+    shown[row["metric"] or "metric"] = "-" if row["value"] is None else f"{row['value']:.3f}"
     shown |= _kernel_columns(row, mark)
     shown["images"] = row["images"] or "-"
     return shown

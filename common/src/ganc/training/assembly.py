@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganc.base.engine_table import REFERENCE
-from ganc.base.errors import DataError, SpecError
-from ganc.data import Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
+from ganc.base.errors import DataError, SpecError, TooFewImagesError
+from ganc.data import EvaluationSet, Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
 from ganc.data.measure import domain_levels
 from ganc.engines.parts import require_engine_of_parts
 from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
-from ganc.metrics.evaluation import Evaluation
+from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, Unmeasured, evaluation_images
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import DiscriminatorInput, Pairing, Task
 from ganc.system.processes import Processes, join_processes
@@ -67,7 +67,7 @@ class Surroundings:
 
     samples: TrainingSet
     processes: Processes
-    evaluation: Evaluation
+    evaluation: Evaluation | Unmeasured
     readings: Readings
 
     def course(self, schedule: Schedule) -> Course:
@@ -117,16 +117,26 @@ def prepare(
     mixed_precision(run.amp)  # refuses a CPU before anything is made
     require_engine_of_parts(run.engine)
     processes = join_processes()
-    evaluation = Evaluation.of_folder(
-        data.folder,
-        data.direction,
-        data.eval_size,
-        readings=readings,
-        statistics=run.statistics,
-        feature_set=run.feature_set,
-        reference=run.reference,
-    )
+    evaluation = _evaluation(data, run, readings)
     return Surroundings(samples=samples, processes=processes, evaluation=evaluation, readings=readings)
+
+
+def _evaluation(data: DataSettings, run: RunSettings, readings: Readings) -> Evaluation | Unmeasured:
+    """Return what watches the training; with one image of a domain there is nothing to measure, and it trains."""
+    try:
+        return Evaluation.of_folder(
+            data.folder,
+            data.direction,
+            data.eval_size,
+            readings=readings,
+            statistics=run.statistics,
+            feature_set=run.feature_set,
+            reference=run.reference,
+        )
+    except TooFewImagesError as error:
+        reading = readings.source(data.direction)
+        images, subset = evaluation_images(data.folder, data.direction.source, reading=reading)
+        return Unmeasured(EvaluationSet(images, data.eval_size, CACHE_BYTES), subset, str(error))
 
 
 def training_set(task: Task, data: DataSettings, seed: int, readings: Readings | None = None) -> TrainingSet:
@@ -189,6 +199,7 @@ def assemble_job(
         directory=directory,
         observer=observer,
         processes=around.processes,
+        unmeasured=around.evaluation.reason if isinstance(around.evaluation, Unmeasured) else None,
         start=start,
         beside={role: one.output for role, one in stage.beside.items()},
     )
@@ -241,7 +252,7 @@ def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataS
         template=replace(common, training={**facts, **stage.facts}, sources=stage.sources),
         networks=step.results,
         output=run.output,
-        keep_best=stage.keep_best,
+        keep_best=stage.keep_best and isinstance(around.evaluation, Evaluation),
         weights=stage.added_weights,
         beside=beside,
     )

@@ -59,6 +59,7 @@ class TrainingJob:
     Attributes:
         workers: threads that prepare batches ahead.
         observer: what is watched and written in this process.
+        unmeasured: why no metric is measured; None where one is.
         start: what is done before the first step; None is nothing.
         beside: further checkpoints that the run writes, by their roles in the sources of the result.
 
@@ -74,6 +75,7 @@ class TrainingJob:
     directory: RunDirectory
     observer: Observer
     processes: Processes
+    unmeasured: str | None = None
     start: RefitStart | None = None
     beside: Mapping[str, Path] = field(default_factory=dict)
 

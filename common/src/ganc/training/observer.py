@@ -14,7 +14,7 @@ from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint, write_checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics import Measurement
-from ganc.metrics.evaluation import Evaluation
+from ganc.metrics.evaluation import Evaluation, Unmeasured
 from ganc.models.network import Network
 from ganc.training.best import Best
 from ganc.training.course import Course
@@ -65,16 +65,19 @@ class Views:
     """What is evaluated and shown while a run trains.
 
     Attributes:
+        evaluation: what measures; or the images to show where nothing can be measured.
         engines: what is evaluated, by label; the first one's metric is the checkpoint's.
         companions: what is only shown in sample strips beside them, such as the teacher.
     """
 
-    evaluation: Evaluation
+    evaluation: Evaluation | Unmeasured
     engines: Mapping[str, Engine]
     companions: Mapping[str, Engine] = field(default_factory=dict)
 
     def measure(self) -> dict[str, Measurement]:
-        """Return each engine's measurement by label, the checkpoint's first."""
+        """Return each engine's measurement by label, the checkpoint's first; nothing where nothing can be measured."""
+        if isinstance(self.evaluation, Unmeasured):
+            return {}
         return {label: self.evaluation.measure(engine) for label, engine in self.engines.items()}
 
     def strip(self) -> np.ndarray:
@@ -86,8 +89,10 @@ class Views:
         columns = [to_uint8(column) for column in shown.values()]
         return strip(list(zip(*columns, strict=True)), list(shown))
 
-    def metric(self, measured: Mapping[str, Measurement], label: str | None = None) -> dict:
-        """Return what a checkpoint says of an evaluation; None is the first label."""
+    def metric(self, measured: Mapping[str, Measurement], label: str | None = None) -> dict | None:
+        """Return what a checkpoint says of an evaluation, None where nothing was measured; no label is the first."""
+        if not measured:
+            return None
         own = measured[label or next(iter(measured))]
         values = {"value": own.distance, "kernel": own.kernel, "kernel_error": own.kernel_error}
         return self.evaluation.facts() | values | {"values": distances(measured)}
@@ -114,11 +119,11 @@ class Product:
     start: RefitStart | None = None
     beside: Mapping[str, "Product"] = field(default_factory=dict)
 
-    def after(self, steps: int, metric: Mapping) -> Checkpoint:
+    def after(self, steps: int, metric: Mapping | None) -> Checkpoint:
         """Return the checkpoint of the networks as they are now."""
         networks = {name: network.state() for name, network in self.networks.items()}
         started = self.start.facts if self.start else {}
-        facts = {**self.template.training, **started, "steps": steps, "metric": dict(metric)}
+        facts = {**self.template.training, **started, "steps": steps, **({"metric": dict(metric)} if metric else {})}
         return replace(self.template, networks=networks, training=facts)
 
 

@@ -171,6 +171,8 @@ def _show(exported, output: Path) -> None:
     show(rows)
     for name in exported.undetermined:
         click.echo(f"{name} says nothing: what the network makes of it is rounding (docs/metric.md)")
+    if exported.unmeasured:
+        click.echo(f"no metric: {exported.unmeasured}")
     if exported.untouched:
         said = [sentence(str(path), judged(one, exported.untouched)) for path, one in measured.items()]
         for line in filter(None, said):

@@ -9,7 +9,7 @@ import numpy as np
 from ganc.base.atomic_folder import replacing_folder
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
-from ganc.base.errors import SpecError
+from ganc.base.errors import SpecError, TooFewImagesError
 from ganc.base.rng import keyed_generator
 from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, has_subset, read_images
@@ -57,6 +57,7 @@ class Exported:
         measured: how far its images are from the target, and untouched: how far the untranslated ones are; None
             without images.
         metric_name: what was measured.
+        unmeasured: why there is no metric although there are images; None where there is one.
         undetermined: names of images on which nothing could be compared, as the answer to them is rounding alone.
     """
 
@@ -66,6 +67,7 @@ class Exported:
     measured: Measurement | None = None
     untouched: Measurement | None = None
     metric_name: str = "metric"
+    unmeasured: str | None = None
     undetermined: tuple[str, ...] = ()
 
 
@@ -129,7 +131,7 @@ def export(
         engine = EagerEngine(Generator.from_state(state))
         compared = comparison(checkpoint, data, engine, exact_engine(state))
         compared_with = {"statistics": statistics, "feature_set": feature_set, "reference": TargetImages(reference)}
-        measure = _measure(checkpoint, data, **compared_with) if data else None
+        measure, unmeasured = _measure(checkpoint, data, **compared_with) if data else (None, None)
         written = [_verified(folder, output, one, material, compared, measure) for one in variants]
         exported = Exported(
             checkpoint=checkpoint,
@@ -138,6 +140,7 @@ def export(
             measured=measure and measure.measure(engine),
             untouched=measure and measure.measure_untouched(),
             metric_name=measure.feature_set.name if measure else "metric",
+            unmeasured=unmeasured,
             undetermined=compared.undetermined,
         )
         card = _card(exported, layout, compared, file_digest(folder / CHECKPOINT))
@@ -198,11 +201,13 @@ def _calibration(
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
 
 
-def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> Evaluation:
-    """Return what measures an engine on the source domain's test images."""
-    return Evaluation.of_folder(
-        data, checkpoint.direction, checkpoint.image_size, readings=checkpoint.readings, **compared_with
-    )
+def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> tuple[Evaluation | None, str | None]:
+    """Return what measures an engine on the source domain's test images; None where these are too few, and why."""
+    how = {"readings": checkpoint.readings, **compared_with}
+    try:
+        return Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, **how), None
+    except TooFewImagesError as error:
+        return None, str(error)
 
 
 def _card(exported: Exported, layout: ImageFormat, compared: Comparison, file_sha256: str) -> dict:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from functools import cached_property
 
-from ganc.base.errors import RunError
+from ganc.base.errors import RunError, TooFewImagesError
 from ganc.data import has_subset
 from ganc.files.checkpoint import read_checkpoint, require_stage
 from ganc.metrics.evaluation import Evaluation
@@ -47,7 +47,12 @@ class SearchInputs:
         subset = f"search{source}" if has_subset(settings.folder, f"search{source}") else f"test{source}"
         chosen = {name: getattr(settings, name) for name in ("statistics", "feature_set", "reference")}
         chosen |= {"subset": subset, "readings": self.supernet.readings}
-        made = Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
+        try:
+            made = Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
+        except TooFewImagesError as error:
+            raise TooFewImagesError(
+                f"{error}, and a search chooses by it: add images, or name a sub-network with --config where it is used"
+            ) from error
         return replace(made, batch_size=settings.batch_size)
 
     @cached_property

@@ -1,0 +1,71 @@
+"""One image a domain: every stage that can do its work does it, and says what cannot be measured."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from helpers.stages import NETWORKS, TRAINING, json_of, refusal
+from helpers.support import UNTRAINED_SET, succeed
+
+from ganc.files.card import read_card
+from ganc.files.checkpoint import read_checkpoint
+
+
+@pytest.fixture(params=["training images alone", "test images too"])
+def one_image(request, tiny_data, tmp_path):
+    """One image in each folder."""
+    folder = tmp_path / "one"
+    for subset in ("trainA", "trainB", "testA", "testB")[: 2 if "alone" in request.param else None]:
+        (folder / subset).mkdir(parents=True)
+        shutil.copy(next((tiny_data / subset).glob("*.png")), folder / subset)
+    return folder
+
+
+def stages(teacher_file, student_file, supernet_file):
+    teacher = ("--teacher", teacher_file)
+    yield "ganc-replace", NETWORKS
+    yield "ganc-distill", (*teacher, "--width", "4", "--refit", "2")
+    yield "ganc-supernet", (*teacher, "--student", student_file, "--space", "/".join(["8,4"] * 8))
+    yield "ganc-finetune", (*teacher, "--supernet", supernet_file, "--config", "4")
+
+
+def test_all_stages_train_without_a_metric(one_image, teacher_file, student_file, supernet_file, tmp_path):
+    for program, options in stages(teacher_file, student_file, supernet_file):
+        out = tmp_path / program
+        said = succeed(program, *options, "--data", one_image, *TRAINING, "-o", out)
+        assert "warning: " in said.stderr
+        assert "1 image" in said.stderr
+        made = read_checkpoint(out)
+        assert "metric" not in made.training
+        assert made.training["steps"] == 2  # the last networks, as there is no best
+        assert all(np.isfinite(array).all() for array in made.generator.tensors.values())
+        assert list((tmp_path / f"{program}.run" / "samples").iterdir())
+        log = (tmp_path / f"{program}.run" / "log.jsonl").read_text().splitlines()
+        assert all("metrics" not in json.loads(line) for line in log)
+        assert "already finished" in succeed(program, *options, "--data", one_image, *TRAINING, "-o", out).stderr
+
+
+def test_models_are_compared_and_exported_without_one(one_image, teacher_file, tmp_path):
+    evaluated = ("evaluate", teacher_file, "--data", one_image, *UNTRAINED_SET, "--device", "cpu", "--original")
+    assert "no metric: " in succeed("ganc", *evaluated).stdout
+    original, own = json_of("ganc", *evaluated)
+    assert own["params"] < original["params"]
+    assert (own["value"], own["kernel"]) == (None, None)
+    assert "1 image" in own["unmeasured"]
+    out = tmp_path / "dist"
+    options = ("--checkpoint", teacher_file, "--data", one_image, *UNTRAINED_SET)
+    assert "no metric: " in succeed("ganc-export", *options, "-o", out).stdout
+    assert read_card(out)["forms"][0]["metric"] is None
+    assert len(read_card(out)["verified"]["batch_height_width"]) == 4
+
+
+def test_what_is_nothing_without_a_metric_says_what_is_missing(one_image, supernet_file, tmp_path):
+    options = ("--data", one_image, *UNTRAINED_SET, "--device", "cpu")
+    said = refusal("ganc-search", "--supernet", supernet_file, *options, "-o", tmp_path / "search.h5")
+    assert "has 1 image" in said
+    assert "--config" in said
+    if not (one_image / "testB").exists():
+        said = refusal("ganc", "stats", *options, "--size", "32", "-o", tmp_path / "B.npz")
+        assert said == f"{one_image}: trainB has 1 image, statistics need at least 2"
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
