@@ -1,0 +1,92 @@
+"""Every option and argument of every command with values that nobody means: a named error, never a traceback.
+
+What each command needs besides is there and sound, so that what the command line lets through goes on into the work.
+GANC_FUZZ above its default tries all values; else each parameter takes a few of them in turn.
+"""
+
+import contextlib
+import os
+
+import click
+import pytest
+from helpers.images import save_random_image
+from helpers.support import TINY_TRAINING, UNTRAINED_SET, invoke, walk_commands
+
+ALL = int(os.environ.get("GANC_FUZZ", "50")) > 50
+A_FEW = 2
+VALUES = (
+    *("", " ", "-", "0", "-1", "1", "nan", "-inf", "1e400", "4_4", "٤", "²", "1" + 20 * "0", "9" * 5000, "1e-300"),
+    *("a" * 5000, "x\ny", "\udcff", "名", "absent", ".", "..", "/", "/dev/null", "/dev/full", "/proc/self/mem"),
+    *(":", ",", "=", "/ / /", "1:2:3", "1:1", "0x0", "1x", "1/0", "ssim=", "ssim=nan", "ssim=-1", "lite0=1e300"),
+    *("gpu:²", "gpu:99999999999999999999", "gpu:", "cpu:0", "8,4/8,4", "1_2_3", "0_0_0_0_0_0_0_0", "65536x65536"),
+)
+PARAMETERS = [
+    pytest.param(names, one, id=f"{' '.join(names)} {one.opts[0]}")
+    for names, command in walk_commands()
+    for one in command.params
+    if not (isinstance(one, click.Option) and one.is_flag)
+]
+
+
+@pytest.fixture(scope="session")
+def sound(tiny_data, teacher_file, student_file, supernet_file, tmp_path_factory):
+    """What the commands read, by the name of the parameter that takes it."""
+    folder = tmp_path_factory.mktemp("sound")
+    save_random_image(folder / "image.png")
+    return {
+        "folder": tiny_data,
+        "teacher": teacher_file,
+        "teacher_file": teacher_file,
+        "count": "1",
+        "student": student_file,
+        "supernet": supernet_file,
+        "checkpoint": teacher_file,
+        "file": teacher_file,
+        "model": teacher_file,
+        "models": teacher_file,
+        "images": folder / "image.png",
+        "results": folder / "absent.h5",
+        "names": "generator",
+        "widths": "8",
+        "output": "out",
+    }
+
+
+NARROW = ("--width", "2", "--n-blocks", "3", "--discriminator-width", "2")
+QUICK = {
+    "ganc-replace": (*TINY_TRAINING, "--max-steps", "1", *NARROW),
+    "ganc-distill": (*TINY_TRAINING, "--max-steps", "1", "--teacher", "CHECKPOINT", "--width", "4"),
+    "ganc-supernet": (*TINY_TRAINING, "--max-steps", "1"),
+    "ganc-finetune": (*TINY_TRAINING, "--max-steps", "1", "--config", "4"),
+    "ganc-search": (*UNTRAINED_SET, "--samples", "1"),
+    "ganc-export": ("--checkpoint", "CHECKPOINT", "--format", "onnx"),
+    "ganc bench": ("--size", "32", "--repeats", "1", "--min-seconds", "0", "--engine", "onnxruntime"),
+    "ganc data demo": ("--train", "1", "--test", "1", "--size", "32"),
+}
+
+
+@pytest.mark.parametrize(("names", "parameter"), PARAMETERS)
+def test_absurd_values_are_refused_by_name_or_meant(names, parameter, sound, tmp_path):
+    number = next(place for place, one in enumerate(PARAMETERS) if one.values[1] is parameter)
+    count = 1 if names[-1] == "bench" else A_FEW  # a process for each
+    few = [VALUES[(A_FEW * number + step * 17) % len(VALUES)] for step in range(count)]
+    command = dict(walk_commands())[names]
+    for place, value in enumerate(VALUES if ALL else few):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        with contextlib.chdir(folder):
+            done = invoke(*names, *arguments(names, command, parameter, value, sound))
+        said = done.output[-2000:]
+        assert done.exit_code in (0, 1, 2), (value[:100], said)
+        assert isinstance(done.exception, SystemExit | None), (value[:100], done.exception)
+        assert "unexpected" not in said, (value[:100], said)
+        assert "Traceback" not in said, (value[:100], said)
+
+
+def arguments(names, command, parameter, value, sound):
+    """Return a command's arguments: all that it needs, and a parameter with a value."""
+    given = [sound["checkpoint"] if one == "CHECKPOINT" else one for one in QUICK.get(" ".join(names), ())]
+    for one in command.params:
+        if one is not parameter and one.required:
+            given += [one.opts[0], sound[one.name]] if isinstance(one, click.Option) else [sound[one.name]]
+    return [*given, parameter.opts[0], value] if isinstance(parameter, click.Option) else [*given, "--", value]
