@@ -13,6 +13,8 @@ from ganc.files.card import Variant
 from ganc.models.convolutions import NetworkState
 from ganc.system.runtime import engine_threads, load_paddle
 
+KEPT_SIZES = 10  # image sizes for which oneDNN keeps what it prepared; the least recently used one leaves first
+
 
 class InferenceEngine:
     """Runs the inference model in a folder that `ganc-export` wrote.
@@ -43,8 +45,9 @@ class InferenceEngine:
         if paddle.get_device() == "cpu":
             config.disable_gpu()
             config.set_cpu_math_library_num_threads(engine_threads())
-            enable = getattr(config, "enable_onednn", None) or config.enable_mkldnn
-            enable()
+            name = "onednn" if hasattr(config, "enable_onednn") else "mkldnn"  # as Paddle 2 has it
+            getattr(config, f"enable_{name}")()
+            getattr(config, f"set_{name}_cache_capacity")(KEPT_SIZES)
         else:
             config.enable_use_gpu(256, int(paddle.get_device().partition(":")[2]))
         try:

@@ -21,7 +21,8 @@ def generator_graph(
         layout: what goes in and comes out; bytes are converted inside the graph, as `ganc.data` does.
         dtype: np.float32, or np.float16 for weights and computation of half the size; inputs and outputs stay.
         exact_norms: instance norms that round less, for an engine whose own adds up the pixels one by one: OpenVINO's
-            is off by 6e-4 after 9 blocks of 512x512 images in batches, and this by 6e-5 in 1.2 times the time.
+            is off by 6e-4 after 9 blocks of 512x512 images in batches, and by 4e-2 where images are flat; this by 6e-5
+            and 4e-4, in 1.35 times the time (docs/deployment.md).
 
     Raises:
         MissingDependencyError: the onnx package is not installed.

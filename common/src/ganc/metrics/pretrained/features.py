@@ -1,6 +1,7 @@
 """Features of a pretrained network, computed by the fastest engine that the machine has; always in float32."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ganc.metrics.pretrained.network import FeatureNetwork
 # Images of one request: enough to read the weights from memory seldom, few enough to keep what is between two layers
 # in the processor's cache (docs/metric.md has the numbers).
 _CHUNK = 4
+_KEPT_SIZES = 8  # of images, for which graphs are kept: a folder may hold images of any number of sizes
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -33,7 +35,7 @@ class NetworkFeatures:
         self.network = network
         self.name, self.digest, self.dimensions = network.name, network.digest, network.dimensions
         self._wanted = engine
-        self._runs: dict[tuple[str, tuple[int, ...]], Run] = {}  # by engine and the size that it was made for
+        self._run_of = lru_cache(maxsize=_KEPT_SIZES)(partial(_prepared, network))
 
     @property
     def engine(self) -> str:
@@ -50,9 +52,7 @@ class NetworkFeatures:
         check_images(images, self.smallest_side)
         engine = self.engine
         size = (images.shape[2], images.shape[1]) if engine_row(engine).graphs else ()
-        if (engine, size) not in self._runs:
-            self._runs[engine, size] = _prepared(self.network, engine, size)
-        return self._runs[engine, size](images)
+        return self._run_of(engine, size)(images)
 
 
 def _prepared(network: FeatureNetwork, engine: str, size: tuple[int, ...]) -> Run:
