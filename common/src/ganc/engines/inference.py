@@ -57,9 +57,10 @@ class InferenceEngine:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translate float32 images (n, c, h, w) in [-1, 1]. Raises FileFormatError where the model is none for that."""
-        return translated(self._run, self._layout, images, f"{self._folder}: {self.name}")
+        return translated(self.run, self._layout, images, f"{self._folder}: {self.name}")
 
-    def _run(self, array: np.ndarray) -> np.ndarray:
+    def run(self, array: np.ndarray) -> np.ndarray:
+        """Run the model, whatever it makes, on an array of its input's type and shape."""
         predictor = self._predictor
         predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(np.ascontiguousarray(array))
         predictor.run()

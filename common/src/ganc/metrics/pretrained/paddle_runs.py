@@ -62,7 +62,7 @@ class InferenceRun:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the features (n, dimensions), float32, of uint8 images (n, h, w, 3)."""
         starts = range(0, len(images), _BATCH)
-        return np.concatenate([self._engine(self._planes(images[start : start + _BATCH])) for start in starts])
+        return np.concatenate([self._engine.run(self._planes(images[start : start + _BATCH])) for start in starts])
 
 
 def _save(layer: LayeredNetwork, side: int, folder: Path) -> None:
