@@ -190,6 +190,7 @@ def test_wrong_usage(models):
     assert "'tensorrt'" in fail("ganc", "bench", models / "compressed", "--engine", "tensorrt", status=2)
     assert "'f8'" in fail("ganc", "bench", models / "compressed", "--precision", "f32,f8", status=2)
     assert "'--batch'" in fail("ganc", "bench", models / "compressed", "--batch", "1,0", status=2)
+    assert "'--threads'" in fail("ganc", "bench", models / "compressed", "--threads", "1,4_4", status=2)
     assert str(models / "nothing") in fail("ganc", "bench", models / "nothing", status=2)
     fail("ganc", "bench", status=2)
 

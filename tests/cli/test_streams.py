@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 from helpers.support import PATIENCE, command_line
@@ -33,6 +34,14 @@ def assert_one_line(said: str, *parts: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_full_standard_output_is_said_in_one_line(command):
     done = shell("> /dev/full", *command)
+    assert done.returncode == 1
+    assert_one_line(done.stderr, "standard output", "No space left on device")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
+def test_results_on_a_full_standard_output_are_said_in_one_line():
+    golden = Path(__file__).parents[1] / "golden" / "results-v2.h5"
+    done = shell("> /dev/full", "ganc", "merge", str(golden), "-o", "-")
     assert done.returncode == 1
     assert_one_line(done.stderr, "standard output", "No space left on device")
 
