@@ -1,4 +1,4 @@
-"""One image a domain: every stage that can do its work does it, and says what cannot be measured."""
+"""One image a domain, or one colour: every stage that can does its work, and says what cannot be measured."""
 
 import json
 import shutil
@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 from helpers.stages import NETWORKS, TRAINING, json_of, refusal
-from helpers.support import UNTRAINED_SET, succeed
+from helpers.support import SIZE, UNTRAINED_SET, succeed
+from PIL import Image
 
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
@@ -69,3 +70,18 @@ def test_what_is_nothing_without_a_metric_says_what_is_missing(one_image, supern
         said = refusal("ganc", "stats", *options, "--size", "32", "-o", tmp_path / "B.npz")
         assert said == f"{one_image}: trainB has 1 image, statistics need at least 2"
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_images_of_one_colour_are_trained_on_and_measured(teacher_file, supernet_file, tmp_path):
+    for subset, level in (("trainA", 40), ("trainB", 200), ("testA", 40), ("testB", 200)):
+        (tmp_path / "data" / subset).mkdir(parents=True)
+        for number in range(2):
+            Image.fromarray(np.full((SIZE, SIZE, 3), level, np.uint8)).save(
+                tmp_path / "data" / subset / f"{number}.png"
+            )
+    options = ("--teacher", teacher_file, "--supernet", supernet_file, "--config", "4", "--data", tmp_path / "data")
+    succeed("ganc-finetune", *options, *TRAINING, "--lr", "1", "-o", tmp_path / "out")
+    made = read_checkpoint(tmp_path / "out")
+    assert np.isfinite(made.training["metric"]["value"])
+    options = ("--supernet", supernet_file, "--data", tmp_path / "data", "--device", "cpu", "--samples", "3")
+    succeed("ganc-search", *options, *UNTRAINED_SET, "-o", tmp_path / "search.h5")
