@@ -37,11 +37,12 @@ VARIANTS = {
     "… and lite0=1": SEEING,
     "… lite0=1 and no feature loss": (*SEEING, "--feature-weight", "0"),
     "… lite0=1 and --ema 0.999": (*SEEING, "--ema", "0.999"),
+    "imitate, the default": ("--recipe", "imitate"),
     "… lite0=5": (*NEAR, "--loss", "lite0=5"),
     "… and ssim=1": (*NEAR, "--loss", "ssim=1"),
     "… and wavelet=10": (*NEAR, "--loss", "wavelet=10"),
     "… and crd=1": (*NEAR, "--loss", "crd=1"),
-    "… lite0=1, GAN in the second half": (*SEEING[2:], "--gan-from", HALF),
+    "… lite0=1, GAN in the second half": (*SEEING[2:], "--gan-weight", "1", "--gan-from", HALF),
     "… lite0=1, whole images": (*SEEING, "--crop-size", "256", "--batch-size", "1"),
 }
 
@@ -86,23 +87,25 @@ def _file_name(name: str) -> str:
 
 
 def _trained(name: str, arguments: argparse.Namespace, made: Path) -> dict:
-    """Distill a variant, unless that is done; return its number of steps and how long one took."""
+    """Distill a variant, unless that is done with the same options; return its steps and how long one took."""
     notes = made.with_suffix(".json")
-    if made.exists() and notes.exists():
-        return json.loads(notes.read_text())
     batch = 1 if "--batch-size" in VARIANTS[name] else 2
     options = [
         *("--teacher", arguments.teacher, "--data", arguments.data, "--widths", arguments.widths),
         *("--load-size", arguments.size, "--crop-size", arguments.crop, "--batch-size", batch, "--eval-every", 0),
-        *("--engine", arguments.engine, "--device", "cpu", "--seed", 1, *VARIANTS[name]),
+        *("--engine", arguments.engine, "--device", "cpu", "--seed", 1),
+        *("--recipe", "published", *VARIANTS[name]),
     ]
+    asked = {"minutes": arguments.minutes, "options": [*map(str, options)]}
+    if made.exists() and notes.exists() and asked.items() <= (found := json.loads(notes.read_text())).items():
+        return found
     step = _step_seconds(options, made)
     epoch = len(read_images(arguments.data, "trainA").paths) // batch
     epochs = max(2, round(60 * arguments.minutes / step / epoch))
     half = epochs // 2
     options = [half if one == HALF else one for one in options]
     ran("ganc-distill", *options, *("--epochs", half, "--decay-epochs", epochs - half), *RESTART, made)
-    found = {"steps": epochs * epoch, "step_ms": 1000 * step}
+    found = asked | {"steps": epochs * epoch, "step_ms": 1000 * step}
     notes.write_text(json.dumps(found))
     return found
 

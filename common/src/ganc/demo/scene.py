@@ -30,7 +30,7 @@ def draw_scene(
     """Return one RGB image of `size` = (width, height); between the domains only the animals' coats differ.
 
     Args:
-        stripes: draws striped coats that take the place of those that `draw` gives; all else stays as it is.
+        stripes: for plain animals, draws striped coats that take the place of theirs; all else stays as it is.
     """
     factor = 4 if max(size) <= 128 else 2
     canvas_size = (size[0] * factor, size[1] * factor)

@@ -1,6 +1,5 @@
 """The job of a stage that distills: which networks it trains, from where, and from when on; three stages share this."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,8 +31,6 @@ from ganc.training.settings import (
 )
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher, Teacher
-
-_LOG = logging.getLogger(__name__)
 
 
 def _frozen_teacher(generator: Generator, processes: Processes, engine: str) -> Teacher:
@@ -135,14 +132,13 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
     teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes, run.engine)
-    plan, added = _with_losses(plan, plan.given(data, teacher, run.engine))
     distillation = DistillationStep(
         task=plan.stage.task,
         teacher=teacher,
         trained=_distilled_networks(plan, teacher, run),
         subnets_of=plan.subnets_of,
         gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
-        added=added,
+        added=_added_losses(plan.settings, plan.given(data, teacher, run.engine)),
         processes=around.processes,
         amp=run.amp,
     )
@@ -161,17 +157,14 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     return assemble_job(stage, step, around, views, schedule, data, run, start)
 
 
-def _with_losses(plan: Distillation, given: Given) -> tuple[Distillation, tuple[AddedLoss, ...]]:
-    """Return the plan with the losses that it adds, and those; the recipe's is left out where it cannot be computed."""
-    settings = plan.settings
-    if settings.losses or settings.recipe is Recipe.PUBLISHED:
-        return plan, added_losses(settings.losses, given)
+def _added_losses(settings: DistillationSettings, given: Given) -> tuple[AddedLoss, ...]:
+    """Return the losses that are added; where the recipe's cannot be computed, the error says how to do without it."""
     try:
-        added = added_losses((IMITATION_LOSS,), given)
+        return added_losses(settings.losses, given)
     except (SpecError, MissingDependencyError) as error:
-        _LOG.warning("warning: %s: trained without this loss", error)
-        return plan, ()
-    return replace(plan, settings=replace(settings, losses=(IMITATION_LOSS,))), added
+        if settings.losses != (IMITATION_LOSS,):
+            raise
+        raise type(error)(f"{error}; --recipe {Recipe.PUBLISHED.value} does without, or name another --loss") from error
 
 
 def _require_used_gan(plan: Distillation, epochs: int) -> None:
@@ -180,7 +173,10 @@ def _require_used_gan(plan: Distillation, epochs: int) -> None:
     given = {"--discriminator-width": settings.discriminator_width, "--gan-from": settings.gan_from}
     for option, value in given.items():
         if value and not plan.has_gan:
-            raise SettingError(f"{option} {value}: the GAN loss has weight 0; leave it out, or give --gan-weight")
+            raise SettingError(
+                f"{option} {value}: the GAN loss has weight 0; leave it out, or give --gan-weight 1 or --recipe "
+                f"{Recipe.PUBLISHED.value}"
+            )
     if settings.gan_from >= epochs:
         raise SettingError(
             f"--gan-from {settings.gan_from}: the schedule ends after {epochs} epochs, before the GAN loss begins; "

@@ -22,7 +22,7 @@ class Recipe(Enum):
     PUBLISHED = "published"
 
 
-# What IMITATE adds to the losses where it can be computed.
+# What IMITATE adds to the losses where none is named.
 IMITATION_LOSS = WeightedLoss(LossName.LITE0, 5.0)
 
 # By the settings' names; those that a stage does not have are of no use to it.

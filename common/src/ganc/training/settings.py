@@ -11,7 +11,7 @@ from ganc.base.settings import check_limits, setting
 from ganc.base.target_images import TargetImages
 from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
-from ganc.training.recipes import Recipe
+from ganc.training.recipes import IMITATION_LOSS, Recipe
 
 DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
 
@@ -237,6 +237,8 @@ class DistillationSettings:
     def __post_init__(self):
         check_limits(self)
         object.__setattr__(self, "recipe", Recipe(self.recipe))
+        if self.recipe is Recipe.IMITATE and not self.losses:
+            object.__setattr__(self, "losses", (IMITATION_LOSS,))
         if len(self.added_weights) < len(self.losses):
             raise SettingError("a loss was given twice; give each --loss once, with the whole weight")
 

@@ -44,7 +44,10 @@ class CycleSettings:
     def __post_init__(self):
         check_limits(self)
         if self.original_weight and not self.init_from:
-            raise SettingError(f"--original-weight {self.original_weight:g}: name the original with --init-from")
+            raise SettingError(
+                f"--original-weight {self.original_weight:g}, which --recipe imitate has too: name the original with "
+                "--init-from"
+            )
         if self.discriminator_width and not self.gan_weight:
             raise SettingError(
                 f"--discriminator-width {self.discriminator_width}: no discriminator trains, as the GAN losses have "
