@@ -1,5 +1,6 @@
 """The stages' commands, as the pipeline calls them: their options, and words of a command line from values of YAML."""
 
+import importlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def command(stage: str) -> click.Command:
     found = [*importlib.metadata.entry_points(group="console_scripts", name=program)]
     if not found:
         raise ConfigurationError(f"{program} is not installed beside Snakemake")
-    loaded = found[0].load()
+    # The script's package has the command in a module that it imports when it is called.
+    loaded = importlib.import_module(f"{found[0].module}.{'main' if program == 'ganc' else 'cli'}").main
     for name in names:
         loaded = loaded.commands[name]
     return loaded
