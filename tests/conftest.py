@@ -1,6 +1,7 @@
 """Fixtures that every test may use. Everything they make lies in the session's temporary folder."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ def pytest_configure(config: pytest.Config) -> None:
     processes = os.environ.get("PYTEST_XDIST_WORKER_COUNT") or getattr(config.option, "numprocesses", None) or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // int(processes))))
     configure_environment()
+    # Whoever started the tests in the background may have switched Ctrl-C off; the programs would leave it so.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

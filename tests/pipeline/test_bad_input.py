@@ -197,7 +197,6 @@ def test_mixed_precision_without_a_gpu(command, tiny_data, tmp_path, program):
 def test_too_few_images_for_a_metric(command, own, tmp_path):
     (own / "testA.txt").write_text("00000.png\n")
     with nothing_changes(tmp_path):
-        assert "at least 2" in refusal(*command("ganc-replace", own))
         assert "at least 2" in refusal(*command("ganc-search", own))
 
 

@@ -88,7 +88,7 @@ def _flat(value, prefix: str = ""):
         if isinstance(inner, dict):
             yield from _flat(inner, f"{prefix}{name}.")
         else:
-            yield prefix + name, " ".join(map(str, inner)) if isinstance(inner, list | tuple) else inner
+            yield prefix + name, (" ".join(map(str, inner)) or "none") if isinstance(inner, list | tuple) else inner
 
 
 @command()
