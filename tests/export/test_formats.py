@@ -8,7 +8,7 @@ import pytest
 from helpers.cards import change_card
 from helpers.images import save_random_image
 from helpers.stages import listing, nothing_changes, refusal
-from helpers.support import SIZE, UNTRAINED_SET, invoke, make_checkpoint, run_command, succeed
+from helpers.support import SIZE, UNTRAINED_SET, make_checkpoint, run_command, succeed
 from PIL import Image
 
 from ganc.base.errors import FileFormatError
@@ -336,10 +336,12 @@ def test_a_graph_that_gives_no_images_is_refused_by_name(folder, tmp_path, engin
         openvino.save_model(openvino.Core().read_model(graph), tmp_path / "other.xml", compress_to_fp16=False)
         shutil.rmtree(out)
         out = with_graph(folder, out, "openvino/generator.xml", (tmp_path / "other.xml").read_bytes())
-    said = refusal(
+    # In a process of its own: OpenVINO may be left broken by what it was made to run.
+    done = run_command(
         "ganc", "translate", out, image, "-o", tmp_path / "out.png", "--engine", engine, "--precision", "f32"
     )
-    assert said.startswith(f"{path}: ")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].startswith(f"Error: {path}: ")
     assert not (tmp_path / "out.png").exists()
 
 
@@ -351,7 +353,7 @@ def test_an_openvino_graph_with_a_doctype_is_run_or_refused_by_name(folder, tmp_
     head, _, rest = whole.partition("?>")
     graph = f"{head}?><!DOCTYPE net [{inside}]>{rest}".encode()
     out = with_graph(folder, tmp_path / "dist", "openvino/generator.xml", graph)
-    said = invoke("ganc", "translate", out, image, "-o", tmp_path / "out.png", "--engine", "openvino")
-    assert said.exit_code in (0, 1)
-    assert "unexpected" not in said.stderr
-    assert (said.exit_code == 0) == (tmp_path / "out.png").exists()
+    done = run_command("ganc", "translate", out, image, "-o", tmp_path / "out.png", "--engine", "openvino")
+    assert done.returncode in (0, 1)
+    assert b"unexpected" not in done.stderr
+    assert (done.returncode == 0) == (tmp_path / "out.png").exists()
