@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ganc.base.lock import is_at, try_lock
@@ -30,15 +30,11 @@ def temporary_file(path: Path) -> Iterator[Path]:
     """
     import tempfile  # --help does without
 
-    while True:
-        handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=PART, dir=path.parent)
-        if _hold(handle, Path(name)):
-            break
-        os.close(handle)
+    temporary, handle = _held(tempfile.mkstemp, path, PART)
     try:
-        yield Path(name)
+        yield temporary
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         os.close(handle)
 
 
@@ -54,16 +50,15 @@ def temporary_folder(path: Path, suffix: str = PART) -> Iterator[Path]:
     """
     import tempfile  # --help does without
 
-    while True:
-        name = tempfile.mkdtemp(prefix=_prefix(path), suffix=suffix, dir=path.parent)
-        handle = os.open(name, os.O_RDONLY)
-        if _hold(handle, Path(name)):
-            break
-        os.close(handle)
+    def make(**names) -> tuple[int, str]:
+        name = tempfile.mkdtemp(**names)
+        return os.open(name, os.O_RDONLY), name
+
+    temporary, handle = _held(make, path, suffix)
     try:
-        yield Path(name)
+        yield temporary
     finally:
-        _discard(Path(name), path)
+        _discard(temporary, path)
         os.close(handle)
 
 
@@ -97,9 +92,20 @@ def _prefix(path: Path) -> str:
     return f".{name}."
 
 
-def _hold(handle: int, path: Path) -> bool:
-    """Lock what was just made; False where another process took it for left over and removed it."""
-    return try_lock(handle) is not False and is_at(handle, path)
+def _held(make: Callable[..., tuple[int, str]], path: Path, suffix: str) -> tuple[Path, int]:
+    """Make something temporary for `path`, and again where another process took it for left over and removed it.
+
+    Args:
+        make: makes it of the arguments that `tempfile` has, and returns an open handle and the name.
+
+    Returns:
+        Where it is, and the handle, which holds it.
+    """
+    while True:
+        handle, name = make(prefix=_prefix(path), suffix=suffix, dir=path.parent)
+        if try_lock(handle) is not False and is_at(handle, Path(name)):
+            return Path(name), handle
+        os.close(handle)
 
 
 def _temporaries(folder: Path) -> list[tuple[Path, str]]:

@@ -162,7 +162,7 @@ def _added_losses(settings: DistillationSettings, given: Given) -> tuple[AddedLo
     try:
         return added_losses(settings.losses, given)
     except (SpecError, MissingDependencyError) as error:
-        if settings.losses != (IMITATION_LOSS,):
+        if settings.recipe is not Recipe.IMITATE or settings.losses != (IMITATION_LOSS,):
             raise
         raise type(error)(f"{error}; --recipe {Recipe.PUBLISHED.value} does without, or name another --loss") from error
 
