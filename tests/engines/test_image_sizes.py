@@ -32,7 +32,7 @@ for number, (height, width) in enumerate(itertools.islice(itertools.product(side
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory that Linux reports")
-@pytest.mark.parametrize(("engine", "count"), [("paddle-inference", 80)])
+@pytest.mark.parametrize(("engine", "count"), [("openvino", 400), ("paddle-inference", 80)])
 def test_memory_does_not_go_on_growing_with_the_number_of_sizes(engine, count):
     if engine not in usable_engines((engine,)):
         pytest.skip(f"{engine} is not installed")
@@ -46,4 +46,4 @@ def test_memory_does_not_go_on_growing_with_the_number_of_sizes(engine, count):
     )
     assert done.returncode == 0, done.stderr
     *_, before, after = map(float, done.stdout.split())
-    assert after - before < 25
+    assert after - before < 25  # OpenVINO without a bound takes 80 MiB for each hundred

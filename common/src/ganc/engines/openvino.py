@@ -13,6 +13,9 @@ from ganc.engines.adapter import GraphAdapter
 from ganc.system.runtime import engine_threads
 
 PRECISIONS = ("f32", "bf16")  # what it can be told to compute in
+# Its CPU plugin keeps what it prepared for a layer and an image size, the most recently used ones. By itself it keeps
+# 5,000, hundreds of MiB for a folder of images of many sizes (benchmarks/image_sizes.py).
+KEPT_PREPARATIONS = {"CPU_RUNTIME_CACHE_CAPACITY": 512}
 CAPABILITIES = {"bf16": "BF16"}  # what a processor must have for that, in OpenVINO's words
 
 
@@ -100,7 +103,8 @@ def compiled_model(graph: bytes | Path, precision: str, settings: Mapping[str, o
         raise SpecError(f"precision '{precision}': OpenVINO is told to compute in {' or '.join(PRECISIONS)}")
     try:
         model = _core().read_model(graph if isinstance(graph, bytes) else str(graph))
-        return _core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, **settings})
+        told = {"INFERENCE_PRECISION_HINT": precision, **KEPT_PREPARATIONS, **settings}
+        return _core().compile_model(model, "CPU", told)
     except RuntimeError as error:
         name = "the graph" if isinstance(graph, bytes) else graph
         raise FileFormatError(f"{name}: OpenVINO cannot load it ({one_line(error)})") from error
