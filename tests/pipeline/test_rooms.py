@@ -31,10 +31,11 @@ ROOMS = (
     "report",
     "api",
     "cli",
+    "workflow",
     "toolbox",
 )
 TOOLS = ("ganc_replace", "ganc_distill", "ganc_supernet", "ganc_search", "ganc_finetune", "ganc_export")
-KNOW_CLICK = ("cli", "toolbox")
+KNOW_CLICK = ("cli", "workflow", "toolbox")
 
 
 def _modules() -> dict[str, Path]:

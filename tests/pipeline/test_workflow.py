@@ -1,6 +1,5 @@
 """The workflow: what its configuration may say, where it runs, and what it does again after a change."""
 
-import importlib
 import os
 import re
 import shlex
@@ -13,11 +12,10 @@ import yaml
 from helpers.support import PATIENCE, UNTRAINED, succeed
 
 from ganc.files.checkpoint import read_checkpoint
+from ganc.workflow.configuration import Configuration
+from ganc.workflow.stage_options import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(ROOT / "workflow")
-    configuration = importlib.import_module("configuration")
 
 OLD_NAMES = {"pictures": "images", "search_pictures": "search_images"}
 CONFIGURATION = """
@@ -173,8 +171,8 @@ def changed(section: str, **options: object) -> dict:
 def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, changes, said):
     values = yaml.safe_load(configured(tmp_path, **changes).read_text())
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(configuration.ConfigurationError) as caught:
-        configuration.Configuration(values, []).check()
+    with pytest.raises(ConfigurationError) as caught:
+        Configuration(values, []).check()
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

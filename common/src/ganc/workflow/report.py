@@ -1,6 +1,6 @@
 """The pipeline's last step: the table of what each stage made, and a strip of images.
 
-    python workflow/report.py --data out/demo/data --stats out/demo/real_B.npz \
+    python -m ganc.workflow.report --data out/demo/data --stats out/demo/real_B.npz \
         --models out/demo/replace.safetensors … out/demo/dist --strip strip.jpg --table report.md --rows report.json
 """
 

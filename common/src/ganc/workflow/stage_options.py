@@ -8,6 +8,7 @@ from functools import cache
 
 import click
 
+from ganc.base.errors import GancError
 from ganc.cli.paths import Written
 
 TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
@@ -15,7 +16,7 @@ GIVEN_TO_ALL = {"output", "shard"}
 _READ = ("--data", "images", "--stats", "statistics", "-o", "output")
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(GancError):
     """The configuration cannot be used; the message is one line."""
 
 

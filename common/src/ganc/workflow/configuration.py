@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
-from stage_options import STAGES, ConfigurationError, command, is_read, options_of, truth, words
 
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError
+from ganc.workflow.stage_options import STAGES, ConfigurationError, command, is_read, options_of, truth, words
 
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
