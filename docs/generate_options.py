@@ -13,16 +13,19 @@ from pathlib import Path
 
 import click
 
+from ganc.cli.help import in_groups
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
-EVERYWHERE = {"--help", "--debug"}  # of every command, said once at the top
+EVERYWHERE = {"--help", "--debug", "--quiet", "--verbose", "--version"}  # said once at the top
 
 HEAD = """\
 # Options of every command
 
 Written by `python docs/generate_options.py` from the commands' own help; edit the help, not this page.
 
-- Every command has `-h`, `--help`, and `--debug`, which shows the traceback of an error.
+- Every command has `-h`, `--help`; `-q`, `--quiet`, which leaves results, warnings and errors; `-v`, `--verbose`, which
+  says more; and `--debug`, which shows the traceback of an error. The seven programs have `--version`.
 - A `SIZE` is one number of pixels for width and height, or `WIDTHxHEIGHT`, such as `256` or `512x256`. Only in
   `ganc translate --size N` is the one number the shorter side, and the aspect is kept.
 - `WIDTHS`, `SPACE` and `COUNT` (`2.7G`, `350k`, `2700000000`) are explained in
@@ -86,13 +89,17 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _table(context: click.Context) -> str:
-    records = [
-        option.get_help_record(context)
-        for option in context.command.get_params(context)
-        if isinstance(option, click.Option) and not EVERYWHERE & {*option.opts}
-    ]
-    rows = [f"| `{_cell(names)}` | {_cell(said)} |" for names, said in filter(None, records)]
+    options = [one for one in context.command.get_params(context) if isinstance(one, click.Option)]
+    groups = in_groups(option for option in options if not EVERYWHERE & {*option.opts})
+    rows = [row for name, members in groups.items() for row in _rows(context, name, members, titled=len(groups) > 1)]
     return "\n".join(["| option | what it says |", "|---|---|", *rows]) if rows else ""
+
+
+def _rows(context: click.Context, group: str, options: list[click.Option], *, titled: bool) -> Iterator[str]:
+    if titled:
+        yield f"| **{group}** | |"
+    for names, said in (option.get_help_record(context) for option in options):
+        yield f"| `{_cell(names)}` | {_cell(said)} |"
 
 
 def _cell(text: str) -> str:

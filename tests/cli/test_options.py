@@ -86,15 +86,15 @@ def test_options_read_values_of_the_fields_types():
 
 def test_help_shows_what_the_fields_say():
     text = " ".join(run("--help").stdout.split())
-    assert "-w, --wall DIRECTORY Where to paint. [required]" in text
+    assert "-w, --wall FOLDER Where to paint. [required]" in text
     assert "--colour [red|dark-blue] Which colour. [default: red]" in text
     assert "--size SIZE How large. [default: 64]" in text
-    assert "--layers INTEGER RANGE How many layers. [default: 2; 1<=x<=9]" in text
-    assert "--thinner FLOAT RANGE Parts of thinner. [default: 0.5; 0<x<=1]" in text
+    assert "--layers N How many layers. [default: 2; 1 to 9]" in text
+    assert "--thinner NUMBER Parts of thinner. [default: 0.5; above 0, at most 1]" in text
     assert "--brush [round|flat] With what. [default: round]" in text
-    assert "--gap FLOAT RANGE How far apart. [default: 0.0; 0<=x<1]" in text
+    assert "--gap NUMBER How far apart. [default: 0.0; at least 0, below 1]" in text
     assert "--widths WIDTHS Of each board." in text
-    assert "--seconds FLOAT RANGE How long. [default: (until it is dry); x>=0]" in text
+    assert "--seconds NUMBER How long. [default: (until it is dry); at least 0]" in text
     assert "--inside / --outside Where. [default: inside]" in text
 
 

@@ -1,15 +1,22 @@
 """Every command of the seven console scripts: its help, what it costs to ask for it, how it ends."""
 
 import importlib.metadata
+import os
 import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from helpers.stages import refusal
 from helpers.support import PATIENCE, command_line, module_of, run_command, succeed
+
+from ganc.cli.help import in_groups
+from ganc.system.versions import paddle_versions
+
+ROOT = Path(__file__).parents[2]
 
 TOOLS = [f"ganc-{stage}" for stage in ("replace", "distill", "supernet", "search", "finetune", "export")]
 PROGRAMS = ["ganc", *TOOLS]
@@ -142,6 +149,67 @@ def test_a_reader_that_stops_reading_ends_a_command_quietly(chain, tmp_path):
     assert (tmp_path / "messages").read_text() == ""
 
 
-def test_the_version_is_that_of_the_distribution():
-    version = importlib.metadata.version("ganc-common")
-    assert succeed("ganc", "--version").stdout == f"ganc, version {version}\n"
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_version_is_that_of_the_distribution_and_of_paddle(program):
+    version = importlib.metadata.version("ganc-common" if program == "ganc" else program)
+    paddle = next(iter(paddle_versions().values()))
+    assert succeed(program, "--version").stdout == f"{program} {version}, Paddle {paddle}\n"
+
+
+def test_a_version_is_said_where_there_is_no_paddle():
+    done = run_command("ganc-export", "--version", absent=("paddle", "paddlepaddle", "paddlepaddle_gpu"))
+    assert done.stdout.endswith(b", no Paddle installed\n")
+
+
+def help_of(*names):
+    """Return the help of a command and its sections: each title with its options, in their order."""
+    said = succeed(names[0], *names[1:], "--help").stdout
+    parts = re.split(r"^([A-Z][\w-]+):\n", said, flags=re.MULTILINE)[1:]
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    return said, {title: re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE) for title, text in sections.items()}
+
+
+@ALL
+def test_help_has_the_required_options_first_and_every_option_once(names, command):
+    said, sections = help_of(*names)
+    shown = [name for title, members in sections.items() if title != "Commands" for name in members]
+    own = [one for one in command.params if isinstance(one, click.Option)]
+    assert sorted(shown) == sorted({*(next(name for name in one.opts if name[:2] == "--") for one in own), "--help"})
+    required = [name for one in own if one.required for name in one.opts if name[:2] == "--"]
+    assert sections.get("Required", []) == required
+    assert not required or next(iter(sections)) == "Required"
+    assert not re.search(r"RANGE|INTEGER|FLOAT|DIRECTORY|x[<>]=?\d", said)
+
+
+@ALL
+def test_help_ends_with_the_page_that_says_more(names, command):
+    last = help_of(*names)[0].splitlines()[-1]
+    page = re.fullmatch(r"More: .*\b(docs/[\w-]+\.md)", last)
+    assert page, last
+    assert (ROOT / page[1]).is_file()
+
+
+def test_the_options_of_a_long_command_stand_in_groups():
+    sections = help_of("ganc-distill")[1]
+    assert list(sections) == ["Required", "Files", "Network", "Images", "Schedule", "Losses", "Metric", "Run"]
+    assert sections["Run"][-1] == "--help"
+    assert {"--epochs", "--lr"} <= {*sections["Schedule"]}
+
+
+def test_a_new_option_needs_no_group():
+    options = [click.Option([f"--new-{number}"], help="New.") for number in range(20)]
+    groups = in_groups([*options, click.Option(["--seed"]), click.Option(["--device"])])
+    assert {name: len(members) for name, members in groups.items()} == {"Options": 20, "Run": 2}
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours_are_for_terminals_that_want_them(environment, coloured):
+    """`script` gives the command a terminal."""
+    environment = {"NO_COLOR": "", "TERM": "xterm", **environment}
+    line = shlex.join(command_line("ganc", "profile", "--help"))
+    command = ["script", "-qec", line, "/dev/null"]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    assert ("\x1b[" in done.stdout) == coloured
+    assert "\x1b[" not in succeed("ganc", "profile", "--help").stdout

@@ -21,6 +21,7 @@ class Setting:
         written: a path is that of something that is written, not read.
         names_file: a text may name a file that is read.
         repeats: the option may be given several times; the field is a tuple of what each gives.
+        placeholder: what help calls a value; none is a word for the field's type.
     """
 
     help: str
@@ -35,6 +36,7 @@ class Setting:
     written: bool = False
     names_file: bool = False
     repeats: bool = False
+    placeholder: str | None = None
 
     @property
     def limits(self) -> str:

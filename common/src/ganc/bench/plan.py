@@ -40,7 +40,11 @@ class Wanted:
     size: tuple[int, int] = setting("Image size, N or WxH.", (256, 256))
     repeats: int = setting("Turns of each network.", 10, least=1)
     min_seconds: float = setting("Time each network for so long at least.", 1, least=0)
-    device: str = setting("Of Paddle's engines: auto (a GPU if there is one), cpu, gpu or gpu:N.", RunSettings.device)
+    device: str = setting(
+        "Of Paddle's engines: auto (a GPU if there is one), cpu, gpu or gpu:N.",
+        RunSettings.device,
+        placeholder="DEVICE",
+    )
     direction: Direction | None = None
 
     def __post_init__(self):

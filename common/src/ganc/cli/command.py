@@ -6,6 +6,8 @@ import click
 
 from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
+from ganc.cli.everywhere import DEBUG, everywhere
+from ganc.cli.help import Helpful, wants_colour
 from ganc.cli.paths import Place, places, prepare_outputs, require_reachable, require_separate
 from ganc.cli.streams import (
     drop_output,
@@ -26,6 +28,7 @@ class Program:
     """What a console script runs: a Click command or group that says what ended it, a signal or a full disk."""
 
     def main(self, *args, **kwargs):
+        kwargs.setdefault("color", wants_colour())
         open_closed_streams()
         forgive_standard_error()
         print_all_names()
@@ -46,16 +49,17 @@ class Program:
                 raise SystemExit(_end_of_output(failed)) from None
 
 
-class Group(Program, click.Group):
-    """A group of commands that is a console script."""
+class Group(Helpful, Program, click.Group):
+    """A group of commands."""
 
 
-class Command(Program, click.Command):
+class Command(Helpful, Program, click.Command):
     """A Click command that exits with 1 if a file or run failed, 2 on wrong usage, 130 or 143 when interrupted.
 
     Args:
         renamed: old option names that still work, each with its new name; a line on standard error says so.
         implied: gives, for the values of all options, what the command writes besides those that they name.
+        page: the page of docs/ that says more.
     """
 
     def __init__(
@@ -63,17 +67,14 @@ class Command(Program, click.Command):
         *args,
         renamed: Mapping[str, str] | None = None,
         implied: Callable[[Mapping], Iterable[Place]] | None = None,
+        page: str | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        self.renamed, self.implied = renamed or {}, implied or (lambda values: ())
+        self.renamed, self.implied, self.page = renamed or {}, implied or (lambda values: ()), page or self.page
         for parameter in self.params:
             parameter.type = strict(parameter.type)
-        self.params.append(
-            click.Option(
-                ["--debug"], is_flag=True, expose_value=False, is_eager=True, callback=_note_debug, help=_DEBUG
-            )
-        )
+        self.params += everywhere(program=(self.name or "").startswith("ganc-"))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, list(self._with_new_names(args)))
@@ -110,7 +111,7 @@ class Command(Program, click.Command):
                 ctx.exit(128 + number)
             if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and is_of_output(error)):
                 ctx.exit(_end_of_output(error))
-            if ctx.meta.get("ganc.debug"):
+            if ctx.meta.get(DEBUG):
                 raise
             if isinstance(error, InterruptedRun):
                 say(str(error))
@@ -124,13 +125,6 @@ def _end_of_output(error: OSError) -> int:
     if not isinstance(error, BrokenPipeError):
         say(f"Error: standard output cannot be written ({error.strerror or error})")
     return 1
-
-
-_DEBUG = "Show the traceback of an error."
-
-
-def _note_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    ctx.meta["ganc.debug"] = value
 
 
 def _message(error: Exception) -> str:

@@ -100,6 +100,7 @@ def _option(
         **needed,
         type=reader or _reader(_type_of(one), said),
         show_default=said.default_text or True,
+        metavar=said.placeholder,
         help=said.help,
         **early,
     )

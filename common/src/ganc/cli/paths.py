@@ -17,6 +17,14 @@ from ganc.base.temporaries import remove_leftovers
 STREAM = "-"  # standard input or output
 
 
+class FolderPath(click.Path):
+    """The path of a folder, by its usual name."""
+
+    def __init__(self, **settings):
+        super().__init__(file_okay=False, path_type=Path, **settings)
+        self.name = "folder"
+
+
 class Written(click.Path):
     """A file that a command writes; every other click.Path is one that it reads."""
 
@@ -29,7 +37,7 @@ class Written(click.Path):
         return _same(output, path)
 
 
-class WrittenFolder(Written):
+class WrittenFolder(FolderPath, Written):
     """A folder that is replaced as a whole."""
 
     def overwrites(self, output: Path, path: Path) -> bool:
@@ -39,7 +47,7 @@ class WrittenFolder(Written):
         return _same(output, path) or output in path.parents
 
 
-class RunFolder(Written):
+class RunFolder(FolderPath, Written):
     """A folder in which the files of a training run are written."""
 
     def overwrites(self, output: Path, path: Path) -> bool:
@@ -55,6 +63,8 @@ class RunFolder(Written):
 
 class InputText(click.types.StringParamType):
     """A text that names a file to read, or something else, such as - or a feature set."""
+
+    name = "file"
 
 
 @dataclass(frozen=True)
@@ -72,11 +82,11 @@ class Place:
 
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FOLDER = FolderPath()
 INPUT_TEXT = InputText()
 OUTPUT_FILE = Written(dir_okay=False, path_type=Path)
-OUTPUT_FOLDER = WrittenFolder(file_okay=False, path_type=Path)
-RUN_FOLDER = RunFolder(file_okay=False, path_type=Path)
+OUTPUT_FOLDER = WrittenFolder()
+RUN_FOLDER = RunFolder()
 
 
 def places(parameters: Iterable[click.Parameter], values: Mapping) -> Iterator[Place]:

@@ -27,21 +27,46 @@ class _Strict:
         """Raise SpecError unless the text is such a number."""
         parse_real(text)
 
+    def get_metavar(self, param, ctx=None):
+        return "NUMBER"
+
+
+class _Limited:
+    """Lets a range of Click's say its limits in words."""
+
+    def fail(self, message, param=None, ctx=None):
+        super().fail(message.replace(" is not in the range ", ": expected "), param, ctx)
+
+    def _describe_range(self):
+        if self.max is None:
+            return f"{'above' if self.min_open else 'at least'} {self.min}"
+        upper = f"{'below' if self.max_open else 'at most'} {self.max}"
+        if self.min is None:
+            return upper
+        if self.min_open or self.max_open:
+            return f"{'above' if self.min_open else 'at least'} {self.min}, {upper}"
+        return f"{self.min} to {self.max}"
+
 
 class _Real(_Strict, click.types.FloatParamType):
     pass
 
 
-class _RealRange(_Strict, click.FloatRange):
+class _RealRange(_Limited, _Strict, click.FloatRange):
     pass
 
 
-class _Whole(_Strict, click.types.IntParamType):
+class _Count(_Strict):
+    def get_metavar(self, param, ctx=None):
+        return "N"
+
+
+class _Whole(_Count, click.types.IntParamType):
     def parse(self, text: str) -> None:
         parse_whole(text)
 
 
-class _WholeRange(_Strict, click.IntRange):
+class _WholeRange(_Limited, _Count, click.IntRange):
     def parse(self, text: str) -> None:
         parse_whole(text, largest=max(LARGEST_COUNT, self.max or 0))
 

@@ -19,8 +19,7 @@ from ganc.base.errors import MissingDependencyError, RunError, SpecError
 from ganc.base.extras import PADDLE, require
 from ganc.base.text import parse_whole
 from ganc.system.signals import held_back, reinstall_handlers
-
-PADDLE_PACKAGES = ("paddlepaddle", "paddlepaddle-gpu")
+from ganc.system.versions import paddle_versions
 
 _set_up = False  # whether Paddle was imported here, or the warning about an earlier import was given
 
@@ -70,10 +69,7 @@ def _own_logging() -> Iterator[None]:
 
 
 def _check_installed() -> None:
-    versions = {}
-    for package in PADDLE_PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
+    versions = paddle_versions()
     if not versions:
         require(PADDLE)
     numpy_version = importlib.metadata.version("numpy")

@@ -31,7 +31,7 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
     return click.option(flag, name, multiple=True, callback=read, **settings)
 
 
-@command()
+@command(page="deployment.md")
 @click.argument("models", nargs=-1, required=True, type=MODEL)
 @click.option(
     "--original",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganc.base.errors import DataError
-from ganc.cli.command import command
+from ganc.cli.command import Group, command
 from ganc.cli.options import POSITIVE
 from ganc.cli.paths import FOLDER, OUTPUT_FOLDER
 from ganc.cli.tables import show
@@ -14,7 +14,7 @@ from ganc.cli.types import LEVELS, SIZE
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@click.group()
+@click.group(cls=Group)
 def data():
     """Make, check and split folders of images.
 

@@ -23,7 +23,7 @@ from ganc.models.family import (
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command()
+@command(page="formats.md")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("others", nargs=-1, type=click.Path(path_type=Path), metavar="[ANCESTOR]...")
 @click.option("--verify", is_flag=True, help="Check all of FILE's content, and that it was made from the ANCESTORs.")
@@ -91,10 +91,15 @@ def _flat(value, prefix: str = ""):
             yield prefix + name, (" ".join(map(str, inner)) or "none") if isinstance(inner, list | tuple) else inner
 
 
-@command()
+@command(page="formats.md")
 @click.argument("checkpoint", type=FILE)
 @click.option(
-    "--network", "names", multiple=True, required=True, help="One of its networks; may be given several times."
+    "--network",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    required=True,
+    help="One of its networks; may be given several times.",
 )
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The smaller checkpoint to write.")
 def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
@@ -114,7 +119,7 @@ def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
     click.echo(f"{output}: {', '.join(made.networks)}, {output.stat().st_size / 1e6:.2f} MB, digest {made.digest}")
 
 
-@command(renamed={"--image-size": "--size"})
+@command(page="method.md", renamed={"--image-size": "--size"})
 @click.option("--widths", type=WIDTHS, required=True, help="Base widths: 16_16_32_16_32_32_16_16, or 64 for all.")
 @click.option("--block", type=click.Choice(BLOCKS), default=DEFAULT_BLOCK, help=f"{ORIGINAL_BLOCK} is the original.")
 @click.option("--n-blocks", type=BLOCK_COUNT, default=DEFAULT_BLOCK_COUNT, help="Residual blocks, a multiple of 3.")
@@ -153,7 +158,7 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
     )
 
 
-@command()
+@command(page="search.md")
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
 @measured_budget_options
 @click.option("--max-metric", type=float, help="At most this Fréchet distance.")
@@ -182,7 +187,7 @@ def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds)
         show_results(read, rows)
 
 
-@command()
+@command(page="search.md")
 @click.argument("results", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "-o",

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ganc.base.direction import Direction
-from ganc.cli.command import command
+from ganc.cli.command import Group, command
 from ganc.cli.options import direction_option
 from ganc.cli.paths import FILE, OUTPUT_FILE, Place
 from ganc.cli.tables import checkpoint_row, show
@@ -15,7 +15,7 @@ from ganc.cli.types import SIZE, SPACE
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-class FileByDefault(click.Group):
+class FileByDefault(Group):
     """A group whose first word may be a file: `ganc import FILE …` means `ganc import network FILE …`."""
 
     default = "network"
@@ -40,7 +40,7 @@ def import_():
     """
 
 
-@command("network")
+@command("network", page="your-own-generator.md")
 @click.argument("file", type=FILE)
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The checkpoint to write.")
 @click.option("--discriminator", type=FILE, help="File of the discriminator that judges the generator: D_A beside G_A.")
@@ -54,7 +54,9 @@ def import_():
     show_default="0.5 in 3x3 blocks, 0 in mobile ones",
     help="Rate of dropout layers; no file tells it.",
 )
-@click.option("--key", help="Which network of FILE, where it holds several, such as ema or state_dict.g_A2B.")
+@click.option(
+    "--key", metavar="NAME", help="Which network of FILE, where it holds several, such as ema or state_dict.g_A2B."
+)
 @click.option("--space", type=SPACE, help="The search space, if FILE is a supernet; no file tells it.")
 def network(file: Path, output: Path, size, **options):
     """Make a checkpoint of networks that another program trained.
@@ -87,7 +89,7 @@ def _default_weights(values: Mapping) -> list[Place]:
     return [] if values["output"] else [Place("the default of -o,", weights.default_weights_file(), OUTPUT_FILE)]
 
 
-@command("inception", implied=_default_weights)
+@command("inception", page="metric.md", implied=_default_weights)
 @click.argument("file", type=FILE)
 @click.option(
     "-o",

@@ -2,8 +2,8 @@
 
 import click
 
-from ganc import __version__
 from ganc.cli.command import Group
+from ganc.cli.everywhere import version_option
 from ganc.toolbox.bench import bench
 from ganc.toolbox.data import data
 from ganc.toolbox.evaluate import evaluate
@@ -14,8 +14,7 @@ from ganc.toolbox.plot import plot
 from ganc.toolbox.translate import translate
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="ganc")
+@click.group("ganc", cls=Group, params=[version_option()], context_settings={"help_option_names": ["-h", "--help"]})
 def main():
     """Tools around the six stages that make an image-translation GAN small and fast.
 

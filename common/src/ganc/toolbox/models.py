@@ -53,7 +53,7 @@ reading_options = grouped(
 )
 
 
-@command()
+@command(page="metric.md")
 @click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test images.")
 @click.option("--size", type=SIZE, default="256", help="Bring images to N or WxH: the --eval-size of the training.")

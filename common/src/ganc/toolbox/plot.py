@@ -10,7 +10,7 @@ from ganc.cli.paths import OUTPUT_FILE
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command()
+@command(page="search.md")
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The chart: .png, .svg or .pdf.")
 @click.option("--original", type=float, help="The original generator's value of the metric, to draw beside them.")

@@ -159,7 +159,7 @@ look_options = grouped(
 )
 
 
-@command()
+@command(page="translate.md")
 @click.argument("model", type=click.Path(path_type=Path))
 @file_options
 @direction_option("Which way to translate.")

@@ -110,6 +110,7 @@ class DataSettings:
         "Stored values that become black and white: MIN:MAX, MIN:MAX,MIN:MAX for A and B, or auto.",
         None,
         default_text="the input's, else what files can hold",
+        placeholder="LEVELS",
     )
     shuffle: bool = setting(
         "Source images in random order, or as listed.", default=True, names=("--shuffle/--in-order",)
@@ -161,7 +162,7 @@ class RunSettings:
         "Folder of state, log and samples.", None, default_text="OUTPUT.run", folder=True, written=True
     )
     seed: int = setting("Seed of every random draw.", 0, least=0, most=2**32 - 1)
-    device: str = setting("auto (a GPU if there is one), cpu, gpu or gpu:N.", "auto")
+    device: str = setting("auto (a GPU if there is one), cpu, gpu or gpu:N.", "auto", placeholder="DEVICE")
     engine: str = setting(
         f"What runs the passes of training; others than {REFERENCE} do on a CPU only.",
         REFERENCE,
@@ -176,6 +177,7 @@ class RunSettings:
         "Features of the metric: a name, or a file of ganc import inception.",
         None,
         default_text=f"that of --stats, else {DEFAULT_FEATURES}",
+        placeholder="NAME",
         names_file=True,
     )
     reference: TargetImages = setting(

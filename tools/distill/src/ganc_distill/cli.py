@@ -33,7 +33,7 @@ def _written(values: Mapping) -> list[Place]:
     return written
 
 
-@command("ganc-distill", defaults=DEFAULTS[Recipe.IMITATE], implied=_written)
+@command("ganc-distill", page="distillation.md", defaults=DEFAULTS[Recipe.IMITATE], implied=_written)
 @grouped("start", StudentStart, *setting_options(StudentStart))
 @grouped(
     "online",

@@ -68,7 +68,7 @@ def _variants(formats, precisions):
 _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMATS.values())
 
 
-@command("ganc-export")
+@command("ganc-export", page="deployment.md")
 @grouped(
     "source",
     _source,
@@ -121,7 +121,10 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
 @feature_set_option
 @reference_option
 @click.option(
-    "--device", default="cpu", help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it."
+    "--device",
+    metavar="DEVICE",
+    default="cpu",
+    help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.",
 )
 def main(source: Source, output: Path, variants, layout, data, device, **compared):
     """Stage 6: write a generator for use.

@@ -17,7 +17,7 @@ from ganc.training.recipes import DEFAULTS, Recipe
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command("ganc-finetune", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
+@command("ganc-finetune", page="distillation.md", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @selection_options

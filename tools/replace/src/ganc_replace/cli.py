@@ -17,7 +17,7 @@ from ganc_replace.settings import CycleSettings
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command("ganc-replace", implied=run_folder)
+@command("ganc-replace", page="method.md", implied=run_folder)
 @grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
 @recipe_option
 @refit_options

@@ -69,7 +69,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
         click.echo("--memory has no effect any more: --group-size bounds what is held in memory", err=True)
 
 
-@command("ganc-search")
+@command("ganc-search", page="search.md")
 @search_options
 @click.option(
     "--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N on two halves of the images."

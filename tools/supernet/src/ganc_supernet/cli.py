@@ -22,7 +22,7 @@ start_options = grouped(
 )
 
 
-@command("ganc-supernet", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
+@command("ganc-supernet", page="method.md", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
 @start_options
 @distillation_options
 @data_options

@@ -1,0 +1,55 @@
+"""The options that every command has."""
+
+import click
+
+from ganc.cli.messages import QUIET, VERBOSE, set_loudness
+
+DEBUG = "ganc.debug"  # in a context's meta
+
+
+def everywhere(*, program: bool) -> list[click.Option]:
+    """Return the options of every command; a program of its own says its version too."""
+    options = [
+        _early("-q", "--quiet", callback=_be_quiet, help="Say nothing but results, warnings and errors."),
+        _early("-v", "--verbose", callback=_be_verbose, help="Say more: versions, all settings, each evaluation."),
+        _early("--debug", callback=_note_debug, help="Show the traceback of an error."),
+    ]
+    return [*options, version_option()] if program else options
+
+
+def _early(*names: str, **settings) -> click.Option:
+    return click.Option(names, is_flag=True, expose_value=False, is_eager=True, **settings)
+
+
+def version_option() -> click.Option:
+    """Return the option that prints the versions of a program and of Paddle."""
+    said = "Show the versions of this program and of Paddle, and exit."
+    option = _early("--version", callback=_show_version, help=said)
+    option.allow_from_autoenv = False
+    return option
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from ganc.system.versions import paddle_version, version_of  # --help does without
+
+    name = ctx.find_root().command.name
+    own = version_of("ganc-common" if name == "ganc" else name)
+    paddle = paddle_version()
+    click.echo(f"{name} {own or 'unknown'}, {f'Paddle {paddle}' if paddle else 'no Paddle installed'}")
+    ctx.exit()
+
+
+def _be_quiet(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        set_loudness(ctx, QUIET)
+
+
+def _be_verbose(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        set_loudness(ctx, VERBOSE)
+
+
+def _note_debug(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    ctx.meta[DEBUG] = asked
