@@ -37,7 +37,7 @@ endif
 unexport PYTHONPATH PYTHONHOME
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fuzz test-paddle26 check-tools lint bench clean
+.PHONY: help setup demo test test-fuzz test-paddle26 wheels check-tools docs lint bench clean
 
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
@@ -45,8 +45,10 @@ help:
 	@echo "make test           run the tests; TORCH=2.13.0: with PyTorch, for those that compare with it"
 	@echo "make test-fuzz      read 2,000 damaged files of each kind, and try absurd values for every option (half an hour)"
 	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
-	@echo "make check-tools    run each tool in an environment without the other five"
-	@echo "make lint           check style and format"
+	@echo "make wheels         build the seven packages, sources and wheels, into out/packages"
+	@echo "make check-tools    install each tool's wheel without the other five, and run it"
+	@echo "make docs           build the documentation's pages, English and Chinese, into out/site"
+	@echo "make lint           check style, format and the Dockerfile"
 	@echo "make bench          print the tables of benchmarks/ (an hour; some need PyTorch, and say so)"
 	@echo "make clean          remove the environments and caches; out/ stays"
 	@echo
@@ -90,12 +92,20 @@ test-fuzz: setup
 test-paddle26: $(READY26)
 	@$(BIN26)/python -m pytest -m paddle26
 
+wheels: setup
+	@$(BIN)/python scripts/build_packages.py out/packages
+
 check-tools: setup
 	@$(BIN)/python scripts/check_tools.py
+
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir out/site
+	@echo "out/site/index.html" >&2
 
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint Dockerfile
 
 bench: setup
 	@for command in $(BENCHMARKS); do echo "== $$command"; $(BIN)/python benchmarks/$$command || exit 1; done

@@ -2,20 +2,18 @@
 
 Run by `make check-tools` with the Python of an environment that has setuptools. In each environment the other five
 tools must be absent, `pip check` content, `--help` and one tiny run good. The runs make a pipeline: a stage reads the
-files that the stages before wrote from their own environments.
+files that the stages before wrote from their own environments. What is installed are the wheels that `make wheels`
+builds.
 """
 
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-BUILD_LEFTOVERS = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+from build_packages import ROOT, CheckError, build_all, run
+
 TRAINING = "--data set --load-size 36 --crop-size 32 --batch-size 2 --max-steps 2 --discriminator-width 8"
 STAGES = {
     "replace": f"{TRAINING} --width 8 --n-blocks 3 -o replace.safetensors",
@@ -32,41 +30,6 @@ FIND_MODULES = (
     "import importlib.util, sys; found = [name for name in sys.argv[1:] if importlib.util.find_spec(name)];"
     "found and sys.exit('importable: ' + ' '.join(found))"
 )
-
-
-class CheckError(Exception):
-    """A command failed; the text is the command with what it printed."""
-
-
-def run(*arguments: str | Path, folder: Path) -> str:
-    """Run a command in a folder, without the caller's PYTHONPATH, and return its standard output.
-
-    Raises:
-        CheckError: its exit status is not 0.
-    """
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    command = [str(argument) for argument in arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise CheckError(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}exit status {done.returncode}")
-    return done.stdout
-
-
-def build_wheels(work: Path) -> dict[str, Path]:
-    """Build the wheels of common and the six tools; return them by the names of their folders.
-
-    They are built from copies: setuptools leaves a build folder beside the sources, and takes files from an older one.
-    """
-    sources = {"common": ROOT / "common"} | {name: ROOT / "tools" / name for name in STAGES}
-    wheels = {}
-    for name, source in sources.items():
-        if not (source / "pyproject.toml").is_file():
-            raise CheckError(f"{source}: not a distribution, pyproject.toml is missing")
-        copy = shutil.copytree(source, work / "sources" / name, ignore=BUILD_LEFTOVERS)
-        pip = (sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation")
-        run(*pip, "-w", work / "wheels" / name, copy, folder=work)
-        (wheels[name],) = (work / "wheels" / name).glob("*.whl")
-    return wheels
 
 
 def check_tool(name: str, wheels: Mapping[str, Path], environment: Path, folder: Path) -> None:
@@ -89,7 +52,7 @@ def check_tool(name: str, wheels: Mapping[str, Path], environment: Path, folder:
 
 def check_all(work: Path) -> int:
     """Check the tools one after the other, with a line each; return how many failed."""
-    wheels = build_wheels(work)
+    wheels = {name: files["wheel"] for name, files in build_all(work, work / "packages").items()}
     folder = work / "files"
     folder.mkdir()
     run(sys.executable, "-c", DEMO_SET, folder=folder)

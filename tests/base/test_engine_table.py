@@ -144,12 +144,12 @@ def test_what_is_missing_is_said_in_one_sentence():
     require(here)
     assert missing((here, absent), (here,)) is None
     with pytest.raises(
-        MissingDependencyError, match=r"NoSuchThing.*: install ganc-common\[one\] or ganc-common\[two\]$"
+        MissingDependencyError, match=r"NoSuchThing.*: pip install 'ganc-common\[one\]' or 'ganc-common\[two\]'$"
     ):
         require(here, absent)
     both = str(missing((absent,), (here, other)))
     assert "NoSuchThing, neither_this" in both
-    assert both.endswith("install ganc-common[one] or ganc-common[two]")
+    assert both.endswith("pip install 'ganc-common[one]' or 'ganc-common[two]'")
 
 
 def image_in(folder):

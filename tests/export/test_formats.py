@@ -276,7 +276,7 @@ def test_missing_libraries_are_named_with_their_extra(checkpoint, folder, tmp_pa
         ("ganc-export", (*export, "--format", "openvino"), ("openvino",), "ganc-common[openvino]"),
         ("ganc-export", (*export, "--format", "openvino"), ("onnx",), "ganc-common[openvino]"),
         ("ganc", (*onnx_model, "--engine", "openvino"), ("openvino",), "ganc-common[openvino]"),
-        ("ganc", onnx_model, nothing, "ganc-common[openvino] or ganc-common[onnx] or ganc-common[cpu]"),
+        ("ganc", onnx_model, nothing, "'ganc-common[openvino]' or 'ganc-common[onnx]' or 'ganc-common[cpu]'"),
     ):
         done = run_command(program, *arguments, absent=absent, cwd=tmp_path)
         said = done.stderr.decode().splitlines()[-1]

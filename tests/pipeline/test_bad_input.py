@@ -214,7 +214,7 @@ def test_without_paddle_the_message_names_the_extra(command, tiny_data, teacher_
     assert done.returncode == 1
     assert done.stdout == b""
     (line,) = done.stderr.decode().splitlines()
-    assert "ganc-common[cpu] or ganc-common[gpu]" in line
+    assert "'ganc-common[cpu]' or 'ganc-common[gpu]'" in line
 
 
 def test_what_runs_no_network_needs_no_paddle(chain, tmp_path):

@@ -296,12 +296,13 @@ def _complaint(name: str, words: list[str]) -> str | None:
 
 
 def _options_of_others() -> set[str]:
-    """Return the options of this repository's own programs, and those of Snakemake and Paddle's launcher."""
+    """Return the options of this repository's own programs, and those of Snakemake, Paddle's launcher and Docker."""
     own = [
         path.read_text() for folder in ("benchmarks", "workflow", "scripts") for path in (ROOT / folder).glob("*.py")
     ]
     named = {option for text in own for option in re.findall(r'add_argument\(\s*"(--[\w-]+)"', text)}
-    return named | {"--help", "--cores", "--snakefile", "--configfile", "--config", "--devices", "--nproc_per_node"}
+    others = "--help --cores --snakefile --configfile --config --devices --nproc_per_node --build-arg"
+    return named | set(others.split())
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=_name)

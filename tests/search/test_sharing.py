@@ -203,5 +203,5 @@ def test_an_engine_that_is_not_there_is_refused(state):
         segments_on(state, "tensorrt").segment(0, (8,) * 8)
     absent = [engine for engine in ENGINES[1:] if engine not in THERE]
     for engine in absent:
-        with pytest.raises(MissingDependencyError, match="is not installed: install ganc-common"):
+        with pytest.raises(MissingDependencyError, match="is not installed: pip install 'ganc-common"):
             segments_on(state, engine).segment(0, (8,) * 8)

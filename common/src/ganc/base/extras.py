@@ -33,6 +33,15 @@ OPENVINO = Package("openvino", ("openvino",))
 MATPLOTLIB = Package("matplotlib", ("report",))
 
 
+def install_command(*extras: str) -> str:
+    """Return what to type to install one of these extras of ganc-common.
+
+    It names the distribution, which is installed wherever this runs, from a checkout or from a wheel; pip then takes
+    that one and installs what the extra adds.
+    """
+    return "pip install " + " or ".join(f"'ganc-common[{extra}]'" for extra in extras)
+
+
 def missing(*alternatives: Sequence[Package]) -> MissingDependencyError | None:
     """Return what to raise unless all packages of one of the alternatives are installed, None if they are."""
     absent: dict[Package, None] = {}
@@ -44,8 +53,8 @@ def missing(*alternatives: Sequence[Package]) -> MissingDependencyError | None:
     names = [package.title or package.module for package in absent]
     subject = names[0] if len(names) == 1 else f"none of {', '.join(names)}"
     extras = dict.fromkeys(extra for package in absent for extra in package.extras)
-    cure = " or ".join(f"ganc-common[{extra}]" for extra in extras)
-    return MissingDependencyError(f"{subject} is {'not ' if len(names) == 1 else ''}installed: install {cure}")
+    state = "is not installed" if len(names) == 1 else "is installed"
+    return MissingDependencyError(f"{subject} {state}: {install_command(*extras)}")
 
 
 def require(*packages: Package) -> None:

@@ -16,10 +16,13 @@ from pathlib import Path
 from types import ModuleType
 
 from ganc.base.errors import MissingDependencyError, RunError, SpecError
-from ganc.base.extras import PADDLE, require
+from ganc.base.extras import PADDLE, install_command, require
 from ganc.base.text import parse_whole
 from ganc.system.signals import held_back, reinstall_handlers
 from ganc.system.versions import paddle_versions
+
+# Both builds install the same folder, so that one has to go before the other comes.
+GPU_BUILD = f"pip uninstall paddlepaddle && {install_command('gpu')}"
 
 _set_up = False  # whether Paddle was imported here, or the warning about an earlier import was given
 
@@ -139,7 +142,8 @@ def select_device(device: str) -> str:
     if device != "cpu" and (name != "gpu" or (colon and not (number.isascii() and number.isdigit()))):
         raise RunError(f"device '{device[:60]}': expected auto, cpu, gpu or gpu:N")
     if name == "gpu" and not gpus:
-        raise RunError("device 'gpu': Paddle finds no GPU here; use --device cpu, or install ganc-common[gpu]")
+        build = "" if paddle.device.is_compiled_with_cuda() else f", or Paddle's build for GPUs: {GPU_BUILD}"
+        raise RunError(f"device 'gpu': Paddle finds no GPU here; use --device cpu{build}")
     if number and (len(number) > 9 or int(number) >= gpus):
         raise RunError(f"device '{device[:20]}': this machine has {gpus} GPUs, numbered from 0")
     paddle.set_device(device)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
+from ganc.base.extras import install_command
 from ganc.base.reading import sha256_of
 from ganc.importers.files import read_tensors
 from ganc.metrics.lite0.architecture import EPSILON, Lite0Spec, norm_of
@@ -30,7 +31,7 @@ def packaged_file() -> Path:
         files = []
     found = [Path(str(file.locate())) for file in files if file.suffix == ".pth"]
     if not found or not found[0].is_file():
-        raise MissingDependencyError(f"{PACKAGE} is not installed: install ganc-common[lite0]")
+        raise MissingDependencyError(f"{PACKAGE} is not installed: {install_command('lite0')}")
     return found[0]
 
 
