@@ -63,14 +63,22 @@ def load_image(
             unknown (floating-point, negative, 32 bits) where no levels are given, or of 16-bit colours where some are.
     """
     with _opened(path, most_pixels) as image:
-        if levels is not None and _has_deep_colours(image):
-            raise DataError(
-                f"{path}: has 16-bit colours, of which only the upper 8 bits are read, so that levels ({levels}) cannot"
-                " be applied; save it as 8-bit colours or 16-bit greyscale"
-            )
-        image.load()
-        upright = _upright(_converted(path, image, channels, levels), image)
-        return np.asarray(upright).reshape(upright.height, upright.width, channels)
+        return _array(path, image, channels, levels)
+
+
+def pillow_array(
+    image: Image.Image, channels: int = 3, levels: Levels | None = None, most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
+    """Return an image of Pillow as `load_image` returns that of a file: upright, uint8 (height, width, channels).
+
+    Raises:
+        DataError: as `load_image`.
+    """
+    name = getattr(image, "filename", None) or "the image"
+    with _reported(name, most_pixels):
+        if image.width * image.height > most_pixels:
+            raise Image.DecompressionBombError
+        return _array(name, image, channels, levels)
 
 
 def load_with_opacity(
@@ -220,7 +228,7 @@ _LEVELS = _level_table()
 @contextlib.contextmanager
 def _opened(path: Path, most_pixels: int) -> Iterator[Image.Image]:
     """Open an image file; whatever Pillow raises, here or in the block, becomes a DataError that names the file."""
-    try:
+    with _reported(path, most_pixels):
         with warnings.catch_warnings() if most_pixels > MOST_PIXELS else contextlib.nullcontext():
             if most_pixels > MOST_PIXELS:
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -229,6 +237,13 @@ def _opened(path: Path, most_pixels: int) -> Iterator[Image.Image]:
             if image.width * image.height > most_pixels:
                 raise Image.DecompressionBombError
             yield image
+
+
+@contextlib.contextmanager
+def _reported(path: Path | str, most_pixels: int) -> Iterator[None]:
+    """Let whatever Pillow raises in the block become a DataError that names the image."""
+    try:
+        yield
     except DataError:
         raise
     except Image.UnidentifiedImageError:
@@ -245,7 +260,19 @@ def _opened(path: Path, most_pixels: int) -> Iterator[Image.Image]:
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def _converted(path: Path, image: Image.Image, channels: int, levels: Levels | None) -> Image.Image:
+def _array(path: Path | str, image: Image.Image, channels: int, levels: Levels | None) -> np.ndarray:
+    """Return an image that is open, upright, as uint8 (h, w, channels)."""
+    if levels is not None and _has_deep_colours(image):
+        raise DataError(
+            f"{path}: has 16-bit colours, of which only the upper 8 bits are read, so that levels ({levels}) cannot"
+            " be applied; save it as 8-bit colours or 16-bit greyscale"
+        )
+    image.load()
+    upright = _upright(_converted(path, image, channels, levels), image)
+    return np.asarray(upright).reshape(upright.height, upright.width, channels)
+
+
+def _converted(path: Path | str, image: Image.Image, channels: int, levels: Levels | None) -> Image.Image:
     mode = CHANNELS[channels]
     if _is_deep(image):
         grey = Image.fromarray(_deep_to_bytes(path, image, levels))
@@ -277,7 +304,7 @@ def _with_opacity(image: Image.Image) -> Image.Image:
     return image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
 
 
-def _deep_to_bytes(path: Path, image: Image.Image, levels: Levels | None) -> np.ndarray:
+def _deep_to_bytes(path: Path | str, image: Image.Image, levels: Levels | None) -> np.ndarray:
     values = np.asarray(image)
     _require_numbers(path, values)
     if levels is None:
@@ -292,7 +319,7 @@ def _deep_to_bytes(path: Path, image: Image.Image, levels: Levels | None) -> np.
     return levels.to_bytes(values)
 
 
-def _require_numbers(path: Path, values: np.ndarray) -> None:
+def _require_numbers(path: Path | str, values: np.ndarray) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError(f"{path}: holds values that are not finite numbers; save it without them")
 
@@ -317,6 +344,6 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _too_large(path: Path, most_pixels: int) -> DataError:
+def _too_large(path: Path | str, most_pixels: int) -> DataError:
     advice = "scale it down first" + (", or translate it with --tile" if most_pixels == MOST_PIXELS else "")
     return DataError(f"{path}: claims more than {most_pixels / 1e6:.0f} million pixels; {advice}")

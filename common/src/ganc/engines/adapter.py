@@ -24,11 +24,17 @@ class Adapter(ABC):
         """Raise SpecError where this processor cannot compute in a precision that the engine is told."""
 
     @abstractmethod
-    def of_network(self, state: NetworkState, precision: str) -> Engine:
-        """Return the engine with a network, in a precision of the row's `of_checkpoints`."""
+    def of_network(self, state: NetworkState, precision: str, threads: int | None = None) -> Engine:
+        """Return the engine with a network, in a precision of the row's `of_checkpoints`.
 
-    def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> Engine:
-        """Return the engine with a variant of an exported folder.
+        Args:
+            threads: None takes this process's share of the cores.
+        """
+
+    def of_variant(
+        self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int, threads: int | None = None
+    ) -> Engine:
+        """Return the engine with a variant of an exported folder; `threads` as of `of_network`.
 
         Raises:
             SpecError: it runs no exported models.
@@ -117,17 +123,19 @@ class GraphAdapter(Adapter):
         """Return a graph of several streams, as `ganc.engines.compile.stream_graph` says."""
         return ThreadedStreams(self.compile(graph, precision, threads), streams)
 
-    def of_network(self, state: NetworkState, precision: str) -> GraphEngine:
+    def of_network(self, state: NetworkState, precision: str, threads: int | None = None) -> GraphEngine:
         """Compile the network's graph."""
         from ganc.onnx_graphs.generator import generator_graph  # needs onnx, which exported models run without
 
         graph = generator_graph(state, dtype=np.float16 if precision == "f16" else np.float32)
-        return GraphEngine(self.compile(graph, _told(precision), None), FLOATS, state.spec.shape.size_multiple)
+        return GraphEngine(self.compile(graph, _told(precision), threads), FLOATS, state.spec.shape.size_multiple)
 
-    def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> GraphEngine:
+    def of_variant(
+        self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int, threads: int | None = None
+    ) -> GraphEngine:
         """Compile the variant's graph."""
         path = folder / variant.path
-        return GraphEngine(self.compile(path, _told(variant.precision), None), layout, size_multiple, path)
+        return GraphEngine(self.compile(path, _told(variant.precision), threads), layout, size_multiple, path)
 
 
 def _told(precision: str) -> str:

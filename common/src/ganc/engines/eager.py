@@ -7,7 +7,7 @@ from ganc.engines.adapter import Adapter
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
-from ganc.system.runtime import paddle
+from ganc.system.runtime import paddle, set_threads
 
 
 class EagerEngine:
@@ -41,6 +41,8 @@ def exact_engine(state: NetworkState) -> EagerEngine:
 class EagerAdapter(Adapter):
     """Makes Paddle run networks eagerly."""
 
-    def of_network(self, state: NetworkState, precision: str) -> EagerEngine:
-        """Return the network as a generator of Paddle's."""
+    def of_network(self, state: NetworkState, precision: str, threads: int | None = None) -> EagerEngine:
+        """Return the network as a generator of Paddle's; threads are those of all that Paddle runs in the process."""
+        if threads:
+            set_threads(threads)
         return EagerEngine(Generator.from_state(state))

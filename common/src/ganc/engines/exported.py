@@ -12,15 +12,17 @@ from ganc.engines.compile import adapter_of
 from ganc.files.card import CHECKPOINT, Variant, card_variants, check_files, read_card
 
 
-def open_variant(folder: Path, variant: Variant, engine: str, layout: ImageFormat, size_multiple: int) -> Engine:
-    """Return a variant that is ready to run in an engine.
+def open_variant(
+    folder: Path, variant: Variant, engine: str, layout: ImageFormat, size_multiple: int, threads: int | None = None
+) -> Engine:
+    """Return a variant that is ready to run in an engine; without `threads`, in this process's share of the cores.
 
     Raises:
         FileFormatError: a file is missing, is not the one that was exported, or the engine cannot read it.
         MissingDependencyError: the engine is not installed.
     """
     check_files(folder, variant)
-    return adapter_of(engine).of_variant(folder, variant, layout, size_multiple)
+    return adapter_of(engine).of_variant(folder, variant, layout, size_multiple, threads)
 
 
 def has_variant(folder: Path, engine: str, precision: str) -> bool:

@@ -25,7 +25,7 @@ class InferenceEngine:
 
     name = "paddle-inference"
 
-    def __init__(self, folder: Path, size_multiple: int = 1, layout: ImageFormat = FLOATS):
+    def __init__(self, folder: Path, size_multiple: int = 1, layout: ImageFormat = FLOATS, threads: int | None = None):
         self.size_multiple = size_multiple
         self._layout, self._folder = layout, folder
         program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
@@ -44,7 +44,7 @@ class InferenceEngine:
         config.disable_glog_info()
         if paddle.get_device() == "cpu":
             config.disable_gpu()
-            config.set_cpu_math_library_num_threads(engine_threads())
+            config.set_cpu_math_library_num_threads(threads or engine_threads())
             name = "onednn" if hasattr(config, "enable_onednn") else "mkldnn"  # as Paddle 2 has it
             getattr(config, f"enable_{name}")()
             getattr(config, f"set_{name}_cache_capacity")(KEPT_SIZES)
@@ -70,15 +70,17 @@ class InferenceEngine:
 class InferenceAdapter(Adapter):
     """Makes Paddle Inference run networks."""
 
-    def of_network(self, state: NetworkState, precision: str) -> InferenceEngine:
+    def of_network(self, state: NetworkState, precision: str, threads: int | None = None) -> InferenceEngine:
         """Trace the network and load the inference model; its files are gone again afterwards."""
         from ganc.engines.tracing import save_inference_model  # this module exists without Paddle, that one does not
         from ganc.models.generator import Generator
 
         with tempfile.TemporaryDirectory(prefix="ganc-inference-") as folder:
             save_inference_model(Generator.from_state(state), Path(folder))
-            return InferenceEngine(Path(folder), state.spec.shape.size_multiple)
+            return InferenceEngine(Path(folder), state.spec.shape.size_multiple, threads=threads)
 
-    def of_variant(self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int) -> InferenceEngine:
+    def of_variant(
+        self, folder: Path, variant: Variant, layout: ImageFormat, size_multiple: int, threads: int | None = None
+    ) -> InferenceEngine:
         """Load the variant's files."""
-        return InferenceEngine(folder / variant.name, size_multiple, layout)
+        return InferenceEngine(folder / variant.name, size_multiple, layout, threads)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, REFERENCE, engine_row, precision_row
-from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.errors import FileFormatError, SettingError, SpecError
 from ganc.data.layout import FLOATS, image_format
 from ganc.data.reading import Readings
 from ganc.engines import Engine
 from ganc.engines.compile import adapter_of
 from ganc.engines.exported import choose_variant, open_variant, variant_of_file
 from ganc.files.card import CARD, Variant, card_variants, read_card
-from ganc.files.checkpoint import read_checkpoint
+from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
 from ganc.models.spec import GeneratorSpec, spec_from_json
@@ -40,6 +40,31 @@ class Model:
     bytes: int
 
 
+@dataclass(frozen=True)
+class Running:
+    """Where and in what a model runs; see `open_model`. None leaves a choice open.
+
+    Raises:
+        SpecError: there is no such engine, or it does not run on the device.
+        SettingError: there are no threads.
+    """
+
+    engine: str | None = None
+    precision: str | None = None
+    device: str | None = None
+    threads: int | None = None
+
+    def __post_init__(self):
+        if self.threads is not None and self.threads < 1:
+            raise SettingError(f"threads (={self.threads}): expected at least 1")
+        if self.engine is None or engine_row(self.engine).gpu_place is not None:
+            return
+        if (self.device or "").startswith("gpu"):
+            raise SpecError(
+                f"{self.engine} runs on the CPU here; leave --device {self.device} out, or name a Paddle engine"
+            )
+
+
 def open_model(
     path: Path,
     direction: Direction | None = None,
@@ -47,6 +72,7 @@ def open_model(
     engine: str | None = None,
     precision: str | None = None,
     device: str | None = None,
+    threads: int | None = None,
 ) -> Model:
     """Open a checkpoint, an exported folder, or a graph in one.
 
@@ -58,6 +84,8 @@ def open_model(
         precision: which variant of an exported folder, None takes the one nearest to the checkpoint; of a checkpoint
             what the engine makes of it, None takes f32.
         device: where Paddle runs; None leaves it as it is.
+        threads: of the engine on a CPU; None takes this process's share of the cores. Those of Paddle's two engines
+            are the whole process's.
 
     Raises:
         FileFormatError: it is neither, or has no generator for the direction.
@@ -65,18 +93,17 @@ def open_model(
         MissingDependencyError: the engine is not installed.
     """
     path = Path(path)
-    if engine is not None and engine_row(engine).gpu_place is None and (device or "").startswith("gpu"):
-        raise SpecError(f"{engine} runs on the CPU here; leave --device {device} out, or name a Paddle engine")
+    how = Running(engine, precision, device, threads)
     folder = path if path.is_dir() else _folder_of(path)
     if folder is None:
-        return _checkpoint(path, direction, widths, engine or REFERENCE, precision or "f32", device)
+        return checkpoint_model(read_checkpoint(path), path, direction, widths, how)
     if widths is not None:
         raise SpecError(f"{path}: an exported model has no sub-networks; name the supernet's checkpoint")
-    return _exported(path, folder, direction, engine, precision, device)
+    return _exported(path, folder, direction, how)
 
 
-def run_network(state: NetworkState, engine: str, precision: str = "f32") -> Engine:
-    """Return an engine that runs a network, made of its weights in a precision.
+def run_network(state: NetworkState, engine: str, precision: str = "f32", threads: int | None = None) -> Engine:
+    """Return an engine that runs a network, made of its weights in a precision; `threads` as of `open_model`.
 
     Raises:
         SpecError: there is no such engine or precision, or the engine or this processor does not have it.
@@ -90,7 +117,7 @@ def run_network(state: NetworkState, engine: str, precision: str = "f32") -> Eng
         )
     adapter = adapter_of(engine)
     adapter.require_processor(precision)
-    return adapter.of_network(state, precision)
+    return adapter.of_network(state, precision, threads)
 
 
 def _folder_of(path: Path) -> Path | None:
@@ -106,18 +133,19 @@ def _folder_of(path: Path) -> Path | None:
     return folder
 
 
-def _checkpoint(
-    path: Path, direction: Direction | None, widths: Widths | None, engine: str, precision: str, device: str | None
+def checkpoint_model(
+    checkpoint: Checkpoint, path: Path, direction: Direction | None, widths: Widths | None, how: Running
 ) -> Model:
-    checkpoint = read_checkpoint(path)
+    """Return the generator of a checkpoint that was read from a file, or a sub-network; raises as `open_model`."""
+    engine = how.engine or REFERENCE
     checkpoint = checkpoint.facing(direction or checkpoint.direction, path)
     state = checkpoint.generator
     if widths:
         state = state.leading(state.spec.narrowed(state.spec.shape.full_widths(widths)))
-    _select(device, engine)
+    _select(how.device, engine)
     return Model(
         path=path,
-        engine=run_network(state, engine, precision),
+        engine=run_network(state, engine, how.precision or "f32", how.threads),
         spec=state.spec,
         direction=checkpoint.direction,
         image_size=checkpoint.image_size,
@@ -126,21 +154,19 @@ def _checkpoint(
     )
 
 
-def _exported(
-    path: Path, folder: Path, direction: Direction | None, engine: str | None, precision: str | None, device: str | None
-) -> Model:
+def _exported(path: Path, folder: Path, direction: Direction | None, how: Running) -> Model:
     card = read_card(folder)
     if direction not in (None, card["direction"]):
         raise SpecError(f"{folder}: translates {card['direction']} only, --direction says {direction}")
     variants = card_variants(folder, card)
     if path != folder:
         variants = (variant_of_file(folder, variants, path),)
-    variant, chosen = choose_variant(folder, variants, engine, precision, _on_gpu(device, engine))
+    variant, chosen = choose_variant(folder, variants, how.engine, how.precision, _on_gpu(how.device, how.engine))
     spec = spec_from_json(GeneratorSpec, card["generator"])
-    _select(device, chosen)
+    _select(how.device, chosen)
     return Model(
         path=path,
-        engine=open_variant(folder, variant, chosen, _layout(folder, card), spec.shape.size_multiple),
+        engine=open_variant(folder, variant, chosen, _layout(folder, card), spec.shape.size_multiple, how.threads),
         spec=spec,
         direction=card["direction"],
         image_size=tuple(card["image_size"]),

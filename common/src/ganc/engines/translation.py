@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Translation:
     keep_opacity: bool = False
     quality: int = QUALITY
 
+    @property
+    def most_pixels(self) -> int:
+        """How large an image may be."""
+        return MOST_PIXELS_IN_TILES if self.tiling else MOST_PIXELS
+
 
 def translate_image(engine: Engine, image: np.ndarray, tiling: Tiling | None = None) -> np.ndarray:
     """Translate one uint8 image (h, w, c) of any size and return one of the same size.
@@ -58,23 +64,31 @@ def translate_file(engine: Engine, pair: Pair, how: Translation) -> None:
     """
     if how.keep_opacity and written_format(pair.output) == "JPEG":
         raise DataError(f"{pair.output}: JPEG holds no opacity; write .png or .webp")
-    most_pixels = MOST_PIXELS_IN_TILES if how.tiling else MOST_PIXELS
+    # What was read is gone by then: of a large image, saving takes as much again.
+    save_image(pair.output, translate_path(engine, pair.source, how), how.quality)
+
+
+def translate_path(engine: Engine, path: Path, how: Translation) -> np.ndarray:
+    """Return a file's translation, uint8 (h, w, channels). Raises DataError where it cannot be read."""
     channels, levels = how.reading.channels, how.reading.levels
-    opacity = None
     if how.keep_opacity and channels != 4:  # a generator of 4 channels makes its own
-        image, opacity = load_with_opacity(pair.source, channels, levels, most_pixels)
-    else:
-        image = load_image(pair.source, channels, levels, most_pixels)
+        return translate_pixels(engine, *load_with_opacity(path, channels, levels, how.most_pixels), how)
+    return translate_pixels(engine, load_image(path, channels, levels, how.most_pixels), None, how)
+
+
+def translate_pixels(engine: Engine, image: np.ndarray, opacity: np.ndarray | None, how: Translation) -> np.ndarray:
+    """Return the translation of an image, uint8 (h, w, channels), and of the size that is wanted.
+
+    Args:
+        image: uint8 (h, w, c) with the reading's channels. opacity: uint8 (h, w), which the result is given; or None.
+    """
     if how.size is not None:
         own = (image.shape[1], image.shape[0])
         size = covering(own, how.size) if how.keep_aspect else how.size
         image = resize(image, size)
         opacity = None if opacity is None else resize(opacity[..., None], size)[..., 0]
     made = translate_image(engine, image, how.tiling)
-    if opacity is not None:
-        made = np.dstack([to_rgb(made), opacity])
-    del image  # of a large one, saving takes as much again
-    save_image(pair.output, made, how.quality)
+    return made if opacity is None else np.dstack([to_rgb(made), opacity])
 
 
 def translate_files(

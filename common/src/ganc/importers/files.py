@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganc.base.errors import FileFormatError
-from ganc.base.reading import read_bytes
+from ganc.base.reading import read_bytes, read_start
 from ganc.files import kinds
 from ganc.importers import paddle_file, safetensors_file, torch_file
 from ganc.importers.safe_pickle import Inert, RefusedError, load_pickle, printable
@@ -18,7 +18,23 @@ MAX_ENTRIES = 100_000
 MAX_DEPTH = 4  # of dicts in dicts in which networks are looked for
 MAX_GROWTH = 4  # tensors may share numbers, and bfloat16 becomes float32, but a small file must not fill the memory
 
+_START, _OF_GANC = 512, b'{"__metadata__":{"ganc":'
+
 Tensors = dict[str, np.ndarray]
+
+
+def is_network_file(path: Path) -> bool:
+    """Whether a file begins as those of other programs that networks are taken from, or an archive that may hold some.
+
+    Raises:
+        FileFormatError: there is no such file, or it cannot be opened.
+    """
+    start = read_start(path, EXPECTED, _START)
+    kind = kinds.kind_of(start)
+    # safetensors puts metadata first; a file of ganc has its own there.
+    return kind in (kinds.ZIP, kinds.PICKLE, kinds.TAR, kinds.GZIP) or (
+        kind == kinds.SAFETENSORS and _OF_GANC not in start
+    )
 
 
 def read_networks(path: Path) -> dict[str, Tensors]:

@@ -1,18 +1,20 @@
 """Comparing generators side by side: costs, size, time and metric, one row each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ganc.base.direction import Direction
 from ganc.base.errors import SpecError, TooFewImagesError
 from ganc.base.target_images import TargetImages
+from ganc.data import resize, to_float, to_uint8
+from ganc.engines import Engine
 from ganc.engines.eager import EagerEngine
 from ganc.engines.loading import Model
 from ganc.engines.timing import milliseconds_per_image
 from ganc.metrics import Measurement, judged
+from ganc.metrics.distance import image_features
 from ganc.metrics.evaluation import Evaluation
 from ganc.metrics.kernel import Subsets
 from ganc.models.generator import Generator
@@ -29,6 +31,7 @@ class Comparison:
         size: (width, height) of the images.
         subsets: measure the kernel distance by random subsets too.
         untouched: add a row for the untranslated images; they are measured in any case.
+        differences: say how far each model's images are from the first model's, whose images are kept in memory.
         original: add a row for an untrained generator of the published size: costs and time only.
         timed: measure milliseconds an image at batch 1.
     """
@@ -40,6 +43,7 @@ class Comparison:
     reference: TargetImages = TargetImages.TRAIN_AND_TEST
     subsets: Subsets | None = None
     untouched: bool = False
+    differences: bool = False
     original: bool = False
     timed: bool = False
 
@@ -49,9 +53,10 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
 
     The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
     images, kernel_subsets (if wanted) and those of `Evaluation.facts`; for a model also untouched_value,
-    untouched_kernel and untouched_kernel_error, the distances of the untranslated images, and judgement (`Judgement`,
-    as text). Where nothing can be measured, the distances are None and `unmeasured` says why, in place of the facts,
-    the judgement and the row of the untouched images.
+    untouched_kernel and untouched_kernel_error, the distances of the untranslated images, judgement (`Judgement`, as
+    text), and l1, if differences are wanted: the mean absolute difference of 8-bit values to the first model's. Where
+    nothing can be measured, the distances are None and `unmeasured` says why, in place of the facts, the judgement and
+    the row of the untouched images.
 
     Raises:
         SpecError: the models translate in different directions, or the size does not fit one of them.
@@ -74,31 +79,99 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
             _row("original (untrained)", ORIGINAL, None, evaluation, None, wanted)
             | _by_subsets(evaluation, None, wanted)
         )
+    differences = Differences()
     for model in models:
-        features = evaluation.features(model.engine)
+        made = evaluation.translations(model.engine)
+        features = image_features(differences.noted(made) if wanted.differences else made, evaluation.feature_set)
         measured = evaluation.measure_features(features)
         row = _row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted)
+        if wanted.differences:
+            row["l1"] = differences.mean
         rows.append(row | _by_subsets(evaluation, features, wanted) | _beside(untouched, measured))
     return _timed(rows, models, wanted)
+
+
+def compare_images(
+    models: Sequence[Model], images: Sequence[np.ndarray], size: tuple[int, int], *, timed: bool = False
+) -> list[dict]:
+    """Return one row a model: costs, and how far its images are from the first model's; there is no metric.
+
+    Args:
+        images: uint8 (h, w, c) with the models' channels, of any size.
+        size: (width, height) that they are resized to.
+
+    Raises:
+        SpecError: as `compare`.
+    """
+    for model in models:
+        model.spec.require_size(*size)
+    _require_alike(models)
+    resized = [to_float(resize(image, size))[None] for image in images]
+    rows, differences = [], Differences()
+    for model in models:
+        for _ in differences.noted(to_uint8(model.engine(image)) for image in resized):
+            pass
+        row = _costs(str(model.path), model.spec, model.bytes, size, timed=timed)
+        reason = "there is no target to compare with: these images are of no data folder"
+        rows.append(row | {"l1": differences.mean} | _nothing(reason) | {"images": len(images)})
+    return _with_times(rows, _engines(models), size) if timed else rows
+
+
+class Differences:
+    """How far models' images are from those of the first one, which are kept.
+
+    Attributes:
+        mean: of the last model, the mean absolute difference of 8-bit values, 0 to 255.
+    """
+
+    def __init__(self):
+        self._first: list[np.ndarray] = []
+        self.mean = 0.0
+
+    def noted(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield a model's images, uint8 of equal shapes for all models; `mean` is right when they have ended."""
+        first, total, count = not self._first, 0, 0
+        for place, batch in enumerate(batches):
+            if first:
+                self._first.append(batch)
+            total += int(np.abs(batch.astype(np.int16) - self._first[place]).sum(dtype=np.int64))
+            count += batch.size
+            yield batch
+        self.mean = total / count if count else 0.0
 
 
 def _unmeasured(models: Sequence[Model], wanted: Comparison, reason: str) -> list[dict]:
     """Return the rows of a comparison without a metric."""
     shown = [("original (untrained)", ORIGINAL, None)] if wanted.original else []
     shown += [(str(model.path), model.spec, model.bytes) for model in models]
-    nothing = dict.fromkeys(("metric", "value", "kernel", "kernel_error", "images")) | {"unmeasured": reason}
-    return [_costs(*one, wanted) | nothing for one in shown]
+    nothing = _nothing(reason) | ({"l1": None} if wanted.differences else {})
+    return [_costs(*one, wanted.size, timed=wanted.timed) | nothing for one in shown]
+
+
+def _nothing(reason: str) -> dict:
+    """Return what stands in place of a metric."""
+    return dict.fromkeys(("metric", "value", "kernel", "kernel_error", "images")) | {"unmeasured": reason}
 
 
 def _timed(rows: list[dict], models: Sequence[Model], wanted: Comparison) -> list[dict]:
     """Fill in the milliseconds an image where they are wanted; rows that cost nothing have none."""
     if wanted.timed:
         timed_rows = [row for row in rows if row["macs"] is not None]
-        engines = [_original_engine()] if wanted.original else []
-        engines += [model.engine for model in models]
-        channels = [ORIGINAL.in_channels] * wanted.original + [model.spec.in_channels for model in models]
-        for row, milliseconds in zip(timed_rows, milliseconds_per_image(engines, wanted.size, channels), strict=True):
-            row["milliseconds"] = milliseconds
+        original = [(_original_engine(), ORIGINAL.in_channels)] if wanted.original else []
+        _with_times(timed_rows, [*original, *_engines(models)], wanted.size)
+    return rows
+
+
+def _engines(models: Sequence[Model]) -> list[tuple[Engine, int]]:
+    """Return each model's engine, and the channels that it takes."""
+    return [(model.engine, model.spec.in_channels) for model in models]
+
+
+def _with_times(rows: list[dict], engines: Sequence[tuple[Engine, int]], size: tuple[int, int]) -> list[dict]:
+    """Fill in the milliseconds an image; the engines are those of the rows, with the channels that they take."""
+    runs, channels = zip(*engines, strict=True)
+    for row, milliseconds in zip(rows, milliseconds_per_image(runs, size, channels), strict=True):
+        row["milliseconds"] = milliseconds
     return rows
 
 
@@ -120,7 +193,8 @@ def _beside(untouched: Measurement, measured: Measurement) -> dict:
     }
 
 
-def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
+def _require_alike(models: Sequence[Model]) -> None:
+    """Raise SpecError where the models translate in different directions, or read images differently."""
     directions = sorted({model.direction for model in models})
     if len(directions) > 1:
         raise SpecError(
@@ -133,11 +207,15 @@ def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
                 f"{models[0].path} and {model.path} read images differently (levels, channels or resizing): compare one"
                 " at a time"
             )
+
+
+def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
+    _require_alike(models)
     return Evaluation.of_folder(
         wanted.folder,
-        Direction(directions[0]),
+        models[0].direction,
         wanted.size,
-        readings=readings,
+        readings=models[0].readings,
         statistics=wanted.statistics,
         feature_set=wanted.feature_set,
         reference=TargetImages(wanted.reference),
@@ -159,7 +237,7 @@ def _row(
     wanted: Comparison,
 ) -> dict:
     facts = evaluation.facts()
-    return _costs(name, spec, size_in_bytes, wanted) | {
+    return _costs(name, spec, size_in_bytes, wanted.size, timed=wanted.timed) | {
         "metric": facts["name"],
         "value": measured and measured.distance,
         "kernel": measured and measured.kernel,
@@ -169,8 +247,10 @@ def _row(
     }
 
 
-def _costs(name: str, spec: GeneratorSpec | None, size_in_bytes: int | None, wanted: Comparison) -> dict:
-    costs = spec.costs(wanted.size) if spec else None
+def _costs(
+    name: str, spec: GeneratorSpec | None, size_in_bytes: int | None, size: tuple[int, int], *, timed: bool
+) -> dict:
+    costs = spec.costs(size) if spec else None
     row = {
         "model": name,
         "macs": costs and costs.macs,
@@ -178,4 +258,4 @@ def _costs(name: str, spec: GeneratorSpec | None, size_in_bytes: int | None, wan
         "params": costs and costs.params,
         "bytes": size_in_bytes,
     }
-    return row | {"milliseconds": None} if wanted.timed else row
+    return row | {"milliseconds": None} if timed else row

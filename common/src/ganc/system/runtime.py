@@ -109,6 +109,11 @@ def engine_threads() -> int:
     return _number(os.environ["OMP_NUM_THREADS"].partition(",")[0]) or available_cores()
 
 
+def set_threads(threads: int) -> None:
+    """Let Paddle compute in so many threads from now on, in the whole process."""
+    load_paddle().base.core.set_num_threads(threads)
+
+
 def _number(text: str) -> int:
     """Return the number that a variable of the environment says, 0 where it says none."""
     with contextlib.suppress(SpecError):

@@ -1,0 +1,47 @@
+"""Choosing sub-networks from the results of a search."""
+
+from pathlib import Path
+
+from ganc.api.images import PathLike
+from ganc.base.text import parse_budget
+from ganc.results.table import SearchRow
+
+
+def select(
+    results: PathLike,
+    *,
+    max_macs: int | str | None = None,
+    max_params: int | str | None = None,
+    max_latency: float | None = None,
+    max_metric: float | None = None,
+    pareto: bool = False,
+    top: int | None = None,
+) -> list[SearchRow]:
+    """Return the sub-networks of a file of ganc-search that satisfy all bounds, the best first.
+
+    Args:
+        results: the file (HDF5).
+        max_macs, max_params: at most so many multiply-accumulates of an image, and parameters; a number, or "2.7G".
+        max_latency: at most so many milliseconds an image.
+        max_metric: at most this Fréchet distance.
+        pareto: only what no other beats in both distance and MACs.
+        top: only the best so many.
+
+    Returns:
+        Rows with widths, macs, device_macs, params, images, metrics and errors by name, latency_ms;
+        `ganc.load(supernet, widths=rows[0].widths)` runs the best.
+
+    Raises:
+        FileFormatError: the file is none of ganc-search, or damaged.
+        SelectionError: nothing satisfies the bounds; the message says the smallest value that the bound could have.
+        SpecError: a text is no number.
+    """
+    from ganc.results.hdf5 import read_results  # h5py comes with it
+    from ganc.results.selection import select as select_rows
+
+    counts = {"max_macs": max_macs, "max_params": max_params}
+    bounds = {name: parse_budget(count) if isinstance(count, str) else count for name, count in counts.items()}
+    rows = select_rows(
+        read_results(Path(results)), **bounds, max_latency=max_latency, max_metric=max_metric, pareto=pareto, top=top
+    )
+    return list(rows)
