@@ -57,7 +57,7 @@ def test_the_current_folder_becomes_the_exported_one(chain, teacher_file, out, t
             assert "onnx/generator.onnx" in said.stdout
             assert open_model(Path(".")).engine is not None
             names = sorted(path.name for path in Path(".").iterdir())
-            assert names == ["generator.safetensors", "model.json", "onnx"]
+            assert names == ["README.md", "generator.safetensors", "model.json", "onnx"]
     made = read_checkpoint(out / "generator.safetensors")
     assert made.sources["checkpoint"] == read_checkpoint(chain.finetune).digest
     assert list(tmp_path.iterdir()) == [out]

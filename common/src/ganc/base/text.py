@@ -1,5 +1,6 @@
-"""Numbers as people type and read them: whole numbers, numbers, counts with units. The one place that reads them."""
+"""Numbers as people type and read them: whole numbers, numbers, counts with units, errors. The one place for that."""
 
+import math
 import re
 
 from ganc.base.errors import SpecError
@@ -68,6 +69,16 @@ def format_count(count: float) -> str:
         if round(count / size, 2) >= 1:
             return f"{count / size:.2f} {unit}"
     return f"{count:.0f}"
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals."""
+    if value is None:
+        return "-"
+    if not error:
+        return f"{value:.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def _shortened(text: str) -> str:

@@ -1,12 +1,11 @@
 """What commands print: tables for people, JSON for programs."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from ganc.base.text import format_count
+from ganc.base.text import format_count, with_error
 from ganc.models.family import format_widths
 
 # Follows a value that is not the lowest of its column but within the error of it.
@@ -38,16 +37,6 @@ def settings_line(name: str, **settings) -> None:
 def size_text(size: Sequence[int]) -> str:
     """Return 256x256 for (256, 256)."""
     return "x".join(str(side) for side in size)
-
-
-def with_error(value: float | None, error: float | None) -> str:
-    """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals."""
-    if value is None:
-        return "-"
-    if not error:
-        return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def near_line(metric: str) -> str:

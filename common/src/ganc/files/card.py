@@ -15,6 +15,7 @@ from ganc.models.spec import GeneratorSpec, spec_from_json
 
 CARD = "model.json"
 CHECKPOINT = "generator.safetensors"  # the generator alone, beside the card
+README = "README.md"  # the card for people
 FORMAT = "ganc-model"
 VERSION = 3
 CHECKSUM = "checksum"  # the member with the digest of all others; a card without one is of an older version

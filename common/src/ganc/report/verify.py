@@ -7,7 +7,7 @@ from pathlib import Path
 from ganc.base.errors import FileFormatError, StatisticsError
 from ganc.base.json_text import JsonObject
 from ganc.base.reading import sha256_of
-from ganc.files.card import CARD, CHECKPOINT, card_variants, check_files, file_digest, read_card
+from ganc.files.card import CARD, CHECKPOINT, README, card_variants, check_files, file_digest, read_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.files.run_directory import STATE_FILE
 from ganc.files.tensors import has_checksum
@@ -79,8 +79,11 @@ def _exported(folder: Path) -> Checked:
         check_files(folder, variant)
     checkpoint = folder / CHECKPOINT
     files = card.within("files", {})
-    if file_digest(checkpoint) != files.take(CHECKPOINT, str, file_digest(checkpoint)):
-        raise FileFormatError(f"{checkpoint}: is not the file that was exported (its digest differs); export it again")
+    for name in (CHECKPOINT, *([README] if README in files.members else [])):  # older folders have no README.md
+        if (found := file_digest(folder / name)) != files.take(name, str, found):
+            raise FileFormatError(
+                f"{folder / name}: is not the file that was exported (its digest differs); export it again"
+            )
     digest = read_checkpoint(checkpoint).digest
     if card.take("digest", str, digest) != digest:
         raise FileFormatError(f"{card.source}: its 'digest' is not that of {CHECKPOINT}; export the model again")

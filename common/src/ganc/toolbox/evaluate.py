@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ganc.base.ranking_metric import near_best, ranking_metric
-from ganc.base.text import format_count
+from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import (
@@ -20,7 +20,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.paths import FOLDER
 from ganc.cli.streams import require_output
-from ganc.cli.tables import NEAR, near_line, show, show_json, with_error
+from ganc.cli.tables import NEAR, near_line, show, show_json
 from ganc.cli.types import SIZE, WIDTHS
 from ganc.training.settings import RunSettings
 

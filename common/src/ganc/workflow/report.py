@@ -16,8 +16,7 @@ from ganc.base.atomic import place_of, replacing, require_writable
 from ganc.base.errors import GancError
 from ganc.base.ranking_metric import near_best
 from ganc.base.temporaries import remove_leftovers
-from ganc.base.text import format_count
-from ganc.cli.tables import with_error
+from ganc.base.text import format_count, with_error
 from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
 from ganc.metrics.evaluation import evaluation_images

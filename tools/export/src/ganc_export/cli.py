@@ -7,7 +7,7 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
-from ganc.base.text import format_count
+from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
 from ganc.cli.options import (
@@ -20,7 +20,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
 from ganc.cli.selection import Selection, has_bounds
-from ganc.cli.tables import settings_line, show, size_text, with_error
+from ganc.cli.tables import settings_line, show, size_text
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
 

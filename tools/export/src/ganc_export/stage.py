@@ -17,12 +17,13 @@ from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines.eager import EagerEngine, exact_engine
 from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
-from ganc.files.card import CARD, CHECKPOINT, Variant, file_digest, write_card
+from ganc.files.card import CARD, CHECKPOINT, README, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_supernet, write_checkpoint
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
+from ganc_export.readme import Described, Row, card_text
 from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
 from ganc_export.verify import LARGEST_ERROR, MULTIPLE, Comparison, Found, comparison
 
@@ -105,7 +106,7 @@ def export(
     feature_set: str | None = None,
     reference: TargetImages = TargetImages.TRAIN_AND_TEST,
 ) -> Exported:
-    """Write checkpoint, variants and card into the folder `output`, all or nothing.
+    """Write checkpoint, variants and cards into the folder `output`, all or nothing.
 
     Args:
         checkpoint: from `standalone`.
@@ -143,7 +144,9 @@ def export(
             unmeasured=unmeasured,
             undetermined=compared.undetermined,
         )
-        card = _card(exported, layout, compared, file_digest(folder / CHECKPOINT))
+        (folder / README).write_text(card_text(_described(exported, layout, measure)), encoding="utf-8")
+        card = _card(exported, layout, compared)
+        card["files"] = {name: file_digest(folder / name) for name in (CHECKPOINT, README)}
         if calibration:
             card["calibration"] = {"pictures": len(calibration), "subset": subset}
         write_card(folder, card)
@@ -210,7 +213,16 @@ def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> tuple[Evalu
         return None, str(error)
 
 
-def _card(exported: Exported, layout: ImageFormat, compared: Comparison, file_sha256: str) -> dict:
+def _described(exported: Exported, layout: ImageFormat, measure: Evaluation | None) -> Described:
+    """Return what the card for people tells."""
+    rows = [Row(None, exported.checkpoint_bytes, measured=exported.measured)]
+    for one in exported.variants:
+        difference = (one.found.difference.largest, one.found.difference.mean)
+        rows.append(Row(one.variant, one.bytes, difference, one.measured))
+    return Described(exported.checkpoint, layout, rows, measure and measure.facts(), exported.untouched)
+
+
+def _card(exported: Exported, layout: ImageFormat, compared: Comparison) -> dict:
     checkpoint = exported.checkpoint
     size = checkpoint.image_size
     spec = checkpoint.generator.spec
@@ -225,7 +237,6 @@ def _card(exported: Exported, layout: ImageFormat, compared: Comparison, file_sh
         "sources": dict(checkpoint.sources),
         "input": {**layout.describe(), "size": f"width and height multiples of {spec.shape.size_multiple}"},
         "forms": [_variant_facts(written) for written in exported.variants],
-        "files": {CHECKPOINT: file_sha256},
         "verified": {
             "largest_difference": max(written.found.difference.largest for written in exported.variants),
             "batch_height_width": [(one.images.shape[0], *one.images.shape[2:]) for one in compared.batches],
