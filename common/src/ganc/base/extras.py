@@ -31,6 +31,7 @@ ONNX = Package("onnx", ("onnx", "openvino"))
 ONNXRUNTIME = Package("onnxruntime", ("onnx",))
 OPENVINO = Package("openvino", ("openvino",))
 MATPLOTLIB = Package("matplotlib", ("report",))
+JINJA2 = Package("jinja2", ("report",))
 
 
 def install_command(*extras: str) -> str:

@@ -11,6 +11,7 @@ from ganc.toolbox.files import extract, inspect, merge, profile, select
 from ganc.toolbox.import_ import import_
 from ganc.toolbox.models import stats
 from ganc.toolbox.plot import plot
+from ganc.toolbox.report import report
 from ganc.toolbox.translate import translate
 
 
@@ -36,5 +37,5 @@ def main():
     """
 
 
-for tool in (data, stats, import_, inspect, extract, profile, evaluate, translate, select, merge, plot, bench):
+for tool in (data, stats, import_, inspect, extract, profile, evaluate, translate, select, merge, plot, report, bench):
     main.add_command(tool)

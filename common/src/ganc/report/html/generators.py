@@ -1,0 +1,276 @@
+"""The generators side by side: what they cost, how far their images are from the target, how fast they run."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from ganc.base.ranking_metric import are_few, near_best
+from ganc.base.text import format_count
+from ganc.metrics.judgement import Judgement, sentence
+from ganc.report.gather import Findings, FoundFile, stage_of
+from ganc.report.html.charts import Bar, bar_chart
+from ganc.report.html.text import byte_count, clean, count, measured, milliseconds, real, times
+from ganc.report.html.views import Chart, Figure, Section, Table, numbered
+from ganc.report.json_results import ComparedRow, TimedRow
+
+ORDER = ("import", "replace", "distill", "supernet", "finetune", "export")
+MOST_BARS = 24
+MOST_COMPARED = 100
+
+
+def compared_rows(found: Findings) -> tuple[list[ComparedRow], str]:
+    """Return the rows to show and where they are from: of the largest comparison, else what the checkpoints say."""
+    if found.compared:
+        name = max(found.compared, key=lambda one: len(found.compared[one]))
+        return found.compared[name][:MOST_COMPARED], name
+    files = [file for file in found.files if stage_of(file) in ORDER and "generator" in file.facts.get("networks", {})]
+    files.sort(key=lambda file: ORDER.index(stage_of(file)))
+    return [_row_of(file) for file in files], ""
+
+
+def _row_of(file: FoundFile) -> ComparedRow:
+    network = file.facts["networks"]["generator"]
+    metric = file.facts.get("training", {}).get("metric") or {}
+    texts = {
+        name: value if isinstance(value := metric.get(key), str) else None
+        for name, key in (("metric", "name"), ("subset", "subset"))
+    }
+    numbers = {
+        name: value if isinstance(value := metric.get(name), int | float) else None
+        for name in ("value", "kernel", "kernel_error", "images")
+    }
+    costs = {name: network[name] for name in ("macs", "params")}
+    return ComparedRow(
+        name=file.name, **costs, bytes=file.bytes, milliseconds=None, **numbers, **texts, judgement=None, reason=None
+    )
+
+
+def ends(rows: Sequence[ComparedRow]) -> tuple[ComparedRow, ComparedRow] | None:
+    """Return what it began with and what came out; None where there are no two generators."""
+    models = [row for row in rows if not row.untouched]
+    begun = next((row for row in models if row.value is not None), models[0] if models else None)
+    return (begun, models[-1]) if begun and begun is not models[-1] else None
+
+
+def figures(before: ComparedRow, after: ComparedRow, untouched: ComparedRow | None) -> list[Figure]:
+    """Return the summary's figures."""
+    shown = [
+        Figure("MACs an image", count(after.macs), count(before.macs), times(before.macs, after.macs, "fewer", "more")),
+        Figure(
+            "parameters", count(after.params), count(before.params), times(before.params, after.params, "fewer", "more")
+        ),
+        Figure(
+            "file",
+            byte_count(after.bytes),
+            byte_count(before.bytes),
+            times(before.bytes, after.bytes, "smaller", "larger"),
+        ),
+        Figure(
+            "time an image",
+            milliseconds(after.milliseconds),
+            milliseconds(before.milliseconds),
+            times(before.milliseconds, after.milliseconds, "faster", "slower"),
+        ),
+    ]
+    by_kernel = _by_kernel([before, after])
+    beside = f", untouched images {_distance(untouched, by_kernel)}" if untouched else ""
+    name = "kernel distance" if by_kernel else "Fréchet distance"
+    shown.append(Figure(name, _distance(after, by_kernel), _distance(before, by_kernel) + beside))
+    return [figure for figure in shown if figure.value != "–"]
+
+
+def _by_kernel(rows: Sequence[ComparedRow]) -> bool:
+    """Whether rows are compared by the kernel distance: they have one, and images are few."""
+    known = [row for row in rows if row.value is not None]
+    return bool(known) and all(row.kernel is not None and are_few(row.images or 0) for row in known)
+
+
+def _distance(row: ComparedRow | None, by_kernel: bool) -> str:
+    if row is None:
+        return "–"
+    return measured(row.kernel, row.kernel_error) if by_kernel else real(row.value)
+
+
+def side_by_side(rows: Sequence[ComparedRow], source: str) -> Section:
+    """Return the section of the generators' costs and distances."""
+    section = Section("generators", "Generators side by side")
+    if not rows:
+        return section
+    metrics = sorted({row.metric for row in rows if row.metric})
+    images = sorted({row.images for row in rows if row.images})
+    on = f"{', '.join(map(str, images))} images" + ("".join({f" of {row.subset}" for row in rows if row.subset}) or "")
+    section.lead = (
+        f"Measured on the same {on}, on the features of {', '.join(metrics)}; lower distances are better."
+        if source and metrics
+        else "As each file says it of itself: distances were measured by its own stage, times were not."
+    )
+    section.tables.append(_table(rows, source))
+    section.lead += "".join(f" {line}." for line in remarks(rows))
+    if len([row for row in rows if row.value is not None and not row.untouched]) > 1:
+        section.charts.append(_quality(rows))
+    return section
+
+
+def remarks(rows: Sequence[ComparedRow]) -> list[str]:
+    """Return what the numbers do not tell apart, and what is no better than doing nothing."""
+    models = [row for row in rows if row.judgement]
+    close = near_best([row.kernel for row in models], [row.kernel_error for row in models])
+    near = [row.name for row, is_close in zip(models, close, strict=True) if is_close]
+    said = [f"Within the standard error of the lowest kernel distance: {', '.join(near)}"] if near else []
+    known = {judgement.value for judgement in Judgement}
+    lines = (sentence(row.name, Judgement(row.judgement)) for row in models if row.judgement in known)
+    return [clean(line) for line in [*said, *filter(None, lines)]]
+
+
+def _table(rows: Sequence[ComparedRow], source: str) -> Table:
+    kernel = any(row.kernel is not None for row in rows)
+    timed = any(row.milliseconds is not None for row in rows)
+    heads = ["generator", "MACs", "parameters", "bytes", *(["ms an image"] if timed else [])]
+    heads += [", ".join(sorted({row.metric for row in rows if row.metric})) or "metric"]
+    heads += ["kernel distance"] if kernel else []
+    texts = [
+        [
+            clean(row.name),
+            count(row.macs),
+            count(row.params),
+            "–" if row.bytes is None else f"{row.bytes:,}",
+            *([milliseconds(row.milliseconds).removesuffix(" ms")] if timed else []),
+            real(row.value),
+            *([measured(row.kernel, row.kernel_error)] if kernel else []),
+        ]
+        for row in rows
+    ]
+    return numbered(texts, f"Costs and distances, from {source or 'the checkpoints'}", heads)
+
+
+def _quality(rows: Sequence[ComparedRow]) -> Chart:
+    by_kernel = _by_kernel(rows)
+    name = "kernel distance" if by_kernel else f"Fréchet distance on {rows[-1].metric}"
+    shown = [row for row in rows if row.value is not None]
+    bars = [
+        Bar(
+            row.name,
+            row.kernel if by_kernel else row.value,
+            _distance(row, by_kernel),
+            row.kernel_error if by_kernel else None,
+            "bar last" if row is shown[-1] else "bar",
+        )
+        for row in shown
+        if not row.untouched
+    ][:MOST_BARS]
+    untouched = next((row for row in shown if row.untouched), None)
+    reference = None
+    if untouched:
+        reference = (untouched.kernel if by_kernel else untouched.value, "untouched images")
+    data = [{"name": bar.name, "value": bar.value, "error": bar.half} for bar in bars]
+    if reference:
+        data.append(
+            {"name": untouched.name, "value": reference[0], "error": untouched.kernel_error if by_kernel else None}
+        )
+    rows_of_table = [[clean(one["name"]), measured(one["value"], one["error"])] for one in data]
+    return Chart(
+        "quality",
+        f"How far the images are from the target: {name}",
+        bar_chart(bars, f"{name} of {len(bars)} generators, lower is better", reference=reference),
+        data,
+        numbered(rows_of_table, name, ["generator", name]),
+        note="Lower is better. The line across the end of a bar is its standard error."
+        if by_kernel
+        else "Lower is better.",
+    )
+
+
+def speed(found: Findings) -> Section:
+    """Return the section of the times on engines, from what `ganc bench --json` printed."""
+    section = Section("speed", "Time on engines")
+    for number, (name, rows) in enumerate(sorted(found.timed.items())):
+        bars = [bar for case in _cases(rows) for bar in case]
+        shown = bars[:MOST_BARS]
+        section.charts.append(
+            Chart(
+                f"speed-{number}",
+                f"Milliseconds an image, from {clean(name)}",
+                bar_chart(shown, "Milliseconds an image on each engine, the original beside the compressed"),
+                [asdict(row) for row in rows],
+                _times(rows, name),
+                note=f"{len(bars) - len(shown)} further bars are in the table only." if len(bars) > len(shown) else "",
+            )
+        )
+    return section
+
+
+def _cases(rows: Sequence[TimedRow]) -> list[list[Bar]]:
+    """Return the bars of each engine, precision, batch and threads: the original's, then the models'."""
+    cases: dict[str, list[TimedRow]] = {}
+    for row in rows:
+        cases.setdefault(row.case, []).append(row)
+    groups = sorted(cases.values(), key=lambda group: min(row.compressed_ms for row in group))
+    return [
+        [
+            Bar(
+                f"original · {group[0].case}",
+                group[0].original_ms,
+                milliseconds(group[0].original_ms),
+                style="bar before",
+            )
+        ]
+        + [
+            Bar(
+                f"{row.model} · {row.case}",
+                row.compressed_ms,
+                f"{milliseconds(row.compressed_ms)}, {row.speedup:.3g} times faster",
+                style="bar last",
+            )
+            for row in group
+        ]
+        for group in groups
+    ]
+
+
+def _times(rows: Sequence[TimedRow], name: str) -> Table:
+    heads = ["model", "engine", "precision", "batch", "threads", "original, ms", "compressed, ms", "times faster"]
+    texts = [
+        [
+            *(clean(text) for text in (row.model, row.engine, row.precision)),
+            f"{row.batch}",
+            f"{row.threads}",
+            _with_spread(row.original_ms, row.original_spread_ms),
+            _with_spread(row.compressed_ms, row.compressed_spread_ms),
+            f"{row.speedup:.2f}",
+        ]
+        for row in rows
+    ]
+    caption = f"Medians of milliseconds an image, in brackets the interquartile range; from {clean(name)}"
+    return numbered(texts, caption, heads, 3)
+
+
+def _with_spread(value: float, spread: float) -> str:
+    return f"{value:.3g} ({spread:.2g})"
+
+
+def variants(found: Findings) -> Table | None:
+    """Return the variants of exported folders, None where there are none."""
+    texts = []
+    for file in found.files:
+        for form in file.facts.get("forms", []) if stage_of(file) == "export" else []:
+            sizes = [path.stat().st_size for name in form["files"] if (path := file.checked.path / name).is_file()]
+            difference = form.get("difference") or {}
+            metric = form.get("metric")
+            texts.append(
+                [
+                    clean(file.name),
+                    form["format"],
+                    form["precision"],
+                    f"{sum(sizes):,}",
+                    real(difference.get("largest")),
+                    real(metric) if isinstance(metric, int | float) else "–",
+                ]
+            )
+    heads = ["folder", "format", "precision", "bytes", "largest difference", "distance"]
+    return numbered(texts, "What was exported; differences are to the checkpoint's images", heads, 3) if texts else None
+
+
+def smaller(before: ComparedRow, after: ComparedRow) -> str:
+    """Return the sentence that says what happened."""
+    said = f"{clean(before.name)} with {format_count(before.macs)} MACs an image"
+    fewer = times(before.macs, after.macs, "fewer", "more")
+    return f"From {said} to {clean(after.name)} with {format_count(after.macs)}: {fewer}."

@@ -1,0 +1,120 @@
+"""What commands print with --json and a folder may hold: comparisons of generators, and their times on engines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganc.base.errors import FileFormatError
+from ganc.base.json_text import JsonObject, read_json
+
+LARGEST_COUNT = 10**18
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRow:
+    """A generator beside others, measured on the same images; None is what was not measured.
+
+    Attributes:
+        name: of its part in the pipeline, or its file's name.
+        metric: the feature set; value: the Fréchet distance; kernel, kernel_error: the kernel distance.
+        judgement: how it compares with the untouched images, a text of `ganc.metrics.judgement`.
+        untouched: whether it is the row of the untouched images, which cost nothing.
+        reason: why nothing was measured.
+    """
+
+    name: str
+    macs: int | None
+    params: int | None
+    bytes: int | None
+    milliseconds: float | None
+    metric: str | None
+    value: float | None
+    kernel: float | None
+    kernel_error: float | None
+    images: int | None
+    subset: str | None
+    judgement: str | None
+    reason: str | None
+
+    @property
+    def untouched(self) -> bool:
+        return self.macs is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedRow:
+    """A generator's time beside the original's, on one engine."""
+
+    model: str
+    engine: str
+    precision: str
+    batch: int
+    threads: int
+    device: str
+    original_ms: float
+    compressed_ms: float
+    original_spread_ms: float
+    compressed_spread_ms: float
+
+    @property
+    def case(self) -> str:
+        """What it was measured with, in words."""
+        threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
+        return ", ".join(filter(None, [self.engine, self.precision, f"batch {self.batch}", threads, self.device]))
+
+    @property
+    def speedup(self) -> float:
+        return self.original_ms / self.compressed_ms
+
+
+def read_json_results(path: Path) -> list[ComparedRow] | list[TimedRow] | None:
+    """Return the rows that a JSON file holds, None where it is something else.
+
+    Raises:
+        FileFormatError: it cannot be read, is no JSON, or a row lacks a member or has one of a wrong type.
+    """
+    content = read_json(path, "what ganc prints with --json")
+    if isinstance(content, dict):
+        content = content.get("rows")
+    if not isinstance(content, list) or not content or not all(isinstance(row, dict) for row in content):
+        return None
+    rows = [JsonObject(path, row, f"row {place}") for place, row in enumerate(content, 1)]
+    if all("engine" in row.members and "compressed_ms" in row.members for row in rows):
+        return [_timed(row) for row in rows]
+    if any("macs" in row.members and {"name", "model"} & row.members.keys() for row in rows):
+        return [_compared(row) for row in rows]
+    return None
+
+
+def _compared(row: JsonObject) -> ComparedRow:
+    name = row.take("name", str, None) or Path(row.take("model", str)).name
+    reals = ("milliseconds", "value", "kernel", "kernel_error")
+    texts = ("metric", "subset", "judgement")
+    return ComparedRow(
+        name=name,
+        **{name: _count(row, name) for name in ("macs", "params", "bytes", "images")},
+        **{name: row.take(name, float, None) for name in reals},
+        **{name: row.take(name, str, None) for name in texts},
+        reason=row.take("unmeasured", str, None),
+    )
+
+
+def _count(row: JsonObject, name: str) -> int | None:
+    value = row.take(name, int, None)
+    if value is not None and not 0 <= value <= LARGEST_COUNT:
+        raise FileFormatError(f"{row.source}: its '{row.place}.{name}' is {str(value)[:20]}, no possible count")
+    return value
+
+
+def _timed(row: JsonObject) -> TimedRow:
+    times = ("original_ms", "compressed_ms", "original_spread_ms", "compressed_spread_ms")
+    found: Mapping[str, float] = {name: row.take(name, float) for name in times[:2]}
+    if not all(value > 0 for value in found.values()):
+        raise FileFormatError(f"{row.source}: '{row.place}' has a time that is not above 0")
+    return TimedRow(
+        model=Path(row.take("model", str)).name,
+        **{name: row.take(name, str, "") for name in ("engine", "precision", "device")},
+        **{name: row.take(name, int, 1) for name in ("batch", "threads")},
+        **found,
+        **{name: row.take(name, float, 0.0) for name in times[2:]},
+    )

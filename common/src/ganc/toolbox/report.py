@@ -1,0 +1,39 @@
+"""`ganc report`: what a pipeline made, as one HTML file."""
+
+from pathlib import Path
+
+import click
+
+from ganc.cli.command import command
+from ganc.cli.paths import FOLDER, OUTPUT_FILE
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
+SUFFIXES = (".html", ".htm")
+
+
+@command(page="report.md")
+@click.argument("folder", type=FOLDER)
+@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The report, a file named .html.")
+def report(folder: Path, output: Path):
+    """Show all that a pipeline made as one HTML file.
+
+    Costs, times, the search's front, losses, images, files with what each was made from, and settings. FOLDER is what
+    the workflow, or stages called by hand, wrote to: checkpoints with their runs, search results, an exported folder,
+    strip.jpg, and what `ganc evaluate --json` and `ganc bench --json` printed into files there. What
+    is missing or damaged is named in the report. The page holds its pictures and data, and loads nothing.
+
+    \b
+    ganc report out/demo -o report.html
+    """
+    from ganc.base.extras import JINJA2, require
+
+    if output.suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"-o {output}: a report's name ends in {' or '.join(SUFFIXES)}")
+    require(JINJA2)
+    from ganc.report.gather import gather
+    from ganc.report.html.page import write_report
+
+    found = gather(folder)
+    size = write_report(found, output)
+    click.echo(f"{output}: {size / 1e6:.2f} MB", err=True)

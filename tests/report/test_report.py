@@ -1,0 +1,219 @@
+"""`ganc report` through its command: the page it writes, parsed, beside the files that it speaks of."""
+
+import contextlib
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from helpers.pages import Page, require_sound
+from helpers.search_rows import make_results, make_row
+from helpers.stages import nothing_changes, refusal
+from helpers.support import make_checkpoint, run_command, succeed
+from PIL import Image
+
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
+from ganc.results.hdf5 import read_results, write_results
+from ganc.results.selection import pareto_front
+
+pytest.importorskip("jinja2", reason="jinja2 is not installed")
+
+HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}\u202e\x07.safetensors"
+
+
+def reported(folder, tmp_path, *, name="report.html"):
+    succeed("ganc", "report", folder, "-o", tmp_path / name)
+    page = Page(tmp_path / name)
+    require_sound(page)
+    assert (tmp_path / name).stat().st_size < 3_000_000
+    return page
+
+
+def row(name, **values):
+    return {
+        "name": name, "model": f"/somewhere/{name}", "macs": 100, "device_macs": 90, "params": 10, "bytes": 1000,
+        "milliseconds": 2.5, "metric": "untrained-conv3-v1", "value": 10.0, "kernel": 0.5, "kernel_error": 0.01,
+        "images": 60, "subset": "testA", "judgement": "better",
+    } | values  # fmt: skip
+
+
+UNTOUCHED = row("untouched images", macs=None, params=None, bytes=None, milliseconds=None, kernel=0.9, judgement=None)
+COMPARED = [UNTOUCHED, row("original", macs=500, kernel=0.4), row("exported")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run that has not ended, a checkpoint, a comparison and a strip."""
+    made = tmp_path / "made"
+    made.mkdir()
+    write_checkpoint(made / "replace.safetensors", make_checkpoint())
+    (made / "report.json").write_text(json.dumps(COMPARED))
+    run = made / "distill.safetensors.run"
+    (run / "samples").mkdir(parents=True)
+    (run / "settings.json").write_text(json.dumps({"stage": "distill", "epochs": 4, "losses": {"lite0": 1.0}}))
+    lines = [{"step": step, "epoch": 0, "learning_rate": 0.1, "losses": {"feature": 1 / step, "lite0": 30.0 / step},
+              "metrics": {"student": 9.0}, "kernels": {"student": [1 / step, 0.01]}} for step in (3, 6)]  # fmt: skip
+    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8))
+    picture.save(made / "strip.jpg")
+    picture.save(run / "samples" / "0000006.png")
+    return made
+
+
+def test_a_chain_is_shown_with_what_its_files_say(chain, tmp_path):
+    with nothing_changes(chain.folder):
+        page = reported(chain.folder, tmp_path)
+    said = page.text_of(page.all("body")[0])
+    for path in (chain.replace, chain.distill, chain.supernet, chain.finetune):
+        checkpoint = read_checkpoint(path)
+        assert checkpoint.digest[:16] in said
+        assert path.name in said
+    assert "supernet: supernet.safetensors" in said  # of search.h5, by its digest
+    results = read_results(chain.search)
+    data = page.data("front-0")
+    assert {tuple(map(int, one["widths"].split("_"))): one["value"] for one in data["points"]} == {
+        one.widths: one.metrics[results.ranking_name] for one in results
+    }
+    front = pareto_front(results.ranking, results.rows.macs)
+    assert sum(one["front"] for one in data["points"]) == len(front)
+    assert [one for one in data["points"] if one["fine_tuned"]]
+    for number, stage in enumerate(("replace", "distill", "supernet", "finetune")):
+        lines = map(json.loads, (chain.folder / f"{stage}.safetensors.run" / "log.jsonl").read_text().splitlines())
+        logged = [(line["step"], line["losses"]) for line in lines if "losses" in line]
+        shown = page.data(f"losses-{number}")["losses"]
+        assert shown == {name: [[step, losses[name]] for step, losses in logged] for name in logged[0][1]}
+    assert len(page.all("img")) == 4  # the last strip of each run
+    missing = page.text_of(page.all("dl", **{"class": "gaps"})[0])
+    assert "times on several engines" in missing
+    assert "has not" not in missing
+
+
+def test_equal_folders_give_equal_pages_without_places(folder, tmp_path):
+    page = reported(folder, tmp_path)
+    shutil.copytree(folder, tmp_path / "elsewhere" / "made")
+    assert reported(tmp_path / "elsewhere" / "made", tmp_path, name="again.html").text == page.text
+    assert str(tmp_path) not in page.text
+    assert "/somewhere" not in page.text
+
+
+def test_the_summary_says_from_what_to_what(folder, tmp_path):
+    page = reported(folder, tmp_path)
+    said = page.text_of(page.all("dl", **{"class": "figures"})[0])
+    assert "MACs an image 100 from 500 5 times fewer" in said
+    assert "kernel distance 0.500 ± 0.010 from 0.400 ± 0.010, untouched images 0.900 ± 0.010" in said
+    quality = page.data("quality")
+    assert [(one["name"], one["value"]) for one in quality] == [
+        ("original", 0.4), ("exported", 0.5), ("untouched images", 0.9)]  # fmt: skip
+
+
+def test_a_run_that_has_not_ended_is_shown_and_what_is_missing_is_named(folder, tmp_path):
+    (folder / "supernet.safetensors").write_bytes((folder / "replace.safetensors").read_bytes()[:-9])
+    (folder / "bench.json").write_text('[{"engine": "openvino", "compressed_ms": "fast"}]')
+    with (folder / "distill.safetensors.run" / "log.jsonl").open("a") as log:
+        log.write('nonsense\n{"step": 9, "losses": {"fea')
+    (folder / "strip-2.png").write_bytes(b"\x89PNG\r\n\x1a\n, cut off")
+    page = reported(folder, tmp_path)
+    missing = page.text_of(page.all("dl", **{"class": "gaps"})[0])
+    for gap in (
+        "distill.safetensors.run has not ended: 6 steps are done",
+        "state.safetensors is missing",
+        "1 of its 3 lines is damaged",
+        "its last line was cut off",
+        "supernet.safetensors ",
+        "bench.json",
+        "strip-2.png",
+        "search results ganc-search has not made it here",
+    ):
+        assert gap in missing, gap
+    assert page.data("losses-0")["losses"]["feature"] == [[3, 1 / 3], [6, 1 / 6]]
+
+
+def test_times_on_engines_stand_side_by_side(folder, tmp_path):
+    timed = {"engine": "openvino", "device": "cpu", "precision": "f32", "batch": 1, "threads": 2, "model": "/x/dist",
+             "original_ms": 40.0, "compressed_ms": 2.0, "speedup": 20.0, "original_spread_ms": 1.0,
+             "compressed_spread_ms": 0.1}  # fmt: skip
+    (folder / "bench.json").write_text(json.dumps([timed, timed | {"engine": "onnxruntime", "compressed_ms": 4.0}]))
+    page = reported(folder, tmp_path)
+    assert [(one["engine"], one["model"], one["compressed_ms"]) for one in page.data("speed-0")] == [
+        ("openvino", "dist", 2.0), ("onnxruntime", "dist", 4.0)]  # fmt: skip
+    assert "20 times faster" in page.text
+    assert "times on several engines" not in page.text
+
+
+def test_what_is_predicted_is_drawn_apart_from_what_is_measured(folder, tmp_path):
+    name = "untrained"
+    rows = [make_row((width,) * 8, metrics={name: 9.0 - width, f"{name}.predicted": 8.0}) for width in (2, 4)]
+    rows += [make_row((6,) * 8, images=0, metrics={f"{name}.predicted": 2.5})]
+    write_results(folder / "search.h5", make_results(rows))
+    page = reported(folder, tmp_path)
+    points = {one["widths"]: one for one in page.data("front-0")["points"]}
+    predicted = points["6_6_6_6_6_6_6_6"]
+    assert (predicted["value"], predicted["predicted"], predicted["front"]) == (None, 2.5, False)
+    assert "predicted, not measured (1)" in page.text
+
+
+def test_everything_that_files_say_is_escaped(folder, tmp_path):
+    hostile = HOSTILE.replace("/", "\\")  # a file's name has no slash
+    write_checkpoint(folder / hostile, make_checkpoint("supernet", training={"space": HOSTILE}))
+    (folder / "report.json").write_text(json.dumps([row(HOSTILE), row("</style><img src=x onerror=y>")]))
+    run = folder / "distill.safetensors.run"
+    (run / "settings.json").write_text(json.dumps({"stage": HOSTILE, HOSTILE: {"x": [HOSTILE]}, "long": "x" * 100_000}))
+    (run / "log.jsonl").write_text(json.dumps({"step": 1, "losses": {HOSTILE: 1.0}, "metrics": {"]]>": 2.0}}) + "\n")
+    with contextlib.suppress(OSError):  # where the file system takes no such name
+        shutil.copytree(run, os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.run"))
+    page = reported(folder, tmp_path)
+    assert not [one for one in page.all("script") if "src" in one.attributes or one.texts[0].startswith("alert")]
+    assert "<script>alert" not in page.text
+    assert "onerror" not in {name for one in page.elements for name in one.attributes}
+    assert "\u202e" not in page.text
+    assert "\x07" not in page.text
+    assert "{{7*7}}" in page.text  # and not 49
+    assert "alert(1)" in page.text_of(page.all("main")[0])
+
+
+def test_many_large_pictures_and_points_stay_a_small_page(folder, tmp_path):
+    draws = np.random.default_rng(0)
+    noise = Image.fromarray(draws.integers(0, 256, (700, 1400, 3), np.uint8))
+    for number in range(3):
+        noise.save(folder / f"strip-{number}.png")
+    rows = [make_row((1 + i // 90, 1 + i % 90), macs=1000 + i, metric=float(draws.normal(80, 9))) for i in range(5000)]
+    write_results(folder / "search.h5", make_results(rows))
+    lines = [{"step": step, "losses": {"one": 1.0, "other": 2.0}} for step in range(1, 3001)]
+    (folder / "distill.safetensors.run" / "log.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    page = reported(folder, tmp_path)
+    assert "5,000" in page.text or "of 5,000 points are drawn" in page.text
+    assert "Every 5th of 3,000 lines of the log is shown." in page.text
+    assert page.data("losses-0")["losses"]["one"][-1] == [3000, 1.0]
+
+
+@pytest.mark.parametrize("content", [(), ("notes.txt",), ("broken.h5",)])
+def test_a_folder_without_anything_of_ganc_is_one_line(tmp_path, content):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in content:
+        (folder / name).write_text("something else")
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "report", folder, "-o", tmp_path / "report.html")
+    assert said.startswith(f"{folder}: holds nothing of ganc")
+    if "broken.h5" in content:
+        assert "broken.h5" in said
+
+
+def test_wrong_arguments_are_refused_before_anything_is_written(folder, tmp_path):
+    with nothing_changes(tmp_path):
+        assert "no such folder" in refusal("ganc", "report", tmp_path / "absent", "-o", tmp_path / "report.html")
+        assert ".html" in refusal("ganc", "report", folder, "-o", folder / "report.json", status=2)
+        refusal("ganc", "report", folder / "report.json", "-o", tmp_path / "report.html", status=2)
+
+
+def test_it_may_be_written_into_the_folder_again_and_again(folder):
+    for _ in range(2):
+        succeed("ganc", "report", folder, "-o", folder / "report.html")
+    require_sound(Page(folder / "report.html"))
+
+
+def test_without_jinja2_the_extra_is_named(folder, tmp_path):
+    done = run_command("ganc", "report", folder, "-o", tmp_path / "report.html", absent=("jinja2",))
+    assert done.returncode == 1
+    assert "ganc-common[report]" in done.stderr.decode()
