@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganc.base.errors import DataError, FileFormatError, GancError, StatisticsError
 from ganc.base.reading import one_line, sha256_of
-from ganc.data.images import is_image
+from ganc.data.saving import WRITTEN
 from ganc.files.card import CARD
 from ganc.report.describe import describe
 from ganc.report.json_results import ComparedRow, TimedRow, read_json_results
@@ -145,7 +145,7 @@ def _take_file(path: Path, found: Findings) -> None:
         rows = read_json_results(path)
         if rows:
             (found.timed if isinstance(rows[0], TimedRow) else found.compared)[path.name] = rows
-    elif path.name.startswith(STRIP) and is_image(path):
+    elif path.name.startswith(STRIP) and path.suffix.lower() in WRITTEN:
         found.strips.append(path)
     elif path.suffix == ".h5":
         found.searches[path.name] = read_results(path)
