@@ -69,6 +69,7 @@ def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
     assert "5 sub-networks on 120 images" in texts
     assert "5 sub-networks of channels-32" in texts
     assert "not comparable" not in texts
+    assert "published original: 56.8 GMACs at 256x256" in texts  # a note: no file says what the own original costs
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ ONNXRUNTIME = Package("onnxruntime", ("onnx",))
 OPENVINO = Package("openvino", ("openvino",))
 MATPLOTLIB = Package("matplotlib", ("report",))
 JINJA2 = Package("jinja2", ("report",))
+TENSORBOARD = Package("tensorboardX", ("tensorboard",))
 
 
 def install_command(*extras: str) -> str:

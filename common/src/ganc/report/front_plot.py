@@ -22,7 +22,7 @@ from ganc.results.selection import pareto_front
 SUFFIXES = (".png", ".svg", ".pdf")
 FID = "inception-v3-fid"
 # Each format's own note of when and by what it was made is left out: equal results give equal files.
-_METADATA = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None, "Producer": None}}
+METADATA = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None, "Producer": None}}
 
 _ALL, _FEWER, _FRONT, _ORIGINAL, _PUBLISHED = "#7da7cf", "#d5d9de", "#b3402e", "#222222", "#3a7d54"
 # More points than this are drawn as one for each cell of this grid, darker where there are more.
@@ -64,7 +64,7 @@ def draw_results(
         _label(top, bottom, results, title, shared=shared)
         with replacing(output) as temporary:
             suffix = Path(output).suffix
-            figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix])
+            figure.savefig(temporary, format=suffix[1:], metadata=METADATA[suffix])
 
 
 def _draw_points(axes, results: SearchResults, kept: np.ndarray) -> None:
@@ -105,15 +105,24 @@ def _one_a_cell(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_original(axes, results: SearchResults, original: float | None) -> None:
-    """Draw the original's value where it is known, else only where its MACs are."""
-    gmacs = ORIGINAL.costs(results.identity.image_size).macs / 1e9
-    axes.axvline(gmacs, color=_ORIGINAL, linewidth=0.8, linestyle=":", zorder=1)
-    if original is None:
-        label = "original generator's MACs"
-        axes.plot([], [], color=_ORIGINAL, linewidth=0.8, linestyle=":", label=label)
-    else:
+    """Draw the original's value where it is known. What it costs no file says: the published one's MACs are a note."""
+    size = results.identity.image_size
+    gmacs = ORIGINAL.costs(size).macs / 1e9
+    note = f"published original: {gmacs:.3g} GMACs at {'x'.join(map(str, size))}"
+    axes.annotate(
+        note,
+        (1, 0),
+        xytext=(-4, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        fontsize=7.5,
+        color=_ORIGINAL,
+        alpha=0.75,
+    )
+    if original is not None:
         label = f"original generator ({original:g}, as given)"
-        axes.plot([gmacs], [original], "*", color=_ORIGINAL, markersize=11, label=label, zorder=5)
+        axes.axhline(original, color=_ORIGINAL, linewidth=1, linestyle="--", zorder=1, label=label)
 
 
 def _draw_published(axes, results: SearchResults, *, shared: bool, with_original: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganc.base.errors import FileFormatError
 from ganc.base.json_text import JsonObject, parse_json, read_json
-from ganc.base.reading import read_bytes
+from ganc.base.reading import read_bytes, read_start
 from ganc.files.run_directory import (
     LOG_FILE,
     SAMPLES,
@@ -20,6 +20,7 @@ from ganc.files.run_directory import (
 from ganc.files.tensors import read_header
 
 LARGEST_LOG = 256 << 20  # bytes
+LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ class Run:
         return stage if isinstance(stage, str) else ""
 
     @property
+    def planned(self) -> int | None:
+        """How many steps the settings mean, by the epochs that have ended; None where that is not known."""
+        epochs = [self.settings.get(name) for name in ("epochs", "decay_epochs")]
+        last = next((line for line in reversed(self.lines) if line.epoch is not None), None)
+        if last is None or any(type(one) is not int for one in epochs) or last.step % (last.epoch + 1):
+            return None
+        return sum(epochs) * (last.step // (last.epoch + 1))
+
+    @property
     def loss_names(self) -> list[str]:
         return list(dict.fromkeys(name for line in self.lines for name in line.losses))
 
@@ -101,6 +111,15 @@ def is_run(path: Path) -> bool:
     return (path / LOG_FILE).is_file() and bool(_lines(path / LOG_FILE, []))
 
 
+def is_log(path: Path) -> bool:
+    """Whether a file is a run's log, whatever its name: its first line is a step's."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    first, _, _ = read_start(path, "a run's log", LONGEST_LINE).partition(b"\n")
+    return first.startswith(b"{") and _line(first, path) is not None
+
+
 def read_run(path: Path) -> Run:
     """Return what the directory of a run says; what is missing or damaged there is in its notes.
 
@@ -111,9 +130,12 @@ def read_run(path: Path) -> Run:
         FileFormatError: there is no such folder, or it is none of a run.
     """
     path = Path(path)
-    path = path.parent if path.name == LOG_FILE and path.is_file() else path
+    if is_log(path):
+        if not is_run(path.parent) or path.name != LOG_FILE:
+            return Run(path, lines=tuple(_lines(path, [])))
+        path = path.parent
     if not is_run(path):
-        there = "is none" if path.is_dir() else "no such folder"
+        there = "has no log, settings or state of a run" if path.is_dir() else "no such folder"
         raise FileFormatError(f"{path}: {there}; expected the directory of a run, such as distill.safetensors.run")
     notes: list[str] = []
     settings, lines = _settings(path, notes), _lines(path / LOG_FILE, notes)

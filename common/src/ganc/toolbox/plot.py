@@ -1,35 +1,84 @@
-"""`ganc plot`: a chart of search results."""
+"""`ganc plot`: a chart of search results, or of training runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ganc.cli.command import command
-from ganc.cli.paths import OUTPUT_FILE
+from ganc.cli.paths import OUTPUT_FILE, STREAM, Written
+from ganc.cli.streams import say
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command(page="search.md")
-@click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The chart: .png, .svg or .pdf.")
+@command(page="report.md")
+@click.argument(
+    "inputs", nargs=-1, required=True, metavar="RESULTS | RUN...", type=click.Path(path_type=Path, allow_dash=True)
+)
+@click.option("-o", "--output", type=OUTPUT_FILE, help="The chart: .png, .svg or .pdf.")
 @click.option("--original", type=float, help="The original generator's value of the metric, to draw beside them.")
-@click.option("--title", show_default="the number of sub-networks and their space", help="The chart's title.")
-def plot(results: str, output: Path, original: float | None, title: str | None):
-    """Draw search results: metric against MACs, with the Pareto front.
+@click.option(
+    "--title", show_default="the number of sub-networks and their space, or the run's name", help="The chart's title."
+)
+@click.option(
+    "--tensorboard",
+    type=Written(file_okay=False, path_type=Path),
+    help="A folder to write the runs into for TensorBoard, each into a folder of its own.",
+)
+def plot(inputs: Sequence[Path], output: Path | None, original: float | None, title: str | None, tensorboard):
+    """Draw search results, or the losses of training runs.
 
-    The original and published results are drawn beside them: on the same axis where the metric is the FID of
-    images of the same size, else in a panel of their own. RESULTS is a file of ganc-search; - is standard input.
+    RESULTS is a file of ganc-search, or - for standard input: the metric of all sub-networks against their MACs, with
+    the Pareto front. Published results are drawn beside them: on the same axis where the metric is the FID of images
+    of the same size, else in a panel of their own.
+
+    RUN is the directory of a run, or its log: every loss and distance by step, several runs in the same panels.
 
     \b
     ganc plot search.h5 -o front.png
     ganc plot search.h5 --original 64.95 -o front.svg
+    ganc plot distill.safetensors.run other.safetensors.run -o losses.png
+    ganc plot distill.safetensors.run --tensorboard events
     """
-    from ganc.report.front_plot import SUFFIXES, draw_results
+    from ganc.report.front_plot import SUFFIXES
+    from ganc.report.run_log import is_log, read_run
+
+    if output is None and tensorboard is None:
+        raise click.UsageError("nothing to write: name a chart with -o, or a folder with --tensorboard")
+    if output and output.suffix not in SUFFIXES:
+        raise click.UsageError(f"-o {output}: a chart's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    of_runs = [str(path) != STREAM and (path.is_dir() or is_log(path)) for path in inputs]
+    if not any(of_runs):
+        if len(inputs) > 1 or tensorboard:
+            raise click.UsageError("--tensorboard and several inputs are for runs; of search results name one file")
+        _plot_results(str(inputs[0]), output, original, title)
+        return
+    if not all(of_runs) or original is not None:
+        raise click.UsageError("runs are drawn by themselves: name no search results and no --original with them")
+    runs = [read_run(path) for path in inputs]
+    for run in runs:
+        for note in run.notes:
+            say(f"{run.path}: {note}")
+    _plot_runs(runs, output, title, tensorboard)
+
+
+def _plot_results(results: str, output: Path, original: float | None, title: str | None) -> None:
+    from ganc.report.front_plot import draw_results
     from ganc.results.hdf5 import read_results
 
-    if output.suffix not in SUFFIXES:
-        raise click.UsageError(f"-o {output}: a chart's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     read = read_results(results)
     draw_results(read, output, original=original, title=title)
-    click.echo(f"{len(read)} sub-networks in {output}", err=True)
+    say(f"{len(read)} sub-networks in {output}")
+
+
+def _plot_runs(runs: Sequence, output: Path | None, title: str | None, tensorboard: Path | None) -> None:
+    from ganc.report.run_plot import draw_runs, names_of
+    from ganc.report.tensorboard import write_events
+
+    if output:
+        draw_runs(runs, output, title=title)
+        say(f"{len(runs)} run{'s' if len(runs) > 1 else ''} in {output}")
+    if tensorboard:
+        for run, name in zip(runs, names_of(runs), strict=True):
+            say(f"{run.path} in {write_events(run, tensorboard / name)}")

@@ -40,7 +40,10 @@ def title_of(run: Run) -> str:
 def progress(run: Run) -> str:
     """Return how far a run is, in words."""
     step = run.saved if run.saved is not None else (run.lines[-1].step if run.lines else 0)
-    return f"ended after {step:,} steps" if run.finished else f"has not ended: {step:,} steps are done"
+    if run.finished:
+        return f"ended after {step:,} steps"
+    of = f" of {run.planned:,}" if run.planned and run.planned >= step else ""
+    return f"has not ended: {step:,}{of} steps are done"
 
 
 def _losses(run: Run, number: int) -> Chart | None:
