@@ -24,6 +24,7 @@ from ganc.cli.streams import say
 @click.option(
     "--tensorboard",
     type=Written(file_okay=False, path_type=Path),
+    metavar="FOLDER",
     help="A folder to write the runs into for TensorBoard, each into a folder of its own.",
 )
 def plot(inputs: Sequence[Path], output: Path | None, original: float | None, title: str | None, tensorboard):
