@@ -48,7 +48,7 @@ help:
 	@echo "make wheels         build the seven packages, sources and wheels, into out/packages"
 	@echo "make check-tools    install each tool's wheel without the other five, and run it"
 	@echo "make docs           build the documentation's pages, English and Chinese, into out/site"
-	@echo "make lint           check style, format and the Dockerfile"
+	@echo "make lint           check style, format, types and the Dockerfile"
 	@echo "make bench          print the tables of benchmarks/ (an hour; some need PyTorch, and say so)"
 	@echo "make clean          remove the environments and caches; out/ stays"
 	@echo
@@ -105,12 +105,13 @@ docs: setup
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/hadolint Dockerfile
 
 bench: setup
 	@for command in $(BENCHMARKS); do echo "== $$command"; $(BIN)/python benchmarks/$$command || exit 1; done
 
 clean:
-	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .snakemake build *.egg-info common/src/*.egg-info \
+	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .mypy_cache .snakemake build *.egg-info common/src/*.egg-info \
 		tools/*/src/*.egg-info
 	find common tools tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

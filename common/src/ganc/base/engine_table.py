@@ -185,7 +185,7 @@ def fastest_engine(names: tuple[str, ...], on_gpu: bool = False) -> str:
     """Return the preferred one of `usable_engines`. Raises MissingDependencyError where none is usable."""
     usable = usable_engines(names, on_gpu)
     if not usable:
-        raise missing(*(ENGINES[name].packages for name in names))
+        raise missing(*(ENGINES[name].packages for name in names))  # type: ignore[misc]  # none is usable: an error
     return usable[0]
 
 

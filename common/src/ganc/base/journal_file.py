@@ -61,7 +61,8 @@ class JournalFile:
         restart: bool = False,
         restart_if_changed: bool = False,
     ):
-        self.path, self.lines = Path(path), []
+        self.path = Path(path)
+        self.lines: list = []
         self._header, self._sync_seconds, self._synced = dict(header), sync_seconds, time.monotonic()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

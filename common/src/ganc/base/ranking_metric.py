@@ -33,14 +33,14 @@ def combined_error(*errors: float | None) -> float:
 
 def near_best(values: Sequence[float | None], errors: Sequence[float | None]) -> list[bool]:
     """Return which values are not the lowest but within the error of it; None is no value."""
-    known = [place for place, value in enumerate(values) if value is not None]
+    known = [(value, place) for place, value in enumerate(values) if value is not None]
     if not known:
         return [False] * len(values)
-    best = min(known, key=lambda place: values[place])
+    lowest, best = min(known)
     return [
         place != best
         and value is not None
-        and value - values[best] <= combined_error(errors[place], errors[best])
+        and value - lowest <= combined_error(errors[place], errors[best])
         and errors[place] is not None
         for place, value in enumerate(values)
     ]

@@ -1,10 +1,11 @@
 """Opening a file for reading, and saying in one line what is wrong with it."""
 
+import io
 import os
 import stat
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ganc.base.errors import FileFormatError, GancError
 
@@ -118,7 +119,7 @@ def sha256_of(path: Path, expected: str, error: type[GancError] = FileFormatErro
         try:
             import hashlib  # --help does without
 
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(cast("io.BufferedReader", file), "sha256").hexdigest()
         except OSError as failed:
             raise error(f"{path}: cannot be read ({failed.strerror or failed}); expected {expected}") from failed
 

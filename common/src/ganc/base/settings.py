@@ -1,6 +1,7 @@
 """Settings: frozen dataclasses whose fields hold default, limits and help once. Options are made from them."""
 
 from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
 
 from ganc.base.errors import SettingError
 
@@ -45,7 +46,7 @@ class Setting:
         said = [f"{words} {bound}" for words, bound in bounds.items() if bound is not None]
         return " and ".join(said) or " or ".join(self.choices)
 
-    def allows(self, value: float | str) -> bool:
+    def allows(self, value: Any) -> bool:
         """Whether a number is within the bounds, or a text one of the choices."""
         if self.choices:
             return value in self.choices
@@ -57,8 +58,8 @@ class Setting:
         )
 
 
-def setting(help: str, default: object = MISSING, **facts) -> Field:
-    """Return a dataclass field with what `Setting` says of it."""
+def setting(help: str, default: Any = MISSING, **facts: Any) -> Any:
+    """Return a dataclass field with what `Setting` says of it; Any, as for the type checker it is the field's value."""
     return field(default=default, metadata={_KEY: Setting(help=help, **facts)})
 
 

@@ -81,7 +81,7 @@ def _job(wanted: Wanted, engine: str, threads: int, precisions: tuple[str, ...])
     return Job(
         engine=engine,
         threads=threads,
-        networks=tuple(path and str(path.absolute()) for path in networks),
+        networks=tuple(str(path.absolute()) if path else None for path in networks),
         precisions=precisions,
         batches=tuple(wanted.batches),
         size=wanted.size,

@@ -51,7 +51,7 @@ def _open_networks(job: Job) -> tuple[dict, list[dict]]:
     for precision in job.precisions:
         for number, path in enumerate(job.networks):
             try:
-                opened[precision, number] = _open_network(path and Path(path), job, precision)
+                opened[precision, number] = _open_network(Path(path) if path else None, job, precision)
             except GancError as error:
                 obstacles.append({"precision": precision, "network": number, "reason": str(error)})
                 if number == 0:
@@ -75,7 +75,8 @@ def _open_network(path: Path | None, job: Job, precision: str) -> tuple[Engine, 
 
 def _timed(opened: dict, batch: int, job: Job) -> list[tuple[tuple[str, int], Timing]]:
     calls: list[Callable] = [
-        partial(engine, random_images(batch, channels, tuple(job.size))) for engine, channels in opened.values()
+        partial(engine, random_images(batch, channels, (job.size[0], job.size[1])))
+        for engine, channels in opened.values()
     ]
     return list(zip(opened, timed_by_turns(calls, job.repeats, job.min_seconds), strict=True))
 

@@ -63,7 +63,7 @@ def count_images(root: Path) -> dict[str, int | None]:
 
     Search images are not counted as training images. Search subsets are in the answer only where there are any.
     """
-    counts = {}
+    counts: dict[str, int | None] = {}
     for subset in _present(root):
         try:
             counts[subset] = len(read_images(root, subset))
@@ -128,7 +128,7 @@ class _Checker:
                 place = self.root / subset if (self.root / subset).is_dir() else self.root
             self._report(subset, place, str(error).removeprefix(f"{place}: "))
             return []
-        first_lines = {}
+        first_lines: dict[str, int] = {}
         for entry in entries:
             if entry.problem:
                 self._report(subset, list_path(self.root, subset), f"line {entry.line}: {entry.problem}")
@@ -177,7 +177,7 @@ class _Checker:
 
     def _check_values(self, subset: str, names: list[str]) -> None:
         """Report what the values of a subset's images have in common, and images of which little or nothing is seen."""
-        values = {name: self._examine(name).values for name in names}
+        values = {name: known for name in names if (known := self._examine(name).values)}
         folder = self.root / subset
         if uniform := [name for name, value in values.items() if value.uniform]:
             seen = "; in a metric they count with what each engine rounds" if not subset.startswith("train") else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 
 from ganc.base.errors import DataError, StatisticsError
 from ganc.base.reading import one_line
@@ -147,9 +147,8 @@ def stored_values(path: Path) -> StoredValues:
             known = image.mode != "F" and low >= 0 and high <= WORDS.high
             return StoredValues(low, high, WORDS if known else None, low == high, frames)
         colours = _with_opacity(image) if _is_transparent(image) else image.convert("RGB")
-        extremes = colours.getextrema()[:3]
-        low, high = min(pair[0] for pair in extremes), max(pair[1] for pair in extremes)
-        return StoredValues(low, high, BYTES, all(pair[0] == pair[1] for pair in extremes), frames)
+        lows, highs = zip(*(band.getextrema() for band in colours.split()[:3]), strict=True)
+        return StoredValues(min(lows), max(highs), BYTES, lows == highs, frames)
 
 
 # What `resize` does, for the record: the filter changes every metric.
@@ -246,7 +245,7 @@ def _reported(path: Path | str, most_pixels: int) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise DataError(f"{path}: is corrupt or not an image (expected one of {', '.join(FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, most_pixels) from error
@@ -292,7 +291,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _has_deep_colours(image: Image.Image) -> bool:
     """Whether an image that is not loaded yet has colours of more than 8 bits."""
-    return not _is_deep(image) and any(";16" in str(part) for tile in image.tile for part in tile)
+    return not _is_deep(image) and any(";16" in str(part) for tile in getattr(image, "tile", ()) for part in tile)
 
 
 def _is_transparent(image: Image.Image) -> bool:

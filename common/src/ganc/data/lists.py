@@ -152,7 +152,7 @@ def _names_or_error(root: Path, subset: str) -> list[str]:
         more = f" (and {len(wrong) - 1} more such lines)" if len(wrong) > 1 else ""
         path = list_path(root, subset)
         raise DataError(f"{path}, line {wrong[0].line}: {wrong[0].problem}{more}; `ganc data check` names all of them")
-    return [entry.name for entry in entries]
+    return [entry.name for entry in entries if entry.name]
 
 
 def list_lines(root: Path, subset: str) -> list[tuple[int, str]]:

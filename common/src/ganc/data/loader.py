@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def batches(
 
 def _ahead(dataset: TrainingSet, batch_size: int, steps: range, workers: int, process: int, processes: int) -> Iterator:
     executor = ThreadPoolExecutor(workers, thread_name_prefix="ganc-loader")
-    pending = deque()
+    pending: deque[Future] = deque()
     try:
         for step in steps:
             pending.append(executor.submit(_batch, dataset, batch_size, step, process, processes))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganc.base.errors import DataError
 from ganc.data.images import stored_values
-from ganc.data.levels import AUTO, Levels, LevelsChoice
+from ganc.data.levels import Levels, LevelsChoice
 from ganc.data.lists import LETTERS, has_subset, read_images
 
 
@@ -17,7 +17,7 @@ def domain_levels(choice: LevelsChoice, folder: Path) -> dict[str, Levels]:
     """
     if choice is None:
         return {}
-    if choice != AUTO:
+    if not isinstance(choice, str):
         return dict(zip(LETTERS, choice, strict=True))
     there = [letter for letter in LETTERS if has_subset(folder, f"train{letter}")]
     return {letter: measured_levels(read_images(folder, f"train{letter}").paths) for letter in there}

@@ -52,7 +52,7 @@ class Reading:
         """Return the (width, height) that an image of size `own` is resized to where `size` is wanted."""
         if self.resize == Resize.NONE:
             return own
-        return covering(own, size) if self.resize == Resize.SHORTER else tuple(size)
+        return covering(own, size) if self.resize == Resize.SHORTER else (size[0], size[1])
 
     def load_resized(self, path: Path, size: Size) -> np.ndarray:
         """Return an image to crop from, uint8 (h, w, channels). Raises DataError."""
@@ -75,7 +75,7 @@ class Reading:
 def covering(own: Size, size: Size) -> Size:
     """Return the smallest size of the aspect of `own` that is at least `size` in width and height."""
     factor = max(size[0] / own[0], size[1] / own[1])
-    return tuple(max(least, round(side * factor)) for side, least in zip(own, size, strict=True))
+    return max(size[0], round(own[0] * factor)), max(size[1], round(own[1] * factor))
 
 
 def require_covering(path: Path, own: Size, size: Size) -> None:

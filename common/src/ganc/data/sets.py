@@ -7,6 +7,7 @@ Samples depend on the seed, the epoch and the index only, never on the order in 
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -111,9 +112,7 @@ class UnpairedSet:
         needed = sum(_bytes_resized(images, load_size, crop_size) for images in (source, target))
         self.cached = needed <= cache_bytes
         self._sources, self._targets = (
-            PreparedImages(
-                images.paths, lambda path, r=images.reading: r.load_resized(path, load_size), cached=self.cached
-            )
+            PreparedImages(images.paths, partial(images.reading.load_resized, size=load_size), cached=self.cached)
             for images in (source, target)
         )
         self._order = (-1, np.empty(0, dtype=np.int64))

@@ -73,7 +73,7 @@ def split_search(root: Path, count: int, seed: int = 0, letter: str = "A") -> Se
 
 def _line(entry: ListEntry) -> str:
     """Keep a list in the form that it had; a new one names images from the root on."""
-    return entry.text if entry.line else entry.name
+    return entry.text if entry.line else entry.name or ""
 
 
 def _write_list(path: Path, lines: Iterable[str]) -> None:

@@ -43,7 +43,7 @@ def strip(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str]) -> np.nda
     return np.asarray(canvas)
 
 
-def _label_font(labels: Sequence[str], width: int, largest: int) -> ImageFont.FreeTypeFont:
+def _label_font(labels: Sequence[str], width: int, largest: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return the largest font, of at least 10 pixels, in which every label fits its column."""
     for size in range(largest, 10, -1):
         font = ImageFont.load_default(size=size)
@@ -52,7 +52,7 @@ def _label_font(labels: Sequence[str], width: int, largest: int) -> ImageFont.Fr
     return ImageFont.load_default(size=10)
 
 
-def _shortened(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _shortened(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     while len(label) > 1 and font.getlength(label) > width:
         label = label.removesuffix("…")[:-1] + "…"
     return label

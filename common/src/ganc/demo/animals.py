@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 Colour = tuple[int, int, int]
@@ -20,7 +21,7 @@ _HAIR = ((38, 28, 24), (52, 38, 30), (28, 26, 28))
 class Limb:
     """A tapering tube: control points (k, 2) and radii (k,), joined smoothly (Catmull and Rom's spline)."""
 
-    def __init__(self, points: Sequence[Sequence[float]], radii: Sequence[float], samples: int = 24):
+    def __init__(self, points: npt.ArrayLike, radii: Sequence[float], samples: int = 24):
         controls = np.column_stack([np.array(points, dtype=float), radii])
         padded = np.vstack([2 * controls[0] - controls[1], controls, 2 * controls[-1] - controls[-2]])
         place = np.linspace(0, len(controls) - 1, samples)
@@ -259,4 +260,5 @@ def _darker(colour: Colour, factor: float) -> Colour:
 
 
 def _colour(values: np.ndarray) -> Colour:
-    return tuple(int(value) for value in np.clip(np.round(values), 0, 255))
+    red, green, blue = (int(value) for value in np.clip(np.round(values), 0, 255))
+    return red, green, blue

@@ -36,16 +36,23 @@ def write_demo_set(
         DataError: a count below 1, or a size below 16.
         WriteError: `root` holds something else than a demo set, or cannot be written.
     """
-    size = (size, size) if isinstance(size, int) else tuple(size)
+    width, height = (size, size) if isinstance(size, int) else size
     if min(train, test) < 1:
         raise DataError(f"train (={train}) and test (={test}) must be at least 1")
-    if min(size) < SMALLEST:
-        raise DataError(f"size (={size[0]}x{size[1]}) must be at least {SMALLEST}x{SMALLEST}")
+    if min(width, height) < SMALLEST:
+        raise DataError(f"size (={width}x{height}) must be at least {SMALLEST}x{SMALLEST}")
     subsets = [(f"{kind}{letter}", count) for kind, count in (("train", train), ("test", test)) for letter in LETTERS]
     with replacing_folder(Path(root), MARKER) as folder:
         for subset, count in subsets:
-            _write_subset(folder, subset, count, size, seed)
-        settings = {"format": "ganc-demo-set", "version": 1, "train": train, "test": test, "size": size, "seed": seed}
+            _write_subset(folder, subset, count, (width, height), seed)
+        settings = {
+            "format": "ganc-demo-set",
+            "version": 1,
+            "train": train,
+            "test": test,
+            "size": (width, height),
+            "seed": seed,
+        }
         (folder / MARKER).write_text(json.dumps(settings, sort_keys=True) + "\n", encoding="utf-8")
     return {subset: read_images(root, subset) for subset, _ in subsets}
 

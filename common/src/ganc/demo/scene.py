@@ -77,7 +77,8 @@ def _paint_hills(canvas: Image.Image, draw: np.random.Generator, horizon: float,
     deep = np.array(green) * (0.62, 0.72, 0.66)
     for clear in (0.35, 0.7)[draw.integers(2) :]:
         rise = draw.uniform(0.05, 0.13) * (1.2 - clear)
-        waves = sum(draw.uniform(0.3, 1) * np.sin(2 * np.pi * (f * x + draw.random())) for f in (0.6, 1.3, 2.7)) / 3
+        sines = [draw.uniform(0.3, 1) * np.sin(2 * np.pi * (f * x + draw.random())) for f in (0.6, 1.3, 2.7)]
+        waves = (sines[0] + sines[1] + sines[2]) / 3
         ridge = horizon - rise * (0.8 + waves)
         corners = [*zip(x * width, ridge * height, strict=True), (width, (horizon + 0.01) * height)]
         colour = clear * deep + (1 - clear) * (0.75 * np.array(haze) + (0, 6, 14))

@@ -6,6 +6,7 @@ so that these channels add nothing, and one graph does for all sub-networks.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class CompiledGenerator:
         last = spec.shape.segments - 1
         self._plain = _CompiledChain(generator, Chain(spec.segments, (last,)), engine)
         self._tapped = _CompiledChain(generator, Chain(spec.segments, (*spec.shape.taps, last)), engine)
-        self._masks: dict[Widths, Mapping[str, paddle.Tensor]] = {}
+        self._masks: dict[Widths, Mapping[str, Any]] = {}
 
     def __call__(self, x, widths: Widths | None = None, return_taps: bool = False):
         """Translate images, with gradients; see Generator."""

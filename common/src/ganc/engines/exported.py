@@ -57,7 +57,7 @@ def choose_variant(
     for variant, row in fitting:
         if row.package.installed:
             return variant, row.name
-    raise missing(*((row.package,) for _, row in fitting))
+    raise missing(*((row.package,) for _, row in fitting))  # type: ignore[misc]  # none is installed: an error
 
 
 def _fitting(

@@ -55,13 +55,13 @@ def translate_in_tiles(engine: Engine, image: np.ndarray, tiling: Tiling) -> np.
         raise DataError(f"tile (={tiling.tile}) must be a multiple of {multiple}")
     height, width = image.shape[:2]
     rows, columns = (spans(length, tiling, multiple) for length in (height, width))
-    result, carried = None, None
+    result, carried = np.empty(0, np.uint8), None
     for number, row in enumerate(rows):
         band = _translated_row(engine, image, row, columns)
         if carried is not None:
             band[: len(carried)] += carried
         finished = (rows[number + 1].start if number + 1 < len(rows) else height) - row.start
-        if result is None:
+        if not len(result):
             result = np.empty((height, width, band.shape[2]), np.uint8)
         result[row.start : row.start + finished] = to_uint8(np.moveaxis(band[:finished], -1, 0))
         carried = band[finished:].copy()

@@ -42,7 +42,7 @@ def save_inference_model(generator: Generator, folder: Path, layout: ImageFormat
     image = paddle.static.InputSpec(shape=shape, dtype=layout.dtype, name="image")
     layer = _OfBytes(generator, layout.channels_last) if layout.bytes else generator
     layer.eval()
-    layer.forward = paddle.jit.not_to_static(layer.forward)
+    layer.forward = paddle.jit.not_to_static(layer.forward)  # type: ignore[method-assign]
     prefix = folder / PARAMETERS.removesuffix(".pdiparams")
     with noticed_signals() as signalled:  # an exception in the midst of tracing makes Paddle crash
         paddle.jit.save(paddle.jit.to_static(layer, input_spec=[image], full_graph=True), str(prefix))

@@ -68,7 +68,7 @@ class Checkpoint:
         return width, height
 
     @property
-    def generator(self) -> NetworkState:
+    def generator(self) -> NetworkState[GeneratorSpec]:
         return self.networks[GENERATOR]
 
     @property

@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,14 +111,14 @@ class RunDirectory:
     def _has_settings(self) -> bool:
         return (self._settings_in_their_file() or {}).keys() >= SETTINGS_OF_ALL
 
-    def _settings_in_their_file(self) -> dict | None:
+    def _settings_in_their_file(self) -> Mapping[str, Any] | None:
         """Return what settings.json says, None where it is missing or damaged."""
         try:
             return JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
         except FileFormatError:
             return None
 
-    def _settings_of_state(self) -> dict | None:
+    def _settings_of_state(self) -> Mapping[str, Any] | None:
         """Return the settings that the saved state belongs to, None where they are not known.
 
         The state has a copy: a run whose settings.json was damaged goes on. An older ganc wrote none.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -55,7 +56,9 @@ def read_tensors(
     return header, arrays
 
 
-def read_header(path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()) -> dict:
+def read_header(
+    path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()
+) -> Mapping[str, Any]:
     """Return the header alone, unchecked but for format and version; raises as `read_tensors` does."""
     header = read_any_header(path, file_format)
     JsonObject.of(header, path).require_format(file_format, (*without_checksum, version))
@@ -72,7 +75,7 @@ def _unsigned(header: Mapping) -> dict:
     return {name: value for name, value in header.items() if name != CHECKSUM}
 
 
-def read_any_header(path: Path, expected: str) -> dict:
+def read_any_header(path: Path, expected: str) -> Mapping[str, Any]:
     """Return the header of a file that `write_tensors` wrote, of whatever format.
 
     Raises:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SpecError
@@ -64,7 +65,7 @@ def import_checkpoint(
                 f" images have {', '.join(map(str, CHANNELS))}"
             )
     spec.require_size(*image_size)
-    training = {"image_size": list(image_size)}
+    training: dict[str, Any] = {"image_size": list(image_size)}
     if space is not None:
         space.require_within(spec.widths)
         training["space"] = space.text

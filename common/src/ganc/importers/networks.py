@@ -32,7 +32,7 @@ def named_networks(state_dicts: Mapping[str, Tensors]) -> dict[str, Tensors]:
     Returns:
         tensors by the network's place in the file, such as "state_dict.g_A2B"; "" where it is the whole file.
     """
-    found = {}
+    found: dict[str, Tensors] = {}
     for place, tensors in state_dicts.items():
         for prefix, own in _split(tensors).items():
             if {"model.0.weight", "model.1.weight"} & set(own):

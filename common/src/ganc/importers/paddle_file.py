@@ -1,6 +1,7 @@
 """NumPy arrays inside pickles: what Paddle's `.pdparams` files are made of."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def _reconstruct(kind: Named, shape: tuple, code: bytes) -> Array:
     return Array()
 
 
-NAMES = {
+NAMES: dict[str, Callable[..., Any] | None] = {
     "_codecs.encode": _encode,
     "collections.OrderedDict": _ordered_dict,
     "numpy.dtype": DType,

@@ -7,6 +7,7 @@ anywhere in its storage and step over numbers, so offset, size and stride are ho
 import io
 import math
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -151,7 +152,7 @@ def _rebuild_from_type(function: Named, kind: Named, arguments: tuple, state: An
     return _REBUILD[function.name](*arguments)
 
 
-_REBUILD = {
+_REBUILD: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _rebuild_parameter,
@@ -170,7 +171,7 @@ _WORDS = (
     *("preserve_format", "per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"),
     *(f"{kind}Tensor" for kind in STORAGE_TYPES),
 )
-NAMES = {
+NAMES: dict[str, Callable[..., Any] | None] = {
     **ARRAY_NAMES,
     **_REBUILD,
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,

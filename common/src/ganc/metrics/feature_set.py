@@ -17,10 +17,17 @@ class FeatureSet(Protocol):
         batch: how many images a call should have at least, to be fast.
     """
 
-    name: str
-    digest: str
-    dimensions: int
-    batch: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def batch(self) -> int: ...
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the features (n, d), float, of images (n, h, w, 3), uint8 RGB."""

@@ -36,7 +36,7 @@ class Measurement:
     @property
     def ranking(self) -> float:
         """The value that orders it among others on as many images; lower is better."""
-        return self.kernel if self.ranks_by_kernel else self.distance
+        return self.kernel if self.kernel is not None and self.ranks_by_kernel else self.distance
 
     @property
     def ranking_error(self) -> float | None:

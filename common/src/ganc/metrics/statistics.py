@@ -34,7 +34,7 @@ CHECKSUM = "checksum"
 # Features that are kept: enough for a kernel distance, and with 2048 dimensions 16 MiB.
 KEPT_FEATURES = 2048
 
-_FACTS = {  # with their types, and what null means
+_FACTS: dict[str, tuple] = {  # with their types, and what null means
     "feature_set": (str,),
     "feature_digest": (str,),
     "images": (int, None),
@@ -116,7 +116,7 @@ def statistics_of(
     """Return the statistics of features (n, d). Raises StatisticsError for n < 2 or numbers that are not finite."""
     features = checked_features(features)
     _require_dimensions("the features", features.shape[1], feature_set)
-    kept = slice(None)
+    kept: slice | np.ndarray = slice(None)
     if len(features) > KEPT_FEATURES:
         order = keyed_generator(0, "metrics/kept features").permutation(len(features))
         kept = np.sort(order[:KEPT_FEATURES])
@@ -126,7 +126,7 @@ def statistics_of(
         feature_set=feature_set.name,
         feature_digest=feature_set.digest,
         images=len(features),
-        image_size=image_size and tuple(image_size),
+        image_size=image_size and (image_size[0], image_size[1]),
         data_fingerprint=data_fingerprint,
         verified=True,
         resize=resize,
@@ -180,18 +180,9 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
     path = Path(path)
     arrays = _read_arrays(path)
     foreign = "ganc" not in arrays
-    mu, sigma = (None, None) if foreign and _holds_features_alone(arrays) else _checked_arrays(path, arrays)
     if foreign:
-        if feature_set is None or not assume_feature_set:
-            raise StatisticsError(
-                f"{path}: does not say which feature set it was computed with; name it with --feature-set to take it "
-                "as unverified, or make the statistics with ganc stats"
-            )
-        if mu is None:
-            return _statistics_of_features(path, arrays["feats"], feature_set)
-        _require_dimensions(path, len(mu), feature_set)
-        facts = {"feature_set": feature_set.name, "feature_digest": feature_set.digest, "data_fingerprint": ""}
-        return Statistics(mu=mu, sigma=sigma, **facts, images=None, image_size=None, verified=False)
+        return _foreign(path, arrays, feature_set if assume_feature_set else None)
+    mu, sigma = _checked_arrays(path, arrays)
     features = _checked_features(path, arrays.get("features"), len(mu))
     facts, checksum = _checked_facts(path, arrays["ganc"])
     statistics = Statistics(mu=mu, sigma=sigma, features=features, **facts)
@@ -204,6 +195,30 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
         require_feature_set(path, statistics, feature_set)
         _require_dimensions(path, len(mu), feature_set)
     return statistics
+
+
+def _foreign(path: Path, arrays: Mapping[str, np.ndarray], feature_set: FeatureSet | None) -> Statistics:
+    """Return the statistics of a file of another program, which are not verified."""
+    alone = _holds_features_alone(arrays)
+    mu, sigma = (None, None) if alone else _checked_arrays(path, arrays)
+    if feature_set is None:
+        raise StatisticsError(
+            f"{path}: does not say which feature set it was computed with; name it with --feature-set to take it "
+            "as unverified, or make the statistics with ganc stats"
+        )
+    if mu is None or sigma is None:
+        return _statistics_of_features(path, arrays["feats"], feature_set)
+    _require_dimensions(path, len(mu), feature_set)
+    return Statistics(
+        mu=mu,
+        sigma=sigma,
+        feature_set=feature_set.name,
+        feature_digest=feature_set.digest,
+        images=None,
+        image_size=None,
+        data_fingerprint="",
+        verified=False,
+    )
 
 
 def _holds_features_alone(arrays: Mapping[str, np.ndarray]) -> bool:
@@ -231,9 +246,9 @@ def require_feature_set(source: object, statistics: Statistics, feature_set: Fea
         )
 
 
-def require_resize(source: object, statistics: Statistics, size: tuple[int, int], preparation: str) -> None:
+def require_resize(source: object, statistics: Statistics, size: tuple[int, int] | None, preparation: str) -> None:
     """Raise StatisticsError where the images had another size or filter; a foreign file does not say them."""
-    if statistics.image_size is not None and tuple(statistics.image_size) != tuple(size):
+    if statistics.image_size is not None and size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
         raise StatisticsError(f"{source}: made from images of {had}, here they are {wanted}; make it again with --size")
     if statistics.resize not in (None, preparation):

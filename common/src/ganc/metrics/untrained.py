@@ -43,7 +43,7 @@ class UntrainedFeatures:
     def weights(self) -> list[np.ndarray]:
         """The kernels of each convolution, (out, in, 4, 4) float32."""
         state = np.random.RandomState(self.seed)
-        kernels = []
+        kernels: list[np.ndarray] = []
         for fan_in, fan_out in zip((3, *self.channels), self.channels, strict=False):
             draws = state.standard_normal((fan_out, fan_in, 4, 4))
             if not kernels:

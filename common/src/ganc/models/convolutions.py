@@ -8,14 +8,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ganc.base.errors import SpecError
 
 if TYPE_CHECKING:  # the options of commands are made with specs, and --help must not wait for numpy
     import numpy as np
 
-Sides = int | tuple[int, int]
+Sides = Any  # given as a number or a pair; once the convolution is made, a pair
 Reduction = int | Fraction
 
 
@@ -104,6 +104,9 @@ class NetworkSpec(Protocol):
         """Return the network's convolutions in the order in which it runs them."""
 
 
+_Spec = TypeVar("_Spec", bound=NetworkSpec, covariant=True)
+
+
 def tensor_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor of the network, by name."""
     shapes: dict[str, tuple[int, ...]] = {}
@@ -114,14 +117,14 @@ def tensor_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
 
 
 @dataclass(frozen=True)
-class NetworkState:
+class NetworkState(Generic[_Spec]):
     """A network outside any framework: its spec and its tensors (float32 arrays by name).
 
     Raises:
         SpecError: a tensor is missing, superfluous or of another shape than the spec says.
     """
 
-    spec: NetworkSpec
+    spec: _Spec
     tensors: "Mapping[str, np.ndarray]"
 
     def __post_init__(self):

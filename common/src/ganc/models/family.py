@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ganc.base.errors import SpecError
 from ganc.base.text import parse_whole
@@ -20,12 +20,23 @@ Widths = tuple[int, ...]
 class GeneratorValues(Protocol):
     """What a family reads of a generator's spec (`ganc.models.spec.GeneratorSpec`, which says what they are)."""
 
-    widths: Widths
-    block: str
-    n_blocks: int
-    in_channels: int
-    out_channels: int
-    dropout: float
+    @property
+    def widths(self) -> Widths: ...
+
+    @property
+    def block(self) -> str: ...
+
+    @property
+    def n_blocks(self) -> int: ...
+
+    @property
+    def in_channels(self) -> int: ...
+
+    @property
+    def out_channels(self) -> int: ...
+
+    @property
+    def dropout(self) -> float: ...
 
 
 class Family(ABC):
@@ -47,7 +58,7 @@ class Family(ABC):
     size_multiple: int
     blocks: tuple[str, ...] = ("mobile",)
     block_multiple: int = 1
-    spaces: Mapping[str, tuple[Widths, ...]] = {}
+    spaces: ClassVar[Mapping[str, tuple[Widths, ...]]] = {}
 
     @abstractmethod
     def layers(self, spec: GeneratorValues) -> "tuple[Layers, ...]":

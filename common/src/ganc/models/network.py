@@ -94,7 +94,7 @@ class Network(paddle.nn.Layer):
 
     def __init__(self, spec: NetworkSpec):
         super().__init__()
-        self.spec = spec
+        self.spec: Any = spec  # as narrow as the subclass takes it
         self._convolutions: Mapping[str, ElasticConvolution] = {}
         for plan in spec.convolutions():
             self._convolutions[plan.name] = self._placed(plan.name, ElasticConvolution(plan))

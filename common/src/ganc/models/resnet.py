@@ -8,7 +8,7 @@ A block goes from the stream's 4 w2 channels to the 4 wi of its segment and back
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ganc.models.convolutions import Convolution
 from ganc.models.family import BLOCKS, DEFAULT_FAMILY, ORIGINAL_BLOCK, Family, GeneratorValues, Widths
@@ -36,7 +36,7 @@ class ResNet(Family):
     blocks = BLOCKS
     block_multiple = len(block_segments)
     # GAN Compression (arXiv 2003.08936) and its published code.
-    spaces: ClassVar = {
+    spaces: ClassVar[Mapping[str, tuple[Widths, ...]]] = {
         "channels-32": _repeated(((32, 24, 16), segments)),
         "channels-48": _repeated(((48, 32), 2), ((48, 40, 32), 4), ((48, 32, 24, 16), 2)),
         "channels-64-cyclegan": _repeated(((64, 48, 32, 24, 16), segments)),
@@ -113,7 +113,7 @@ def _normalised(name: str, in_channels: int, out_channels: int, **shape) -> Laye
 
 def _half_block(block: str, name: str, in_channels: int, out_channels: int) -> Layers:
     """A 3x3 convolution behind reflection, or its cheap replacement (GAN Compression, section 3.2)."""
-    spatial = {"kernel": 3, "reflect": 1, "in_channels": in_channels}
+    spatial: dict[str, Any] = {"kernel": 3, "reflect": 1, "in_channels": in_channels}
     if block == ORIGINAL_BLOCK:
         return Convolution(name=f"{name}.conv", out_channels=out_channels, **spatial), InstanceNorm()
     return (

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
+from typing import TypeVar
 
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution, Costs, Reduction
 from ganc.models.families import DEFAULT, family_named
-from ganc.models.family import DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, Family, Widths, format_widths
+from ganc.models.family import DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, ORIGINAL_BLOCK, Family, Widths, format_widths
 from ganc.models.layers import (
     InstanceNorm,
     Layers,
@@ -19,7 +20,7 @@ from ganc.models.layers import (
     smallest_side,
     sum_costs,
 )
-from ganc.models.resnet import ORIGINAL_BLOCK, RESNET
+from ganc.models.resnet import RESNET
 
 
 def parse_widths(text: str, family: Family = DEFAULT) -> Widths:
@@ -229,7 +230,10 @@ class AdaptorsSpec:
         )
 
 
-def spec_from_json(kind: type, stored: Mapping) -> GeneratorSpec | DiscriminatorSpec | AdaptorsSpec:
+_Kind = TypeVar("_Kind", GeneratorSpec, DiscriminatorSpec, AdaptorsSpec)
+
+
+def spec_from_json(kind: type[_Kind], stored: Mapping) -> _Kind:
     """Rebuild a spec of class `kind` from what `dataclasses.asdict` gave.
 
     Raises:

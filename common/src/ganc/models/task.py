@@ -6,6 +6,7 @@ Stages take a task as an argument and store it in their checkpoints; none of the
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
+from typing import Any
 
 from ganc.base.errors import SpecError
 
@@ -73,7 +74,7 @@ class Task:
         Raises:
             SpecError: a value is missing, unknown or impossible.
         """
-        kinds = {field.name: field.type for field in fields(cls)}
+        kinds: dict[str, Any] = {field.name: field.type for field in fields(cls)}
         if unknown := sorted(set(stored) - set(kinds)):
             raise SpecError(f"task has no '{unknown[0]}'")
         try:

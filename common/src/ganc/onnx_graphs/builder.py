@@ -1,8 +1,10 @@
 """Writing an ONNX graph node by node (opset 17), with the onnx package."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ganc.base.errors import ExportError
 from ganc.base.extras import ONNX, require
@@ -35,7 +37,7 @@ class GraphBuilder:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
-    def input(self, name: str, dtype: type, shape: Sequence[int | str]) -> str:
+    def input(self, name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]) -> str:
         """Add an input; a size that is a string is open, and equal strings are equal sizes."""
         self._inputs.append(_value_info(name, dtype, shape))
         return name
@@ -45,7 +47,7 @@ class GraphBuilder:
         """The names of the inputs, in the graph's order."""
         return tuple(one.name for one in self._inputs)
 
-    def constant(self, array: np.ndarray, name: str | None = None) -> str:
+    def constant(self, array: np.ndarray | np.generic, name: str | None = None) -> str:
         """Add a constant and return its name; one without a name of its own that is there already is used again."""
         array = np.asarray(array, order="C")
         if name is None:
@@ -56,7 +58,7 @@ class GraphBuilder:
         self._constants[name] = onnx.numpy_helper.from_array(array, name)
         return name
 
-    def parameter(self, array: np.ndarray, name: str | None = None) -> str:
+    def parameter(self, array: np.ndarray | float, name: str | None = None) -> str:
         """Add floats that belong to the network: a constant in the graph's own precision."""
         return self.constant(np.asarray(array).astype(self.dtype), name)
 
@@ -68,7 +70,7 @@ class GraphBuilder:
         """Add the conversion of a value to another type."""
         return self.node("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def node(self, operator: str, *inputs: str, name: str | None = None, **attributes: object) -> str:
+    def node(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """Add a node of one output and return its value's name, `name` if given; an input "" is left out."""
         value = name or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(onnx.helper.make_node(operator, list(inputs), [value], name=value, **attributes))
@@ -89,7 +91,7 @@ class GraphBuilder:
     def _slice(self, x: str, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int], step: int) -> str:
         return self.node("Slice", x, *map(self.integers, (starts, ends, axes, [step] * len(axes))))
 
-    def output(self, value: str, name: str, dtype: type, shape: Sequence[int | str]) -> None:
+    def output(self, value: str, name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]) -> None:
         """Make a node's value an output of the graph under another name."""
         for node in self._nodes:
             for names in (node.input, node.output):

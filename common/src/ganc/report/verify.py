@@ -110,9 +110,9 @@ def check_files_together(path: Path, others: Sequence[Path]) -> list[Checked]:
         except FileFormatError as error:
             refused[Path(other)] = error
     named = {digest for one in checked for digest in one.sources.values()}
-    for other, error in refused.items():
+    for other, refusal in refused.items():
         if other.is_dir() or (digest := _bytes_digest(other)) not in named:
-            raise error
+            raise refusal
         checked.append(Checked(other, "a file of another program", digest))
     return checked
 
@@ -139,7 +139,7 @@ def _links(file: Checked, others: Mapping[str, Checked], seen: set[str]) -> Iter
     seen.add(file.digest)
     for role, digest in file.sources.items():
         found = others.get(digest)
-        yield Link(file.path, role, digest, found and found.path)
+        yield Link(file.path, role, digest, found.path if found else None)
         if found:
             yield from _links(found, others, seen)
     for role, digest in file.further.items():

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def _content(source: Path | str | BinaryIO) -> tuple[Content, str]:
         raise FileFormatError(f"{name} was empty: the command before the pipe wrote no results; see its messages")
     if start != HDF5_SIGNATURE:
         raise FileFormatError(f"{name}: is not an HDF5 file; expected search results as ganc-search writes them")
-    return read_content(Path(source) if data is None else data, name), name
+    return read_content(Path(name) if data is None else data, name), name
 
 
 def first_bytes(path: Path) -> bytes:
@@ -156,7 +156,7 @@ def _identity_values(attributes: JsonObject) -> dict:
     return values
 
 
-def _json(attributes: JsonObject, name: str, default: str | None = None) -> object:
+def _json(attributes: JsonObject, name: str, default: str | None = None) -> Any:
     """Return the value of an attribute that is a JSON text."""
     text = attributes.take(name, str) if default is None else attributes.take(name, str, default)
     return parse_json(text, attributes.source, f"the JSON of its {name}")
@@ -185,11 +185,11 @@ def _read_rows(content: Content, name: str) -> RowTable:
     )
 
 
-def _lists_texts(value: object) -> bool:
+def _lists_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def _is_setup(value: object) -> bool:
+def _is_setup(value: Any) -> bool:
     return _lists_texts(value) and len(value) == 3
 
 
@@ -198,7 +198,7 @@ class _Columns:
 
     def __init__(self, content: Content, source: str):
         self._found, self._others, self._source = content.columns, content.others, source
-        self._count: int | None = None
+        self._count = 0  # until the widths, which are the rows' number, are there
         self._count = len(self._of("widths", "iu"))
 
     def __contains__(self, label: str) -> bool:
@@ -223,10 +223,12 @@ class _Columns:
         if label not in self:
             raise FileFormatError(f"{self._source}: column {label!r} is missing from {GROUP!r}; run the search again")
         column = self._found.get(label)
-        fits = column is not None and column.dtype.kind in kinds
-        if fits and (column.ndim == 2 if label == "widths" else column.shape == (self._count,)):
-            return column
-        found = self._others.get(label) or f"shape {column.shape} and type {column.dtype}"
+        if column is not None and column.dtype.kind in kinds:
+            fits = column.ndim == 2 if label == "widths" else column.shape == (self._count,)
+            if fits:
+                return column
+        found = "" if column is None else f"shape {column.shape} and type {column.dtype}"
+        found = self._others.get(label) or found
         expected = "(N, segments)" if label == "widths" else f"({self._count},)"
         raise FileFormatError(
             f"{self._source}: column {label!r} has {found}, expected {expected} of "

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,7 @@ def _send(place: str, size: int) -> None:
             _require_possible(columns, size)
             # All is read before anything is sent: what fails in between is an error.
             numbers = {name: column[()] for name, column in columns.items()}
-            header = {
+            header: dict[str, Any] = {
                 "attributes": dict(_plain(file.attrs)),
                 "group": None if group is None else dict(_plain(group.attrs)),
                 "columns": {name: (array.dtype.str, array.shape) for name, array in numbers.items()},
@@ -165,8 +166,8 @@ def _listed(group) -> tuple[dict, dict[str, str]]:
     for name in group:
         one = group[name] if _is_inside(group, name) else None
         shape, dtype = getattr(one, "shape", None), getattr(one, "dtype", None)
-        numeric = isinstance(one, h5py.Dataset) and shape is not None and dtype.kind in "iuf"
-        if numeric and not (one.external or one.is_virtual):
+        numeric = isinstance(one, h5py.Dataset) and shape is not None and one.dtype.kind in "iuf"
+        if one is not None and numeric and not (one.external or one.is_virtual):
             columns[name] = one
         else:
             others[name] = f"shape {shape} and type {dtype}"

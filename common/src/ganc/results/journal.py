@@ -64,7 +64,7 @@ def read_journal(path: Path) -> SearchResults:
     header, rows = read_journal_file(path, FORMAT, VERSION, _row_of)
     identity = SearchIdentity.from_json(header.get("identity"), str(path))
     facts = JsonObject(path, header).take("facts", dict, {})
-    return SearchResults(identity, facts, rows, source=str(path), proven=header["version"] == VERSION)
+    return SearchResults(identity, facts, RowTable.of(rows), source=str(path), proven=header["version"] == VERSION)
 
 
 class ResultsWriter:
@@ -132,7 +132,7 @@ class ResultsWriter:
         """Keep one finished row. Raises FileFormatError if it contradicts an earlier row of the same sub-network."""
         earlier = self.done(row.widths)
         if earlier is not None:
-            row = SearchResults(self._folded.identity, {}, [earlier, row]).rows[0]
+            row = SearchResults(self._folded.identity, {}, RowTable.of([earlier, row])).rows[0]
         self._journal.append(row)
         self._new[row.widths], self._written = row, False
         if len(self._new) >= max(self.fold_every, len(self._folded) // 4):  # so that all folds together stay O(rows)

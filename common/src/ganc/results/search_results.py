@@ -76,7 +76,7 @@ class SearchResults:
     Attributes:
         identity: what the numbers belong to.
         facts: recorded but not identity: strategy, seed, whether the search images are the test images, …
-        rows: given in any order, as SearchRow or as a RowTable.
+        rows: given in any order, as a RowTable or as rows that one can be made of.
         source: where the results were read from, for messages.
         proven: whether checksums in that file say that its content is what was written.
 
@@ -87,7 +87,7 @@ class SearchResults:
 
     identity: SearchIdentity
     facts: Mapping
-    rows: RowTable | Iterable[SearchRow]
+    rows: RowTable
     source: str = field(default="the search")
     proven: bool = False
 

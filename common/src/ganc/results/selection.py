@@ -45,7 +45,7 @@ def select(
         ("--max-latency", max_latency, rows.latency_ms, "{:.4g}".format, "ms an image"),
         ("--max-metric", max_metric, results.metric, "{:.6g}".format, results.metric_name),
     ]
-    passed = []
+    passed: list[str] = []
     for option, bound, column, text, unit in bounds:
         if option == "--max-metric":  # whether it bounds or not, metrics are compared from here on
             kept = kept[rows.images[kept] == rows.images[kept].max()]

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ganc.base.errors import MissingDependencyError, RunError, SpecError
 from ganc.base.extras import PADDLE, install_command, require
@@ -25,6 +26,10 @@ from ganc.system.versions import paddle_versions
 GPU_BUILD = f"pip uninstall paddlepaddle && {install_command('gpu')}"
 
 _set_up = False  # whether Paddle was imported here, or the warning about an earlier import was given
+
+
+if TYPE_CHECKING:
+    paddle: Any  # builds of Paddle differ in what they say of their types
 
 
 def __getattr__(name: str) -> ModuleType:

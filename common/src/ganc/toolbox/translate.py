@@ -42,7 +42,7 @@ class Files:
         """Return what goes where. Raises DataError where that cannot be."""
         from ganc.data.outputs import plan_file, plan_folder, plan_list, settle_existing
 
-        suffix = SUFFIXES.get(self.image_format)
+        suffix = SUFFIXES.get(self.image_format or "")
         if str(self.images) == "-":
             plan = plan_list(_listed_names(), self.output, suffix or ".png")
         elif self.images.is_dir():
@@ -193,7 +193,7 @@ def translate(model: Path, files: Files, look: Look, **opening):
 
 def _has_quality(files: Files) -> bool:
     """Whether what is written has a quality: by --format, else by the name of a single output."""
-    suffix = SUFFIXES.get(files.image_format) or files.output.suffix.lower()
+    suffix = SUFFIXES.get(files.image_format or "") or files.output.suffix.lower()
     return suffix in (".jpg", ".jpeg", ".webp")
 
 

@@ -1,6 +1,7 @@
 """An exponential average of the generators' weights, kept beside a step and never trained itself."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ class Average:
     def __init__(self, followed: Mapping[str, Network], decay: float):
         self._followed, self._decay = followed, decay
         self.networks = {name: type(network).from_state(network.state()) for name, network in followed.items()}
-        self.optimizers, self.pools = {}, {}
+        self.optimizers: dict[str, Any] = {}
+        self.pools: dict[str, Any] = {}
         for network in self.networks.values():
             network.eval()
             for parameter in network.parameters():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class CycleStep:
             self.networks = self.results
             self.optimizers["discriminators"] = Adam(judges, processes, amp)
             self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
-        self.beside = {}
+        self.beside: dict[str, Any] = {}
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
         """Train on one batch; see TrainingStep."""

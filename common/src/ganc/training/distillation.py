@@ -92,7 +92,7 @@ class DistillationStep:
         self.optimizers = {"student": Adam({"generator": self.student, "adaptors": self.adaptors}, processes, amp)}
         if judge:
             self.optimizers["discriminator"] = Adam(judge, processes, amp)
-        self.pools = {}
+        self.pools: dict[str, Any] = {}
         self._gan_from = gan_from if judge else math.inf
 
     @property

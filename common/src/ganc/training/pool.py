@@ -4,6 +4,7 @@ Its images are tensors and stay on the device: a step on a GPU must not wait for
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ class ImagePool:
 
     def __init__(self, size: int, seed: int, stream: str):
         self.size, self.seed, self.stream = size, seed, stream
-        self.images: list[paddle.Tensor] = []  # (c, h, w) each
+        self.images: list[Any] = []  # (c, h, w) each
 
     def exchange(self, images, step: int):
         """Return as many images as there are: each itself, or an older one that it then replaces.

@@ -1,7 +1,7 @@
 """Teachers: what a student learns from. A frozen one only shows what it does; one may also learn beside its student."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ganc.base.engine_table import REFERENCE
 from ganc.engines.passes import teacher_of
@@ -30,7 +30,9 @@ class FrozenTeacher:
 
     def __init__(self, generator: Generator, engine: str = REFERENCE):
         self.generator, self._taught = generator, teacher_of(generator, engine)
-        self.networks, self.optimizers, self.pools = {}, {}, {}
+        self.networks: dict[str, Any] = {}
+        self.optimizers: dict[str, Any] = {}
+        self.pools: dict[str, Any] = {}
         generator.eval()
 
     def translate(self, source) -> tuple:

@@ -12,6 +12,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnxruntime.quantization import (
@@ -63,7 +64,7 @@ def quantised(
     """
     kept = [plan.name for plan in convolutions if plan.depthwise or plan.transposed]
     kept += [convolutions[0].name] if float_results else [convolutions[0].name, convolutions[-1].name]
-    options = {"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1}
+    options: dict[str, Any] = {"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1}
     if float_results:
         options["OpTypesToExcludeOutputQuantization"] = ["Conv"]
     with tempfile.TemporaryDirectory() as folder, _silent():

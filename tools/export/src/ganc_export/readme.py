@@ -239,10 +239,11 @@ def _quality(card: Described) -> str:
         said = f"In its training its Fréchet distance to images of the target domain was {facts['value']:.4f}"
     lines = [f"{said}: lower is nearer. They are measured on the features {facts['name']}, and stand on\n"]
     lines += [f"- {words}: {facts[name]}" for name, words in _STANDS_ON.items() if facts.get(name) is not None]
-    if card.untouched:
+    measured = card.rows[0].measured
+    if card.untouched and measured:
         lines.append("\nUntouched images are the source domain's as they are; a generator has to be nearer than these.")
-        said = sentence(f"`{CHECKPOINT}`", judged(card.rows[0].measured, card.untouched))
-        lines += [f"**{said}.**"] if said else []
+        judgement = sentence(f"`{CHECKPOINT}`", judged(measured, card.untouched))
+        lines += [f"**{judgement}.**"] if judgement else []
     return "\n".join(lines)
 
 

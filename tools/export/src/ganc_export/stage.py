@@ -138,8 +138,8 @@ def export(
             checkpoint=checkpoint,
             checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
             variants=tuple(written),
-            measured=measure and measure.measure(engine),
-            untouched=measure and measure.measure_untouched(),
+            measured=measure.measure(engine) if measure else None,
+            untouched=measure.measure_untouched() if measure else None,
             metric_name=measure.feature_set.name if measure else "metric",
             unmeasured=unmeasured,
             undetermined=compared.undetermined,
@@ -182,7 +182,7 @@ def _verified(
         if found.is_close:
             break
     found.require_close(f"{output / variant.name}")
-    return Written(variant, variant_bytes(folder, variant), found, measure and measure.measure(engine))
+    return Written(variant, variant_bytes(folder, variant), found, measure.measure(engine) if measure else None)
 
 
 def _calibration(
@@ -219,7 +219,7 @@ def _described(exported: Exported, layout: ImageFormat, measure: Evaluation | No
     for one in exported.variants:
         difference = (one.found.difference.largest, one.found.difference.mean)
         rows.append(Row(one.variant, one.bytes, difference, one.measured))
-    return Described(exported.checkpoint, layout, rows, measure and measure.facts(), exported.untouched)
+    return Described(exported.checkpoint, layout, rows, measure.facts() if measure else None, exported.untouched)
 
 
 def _card(exported: Exported, layout: ImageFormat, compared: Comparison) -> dict:

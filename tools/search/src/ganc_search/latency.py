@@ -193,11 +193,11 @@ def fitted_correction(sums: Sequence[Sequence[float]], whole: Sequence[float]) -
     They have the least squared relative error, but for a small penalty on leaving one common factor (ridge
     regression, Hoerl and Kennard 1970).
     """
-    whole = np.asarray(whole, np.float64)
-    terms = np.column_stack([np.asarray(sums, np.float64), np.ones(len(whole))]) / whole[:, None]
+    times = np.asarray(whole, np.float64)
+    terms = np.column_stack([np.asarray(sums, np.float64), np.ones(len(times))]) / times[:, None]
     total = terms[:, :-1].sum(axis=1)
     common = np.append(np.full(terms.shape[1] - 1, total.sum() / (total @ total)), 0.0)
-    scale = np.append(np.ones(terms.shape[1] - 1), 1 / np.median(whole))  # of the penalty: the offset's is relative too
+    scale = np.append(np.ones(terms.shape[1] - 1), 1 / np.median(times))  # of the penalty: the offset's is relative too
     penalty = RIDGE * len(whole) * np.diag(scale**2)
     change = np.linalg.solve(terms.T @ terms + penalty, terms.T @ (1 - terms @ common))
     return (common + change).tolist()

@@ -72,4 +72,4 @@ def correlations(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """Return Spearman's and Kendall's rank correlations (tau-b) of two (N,) arrays, NaN where all of one are equal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        return tuple(float(test(first, second).statistic) for test in (stats.spearmanr, stats.kendalltau))
+        return float(stats.spearmanr(first, second).statistic), float(stats.kendalltau(first, second).statistic)

@@ -12,6 +12,7 @@ from ganc.base.errors import InterruptedRun, RunError, SelectionError
 from ganc.models.family import Widths
 from ganc.results.journal import ResultsWriter, journal_path
 from ganc.results.search_results import SearchResults
+from ganc.results.table import RowTable
 from ganc.system.processes import join_processes
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
@@ -104,7 +105,7 @@ class Search:
         found = self._writer.results()
         if self.settings.output != PIPE:
             return found
-        return SearchResults(found.identity, found.facts, [found.find(widths) for widths in self._yielded])
+        return SearchResults(found.identity, found.facts, RowTable.of(found.find(widths) for widths in self._yielded))
 
     def _led(self, strategy: Strategy) -> Iterator[SearchProgress]:
         done = 0

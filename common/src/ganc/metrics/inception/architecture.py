@@ -8,6 +8,7 @@ public PyTorch weights give them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ganc.models.convolutions import Convolution
 from ganc.models.layers import RELU, Branches, GlobalPool, Layer, Layers, Pool, PoolKind, convolutions
@@ -171,11 +172,11 @@ def _convolutions(channels: int, *rows: tuple) -> Layers:
 
     A kernel of one number is square; the padding holds for the directions in which the kernel is longer than 1.
     """
-    chain = []
+    chain: list[Layer] = []
     for name, out_channels, kernel, stride, padding in rows:
         kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         pads = tuple(padding if side > 1 else 0 for side in kernel)
-        sides = {"kernel": kernel, "stride": stride, "padding": pads}
+        sides: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": pads}
         chain += [Convolution(name=name, in_channels=channels, out_channels=out_channels, **sides), RELU]
         channels = out_channels
     return tuple(chain)

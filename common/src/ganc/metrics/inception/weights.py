@@ -112,7 +112,7 @@ def find_weights(path: Path | None = None) -> InceptionWeights:
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for plan in InceptionSpec().convolutions():
         shapes[f"{plan.name}.conv.weight"] = plan.weight_shape
         shapes |= {f"{plan.name}.bn.{key}": (plan.out_channels,) for key in _NORM}

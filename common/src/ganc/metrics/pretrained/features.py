@@ -56,7 +56,10 @@ class NetworkFeatures:
 
 
 def _prepared(network: FeatureNetwork, engine: str, size: tuple[int, ...]) -> Run:
-    return _StreamedRun(network, engine, size) if engine_row(engine).graphs else _WITHOUT_GRAPHS[engine](network)
+    if not engine_row(engine).graphs:
+        return _WITHOUT_GRAPHS[engine](network)
+    width, height = size
+    return _StreamedRun(network, engine, (width, height))
 
 
 # Paddle and onnx are imported by the engines that need them: the features are computed without either too.

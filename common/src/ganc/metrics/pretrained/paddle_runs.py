@@ -68,7 +68,7 @@ class InferenceRun:
 def _save(layer: LayeredNetwork, side: int, folder: Path) -> None:
     """Trace the network; nothing in it depends on values, so that Paddle's rewriting of Python code is left out."""
     layer.eval()
-    layer.forward = paddle.jit.not_to_static(layer.forward)
+    layer.forward = paddle.jit.not_to_static(layer.forward)  # type: ignore[method-assign]
     planes = paddle.static.InputSpec(shape=[None, 3, side, side], dtype="float32", name="planes")
     prefix = folder / PARAMETERS.removesuffix(".pdiparams")
     with noticed_signals() as signalled:  # an exception in the midst of tracing makes Paddle crash

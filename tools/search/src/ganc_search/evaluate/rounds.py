@@ -137,13 +137,13 @@ class Rounds:
         if earlier is not None and earlier.images != row.images:
             row = both_steps(earlier, row, {self._metric, self._ranking})
         self._writer.append(row)
-        return self._writer.done(widths)
+        return self._writer.done(widths) or row
 
     def _with_latency(self, row: SearchRow) -> SearchRow:
         if self._latency is None or row.latency_ms is not None:
             return row
         self._writer.append(replace(row, **self._latency.columns(row.widths)))
-        return self._writer.done(row.widths)
+        return self._writer.done(row.widths) or row
 
     def _progress(self, row: SearchRow, known: bool) -> SearchProgress:
         def order(one: SearchRow) -> tuple[int, float]:

@@ -21,6 +21,7 @@ from ganc_search.evaluate.segments import Segment, Segments
 # For the features of sub-networks that a race may measure on more images: those of 250 on 120 images, or of a
 # generation of 100 on half of 600 (16 KiB an image in Inception's 2,048 dimensions).
 KEPT_BYTES = 1 << 29
+_NONE = np.empty((0, 0), np.float32)
 
 
 class Step(NamedTuple):
@@ -60,7 +61,8 @@ def _cut(candidates: list[Widths], fits: Fits, level: int) -> list[list[Widths]]
 
 def tree_steps(group: Sequence[Widths]) -> list[Step]:
     """Return the walk through the tree of a group in lexicographic order, depth first."""
-    steps, before = [], ()
+    steps: list[Step] = []
+    before: Widths = ()
     for leaf, widths in enumerate(group):
         shared = next((level for level, (a, b) in enumerate(zip(before, widths, strict=False)) if a != b), len(before))
         steps.extend(Step(level, widths, None) for level in range(shared, len(widths) - 1))
@@ -102,7 +104,7 @@ class SharedEvaluator:
 
     def features(self, group: Sequence[Widths], images: int) -> list[np.ndarray]:
         """Return the features (images, d) of each sub-network's translations of the first `images` images."""
-        found = {widths: self._kept.pop(widths, ())[:images] for widths in group}
+        found = {widths: self._kept.pop(widths, _NONE)[:images] for widths in group}
         for start in sorted({*map(len, found.values())} - {images}):
             rest = sorted((widths for widths in group if len(found[widths]) == start), reverse=True)
             for widths, features in zip(rest, self._computed(rest, start, images), strict=True):

@@ -103,7 +103,7 @@ def shard(candidates: Sequence[Widths], part: int, parts: int) -> list[Widths]:
     """
     turns = max(1, min(RUNS, len(candidates) // parts))
     length = len(candidates) // (parts * turns)
-    mine = []
+    mine: list[Widths] = []
     for turn in range(turns):
         run = turn * parts + (part - 1 if turn % 2 == 0 else parts - part)
         mine.extend(candidates[run * length : (run + 1) * length])
