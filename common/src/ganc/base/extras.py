@@ -33,6 +33,7 @@ OPENVINO = Package("openvino", ("openvino",))
 MATPLOTLIB = Package("matplotlib", ("report",))
 JINJA2 = Package("jinja2", ("report",))
 TENSORBOARD = Package("tensorboardX", ("tensorboard",))
+SNAKEMAKE = Package("snakemake", ("workflow",), "Snakemake")
 
 
 def install_command(*extras: str) -> str:

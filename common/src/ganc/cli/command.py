@@ -93,9 +93,12 @@ class Command(Helpful, Program, click.Command):
             click.UsageError: an option or a value is wrong, or values do not go together.
             GancError: something that the values need is not installed.
         """
+        self.settings(args)
+
+    def settings(self, args: Sequence[str]) -> list[object]:
+        """Return the objects that a call with a command line would hand to the command; raises as `check` does."""
         with self.make_context(self.name, list(args)) as ctx:
-            for build in getattr(self.callback, "groups", ()):
-                build(ctx.params)
+            return [build(ctx.params) for build in getattr(self.callback, "groups", ())]
 
     def invoke(self, ctx: click.Context):
         try:

@@ -50,6 +50,8 @@ class Family(ABC):
         blocks: the kinds of blocks that a spec may name, the usual one first.
         block_multiple: a spec's number of blocks must be a multiple of this.
         spaces: the published search spaces by name; each lists the widths of every segment, the largest first.
+        cuts: how much of each segment goes when a generator is thinned (`ganc.models.thinning`), in relation to the
+            others: 1 for one that may lose most. Empty: of all alike.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Family(ABC):
     blocks: tuple[str, ...] = ("mobile",)
     block_multiple: int = 1
     spaces: ClassVar[Mapping[str, tuple[Widths, ...]]] = {}
+    cuts: ClassVar[tuple[float, ...]] = ()
 
     @abstractmethod
     def layers(self, spec: GeneratorValues) -> "tuple[Layers, ...]":

@@ -5,6 +5,7 @@ import click
 from ganc.cli.command import Group
 from ganc.cli.everywhere import version_option
 from ganc.toolbox.bench import bench
+from ganc.toolbox.compress import compress
 from ganc.toolbox.data import data
 from ganc.toolbox.evaluate import evaluate
 from ganc.toolbox.files import extract, inspect, merge, profile, select
@@ -37,5 +38,6 @@ def main():
     """
 
 
-for tool in (data, stats, import_, inspect, extract, profile, evaluate, translate, select, merge, plot, report, bench):
+EVALUATING = (evaluate, translate, select, merge, plot, report, bench)
+for tool in (compress, data, stats, import_, inspect, extract, profile, *EVALUATING):
     main.add_command(tool)

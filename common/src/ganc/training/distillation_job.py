@@ -131,17 +131,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
-    teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), around.processes, run.engine)
-    distillation = DistillationStep(
-        task=plan.stage.task,
-        teacher=teacher,
-        trained=_distilled_networks(plan, teacher, run),
-        subnets_of=plan.subnets_of,
-        gan_from=plan.settings.gan_from * around.course(schedule).epoch_steps,
-        added=_added_losses(plan.settings, plan.given(data, teacher, run.engine)),
-        processes=around.processes,
-        amp=run.amp,
-    )
+    distillation = distillation_step(plan, data, run, around.processes, around.course(schedule).epoch_steps)
+    teacher = distillation.teacher
     step = averaged(distillation, schedule.ema)
     shown = {"teacher": EagerEngine(teacher.generator)}
     students = {label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()}
@@ -155,6 +146,27 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         fitted = Refitted(teacher=teacher.generator, student=distillation.student, kept=plan.kept)
         start = RefitStart({GENERATOR: fitted}, around.samples, plan.refit.images)
     return assemble_job(stage, step, around, views, schedule, data, run, start)
+
+
+def distillation_step(
+    plan: Distillation, data: DataSettings, run: RunSettings, processes: Processes, epoch_steps: int
+) -> DistillationStep:
+    """Return the step that a plan trains with, whose networks are made here; an epoch has so many steps.
+
+    Raises:
+        SpecError, MissingDependencyError: a loss lacks what it needs.
+    """
+    teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), processes, run.engine)
+    return DistillationStep(
+        task=plan.stage.task,
+        teacher=teacher,
+        trained=_distilled_networks(plan, teacher, run),
+        subnets_of=plan.subnets_of,
+        gan_from=plan.settings.gan_from * epoch_steps,
+        added=_added_losses(plan.settings, plan.given(data, teacher, run.engine)),
+        processes=processes,
+        amp=run.amp,
+    )
 
 
 def _added_losses(settings: DistillationSettings, given: Given) -> tuple[AddedLoss, ...]:

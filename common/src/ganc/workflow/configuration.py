@@ -18,9 +18,10 @@ from ganc.workflow.stage_options import STAGES, ConfigurationError, command, is_
 
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
-VALUES = ("out", "data", "teacher", "search_images", "feature-set", "threads")
+VALUES = ("out", "data", "teacher", "start", "stages", "search_images", "feature-set", "threads")
 LIMITS = ("untouched", "teacher")  # of `check`, which check.py reads
 KEYS = (*VALUES, "images", *STAGES, "check")
+ALL, ALONE = "all", "distill"  # which stages there are: all of them, or no supernet, search and fine-tuning
 # Options of `images` that the statistics of the target are made with too.
 SHARED = ("resize", "levels", "reference")
 
@@ -38,6 +39,7 @@ class Configuration:
         direction: which way to translate.
         threads: cores of a training stage; None where the configuration does not say it.
         aside: how many images are set aside for the search; shards: in how many parts it is made.
+        searches: whether there is a supernet, a search and fine-tuning; without, the distilled student is the result.
 
     Raises:
         ConfigurationError: a key is not known, or its value is not what it should be.
@@ -62,6 +64,10 @@ class Configuration:
         self.aside = self._whole("search_images", 0)
         self.shards = self._whole("shards", 1, "search")
         self.threads = self._whole("threads", 1) if self.has("threads") else None
+        stages = str(self._values.get("stages") or ALL)
+        if stages not in (ALL, ALONE):
+            raise ConfigurationError(f"stages: {stages}: expected {ALL} or {ALONE}")
+        self.searches = stages == ALL
 
     def has(self, key: str) -> bool:
         """Whether the configuration has a key."""
@@ -94,6 +100,47 @@ class Configuration:
         """Return the options that a stage has from the configuration, quoted for a shell."""
         return shlex.join(words(self._options(stage)))
 
+    def settings(self, stage: str) -> list[object]:
+        """Return the settings that a stage's command makes of its options, an object a concern.
+
+        Raises:
+            GancError, click.UsageError: as `check` finds them.
+        """
+        return command(stage).settings(self._command_line(stage))
+
+    def absolute(self) -> dict:
+        """Return all values with absolute paths, so that they mean the same in any folder."""
+        values = {**self._values, "out": os.path.abspath(self.out)}
+        for key in ("data", "teacher", "start"):
+            if self.has(key):
+                values[key] = os.path.abspath(self.path(key))
+        if self.has("feature-set") and os.path.exists(self.path("feature-set")):
+            values["feature-set"] = os.path.abspath(self.path("feature-set"))
+        for stage in ("images", *STAGES):
+            if self.has(stage):
+                values[stage] = {name: self._absolute(stage, name, one) for name, one in self._sections[stage].items()}
+        return values
+
+    def _absolute(self, section: str, name: str, value: object) -> object:
+        stage = "distill" if section == "images" else section
+        if is_read(options_of(stage).get(name)) and not isinstance(value, list):
+            return os.path.abspath(self._found(str(value)))
+        return value
+
+    def setting(self, stage: str, name: str) -> object:
+        """Return that one of a stage's settings objects which has an attribute `name`."""
+        return next(one for one in self.settings(stage) if hasattr(one, name))
+
+    @property
+    def feature_set(self) -> str | None:
+        """The feature set of all stages; None is the commands' default."""
+        return self.path("feature-set") if self.has("feature-set") else None
+
+    @property
+    def search_macs(self) -> int | None:
+        """The most MACs that the search looks at."""
+        return self.setting("search", "budget").budget.max_macs
+
     def inputs(self, stage: str) -> list[str]:
         """Return the files that a stage's options name to be read: they are there, or the pipeline makes them."""
         options, known = self._options(stage), options_of(stage)
@@ -110,8 +157,12 @@ class Configuration:
             self._require_images()
         elif self.has("data"):
             self.notes.append("the images are drawn, as demo says; data is not used")
-        if self.has("teacher") and not os.path.isfile(self.path("teacher")):
-            raise ConfigurationError(f"teacher: {self._values['teacher']}: no such file")
+        for key in ("teacher", "start"):
+            if self.has(key) and not os.path.isfile(self.path(key)):
+                raise ConfigurationError(f"{key}: {self._values[key]}: no such file")
+        for key in ("teacher", "original"):
+            if self.has("start") and self.has(key):
+                raise ConfigurationError(f"start: stage 1 starts from {self._values['start']}: leave {key} out")
         _require_known(self._sections["check"], LIMITS, "check has no limit")
         for name, limit in self._sections["check"].items():
             if _number(limit) is None:
@@ -156,6 +207,8 @@ class Configuration:
         """Return a stage's options, those of `images` among them, with the places of files that are read."""
         own = self._sections[stage]
         values = {**self._sections["images"], **own} if STAGES[stage].trains else own
+        if stage == "replace" and self.has("start"):
+            values = {"init-from": f"{self.out}/original.safetensors"} | values
         if stage == "search":
             # The search takes its image size from the supernet, and its shards are the workflow's business.
             values = {name: value for name, value in values.items() if name != "shards"}
@@ -173,7 +226,7 @@ class Configuration:
         return next((str(folder / name) for folder in self._folders if (folder / name).exists()), name)
 
     def _features(self) -> list[str]:
-        return ["--feature-set", self.path("feature-set")] if self.has("feature-set") else []
+        return ["--feature-set", self.feature_set] if self.feature_set else []
 
     def _check_features(self) -> None:
         if not self.has("feature-set"):
@@ -196,10 +249,8 @@ class Configuration:
         for name, value in options.items():
             section = stage if name in own or not STAGES[stage].trains else "images"
             self._check_option(stage, section, name, value)
-        given = [*STAGES[stage].given, *(self._features() if "feature-set" in options_of(stage) else [])]
-        given += ["--shard", f"1/{self.shards}"] if stage == "search" else []
         try:
-            command(stage).check([*given, *words(options)])
+            command(stage).check(self._command_line(stage))
         except click.UsageError as error:
             option = error.param.opts[-1] if getattr(error, "param", None) else ""
             section = stage if option.removeprefix("--") in own or not STAGES[stage].trains else "images"
@@ -207,6 +258,12 @@ class Configuration:
             raise ConfigurationError(f"{section}: {' '.join(error.format_message().split())}") from error
         except GancError as error:
             raise ConfigurationError(f"{stage}: {error}") from error
+
+    def _command_line(self, stage: str) -> list[str]:
+        """Return a stage's words as its rule has them; those of files that are made before are only names."""
+        given = [*STAGES[stage].given, *(self._features() if "feature-set" in options_of(stage) else [])]
+        given += ["--shard", f"1/{self.shards}"] if stage == "search" else []
+        return [*given, *words(self._options(stage))]
 
     def _check_option(self, stage: str, section: str, name: str, value: object) -> None:
         if name == "feature-set":

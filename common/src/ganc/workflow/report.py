@@ -24,7 +24,7 @@ from ganc.metrics.judgement import Judgement, sentence
 from ganc.report.comparison import Comparison, compare
 
 ROLES = ("mobile", "student", "chosen sub-network", "exported")
-NAMES = ("untouched images", "original", *ROLES)
+WITHOUT_SEARCH = ("mobile", "student", "exported")
 STRIP_ROWS = 3
 
 
@@ -38,7 +38,9 @@ def main() -> None:
         originals = [arguments.original] if arguments.original else []
         models = [open_model(path) for path in (*originals, *arguments.models)]
         rows = compare(models, _wanted(arguments, models[0]))
-        rows = [{"name": name, **row} for name, row in zip(NAMES, rows, strict=True)]
+        roles = ROLES if len(arguments.models) == len(ROLES) else WITHOUT_SEARCH
+        names = ("untouched images", "original", *roles)
+        rows = [{"name": name, **row} for name, row in zip(names, rows, strict=True)]
         _write_strip(models, arguments)
         for path, text in ((arguments.table, _table(rows)), (arguments.rows, json.dumps(rows, indent=1))):
             with replacing(path) as temporary:
@@ -53,11 +55,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stats", type=Path, required=True)
     parser.add_argument("--feature-set", help="its name, where the statistics' own is not to be taken")
     parser.add_argument("--original", type=Path, help="what stage 1 started from; else its row has costs alone")
-    parser.add_argument("--models", type=Path, nargs=len(ROLES), required=True, metavar="MODEL", help=", ".join(ROLES))
+    parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="MODEL", help=", ".join(ROLES))
     parser.add_argument("--strip", type=Path, required=True, help="the image to write")
     parser.add_argument("--table", type=Path, required=True, help="the table to write")
     parser.add_argument("--rows", type=Path, required=True, help="the same as JSON, to write")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if len(arguments.models) not in (len(ROLES), len(WITHOUT_SEARCH)):
+        parser.error(f"--models: expected {', '.join(ROLES)}, or {', '.join(WITHOUT_SEARCH)}")
+    return arguments
 
 
 def _wanted(arguments: argparse.Namespace, model: Model) -> Comparison:
@@ -106,7 +111,7 @@ def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     )
     shown = EvaluationSet(images, models[0].image_size)
     inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
-    first, *_, student, _, exported = models
+    first, student, exported = models[0], models[1 + bool(arguments.original)], models[-1]
     made = (model.engine(inputs) for model in (first, student, exported))
     samples = list(zip(*(to_uint8(images) for images in (inputs, *made)), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]

@@ -1,0 +1,160 @@
+"""`ganc compress`: all stages by one command."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ganc.base.direction import Direction
+from ganc.cli.command import command
+from ganc.cli.messages import note
+from ganc.cli.options import POSITIVE, direction_option, json_option
+from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
+from ganc.cli.types import BUDGET, SIZE
+
+if TYPE_CHECKING:
+    from ganc.workflow.plan import Plan
+
+# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
+
+PRESETS = ("cpu-minutes", "cpu-overnight", "published")
+LONG_SECONDS = 86400  # a run of more is started by those who have seen how long it takes
+
+
+@command(page="your-own-generator.md")
+@click.option("--teacher", type=FILE, help="The generator to compress: a .pth, .pdparams or checkpoint of ganc.")
+@click.option("--data", type=FOLDER, help="Folder with trainA, trainB, testA, testB.")
+@click.option("-o", "--output", type=OUTPUT_FOLDER, help="The folder to write; the same command goes on in it.")
+@click.option(
+    "--max-macs",
+    type=BUDGET,
+    show_default="half of the teacher's, with mobile blocks",
+    help="At most so many MACs, such as 1.4G.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    show_default="cpu-overnight",
+    help="How much time to spend: minutes (distill alone), a night, or what the papers do.",
+)
+@click.option("--size", type=SIZE, show_default="the teacher's, else the images' own up to 256", help="Image size.")
+@direction_option("Which way to translate.", default_text=Direction.A_TO_B.value)
+@click.option(
+    "--config", type=FILE, help="A configuration of the pipeline (YAML), which says all that is not an option here."
+)
+@click.option("--cores", type=POSITIVE, show_default="all", help="Cores to use.")
+@click.option("--dry-run", is_flag=True, help="Check, say what would be done and how long it takes; write nothing.")
+@click.option("--yes", is_flag=True, help="Start it even if it takes days.")
+@json_option
+def compress(cores: int | None, dry_run: bool, yes: bool, as_json: bool, **asked):
+    """Compress a generator, from its file to one that is ready for use.
+
+    Checks all inputs, says what it will do and how long that takes on this machine, and runs the stages one after the
+    other. Given again, the same command goes on where it stopped. Without --teacher a generator is trained first.
+
+    \b
+    ganc compress --teacher latest_net_G.pth --data horses --max-macs 1.4G -o out
+    ganc compress --teacher latest_net_G.pth --data horses --preset cpu-minutes -o out --dry-run
+    ganc compress --data horses -o out
+    ganc compress --config run.yaml
+    """
+    from ganc.base.errors import RunError, SettingError
+    from ganc.system.runtime import available_cores
+    from ganc.workflow.estimate import duration
+    from ganc.workflow.plan import make_plan, write_plan
+
+    try:
+        request = _request(**asked)
+    except SettingError as error:
+        raise click.UsageError(str(error)) from error
+    note("ganc compress: checking the inputs, timing a few steps")
+    plan = make_plan(request)
+    _show_plan(plan, as_json=as_json and dry_run, err=not dry_run)
+    seconds = sum(plan.seconds.values())
+    if dry_run:
+        return
+    if seconds > LONG_SECONDS and not yes:
+        raise RunError(f"this takes about {duration(seconds)} on this machine: --yes starts it, --preset takes less")
+    write_plan(plan)
+    _run(plan, cores or available_cores())
+    _show_outcome(plan, as_json)
+
+
+def _request(*, output, config, preset, direction, **given):
+    from ganc.workflow.plan import Request
+    from ganc.workflow.presets import Preset
+
+    return Request(out=output, configuration=config, preset=preset and Preset(preset), direction=direction, **given)
+
+
+def _show_plan(plan: "Plan", *, as_json: bool, err: bool) -> None:
+    """Say what will be done, with what, and how long each step takes; as text it may go to standard error."""
+    from ganc.base.text import format_count
+    from ganc.cli.tables import show, show_json, size_text
+    from ganc.models.family import format_widths
+    from ganc.workflow.estimate import duration
+
+    for line in plan.notes:
+        note(line)
+    if as_json:
+        show_json({"configuration": plan.values, "seconds": plan.seconds, "device": plan.device})
+        return
+    teacher, size = plan.networks.teacher, plan.networks.image_size
+    macs = format_count(teacher.costs(size).macs)
+    note(f"teacher {format_widths(teacher.widths)}, {macs} MACs at {size_text(size)}, {plan.device}, into {plan.out}")
+    show([_plan_row(plan, step, seconds) for step, seconds in plan.seconds.items()], err=err)
+    click.echo(f"in all about {duration(sum(plan.seconds.values()))} on this machine", err=err)
+
+
+def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
+    from ganc.base.text import format_count
+    from ganc.models.family import format_widths
+    from ganc.workflow.estimate import STEPS, duration, steps_of
+
+    spec = plan.networks.trained.get(step)
+    widths, macs, steps = "", "", ""
+    if spec:
+        widths, macs = format_widths(spec.widths), format_count(spec.costs(plan.networks.image_size).macs)
+        steps = str(steps_of(plan.configuration, step, plan.images))
+    if step == "finetune":
+        widths, macs = "as found", f"≤ {macs}"
+    return {
+        "step": step,
+        "what": STEPS[step],
+        "widths": widths,
+        "MACs": macs,
+        "steps": steps,
+        "about": duration(seconds),
+    }
+
+
+def _run(plan: "Plan", cores: int) -> None:
+    from ganc.workflow.engine import run_pipeline
+    from ganc.workflow.estimate import STEPS, duration
+    from ganc.workflow.plan import CONFIGURATION
+
+    def say(rule: str) -> None:
+        name = "search" if rule == "search_shard" else rule
+        if name in plan.seconds and not (name == "search" and rule == "search"):
+            note(f"\n{name}: {STEPS[name]}, about {duration(plan.seconds[name])}")
+
+    run_pipeline(plan.out, plan.out / CONFIGURATION, cores, say)
+
+
+def _show_outcome(plan: "Plan", as_json: bool) -> None:
+    """Print the table, where the report is, and the lines that use the result."""
+    import json
+    import shlex
+
+    from ganc.cli.tables import show_json
+
+    out = plan.out
+    if as_json:
+        show_json(json.loads((out / "report.json").read_text(encoding="utf-8")))
+        return
+    click.echo((out / "report.md").read_text(encoding="utf-8"))
+    click.echo(f"report: {out / 'report.html'}; images to look at: {out / 'strip.jpg'}")
+    dist = shlex.quote(str(out / "dist"))
+    click.echo(f"translate: ganc translate {dist} horse.jpg -o zebra.png")
+    program = f"import ganc; ganc.load({str(out / 'dist')!r}).translate('horse.jpg').save('zebra.png')"
+    click.echo(f"Python: python -c {shlex.quote(program)}")
+    click.echo(f"export: {out / 'dist'}, with {', '.join(plan.values.get('export', {}).get('format', []))}")

@@ -1,0 +1,114 @@
+"""How long the steps of a pipeline take, from what the rehearsal timed and how many images there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ganc.training.settings import DataSettings, RefitSettings, RunSettings, Schedule
+from ganc.workflow.configuration import Configuration
+from ganc.workflow.networks import Networks
+
+EXPORT_SECONDS, REPORT_SECONDS = 30.0, 30.0  # writing and verifying the formats; the table with its timings
+EAGER = 3.0  # how much slower the engine of evaluations in training is than the one that was timed
+REFIT_STEPS = 1.0  # steps that refitting on one image takes as long as
+MOST_SAMPLES = 2000  # of a search whose configuration does not say how many: its space may be endless
+
+# What each step of the pipeline is for, in its order.
+STEPS = {
+    "statistics": "features of the target's images, which all stages are compared with",
+    "original": "train the original generator",
+    "replace": "make a teacher of mobile blocks",
+    "distill": "distill the teacher into a thinner student",
+    "supernet": "train all sub-networks of the student",
+    "search": "measure sub-networks",
+    "finetune": "train the best one within the budget on",
+    "export": "write the result for use, and verify it",
+    "report": "compare all of them",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """What a rehearsal measured, in seconds.
+
+    Attributes:
+        device: the device of training.
+        start: until a stage's program is ready.
+        first, step: by stage, the first step of training and each one behind it.
+        features, translation: of one image.
+    """
+
+    device: str
+    start: float
+    first: Mapping[str, float]
+    step: Mapping[str, float]
+    features: float
+    translation: float
+
+    @classmethod
+    def of(cls, found: Mapping) -> "Timings":
+        """Return the timings that `ganc.workflow.rehearsal` printed."""
+        stages = found["stages"]
+        first, step = ({name: one[key] for name, one in stages.items()} for key in ("first", "step"))
+        others = {name: one for name, one in found.items() if name != "stages"}
+        return cls(first=first, step=step, **others)
+
+
+def steps_of(configuration: Configuration, stage: str, images: Mapping[str, int]) -> int:
+    """Return how many steps a stage trains, of so many images by subset."""
+    schedule = _setting(configuration, stage, Schedule)
+    return schedule.steps(epoch_steps(images, schedule.batch_size, configuration.aside))
+
+
+def epoch_steps(images: Mapping[str, int], batch_size: int, aside: int = 0) -> int:
+    """Return the steps of an epoch; `aside` images are kept for the search."""
+    most = max(images.get("trainA", 0) - aside, images.get("trainB", 0))
+    return max(1, -(-most // batch_size))
+
+
+def estimate(
+    configuration: Configuration, networks: Networks, images: Mapping[str, int], timings: Timings
+) -> dict[str, float]:
+    """Return the seconds of each step of the pipeline by its name, in its order."""
+    source, target = configuration.direction.source, configuration.direction.target
+    tested = images.get(f"test{source}") or images.get(f"train{source}", 0)
+    compared = images.get(f"train{target}", 0) + images.get(f"test{target}", 0)
+    found = {"statistics": timings.start + compared * timings.features}
+    for stage in networks.trained:
+        found[stage] = _training(configuration, stage, images, timings)
+        views = 2 if stage == "supernet" else 1
+        shown = tested * views * (timings.features + EAGER * timings.translation)
+        found[stage] += _evaluations(configuration, stage) * shown
+    if configuration.searches:
+        searched = configuration.aside or tested
+        samples = configuration.setting("search", "samples").samples or min(len(networks.space), MOST_SAMPLES)
+        found["search"] = timings.start + samples * searched * (timings.features + timings.translation)
+    found["export"] = timings.start + EXPORT_SECONDS
+    found["report"] = timings.start + REPORT_SECONDS + 5 * tested * (timings.features + EAGER * timings.translation)
+    return {name: found[name] for name in STEPS if name in found}
+
+
+def _training(configuration: Configuration, stage: str, images: Mapping[str, int], timings: Timings) -> float:
+    steps = steps_of(configuration, stage, images)
+    refit = [one.images for one in configuration.settings(stage) if isinstance(one, RefitSettings)]
+    prepared = REFIT_STEPS * sum(refit) * timings.step[stage]
+    return timings.start + timings.first[stage] + steps * timings.step[stage] + prepared
+
+
+def _evaluations(configuration: Configuration, stage: str) -> int:
+    """Return how often a stage is evaluated: at its end, between its epochs, and in stage 5 before the first step."""
+    every, schedule = _setting(configuration, stage, RunSettings).eval_every, _setting(configuration, stage, Schedule)
+    between = (schedule.epochs + schedule.decay_epochs) // every if every else 0
+    return 1 + between + (stage == "finetune")
+
+
+def _setting(configuration: Configuration, stage: str, kind: type[Schedule | DataSettings | RunSettings]):
+    return next(one for one in configuration.settings(stage) if isinstance(one, kind))
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 40 s, 18 min, 2.4 h, 68 days."""
+    for unit, size, least in (("days", 86400, 2), ("h", 3600, 2), ("min", 60, 1.5)):
+        if seconds >= least * size:
+            amount = seconds / size
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "min" else f"{amount:.1f} {unit}"
+    return f"{max(1, round(seconds))} s"

@@ -1,0 +1,119 @@
+"""What `ganc compress` is given: looked at before anything runs, so that a long run does not end at its first file."""
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from ganc.base.direction import Direction
+from ganc.base.errors import DataError, FileFormatError, MissingDependencyError
+from ganc.base.extras import Package, install_command
+from ganc.base.reading import one_line, read_bytes
+from ganc.data.check import check_folder, count_images
+from ganc.data.images import read_size
+from ganc.data.lists import read_images
+from ganc.files.checkpoint import DEFAULT_IMAGE_SIZE, FORMAT, Checkpoint, read_checkpoint
+from ganc.files.tensors import read_any_header
+from ganc.importers import import_checkpoint
+from ganc.system.runtime import select_device
+from ganc.workflow.stage_options import STAGES
+
+LARGEST_CONFIGURATION = 1 << 20  # bytes
+MEASURED = 50  # images whose size is looked at
+MULTIPLE = 16  # of which the side of images is, where it is not the usual one
+
+Size = tuple[int, int]
+
+
+def read_configuration(path: Path) -> dict:
+    """Return what a YAML file of the pipeline's configuration says.
+
+    Raises:
+        FileFormatError: there is no such file, or it is no YAML of keys with values.
+    """
+    try:
+        values = yaml.safe_load(read_bytes(path, "a configuration of the pipeline (YAML)", limit=LARGEST_CONFIGURATION))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path}: is no YAML ({one_line(error)[:200]})") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise FileFormatError(f"{path}: expected keys with values, such as data: horses")
+    return values
+
+
+def read_teacher(path: Path, direction: Direction) -> Checkpoint:
+    """Return the generator that is to be compressed, from a checkpoint or another program's file.
+
+    Raises:
+        FileFormatError, SpecError: the file is none, or has no generator of this direction.
+    """
+    try:
+        ours = read_any_header(path, FORMAT).get("format") == FORMAT
+    except FileFormatError:
+        ours = False
+    if ours:
+        return read_checkpoint(path).facing(direction, path)
+    return import_checkpoint({"generator": path}, direction=direction)
+
+
+def tells_size(teacher: Checkpoint) -> bool:
+    """Whether a teacher's file says the size of its images; other programs' files do not."""
+    return teacher.stage != "import" or teacher.image_size != DEFAULT_IMAGE_SIZE
+
+
+def checked_images(folder: Path) -> dict[str, int]:
+    """Return how many images a folder has by subset.
+
+    Raises:
+        DataError: something is wrong with it; the first finding is in the message.
+    """
+    problems = [finding for finding in check_folder(folder) if finding.problem]
+    if problems:
+        more = f" (and {len(problems) - 1} more: ganc data check {folder} lists them)" if len(problems) > 1 else ""
+        raise DataError(f"{problems[0].file}: {problems[0].what}{more}")
+    return {subset: count or 0 for subset, count in count_images(folder).items()}
+
+
+def usual_side(folder: Path, letter: str) -> int:
+    """Return the side of square images to train on: that of the published networks, less where images are smaller."""
+    paths = read_images(folder, f"train{letter}").paths
+    sides = sorted(min(read_size(path)) for path in paths[:: max(1, len(paths) // MEASURED)])
+    middle = sides[len(sides) // 2]
+    return min(min(DEFAULT_IMAGE_SIZE), max(MULTIPLE, middle // MULTIPLE * MULTIPLE))
+
+
+def has_gpu() -> bool:
+    """Whether training runs on a GPU here. Only where Paddle is built for one it is asked, which takes seconds."""
+    try:
+        importlib.metadata.version("paddlepaddle-gpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return select_device("auto").startswith("gpu")
+
+
+def require_packages(*packages: Package) -> None:
+    """Raise MissingDependencyError unless all packages are installed; it names all that are not, and one command."""
+    absent = [package for package in packages if not package.installed]
+    if absent:
+        names, extras = (
+            ", ".join(one.title or one.module for one in absent),
+            ",".join(one.extras[0] for one in absent),
+        )
+        raise MissingDependencyError(f"not installed: {names}; {install_command(extras)}")
+
+
+def require_commands(stages: Iterable[str]) -> None:
+    """Raise MissingDependencyError unless the commands of all stages are installed; it names those that are not."""
+    known = {script.name for script in importlib.metadata.entry_points(group="console_scripts")}
+    absent = dict.fromkeys(STAGES[stage].words[0] for stage in stages if STAGES[stage].words[0] not in known)
+    if absent:
+        raise MissingDependencyError(f"{', '.join(absent)}: not installed; install {' '.join(absent)} beside ganc")
+
+
+def require_lite0(values: Mapping) -> None:
+    """Raise MissingDependencyError where the losses or the metric need EfficientNet-Lite0 and it is not installed."""
+    from ganc.metrics.lite0.weights import packaged_file
+
+    losses = [loss for section in values.values() if isinstance(section, Mapping) for loss in section.get("loss", [])]
+    if any("lite0" in str(loss) for loss in losses) or "feature-set" not in values:
+        packaged_file()

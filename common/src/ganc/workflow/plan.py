@@ -1,0 +1,237 @@
+"""What `ganc compress` will do: the pipeline's configuration, its networks, and how long each step takes here."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import yaml
+
+from ganc.base.atomic import WriteError, replacing, require_writable
+from ganc.base.direction import Direction
+from ganc.base.errors import FileFormatError, RunError, SettingError
+from ganc.base.extras import JINJA2, MATPLOTLIB, PADDLE, SNAKEMAKE
+from ganc.base.json_text import read_json
+from ganc.files.checkpoint import Checkpoint
+from ganc.models.spec import GeneratorSpec
+from ganc.workflow import inputs
+from ganc.workflow.configuration import Configuration
+from ganc.workflow.estimate import Timings, estimate
+from ganc.workflow.networks import Networks
+from ganc.workflow.presets import SCRATCH, Given, Preset, configuration_of, scheduled
+
+CONFIGURATION, PLAN = "compress.yaml", "compress.json"  # in the folder of the run
+FORMAT, VERSION = "ganc-compress", 1
+_STAGES = ("distill", "supernet", "search", "finetune", "export")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks for. Paths are as they were given.
+
+    Attributes:
+        data, out: None where the configuration says them.
+        teacher: None: it is trained, or the configuration says it.
+        configuration: a file, which says all that the rest of the options would.
+        size: (width, height) of the images; None takes the teacher's, else the images' own up to 256x256.
+    """
+
+    data: Path | None
+    out: Path | None
+    teacher: Path | None
+    configuration: Path | None = None
+    max_macs: int | None = None
+    preset: Preset | None = None
+    size: tuple[int, int] | None = None
+    direction: Direction | None = None
+
+    def __post_init__(self):
+        chosen = {"--max-macs": self.max_macs, "--preset": self.preset, "--size": self.size}
+        chosen["--direction"] = self.direction
+        if self.configuration:
+            for option, value in chosen.items():
+                if value is not None:
+                    raise SettingError(f"{option}: the configuration says it; leave --config or {option} out")
+        else:
+            for option, value in {"--data": self.data, "-o": self.out}.items():
+                if value is None:
+                    raise SettingError(f"{option} is missing: name it, or a configuration with --config")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be done.
+
+    Attributes:
+        values: the pipeline's configuration, with absolute paths.
+        seconds: of each step, by its name, on this machine.
+        device: of the training.
+        networks: what is trained.
+        notes: what its user should know, a line each.
+        record: what is written beside the run, so that the same request goes on with the same plan.
+    """
+
+    values: Mapping
+    networks: Networks
+    seconds: Mapping[str, float]
+    device: str
+    images: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    record: Mapping = field(default_factory=dict)
+
+    @property
+    def out(self) -> Path:
+        return Path(self.values["out"])
+
+    @property
+    def configuration(self) -> Configuration:
+        return Configuration(self.values, [])
+
+
+def make_plan(request: Request) -> Plan:
+    """Check all inputs, choose what is left to choose, and time a few steps. Nothing is written.
+
+    Raises:
+        GancError: an input cannot be used; the message says which and what to do.
+    """
+    inputs.require_packages(PADDLE, SNAKEMAKE)
+    said = _said(request)
+    out = Path(said["out"])
+    require_own_folder(out, said.get("data"))
+    direction = request.direction or Configuration(said, []).direction
+    teacher = inputs.read_teacher(Path(file), direction) if (file := _generator_file(said)) else None
+    images = _images(said)
+    identity = {"asked": said, "preset": request.preset, "max_macs": request.max_macs, "size": request.size}
+    identity |= {"direction": direction, "teacher": teacher and teacher.digest}
+    identity = json.loads(json.dumps(identity))
+    kept = _kept(out, identity)
+    values, timed = (kept["configuration"], kept["timings"]) if kept else _chosen(request, said, teacher, images)
+    configuration, timings = checked(values), Timings.of(timed)
+    networks = Networks.of(configuration, teacher and teacher.generator.spec)
+    return Plan(
+        values=values,
+        networks=networks,
+        seconds=estimate(configuration, networks, images, timings),
+        device=timings.device,
+        images=images,
+        notes=tuple(configuration.notes),
+        record={"format": FORMAT, "version": VERSION, "request": identity, "configuration": values, "timings": timed},
+    )
+
+
+def _chosen(
+    request: Request, said: Mapping, teacher: Checkpoint | None, images: Mapping[str, int]
+) -> tuple[Mapping, Mapping]:
+    """Return the configuration, and the seconds that steps take by which its epochs were chosen."""
+    generator = teacher.generator.spec if teacher else None
+    if request.configuration:
+        Networks.of(checked(said), generator)
+        return said, rehearse(said, generator)
+    preset = request.preset or Preset.OVERNIGHT
+    direction = request.direction or Direction.A_TO_B
+    given = Given(
+        data=said["data"],
+        out=said["out"],
+        teacher=said.get("teacher"),
+        generator=generator,
+        size=request.size or _size(said["data"], teacher, direction, preset),
+        images=images,
+        direction=direction,
+        max_macs=request.max_macs,
+        gpu=inputs.has_gpu(),
+    )
+    values = configuration_of(given, preset)
+    unscheduled = scheduled(values, preset, images, None)
+    Networks.of(checked(unscheduled), generator)
+    timed = rehearse(unscheduled, generator)
+    return scheduled(values, preset, images, Timings.of(timed)), timed
+
+
+def _said(request: Request) -> dict:
+    """Return what the user says of the configuration: all of it, or which files there are. Paths are absolute."""
+    given = {"data": request.data, "teacher": request.teacher, "out": request.out}
+    named = {key: os.path.abspath(path) for key, path in given.items() if path is not None}
+    if not request.configuration:
+        return named
+    folder = request.configuration.absolute().parent
+    values = inputs.read_configuration(request.configuration)
+    return Configuration(values | named, [folder, folder.parent]).absolute()
+
+
+def _generator_file(said: Mapping) -> str | None:
+    """Return the file of the generator that a configuration starts from, if it is there already."""
+    start = (said.get("replace") or {}).get("init-from")
+    found = said.get("teacher") or said.get("start") or start
+    return found if found and (found != start or os.path.exists(start)) else None
+
+
+def _images(said: Mapping) -> dict[str, int]:
+    """Return how many images there are, or will be drawn, by subset."""
+    if not said.get("demo"):
+        return inputs.checked_images(Path(said["data"])) if said.get("data") else {}
+    drawn = {"train": 200, "test": 60, **said["demo"]}
+    return {f"{kind}{letter}": int(drawn[kind]) for kind in ("train", "test") for letter in "AB"}
+
+
+def _size(data: str, teacher: Checkpoint | None, direction: Direction, preset: Preset) -> tuple[int, int]:
+    if teacher and inputs.tells_size(teacher):
+        return teacher.image_size
+    side = inputs.usual_side(Path(data), direction.source)
+    side = side if teacher else min(side, SCRATCH[preset][2])
+    return side, side
+
+
+def require_own_folder(out: Path, data: str | None) -> None:
+    """Raise WriteError unless a folder can be written, is empty or of an earlier run, and is not that of the images."""
+    if data and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(data)):
+        raise WriteError(f"{out}: is in the folder of the images, which is only read; choose another")
+    require_writable(out / PLAN)
+    if out.is_dir() and not (out / PLAN).is_file() and any(out.iterdir()):
+        raise WriteError(f"{out}: is not empty and not of ganc compress; choose another folder")
+
+
+def _kept(out: Path, identity: Mapping) -> Mapping | None:
+    """Return what an earlier call chose for the same request, None where there is none or it is damaged."""
+    try:
+        record = read_json(out / PLAN, "a plan of ganc compress")
+        if record["format"] == FORMAT and record["version"] == VERSION and record["request"] == identity:
+            return record
+    except (FileFormatError, KeyError, TypeError):
+        pass
+    return None
+
+
+def write_plan(plan: Plan) -> None:
+    """Write the plan and its configuration into the run's folder. Raises WriteError."""
+    with replacing(plan.out / CONFIGURATION) as temporary:
+        temporary.write_text(
+            "# Written by ganc compress; ganc compress --config takes it, and snakemake --configfile.\n"
+            + yaml.safe_dump(dict(plan.values), sort_keys=False, allow_unicode=True, width=1000),
+            encoding="utf-8",
+        )
+    with replacing(plan.out / PLAN) as temporary:
+        temporary.write_text(json.dumps(plan.record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def checked(values: Mapping) -> Configuration:
+    """Return the configuration of these values, checked as the pipeline checks it. Raises GancError."""
+    configuration = Configuration(values, [])
+    inputs.require_commands([*_STAGES, *(["replace"] if not configuration.has("teacher") else [])])
+    configuration.check()
+    inputs.require_packages(JINJA2, *([MATPLOTLIB] if configuration.searches else []))
+    inputs.require_lite0(values)
+    return configuration
+
+
+def rehearse(values: Mapping, generator: GeneratorSpec | None) -> dict:
+    """Return what `ganc.workflow.rehearsal` measures on this machine. Raises RunError where it fails."""
+    job = json.dumps({"configuration": values, "teacher": generator and asdict(generator)})
+    command = [sys.executable, "-m", "ganc.workflow.rehearsal"]
+    done = subprocess.run(command, input=job, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise RunError(f"steps cannot be timed: {last[0]}")
+    return json.loads(done.stdout)

@@ -1,0 +1,163 @@
+"""How long a pipeline takes on this machine: a few steps of each kind, timed on networks of the real widths and sizes.
+
+    python -m ganc.workflow.rehearsal < JOB.json > TIMINGS.json
+
+A process of its own, since it needs Paddle for seconds and what started it waits for hours. Weights and images are
+drawn, no file of the run is read or written.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+
+from ganc.base.direction import Direction
+from ganc.base.engine_table import fastest_engine, graph_engines
+from ganc.base.errors import GancError
+from ganc.base.rng import keyed_generator
+from ganc.engines.loading import run_network
+from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
+from ganc.metrics.features import feature_set
+from ganc.models.convolutions import initial_state
+from ganc.models.discriminator import Discriminator
+from ganc.models.family import Widths
+from ganc.models.generator import Generator
+from ganc.models.spec import GeneratorSpec, spec_from_json
+from ganc.models.task import CYCLEGAN
+from ganc.system.processes import Processes
+from ganc.system.runtime import select_device
+from ganc.training.assembly import Stage
+from ganc.training.average import averaged
+from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
+from ganc.training.distillation_job import Distillation, distillation_step
+from ganc.training.settings import DISCRIMINATOR_WIDTH, DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc.training.step import TrainingStep
+from ganc.training.teachers import FrozenTeacher
+from ganc.workflow.configuration import Configuration
+from ganc.workflow.networks import Networks
+
+STEPS, STAGE_SECONDS = 3, 6.0  # steps that are timed, fewer where they take longer together
+
+
+def main() -> None:
+    """Time what the job on standard input says, and write seconds as JSON."""
+    job = json.load(sys.stdin)
+    configuration = Configuration(job["configuration"], [])
+    networks = Networks.of(configuration, job["teacher"] and spec_from_json(GeneratorSpec, job["teacher"]))
+    (run,) = _of_kind(configuration.settings("distill"), RunSettings)
+    device = select_device(run.device)
+    # Of what every stage does before its first step, nearly all is imports: seconds of work, whatever else runs here.
+    result = {"device": device, "start": time.process_time()}
+    result["stages"] = {stage: _stage_seconds(stage, configuration, networks) for stage in networks.trained}
+    (data,) = _of_kind(configuration.settings("distill"), DataSettings)
+    json.dump(result | _image_seconds(configuration, networks, data), sys.stdout)
+
+
+def _stage_seconds(stage: str, configuration: Configuration, networks: Networks) -> dict[str, float]:
+    """Return the seconds of a stage's first step, in which graphs are compiled, and of each step behind it."""
+    settings = configuration.settings(stage)
+    (data,), (schedule,) = (_of_kind(settings, kind) for kind in (DataSettings, Schedule))
+    made = _cycle if stage in ("original", "replace") else _distillation
+    step = averaged(made(stage, settings, networks), schedule.ema)
+    width, height = data.crop_size
+    generator = keyed_generator(0, "rehearsal", 0)
+    images = generator.uniform(-1, 1, (2, schedule.batch_size, 3, height, width)).astype(np.float32)
+    return _timed(lambda number: _one_step(step, images, number, schedule.learning_rate))
+
+
+def _one_step(step: TrainingStep, images: np.ndarray, number: int, rate: float) -> None:
+    for loss in step.update(*images, number, rate).values():
+        float(loss)  # waits for the device
+
+
+def _distillation(stage: str, settings: list, networks: Networks) -> TrainingStep:
+    (data,), (run,) = (_of_kind(settings, kind) for kind in (DataSettings, RunSettings))
+    (losses,) = _of_kind(settings, DistillationSettings)
+    teacher = Checkpoint(
+        stage="import",
+        task=CYCLEGAN,
+        direction=Direction.A_TO_B,
+        networks={GENERATOR: initial_state(networks.teacher, 0, "rehearsal/teacher")},
+    )
+    plan = Distillation(
+        stage=Stage(name=stage, task=losses.applied_to(CYCLEGAN)),
+        teacher=teacher,
+        student=initial_state(networks.trained[stage], 0, "rehearsal/student"),
+        discriminator=None,
+        settings=losses,
+        subnets_of=partial(_subnets, networks, networks.sandwiched if stage == "supernet" else None),
+        views={},
+    )
+    return distillation_step(plan, data, run, Processes(), epoch_steps=0)
+
+
+def _subnets(networks: Networks, sandwiched: bool | None, step: int) -> Iterable[Widths | None]:
+    """Return sub-networks such as a supernet's step trains; other stages have no such choice."""
+    if sandwiched is None:
+        return [None]
+    drawn = networks.space.draw(keyed_generator(0, "rehearsal/widths", step))
+    return [networks.space.largest, networks.space.smallest, drawn] if sandwiched else [drawn]
+
+
+def _cycle(stage: str, settings: list, networks: Networks) -> TrainingStep:
+    (run,) = _of_kind(settings, RunSettings)
+    cycle = settings[0]
+    specs = cycle_specs(cycle.task, networks.trained[stage], cycle.discriminator_width or DISCRIMINATOR_WIDTH)
+    states = fresh_states(specs, 0)
+    judges = (
+        Discriminator.from_state(states[name]) if cycle.gan_weight else None
+        for name in (DISCRIMINATOR, DISCRIMINATOR + REVERSE)
+    )
+    guide = None
+    if cycle.original_weight and networks.original:
+        guided = Generator.from_state(initial_state(networks.original, 0, "rehearsal/original"))
+        guide = Guide(cycle.original_weight, FrozenTeacher(guided, run.engine))
+    return CycleStep(
+        task=cycle.task,
+        generators=tuple(Generator.from_state(states[name]) for name in (GENERATOR, GENERATOR + REVERSE)),
+        discriminators=tuple(judges),
+        seed=0,
+        processes=Processes(),
+        amp=run.amp,
+        engine=run.engine,
+        guide=guide,
+    )
+
+
+def _image_seconds(configuration: Configuration, networks: Networks, data: DataSettings) -> dict[str, float]:
+    """Return the seconds that features of an image take, and its translation by the student."""
+    width, height = data.eval_size
+    features = feature_set(configuration.feature_set)
+    count = max(2, min(features.batch, 8))
+    pixels = keyed_generator(0, "rehearsal/pixels", 0).integers(0, 256, (count, height, width, 3)).astype(np.uint8)
+    student = networks.trained["distill"]
+    engine = run_network(initial_state(student, 0, "rehearsal/student"), fastest_engine(graph_engines()))
+    image = np.zeros((1, student.in_channels, height, width), np.float32)
+    return {
+        "features": _timed(lambda number: features(pixels), STEPS - 1)["step"] / count,
+        "translation": _timed(lambda number: engine(image), STEPS - 1)["step"],
+    }
+
+
+def _timed(call: Callable[[int], object], most: int = STEPS) -> dict[str, float]:
+    """Return the seconds of the first call and the least of those behind it."""
+    seconds: list[float] = []
+    while len(seconds) < 2 or (len(seconds) <= most and sum(seconds[1:]) < STAGE_SECONDS):
+        start = time.perf_counter()
+        call(len(seconds))
+        seconds.append(time.perf_counter() - start)
+    return {"first": seconds[0], "step": min(seconds[1:])}
+
+
+def _of_kind(settings: list, kind: type) -> list:
+    return [one for one in settings if isinstance(one, kind)]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except GancError as error:
+        sys.exit(str(error))

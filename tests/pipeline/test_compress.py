@@ -1,0 +1,255 @@
+"""`ganc compress`: what it refuses before it runs anything, what it plans, a run that is interrupted and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.support import PATIENCE, SIZE, TINY_SPACE, UNTRAINED, command_line, fail, generator_spec, succeed
+
+from ganc.base.direction import Direction
+from ganc.files.checkpoint import read_checkpoint
+from ganc.models.space import parse_space
+from ganc.models.spec import parse_widths
+from ganc.workflow.configuration import Configuration
+from ganc.workflow.estimate import Timings, duration, estimate
+from ganc.workflow.networks import Networks
+from ganc.workflow.presets import Given, Preset, configuration_of, scheduled
+
+pytest.importorskip("snakemake", reason="ganc compress runs on Snakemake, which is an extra")
+
+# Distill alone: what all stages do is the pipeline's own test.
+SMALL = {
+    "stages": "distill",
+    "feature-set": UNTRAINED,
+    "images": {
+        "load-size": 36,
+        "crop-size": SIZE,
+        "batch-size": 2,
+        "workers": 0,
+        "eval-every": 0,
+        "device": "cpu",
+        "loss": ["ssim=1"],
+    },
+    "distill": {"width": 8, "refit": 0, "epochs": 40, "decay-epochs": 40},
+    "export": {"format": ["onnx"]},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_data: Path, teacher_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with images, a teacher and a configuration that names both; the current one."""
+    (tmp_path / "source").symlink_to(tiny_data)
+    (tmp_path / "teacher.safetensors").symlink_to(teacher_file)
+    configured(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def configured(folder: Path, **changes: object) -> None:
+    values = {"out": "out", "data": "source", "teacher": "teacher.safetensors", **SMALL, **changes}
+    values = {name: value for name, value in values.items() if value is not None}
+    (folder / "run.yaml").write_text(yaml.safe_dump(values))
+
+
+def started(folder: Path, *arguments: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        command_line("ganc", "compress", *arguments),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+    )
+
+
+def ended(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_a_run_is_interrupted_fails_and_is_resumed(folder):
+    run = folder / "out" / "distill.safetensors.run"
+    process = started(folder, "--config", "run.yaml")
+    patience = time.monotonic() + PATIENCE
+    while not (run / "log.jsonl").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < patience
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, out) == (130, "")
+    assert "the same command goes on" in err.splitlines()[-1]
+    saved = (run / "state.safetensors").read_bytes()
+    assert not (folder / "out" / "distill.safetensors").exists()
+
+    moved = run.rename(folder / "kept.run")
+    run.write_text("no folder of a run")
+    status, out, err = ended(started(folder, "--config", "run.yaml"))
+    assert (status, out) == (1, "")
+    reason, last = [line for line in err.splitlines() if line.startswith("Error: ")]
+    assert "distill.safetensors.run" in reason
+    assert (
+        f"distill failed, its reason is above; the same command goes on from there. Snakemake's log: {folder}" in last
+    )
+    run.unlink()
+    moved.rename(run)
+
+    assert (run / "state.safetensors").read_bytes() == saved
+    status, out, err = ended(started(folder, "--config", "run.yaml"))
+    assert status == 0, err
+    assert "statistics:" not in err  # it was there
+    student = read_checkpoint(folder / "out" / "distill.safetensors")
+    assert student.training["steps"] == 240
+    steps = [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps)), "it started over"
+    assert "exported" in out
+    assert (folder / "out" / "report.html").is_file()
+    assert (folder / "out" / "report.md").read_text() in out
+    (translate,) = [line for line in out.splitlines() if line.startswith("translate: ")]
+    assert str(folder / "out" / "dist") in translate
+
+
+def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder):
+    given = ("--teacher", "teacher.safetensors", "--data", "source", "--max-macs", "4M", "-o", "new")
+    before = sorted(folder.iterdir())
+    said = json.loads(succeed("ganc", "compress", *given, "--dry-run", "--json").stdout)
+    assert sorted(folder.iterdir()) == before
+    assert list(said["seconds"]) == ["statistics", "distill", "supernet", "search", "finetune", "export", "report"]
+    assert all(seconds > 0 for seconds in said["seconds"].values())
+    values, teacher = said["configuration"], read_checkpoint(folder / "teacher.safetensors").generator.spec
+    assert values["teacher"] == str(folder / "teacher.safetensors")
+    assert values["images"]["crop-size"] == str(SIZE)
+    student = teacher.narrowed(parse_widths(values["distill"]["widths"]))
+    space = parse_space(values["supernet"]["space"])
+    space.require_within(student.widths)
+    assert teacher.narrowed(space.smallest).costs((SIZE, SIZE)).macs <= values["finetune"]["max-macs"] == 4_000_000
+    assert student.costs((SIZE, SIZE)).macs > 4_000_000
+
+
+def given(**changes: object) -> Given:
+    values = {"data": "/data", "out": "/out", "teacher": "/G.pth", "generator": generator_spec(16), "size": (256, 256)}
+    values |= {"images": {"trainA": 400, "trainB": 300, "testA": 60, "testB": 60}, "direction": Direction.A_TO_B}
+    return Given(**{**values, "max_macs": None, "gpu": False, **changes})
+
+
+TIMINGS = Timings(
+    device="cpu",
+    start=2.0,
+    first=dict.fromkeys(("replace", "distill", "supernet", "finetune"), 5.0),
+    step=dict.fromkeys(("replace", "distill", "supernet", "finetune"), 0.1),
+    features=0.01,
+    translation=0.01,
+)
+
+
+def test_an_original_is_imitated_by_mobile_blocks_first():
+    original = generator_spec(16, block="resnet")
+    values = configuration_of(given(generator=original), Preset.MINUTES)
+    assert (values["start"], values["replace"]["recipe"]) == ("/G.pth", "imitate")
+    assert "teacher" not in values
+    networks = Networks.of(Configuration(scheduled(values, Preset.MINUTES, {}, None), []), original)
+    assert list(networks.trained) == ["replace", "distill"]
+    assert networks.trained["replace"].block == "mobile"
+    assert networks.original == original
+
+
+@pytest.mark.parametrize(("preset", "minutes"), [(Preset.MINUTES, 15), (Preset.OVERNIGHT, 9 * 60)])
+@pytest.mark.parametrize("generator", [None, generator_spec(16), generator_spec(16, block="resnet")], ids=str)
+def test_a_preset_fills_its_time_and_not_more(preset, minutes, generator):
+    asked = given(generator=generator, teacher=generator and "/G.pth")
+    values = scheduled(configuration_of(asked, preset), preset, asked.images, TIMINGS)
+    configuration = Configuration(values, [])
+    networks = Networks.of(configuration, generator)
+    seconds = sum(estimate(configuration, networks, asked.images, TIMINGS).values())
+    assert 0.6 * minutes <= seconds / 60 <= minutes
+
+
+def test_a_cpu_trains_on_half_the_side_and_small_images_whole():
+    for size, crop in (((256, 256), "128"), ((512, 256), "256x128"), ((64, 64), "64")):
+        assert configuration_of(given(size=size), Preset.OVERNIGHT)["images"]["crop-size"] == crop
+
+
+def test_the_published_settings_are_those_of_the_papers():
+    values = scheduled(
+        configuration_of(given(teacher=None, generator=None), Preset.PUBLISHED), Preset.PUBLISHED, {}, None
+    )
+    networks = Networks.of(Configuration(values, []), None)
+    assert networks.teacher.widths == (64,) * 8
+    assert networks.trained["distill"].widths == (32,) * 8
+    assert networks.space == parse_space("channels-32")
+    assert [values[stage]["epochs"] for stage in ("replace", "distill", "supernet", "finetune")] == [100, 100, 200, 50]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "1 s"), (80, "80 s"), (1080, "18 min"), (8640, "2.4 h"), (6e6, "69 days")]
+)
+def test_times_are_said_as_people_say_them(seconds, said):
+    assert duration(seconds) == said
+
+
+def refused(*arguments: object, status: int = 1) -> str:
+    return fail("ganc", "compress", *arguments, status=status).removeprefix("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"supernets": {}}, "the configuration has no key supernets; did you mean supernet?"),
+        ({"distill": {"epoch": 2}}, "distill: ganc-distill has no option epoch; did you mean epochs?"),
+        ({"out": None}, "the configuration names no folder to write"),
+        ({"data": "absent"}, "absent: no such directory"),
+        ({"teacher": "absent.pth"}, "absent.pth: no such file"),
+        ({"stages": "none"}, "stages: none: expected all or distill"),
+        ({"start": "teacher.safetensors"}, "start: stage 1 starts from"),
+        ({"distill": {"width": 16}}, "distill: widths: 16_16_16_16_16_16_16_16 is more than 8_8_8_8_8_8_8_8"),
+        (
+            {"stages": "all", "supernet": {"space": TINY_SPACE}, "finetune": {"max-macs": "1M"}},
+            "1.00 M MACs are less than those of the smallest sub-network, 4_4_4_4_4_4_4_4: 2",
+        ),
+        ({"stages": "all", "supernet": {"space": "16,8/8/8/8/8/8/8/8"}}, "supernet: space: 16_8_8_8_8_8_8_8 is more"),
+        ({"out": "source/out"}, "is in the folder of the images"),
+    ],
+    ids=str,
+)
+def test_a_configuration_that_cannot_work_is_one_line_before_anything_runs(folder, changes, said):
+    configured(folder, **changes)
+    before = sorted(folder.rglob("*"))
+    assert said in refused("--config", "run.yaml")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
+    (folder / "no.pth").write_bytes(b"\x80\x02}q\x00.")
+    (folder / "mine").mkdir()
+    (folder / "mine" / "letter.txt").write_text("keep")
+    (folder / "bad.yaml").write_text("a: [")
+    (folder / "list.yaml").write_text("- 1")
+    data = ("--data", "source", "-o", "new")
+    assert "no.pth" in refused(*data, "--teacher", "no.pth")
+    assert "is less than" not in refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1k")
+    assert "has 838.66 k at 32x32" in refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1k")
+    assert "mine: is not empty" in refused("--data", "source", "-o", "mine")
+    assert (folder / "mine" / "letter.txt").read_text() == "keep"
+    assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
+    assert "list.yaml: expected keys with values" in refused("--config", "list.yaml")
+    assert "--data is missing" in refused("-o", "new", status=2)
+    assert "--max-macs: the configuration says it" in refused("--config", "run.yaml", "--max-macs", "1G", status=2)
+    assert not (folder / "new").exists()
+
+
+def test_a_broken_image_is_named_before_anything_runs(folder, tiny_data):
+    (folder / "source").unlink()
+    for name in ("trainA", "trainB", "testA", "testB"):
+        (folder / "source" / name).mkdir(parents=True)
+        for file in (tiny_data / name).iterdir():
+            (folder / "source" / name / file.name).symlink_to(file)
+    broken = folder / "source" / "trainB" / "broken.jpg"
+    broken.write_bytes(b"no image")
+    assert "broken.jpg" in refused("--config", "run.yaml")
+    assert not (folder / "out").exists()
