@@ -296,13 +296,14 @@ def _complaint(name: str, words: list[str]) -> str | None:
 
 
 def _options_of_others() -> set[str]:
-    """Return the options of this repository's own programs, and those of Snakemake, Paddle's launcher and Docker."""
+    """Return the options of this repository's own programs, and those of others that texts name."""
     own = [
         path.read_text() for folder in ("benchmarks", "workflow", "scripts") for path in (ROOT / folder).glob("*.py")
     ]
     named = {option for text in own for option in re.findall(r'add_argument\(\s*"(--[\w-]+)"', text)}
     others = "--help --cores --snakefile --configfile --config --devices --nproc_per_node --build-arg"
-    return named | set(others.split())
+    published = "--config_set --config_str --dataroot --real_stat_path"
+    return named | {*others.split(), *published.split()}
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=_name)
@@ -321,8 +322,10 @@ def test_an_option_that_a_text_names_exists(page):
 @pytest.mark.parametrize("page", TEXTS, ids=_name)
 def test_a_link_inside_a_text_leads_somewhere(page):
     def anchors(text: Path) -> set[str]:
-        titles = re.findall(r"^#+ (.*)$", text.read_text(encoding="utf-8"), re.MULTILINE)
-        return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        content = text.read_text(encoding="utf-8")
+        titles = re.findall(r"^#+ (.*)$", content, re.MULTILINE)
+        places = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        return places | set(re.findall(r'^<a id="([\w-]+)"></a>$', content, re.MULTILINE))
 
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" in target:
