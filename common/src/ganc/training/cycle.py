@@ -77,8 +77,12 @@ class CycleStep:
     ):
         self.task, self.amp, self._guide = task, amp, guide
         self.generator, self.generator_b = generators
+        self.discriminator: Any
+        self.discriminator_b: Any  # both None where no GAN loss has a weight
         self.discriminator, self.discriminator_b = discriminators
         self.translate, self._translate_b = (passes_of(one, engine) for one in generators)
+        self._judge: Any
+        self._judge_b: Any
         self._judge, self._judge_b = (one and passes_of(one, engine) for one in discriminators)
         makers = {"generator": self.generator, "generator_b": self.generator_b}
         judges = {"discriminator": self.discriminator, "discriminator_b": self.discriminator_b}

@@ -83,7 +83,7 @@ class DistillationStep:
         self.task, self.teacher, self.subnets_of, self.amp, self.added = task, teacher, subnets_of, amp, added
         self.student, self.discriminator, self.adaptors = trained.student, trained.discriminator, trained.adaptors
         self._translate = passes_of(self.student, trained.engine)
-        self._judge = passes_of(self.discriminator, trained.engine) if self.discriminator else None
+        self._judge: Any = passes_of(self.discriminator, trained.engine) if self.discriminator else None
         judge = {"discriminator": self.discriminator} if self.discriminator else {}
         self.results = {"generator": self.student, **judge, "adaptors": self.adaptors}
         if not task.gan_weight:

@@ -6,7 +6,7 @@ image pools, is sent to the writing process and goes into the same file, so that
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors.numpy import load as from_bytes
@@ -21,10 +21,10 @@ from ganc.training.step import Learner
 class Stateful(Protocol):
     """A part of a run that gives its state and takes it over."""
 
-    def state(self) -> Mapping[str, object]:
+    def state(self) -> Mapping[str, Any]:
         """Return arrays and plain JSON values by name. A part that is one array names it ""."""
 
-    def load(self, state: Mapping[str, object]) -> None:
+    def load(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave, in this or another process."""
 
 

@@ -22,9 +22,14 @@ class Learner(Protocol):
     A job gives every process the networks of the first, and saves and resumes all three.
     """
 
-    networks: Mapping[str, Network]
-    optimizers: Mapping[str, Adam]
-    pools: Mapping[str, ImagePool]
+    @property
+    def networks(self) -> Mapping[str, Network]: ...
+
+    @property
+    def optimizers(self) -> Mapping[str, Adam]: ...
+
+    @property
+    def pools(self) -> Mapping[str, ImagePool]: ...
 
 
 class TrainingStep(Learner, Protocol):
@@ -35,8 +40,11 @@ class TrainingStep(Learner, Protocol):
         results: what is evaluated and goes into the checkpoint, by name: the networks, or something made of them.
     """
 
-    beside: Mapping[str, Learner]
-    results: Mapping[str, Network]
+    @property
+    def beside(self) -> Mapping[str, Learner]: ...
+
+    @property
+    def results(self) -> Mapping[str, Network]: ...
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
         """Train on one batch, (n, c, h, w) each, and return the losses by name: detached tensors of shape ()."""

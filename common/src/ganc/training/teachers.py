@@ -16,7 +16,8 @@ class Teacher(Learner, Protocol):
     Its networks, optimizers and pools are those that it trains: they are broadcast, saved and resumed with the step's.
     """
 
-    generator: Generator
+    @property
+    def generator(self) -> Generator: ...
 
     def translate(self, source) -> tuple:
         """Return images (n, c, h, w) made of sources (n, c, h, w), and the taps, all without gradients."""

@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -127,7 +128,7 @@ class Configuration:
             return os.path.abspath(self._found(str(value)))
         return value
 
-    def setting(self, stage: str, name: str) -> object:
+    def setting(self, stage: str, name: str) -> Any:
         """Return that one of a stage's settings objects which has an attribute `name`."""
         return next(one for one in self.settings(stage) if hasattr(one, name))
 
@@ -265,7 +266,7 @@ class Configuration:
         given += ["--shard", f"1/{self.shards}"] if stage == "search" else []
         return [*given, *words(self._options(stage))]
 
-    def _check_option(self, stage: str, section: str, name: str, value: object) -> None:
+    def _check_option(self, stage: str, section: str, name: str, value: Any) -> None:
         if name == "feature-set":
             raise ConfigurationError(f"{section}: feature-set: is that of all stages: put it beside {section}")
         if name in STAGES[stage].names:
@@ -281,7 +282,7 @@ class Configuration:
         return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self.out))
 
 
-def _number(value: object) -> float | None:
+def _number(value: Any) -> float | None:
     try:
         return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,7 +39,7 @@ class Source:
 
     checkpoint: Path | None
     supernet: Path | None
-    selection: object
+    selection: Any
     direction: Direction | None
 
     @property

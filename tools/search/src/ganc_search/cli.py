@@ -116,7 +116,8 @@ def main(settings: SearchSettings, rank_check: int | None, top: int):
 
 
 def _refuse_beside_rank_check(settings: SearchSettings) -> None:
-    given = {"-o": settings.output, "--max-latency": settings.budget.max_latency, "--latency": settings.latency}
+    given: dict[str, object] = {"-o": settings.output, "--latency": settings.latency}
+    given |= {"--max-latency": settings.budget.max_latency}
     given |= {"--racing": settings.racing, "--shard": settings.shard != (1, 1)}
     given |= {"--samples, --configs or --strategy": settings.strategy != StrategyName.EXHAUSTIVE}
     if superfluous := [name for name, value in given.items() if value]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ganc.base.atomic import WriteError, place_of
 from ganc.base.engine_table import fastest_engine, graph_engines
@@ -80,7 +81,7 @@ class Search:
         self.strategy = self._named_strategy(latency)
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
-        how = {"group_size": settings.group_size, "racing": settings.racing, "latency": latency}
+        how: dict[str, Any] = {"group_size": settings.group_size, "racing": settings.racing, "latency": latency}
         self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, **how)
         self.total = self._rounds.planned(self.strategy.total)
 
@@ -132,7 +133,7 @@ class Search:
         """Return what tells latencies; its numbers are kept beside the results."""
         settings, inputs = self.settings, self.inputs
         engine = fastest_engine(graph_engines()) if settings.latency_engine == AUTO else settings.latency_engine
-        header = {"supernet": inputs.supernet.digest, "engine": engine, "precision": PRECISION}
+        header: dict[str, Any] = {"supernet": inputs.supernet.digest, "engine": engine, "precision": PRECISION}
         header |= {"device": device_text(), "size": [*inputs.image_size], "space": inputs.space.text}
         place = place_of(results)  # beside the file itself where its name is a link
         file = latency_file(place.with_name(f"{place.name}.latency"), header, **settings.restarts)
@@ -142,7 +143,7 @@ class Search:
     def _named_strategy(self, latency: LatencyModel | None) -> Strategy:
         """Return the strategy that the settings name; of a fixed list it asks for this shard's part."""
         settings, inputs = self.settings, self.inputs
-        allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency and latency.of)
+        allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency.of if latency else None)
         if settings.strategy == StrategyName.EVOLUTION:
             return Evolution(allowed, self.ranking, settings.seed, settings.evolution)
         if settings.strategy == StrategyName.RANDOM:
