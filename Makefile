@@ -37,7 +37,7 @@ endif
 unexport PYTHONPATH PYTHONHOME
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fuzz test-paddle26 wheels check-tools docs lint bench clean
+.PHONY: help setup demo test test-fuzz test-paddle26 wheels check-tools docs lint bench web-runtime clean
 
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
@@ -49,6 +49,7 @@ help:
 	@echo "make check-tools    install each tool's wheel without the other five, and run it"
 	@echo "make docs           build the documentation's pages, English and Chinese, into out/site"
 	@echo "make lint           check style, format, types and the Dockerfile"
+	@echo "make web-runtime    fetch what ganc-export --format web puts beside the generator, for exports without a network"
 	@echo "make bench          print the tables of benchmarks/ (an hour; some need PyTorch, and say so)"
 	@echo "make clean          remove the environments and caches; out/ stays"
 	@echo
@@ -110,6 +111,9 @@ lint: setup
 
 bench: setup
 	@for command in $(BENCHMARKS); do echo "== $$command"; $(BIN)/python benchmarks/$$command || exit 1; done
+
+web-runtime: setup
+	@$(BIN)/python -c "from ganc_export.web.runtime import find_runtime; print(find_runtime())"
 
 clean:
 	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .mypy_cache .snakemake build *.egg-info common/src/*.egg-info \

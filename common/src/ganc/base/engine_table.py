@@ -38,6 +38,7 @@ class Format:
         engine: what runs it to verify it.
         packages: what writes it.
         suffix: of the graph's file; empty where the format names its files itself.
+        fetches: whether writing it needs a registry, unless what it fetches is cached.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Format:
     engine: str
     packages: tuple[Package, ...]
     suffix: str = ""
+    fetches: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,15 @@ FORMATS: Mapping[str, Format] = _by_name(
         packages=(ONNX, OPENVINO),
         suffix=".xml",
     ),
+    # A folder for a browser, around an ONNX graph.
+    Format(
+        name="web",
+        precisions=("f32",),
+        engine="onnxruntime",
+        packages=(ONNX,),
+        suffix=".onnx",
+        fetches=True,
+    ),
 )
 
 # What trains networks and runs checkpoints unless another engine is named.
@@ -124,14 +135,14 @@ ENGINES: Mapping[str, EngineRow] = _by_name(
         name="openvino",
         package=OPENVINO,
         precisions=("f32", "f16", "bf16", "int8"),
-        formats=("openvino", "onnx"),
+        formats=("openvino", "onnx", "web"),
         graphs=True,
     ),
     EngineRow(
         name="onnxruntime",
         package=ONNXRUNTIME,
         precisions=("f32", "f16", "int8"),
-        formats=("onnx",),
+        formats=("onnx", "web"),
         graphs=True,
     ),
     EngineRow(name="paddle-inference", package=PADDLE, precisions=("f32",), formats=("paddle",), gpu_place=1),

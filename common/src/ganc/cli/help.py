@@ -12,9 +12,11 @@ FEW = 7  # options of a command's own that need no groups
 # named nowhere stands under OTHERS.
 GROUPS = {
     "Files": (
-        *("checkpoint", "teacher", "student", "supernet", "init-from", "teacher-output", "output", "run-dir", "chart"),
-        *("discriminator", "generator-b", "discriminator-b", "recursive", "existing", "format", "io"),
+        *("checkpoint", "teacher", "student", "supernet", "original", "init-from", "teacher-output", "output"),
+        *("run-dir", "chart", "discriminator", "generator-b", "discriminator-b", "recursive", "existing", "format"),
+        *("io",),
     ),
+    "Page": ("title", "sample", "runtime", "webgpu"),
     "Network": (
         *("width", "widths", "family", "block", "n-blocks", "dropout", "importance", "online", "teacher-width", "key"),
         *("discriminator-width", "refit", "sampling"),

@@ -13,6 +13,7 @@ from ganc.toolbox.import_ import import_
 from ganc.toolbox.models import stats
 from ganc.toolbox.plot import plot
 from ganc.toolbox.report import report
+from ganc.toolbox.serve import serve
 from ganc.toolbox.translate import translate
 
 
@@ -38,6 +39,6 @@ def main():
     """
 
 
-EVALUATING = (evaluate, translate, select, merge, plot, report, bench)
+EVALUATING = (evaluate, translate, select, merge, plot, report, bench, serve)
 for tool in (compress, data, stats, import_, inspect, extract, profile, *EVALUATING):
     main.add_command(tool)

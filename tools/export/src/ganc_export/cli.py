@@ -66,6 +66,16 @@ def _variants(formats, precisions):
     return wanted_variants(formats, precisions)
 
 
+def _page(**settings):
+    """Return what was said of the page; None where nothing was."""
+    given = {name: value for name, value in settings.items() if value not in (None, (), True)}
+    if not given:
+        return None
+    from ganc_export.web.page import PageSettings
+
+    return PageSettings(**given)
+
+
 _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMATS.values())
 
 
@@ -112,6 +122,33 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     default="float32",
     help="What goes in and out: floats in [-1, 1], NCHW, or bytes (uint8: NHWC), converted inside the model.",
 )
+@grouped(
+    "page",
+    _page,
+    click.option(
+        "--original",
+        type=FILE,
+        help="Of web: the checkpoint of the generator that was compressed; the page runs it beside, if asked to.",
+    ),
+    click.option("--title", show_default="a general one", help="Of web: the page's heading."),
+    click.option(
+        "--sample",
+        "samples",
+        type=FILE,
+        multiple=True,
+        show_default="drawn ones",
+        help="Of web: an image to try, of which the folder gets a copy; may be given several times.",
+    ),
+    click.option(
+        "--runtime",
+        type=FOLDER,
+        show_default="ganc's cache, filled from npm's registry",
+        help="Of web: a folder with the onnxruntime-web package of npm.",
+    ),
+    click.option(
+        "--webgpu/--no-webgpu", default=True, help="Of web: also write what WebGPU needs, 27 MB, for browsers with it."
+    ),
+)
 @click.option(
     "--data",
     type=FOLDER,
@@ -127,7 +164,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     default="cpu",
     help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.",
 )
-def main(source: Source, output: Path, variants, layout, data, device, **compared):
+def main(source: Source, output: Path, variants, layout, page, data, device, **compared):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -136,6 +173,7 @@ def main(source: Source, output: Path, variants, layout, data, device, **compare
     \b
     ganc-export --checkpoint finetune.safetensors -o dist/ --format onnx --format openvino
     ganc-export --checkpoint finetune.safetensors -o dist/ --format openvino --precision int8 --data horse2zebra
+    ganc-export --checkpoint finetune.safetensors -o dist/ --format web --original replace.safetensors
     ganc-export --supernet supernet.safetensors --config 16_16_32_16_32_32_16_16 -o dist/
     """
     calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
@@ -143,6 +181,8 @@ def main(source: Source, output: Path, variants, layout, data, device, **compare
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     if data is None and (compared["statistics"] or compared["feature_set"]):
         raise click.UsageError("--stats and --feature-set are of a metric: name the images with --data")
+    if page is not None and not any(one.format == "web" for one in variants):
+        raise click.UsageError("--original, --title, --sample, --runtime and --no-webgpu are of --format web: name it")
     from ganc.data.layout import IMAGE_FORMATS
     from ganc.system.runtime import select_device
     from ganc_export.stage import export, read_source, standalone
@@ -154,7 +194,7 @@ def main(source: Source, output: Path, variants, layout, data, device, **compare
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
-    _show(export(alone, output, data, variants, IMAGE_FORMATS[layout], **compared), output)
+    _show(export(alone, output, data, variants, IMAGE_FORMATS[layout], page, **compared), output)
 
 
 def _show(exported, output: Path) -> None:

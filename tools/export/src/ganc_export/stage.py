@@ -14,6 +14,8 @@ from ganc.base.rng import keyed_generator
 from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, has_subset, read_images
 from ganc.data.layout import FLOATS, ImageFormat
+from ganc.engines.adapter import GraphEngine
+from ganc.engines.compile import compile_graph
 from ganc.engines.eager import EagerEngine, exact_engine
 from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
@@ -26,6 +28,7 @@ from ganc.models.generator import Generator
 from ganc_export.readme import Described, Row, card_text
 from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
 from ganc_export.verify import LARGEST_ERROR, MULTIPLE, Comparison, Found, comparison
+from ganc_export.web.page import ORIGINAL, PageMaterial, PageSettings, page_material
 
 STAGE = "export"
 CALIBRATION_IMAGES = 64
@@ -102,9 +105,8 @@ def export(
     data: Path | None,
     variants: Sequence[Variant],
     layout: ImageFormat = FLOATS,
-    statistics: Path | None = None,
-    feature_set: str | None = None,
-    reference: TargetImages = TargetImages.TRAIN_AND_TEST,
+    page: PageSettings | None = None,
+    **compared_with: object,
 ) -> Exported:
     """Write checkpoint, variants and cards into the folder `output`, all or nothing.
 
@@ -114,10 +116,12 @@ def export(
             on.
         variants: of `ganc_export.variants.wanted_variants`.
         layout: what the variants take and give.
-        statistics, feature_set, reference: of the metric, as of `Evaluation.of_folder`.
+        page: of the format web; None takes what the settings have by default.
+        compared_with: `statistics`, `feature_set` and `reference` of the metric, as of `Evaluation.of_folder`.
 
     Raises:
-        SpecError: int8 without `data`.
+        SpecError: int8 without `data`, or the page cannot show the generator's images.
+        FileFormatError: the page's original is no checkpoint, or is of the other direction only.
         MissingDependencyError: a package for one of the variants is not installed.
         ExportError: a variant's images differ from the checkpoint's, or it cannot be verified on this processor.
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
@@ -125,15 +129,17 @@ def export(
     """
     require_possible(variants)
     calibration, subset = _calibration(checkpoint, data, variants)
-    material = Material(checkpoint.generator, layout, calibration)
+    shown = _page(checkpoint, page or PageSettings()) if any(one.format == "web" for one in variants) else None
+    material = Material(checkpoint.generator, layout, calibration, page=shown)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         state = read_checkpoint(folder / CHECKPOINT).generator
         engine = EagerEngine(Generator.from_state(state))
         compared = comparison(checkpoint, data, engine, exact_engine(state))
-        compared_with = {"statistics": statistics, "feature_set": feature_set, "reference": TargetImages(reference)}
         measure, unmeasured = _measure(checkpoint, data, **compared_with) if data else (None, None)
         written = [_verified(folder, output, one, material, compared, measure) for one in variants]
+        if shown and shown.original:
+            _verify_original(folder, output, shown.original, layout)
         exported = Exported(
             checkpoint=checkpoint,
             checkpoint_bytes=(folder / CHECKPOINT).stat().st_size,
@@ -163,6 +169,23 @@ def read_source(path: Path, direction: Direction | None, *, supernet: bool = Fal
     if supernet:
         require_supernet(checkpoint, path)
     return checkpoint.facing(direction or checkpoint.direction, path)
+
+
+def _page(checkpoint: Checkpoint, settings: PageSettings) -> PageMaterial:
+    """Return what the page of the format web is written from."""
+    original = None
+    if settings.original:
+        original = standalone(read_source(settings.original, checkpoint.direction), None, "checkpoint")
+    return page_material(checkpoint, original, settings)
+
+
+def _verify_original(folder: Path, output: Path, original: Checkpoint, layout: ImageFormat) -> None:
+    """Raise ExportError where the page's original is not what its checkpoint is."""
+    state, name = original.generator, Path("web") / ORIGINAL
+    engine = FORMATS["web"].engine
+    graph = GraphEngine(compile_graph(folder / name, engine), layout, state.spec.shape.size_multiple, name)
+    compared = comparison(original, None, EagerEngine(Generator.from_state(state)), exact_engine(state))
+    compared.of(graph, "f32", layout.bytes).require_close(f"{output / name}")
 
 
 def _verified(
@@ -207,6 +230,7 @@ def _calibration(
 def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> tuple[Evaluation | None, str | None]:
     """Return what measures an engine on the source domain's test images; None where these are too few, and why."""
     how = {"readings": checkpoint.readings, **compared_with}
+    how["reference"] = TargetImages(how.get("reference", TargetImages.TRAIN_AND_TEST))
     try:
         return Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, **how), None
     except TooFewImagesError as error:

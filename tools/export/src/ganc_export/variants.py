@@ -17,6 +17,7 @@ from ganc.data.layout import ImageFormat
 from ganc.engines.compile import adapter_of
 from ganc.files.card import Variant, file_digest
 from ganc.models.convolutions import NetworkState
+from ganc_export.web.page import PageMaterial, write_page
 
 # Paddle, onnx and openvino are imported by what writes their format: no format needs all three.
 
@@ -29,12 +30,14 @@ class Material:
         layout: what the models take and give.
         calibration: float32 images (1, c, h, w) in [-1, 1] that int8 is calibrated on; empty where there is none.
         exact_norms: of OpenVINO's graph, see `ganc.onnx_graphs.generator.generator_graph`.
+        page: what the format web shows besides; None where it is not written.
     """
 
     state: NetworkState
     layout: ImageFormat
     calibration: Sequence[np.ndarray] = ()
     exact_norms: bool = False
+    page: PageMaterial | None = None
 
 
 def wanted_variants(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Variant, ...]:
@@ -85,9 +88,9 @@ def write_variant(folder: Path, variant: Variant, material: Material) -> Variant
     place.mkdir(exist_ok=True)
     for name in variant.files:
         (folder / name).unlink()
-    before = set(place.iterdir())
+    before = set(place.rglob("*"))
     WRITERS[variant.format].write(folder / variant.path, variant.precision, material)
-    files = sorted(set(place.iterdir()) - before)
+    files = sorted(path for path in set(place.rglob("*")) - before if path.is_file())
     return replace(variant, files={file.relative_to(folder).as_posix(): file_digest(file) for file in files})
 
 
@@ -121,6 +124,15 @@ def _name_by_place(model) -> None:
             node.set_friendly_name(f"{node.get_type_name()}_{place}")
 
 
+def _write_web(path: Path, precision: str, material: Material) -> None:
+    page = material.page
+    if page is None:
+        raise SpecError("the format web needs what its page shows")
+    path.write_bytes(_graph(precision, material))
+    original = _graph(precision, replace(material, state=page.original.generator)) if page.original else None
+    write_page(path, material.layout, page, original)
+
+
 @dataclass(frozen=True)
 class Writer:
     """How a format is written.
@@ -139,6 +151,7 @@ WRITERS: Mapping[str, Writer] = {
     "paddle": Writer(_write_paddle),
     "onnx": Writer(_write_onnx),
     "openvino": Writer(_write_openvino, norms_vary=True),
+    "web": Writer(_write_web),
 }
 
 

@@ -1,0 +1,40 @@
+"""Fixtures of what the format web needs."""
+
+import shutil
+
+import pytest
+from helpers.support import make_checkpoint, succeed
+
+from ganc.base.errors import ExportError
+from ganc.files.checkpoint import write_checkpoint
+
+
+@pytest.fixture(scope="session")
+def web_runtime(cache, tmp_path_factory):
+    """A folder with ONNX Runtime Web; the tests skip where npm's registry is out of reach."""
+    from ganc_export.web.runtime import find_runtime
+
+    try:
+        return find_runtime()
+    except ExportError as error:
+        pytest.skip(f"needs ONNX Runtime Web: {error}")
+
+
+@pytest.fixture(scope="session")
+def web_folder(web_runtime, tmp_path_factory):
+    """A tiny generator as a page, beside a larger original. Read it only."""
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    pytest.importorskip("onnxruntime", reason="verifies ONNX graphs")
+    folder = tmp_path_factory.mktemp("web")
+    write_checkpoint(folder / "small.safetensors", make_checkpoint("finetune", 4, seed=3))
+    write_checkpoint(folder / "original.safetensors", make_checkpoint("replace", 8, block="resnet", seed=4))
+    original = ("--original", folder / "original.safetensors", "--title", "Plain & <striped>")
+    source = ("--checkpoint", folder / "small.safetensors", "--runtime", web_runtime)
+    succeed("ganc-export", *source, "--format", "web", *original, "-o", folder / "dist")
+    return folder
+
+
+@pytest.fixture
+def web_copy(web_folder, tmp_path):
+    """A copy of the page that a test may damage."""
+    return shutil.copytree(web_folder / "dist" / "web", tmp_path / "page")

@@ -1,0 +1,323 @@
+"""The page of the format web in a real browser: what it makes of images, how it is used, and how it says no."""
+
+import base64
+import contextlib
+import io
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.browser import find_browser, running_browser
+from helpers.images import save_random_image
+from helpers.support import SIZE, succeed
+from PIL import Image
+
+from ganc.system.static_server import StaticServer
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "gan-compression-horse2zebra"
+READY = "document.body.dataset.state === 'ready' && document.body.dataset.webgpu"
+DONE = "document.body.dataset.state === 'ready' && document.querySelector('#status').textContent.startsWith('Done')"
+COUNT = "Number(document.body.dataset.translations || 0)"
+
+pytestmark = pytest.mark.skipif(find_browser() is None, reason="needs Chromium (Debian's package chromium)")
+
+
+@contextlib.contextmanager
+def served(folder):
+    with StaticServer(folder, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.address
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with running_browser() as one:
+        yield one
+
+
+@pytest.fixture
+def tab(browser):
+    """The browser with a window of a desktop and nothing to complain about."""
+    browser.look(1200, 900)
+    browser.complaints.clear()
+    yield browser
+    browser.run("0")  # what it had to say has come
+    assert browser.complaints == []
+
+
+@pytest.fixture(scope="module")
+def address(web_folder):
+    with served(web_folder / "dist" / "web") as one:
+        yield one
+
+
+@pytest.fixture
+def page(tab, address):
+    """The tiny generator's page, ready; opened once, and again after a test that left it."""
+    if tab.run("location.href") != address:
+        tab.requests.clear()
+        tab.open(address)
+    tab.wait_for(READY)
+    return tab
+
+
+def shown(tab, name):
+    """Return what a canvas shows, (h, w, 3)."""
+    _, _, data = tab.run(f"document.getElementById('{name}').toDataURL()").partition(",")
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def translated(model, image, folder):
+    succeed("ganc", "translate", model, image, "-o", folder / "expected.png")
+    with Image.open(folder / "expected.png") as made:
+        return np.asarray(made.convert("RGB")).astype(int)
+
+
+@contextlib.contextmanager
+def translating(tab):
+    """Wait until an image is translated that the block brings."""
+    before = tab.run(COUNT)
+    yield
+    tab.wait_for(f"{COUNT} > {before} && {DONE}")
+
+
+def give(tab, path, size):
+    """Choose a file and wait until it is translated; `size` is that of what is shown."""
+    with translating(tab):
+        tab.give_file("#file", path)
+    assert figures(tab)["image"] == f"{size[0]} × {size[1]}"
+
+
+def figures(tab):
+    pairs = "[...document.querySelectorAll('[data-figure]')].map((one) => [one.dataset.figure, one.textContent])"
+    return dict(tab.run(pairs))
+
+
+def test_images_are_translated_as_ganc_translates_them(page, web_folder, tmp_path):
+    """Of odd sizes, tiny, larger than wide, with opacity: continued and cut back, and laid on white."""
+    for name, size, mode in (
+        ("odd.png", (30, 23), "RGB"),
+        ("tiny.png", (3, 2), "RGB"),
+        ("tall.png", (32, 61), "RGB"),
+        ("grey.png", (28, 31), "L"),
+        ("clear.png", (32, 24), "RGBA"),
+    ):
+        image = save_random_image(tmp_path / name, size, mode)
+        if mode == "RGBA":
+            with Image.open(image) as clear:
+                clear.putalpha(Image.fromarray(np.tile(np.uint8([0, 255]), (size[1], size[0] // 2))))
+                clear.save(image)
+        give(page, image, size)
+        apart = np.abs(shown(page, "after") - translated(web_folder / "dist", image, tmp_path))
+        assert apart.mean() < 0.5, name
+        assert apart.max() <= 2, name
+    assert figures(page)["engine"].startswith("WebAssembly")
+    assert float(figures(page)["frame"].removesuffix(" ms").replace(",", "")) > 0
+
+
+def test_nothing_is_asked_of_anybody_else(page, address):
+    assert page.requests
+    assert {one for one in page.requests if not one.startswith((address, "blob:", "data:"))} == set()
+
+
+def test_the_boundary_moves_by_keys_and_says_where_it_is(page):
+    page.run("document.getElementById('split').focus()")
+    for _ in range(3):
+        page.press("ArrowLeft", 37)
+    assert page.run("document.getElementById('split').value") == "47"
+    assert page.run("document.getElementById('split').getAttribute('aria-valuetext')") == "47 % before"
+    clip = "getComputedStyle(document.getElementById('before')).clipPath"
+    assert "53%" in page.run(clip)
+    page.press("End", 35)
+    assert page.run(clip).replace("calc(", "").startswith("inset(0")
+    assert page.run("document.getElementById('split').value") == "100"
+
+
+def test_everything_can_be_reached_by_tab_and_has_a_name(page):
+    """In the order of the page; what the browser's own tree of accessibility calls it."""
+    page.run("document.activeElement.blur()")
+    reached = []
+    for _ in range(14):
+        page.press("Tab", 9)
+        reached.append(page.run("document.activeElement.id || document.activeElement.parentElement.parentElement?.id"))
+    for name in ("split", "file", "camera", "save", "samples", "size", "run-original", "language"):
+        assert name in reached
+    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
+    controls = [one for one in nodes if one.get("role", {}).get("value") in ("button", "slider", "combobox", "image")]
+    assert len(controls) >= 10
+    assert all(one["name"]["value"] for one in controls if not one["ignored"])
+
+
+def test_a_sample_and_another_size_are_translated(page):
+    with translating(page):
+        page.run("document.querySelector('#samples li:last-child button').click()")
+    before = shown(page, "before")
+    assert before.shape == (SIZE, SIZE, 3)
+    assert page.run("document.getElementById('save').disabled") is False
+    with translating(page):
+        page.run("document.getElementById('size').value = '0'")
+        page.run("document.getElementById('size').dispatchEvent(new Event('change'))")
+    np.testing.assert_array_equal(shown(page, "before"), before)
+    page.run("document.getElementById('size').selectedIndex = 0")
+
+
+def test_a_larger_image_is_scaled_down(page, tmp_path):
+    give(page, save_random_image(tmp_path / "large.png", (200, 100)), (2 * SIZE, SIZE))
+
+
+def test_the_original_runs_beside_the_compressed_one(page, web_folder, tmp_path):
+    image = save_random_image(tmp_path / "image.png", (32, 32))
+    give(page, image, (32, 32))
+    page.run("document.getElementById('run-original').click()")
+    page.wait_for("!document.getElementById('pair').hidden")
+    page.wait_for(DONE)
+    expected = translated(web_folder / "original.safetensors", image, tmp_path)
+    assert np.abs(shown(page, "by-original") - expected).mean() < 1
+    np.testing.assert_array_equal(shown(page, "by-compressed"), shown(page, "after"))
+    assert "times faster" in page.run("document.getElementById('compressed-facts').textContent")
+    second = save_random_image(tmp_path / "second.png", (28, 24))
+    give(page, second, (28, 24))
+    assert shown(page, "by-original").shape == (24, 28, 3)
+
+
+def test_the_camera_starts_with_a_click_and_stops_with_another(page):
+    assert page.run("document.querySelector('video') === null")
+    page.run("document.getElementById('camera').click()")
+    page.wait_for("document.getElementById('status').textContent.startsWith('Camera:')")
+    assert page.run("document.getElementById('camera').getAttribute('aria-pressed')") == "true"
+    assert shown(page, "before").shape == (SIZE, SIZE, 3)
+    page.run("document.getElementById('camera').click()")
+    page.wait_for("document.getElementById('camera').getAttribute('aria-pressed') === 'false'")
+    page.wait_for("document.body.dataset.state === 'ready'")
+
+
+def test_a_dropped_image_is_taken_and_what_is_none_is_said(page, tmp_path):
+    drop = """
+    (async (type, content) => {
+      const blob = type ? await (await fetch('samples/2.png')).blob() : new Blob([content]);
+      const carried = new DataTransfer();
+      carried.items.add(new File([blob], 'it', { type }));
+      document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, bubbles: true, cancelable: true }));
+    })
+    """
+    page.run(f"{drop}('', 'no image')")
+    page.wait_for(
+        "document.getElementById('status').textContent === 'This file is no image that the browser can read.'"
+    )
+    with translating(page):
+        page.run(f"{drop}('image/png')")
+
+
+def test_chinese_is_one_click_away(page):
+    page.run("document.getElementById('language').click()")
+    assert page.run("document.documentElement.lang") == "zh-CN"
+    assert page.run("document.querySelector('#panel h2').textContent") == "您的图像"
+    assert page.run("document.getElementById('status').textContent")[0] not in "DT"
+    page.run("document.getElementById('language').click()")
+    assert page.run("document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_nothing_is_wider_than_the_window(page, width):
+    page.look(width, 800)
+    assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_a_browser_without_webassembly_is_told_so(browser, address):
+    script = browser.send("Page.addScriptToEvaluateOnNewDocument", source="delete window.WebAssembly")["identifier"]
+    try:
+        browser.open(address)
+        assert "WebAssembly" in browser.run("document.getElementById('trouble').innerText")
+        assert browser.run("document.getElementById('stage').hidden") is True
+    finally:
+        browser.send("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def test_a_page_that_was_opened_as_a_file_says_what_serves_it(browser, web_folder):
+    browser.open((web_folder / "dist" / "web" / "index.html").as_uri())
+    assert "ganc serve" in browser.run("document.getElementById('trouble').innerText")
+
+
+def test_a_generator_that_does_not_come_is_said(browser, web_copy):
+    (web_copy / "generator.onnx").write_bytes(b"short")
+    with served(web_copy) as address:
+        browser.open(address)
+        browser.wait_for("document.getElementById('status').textContent.startsWith('The generator could not be')")
+    assert "generator.onnx" in browser.run("document.getElementById('status').textContent")
+
+
+# A WebGPU that answers at once, and wrongly: black images.
+WRONG_WEBGPU = """
+export const env = { wasm: {} };
+export class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
+export const InferenceSession = { create: async () => ({
+  inputNames: ["image"],
+  outputNames: ["made"],
+  run: async ({ image }) => ({ made: { dims: image.dims, getData: async () => image.data.map(() => -1) } }),
+}) };
+"""
+WITH_ADAPTER = """
+Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => { window.asked = true; return {}; } } });
+"""
+
+
+@pytest.mark.parametrize("script", [WRONG_WEBGPU, "throw new Error('no such driver')"], ids=["wrong", "broken"])
+def test_a_webgpu_that_is_wrong_is_not_used(tab, web_copy, script):
+    (web_copy / "ort" / "ort.webgpu.bundle.min.mjs").write_text(script)
+    before = tab.send("Page.addScriptToEvaluateOnNewDocument", source=WITH_ADAPTER)["identifier"]
+    try:
+        with served(web_copy) as address:
+            tab.open(address)
+            tab.wait_for(READY)
+            assert tab.run("window.asked")
+    finally:
+        tab.send("Page.removeScriptToEvaluateOnNewDocument", identifier=before)
+    assert tab.run("document.body.dataset.webgpu") == "left"
+    assert figures(tab)["engine"].startswith("WebAssembly")
+
+
+def test_a_webgpu_that_is_right_and_faster_is_used(tab, web_copy):
+    """What stands for it is WebAssembly's own script, which makes the same image; the time is not asked for."""
+    ort = web_copy / "ort"
+    binary = (ort / "ort-wasm-simd-threaded.wasm").read_bytes()
+    (ort / "ort.webgpu.bundle.min.mjs").write_text(
+        "import * as ort from './ort.wasm.bundle.min.mjs';\n"
+        "export const { env, Tensor } = ort;\n"
+        "export const InferenceSession = { create: (graph) => ort.InferenceSession.create(graph) };\n"
+    )
+    page = (web_copy / "page.json").read_text()
+    (web_copy / "page.json").write_text(
+        page.replace("ort-wasm-simd-threaded.asyncify.wasm", "ort-wasm-simd-threaded.wasm").replace(
+            str((ort / "ort-wasm-simd-threaded.asyncify.wasm").stat().st_size), str(len(binary))
+        )
+    )
+    before = tab.send("Page.addScriptToEvaluateOnNewDocument", source=WITH_ADAPTER)["identifier"]
+    try:
+        with served(web_copy) as address:
+            tab.open(f"{address}?engine=webgpu")
+            tab.wait_for(READY)
+            tab.wait_for("document.querySelector('[data-figure=engine]').textContent === 'WebGPU'")
+            tab.wait_for(DONE)
+    finally:
+        tab.send("Page.removeScriptToEvaluateOnNewDocument", identifier=before)
+
+
+def test_the_reference_generator_makes_its_image(tab, web_runtime, tmp_path):
+    if not REFERENCE.is_dir():
+        pytest.skip("needs the generator in ../shared/reference")
+    checkpoint, dist = tmp_path / "generator.safetensors", tmp_path / "dist"
+    succeed("ganc", "import", REFERENCE / "latest_net_G.pth", "-o", checkpoint)
+    page = ("--format", "web", "--runtime", web_runtime, "--sample", REFERENCE / "input.png")
+    succeed("ganc-export", "--checkpoint", checkpoint, *page, "-o", dist)
+    with served(dist / "web") as address:
+        tab.open(f"{address}?engine=wasm")
+        tab.wait_for(READY)
+        made = shown(tab, "after")
+    wanted = np.asarray(Image.open(REFERENCE / "expected.png").convert("RGB")).astype(int)
+    for other in (wanted, translated(dist, REFERENCE / "input.png", tmp_path)):
+        apart = np.abs(made - other)
+        assert apart.mean() < 1
+        assert (apart == 0).mean() > 0.99
