@@ -8,11 +8,12 @@ import shutil
 import numpy as np
 import pytest
 from helpers.pages import Page, require_sound
-from helpers.search_rows import make_results, make_row
+from helpers.search_rows import eight_rows, make_results, make_row
 from helpers.stages import nothing_changes, refusal
 from helpers.support import make_checkpoint, run_command, succeed
 from PIL import Image
 
+from ganc.base.text import format_count
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.results.hdf5 import read_results, write_results
 from ganc.results.selection import pareto_front
@@ -174,15 +175,15 @@ def test_everything_that_files_say_is_escaped(folder, tmp_path):
 
 def test_many_large_pictures_and_points_stay_a_small_page(folder, tmp_path):
     draws = np.random.default_rng(0)
-    noise = Image.fromarray(draws.integers(0, 256, (700, 1400, 3), np.uint8))
-    for number in range(3):
+    noise = Image.fromarray(draws.integers(0, 256, (1000, 1000, 3), np.uint8))
+    for number in range(2):
         noise.save(folder / f"strip-{number}.png")
     rows = [make_row((1 + i // 90, 1 + i % 90), macs=1000 + i, metric=float(draws.normal(80, 9))) for i in range(5000)]
     write_results(folder / "search.h5", make_results(rows))
     lines = [{"step": step, "losses": {"one": 1.0, "other": 2.0}} for step in range(1, 3001)]
     (folder / "distill.safetensors.run" / "log.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     page = reported(folder, tmp_path)
-    assert "5,000" in page.text or "of 5,000 points are drawn" in page.text
+    assert "of 5,000 points are drawn" in page.text
     assert "Every 5th of 3,000 lines of the log is shown." in page.text
     assert page.data("losses-0")["losses"]["one"][-1] == [3000, 1.0]
 
@@ -217,3 +218,32 @@ def test_without_jinja2_the_extra_is_named(folder, tmp_path):
     done = run_command("ganc", "report", folder, "-o", tmp_path / "report.html", absent=("jinja2",))
     assert done.returncode == 1
     assert "ganc-common[report]" in done.stderr.decode()
+
+
+def test_without_a_comparison_the_files_say_their_costs(chain, tmp_path):
+    page = reported(chain.folder, tmp_path)
+    table = page.text_of(page.all("table")[0])
+    costs = read_checkpoint(chain.finetune).generator.spec.costs((32, 32))
+    assert f"finetune.safetensors {format_count(costs.macs)}" in table
+    assert f"export {format_count(costs.macs)}" in table
+    said = page.text_of(page.all("header")[0])
+    assert "From replace.safetensors with" in said
+    assert f"to export with {format_count(costs.macs)}" in said
+
+
+def test_a_run_and_an_exported_folder_are_shown_alone(chain, folder, tmp_path):
+    page = reported(folder / "distill.safetensors.run", tmp_path)
+    assert page.data("losses-0")["losses"]["lite0"] == [[3, 10.0], [6, 5.0]]
+    page = reported(chain.export, tmp_path)
+    assert read_checkpoint(chain.export / "generator.safetensors").digest[:16] in page.text
+
+
+def test_the_shards_of_a_search_that_has_not_ended_are_drawn(folder, tmp_path):
+    (folder / "shards").mkdir()
+    rows = eight_rows()
+    write_results(folder / "shards" / "1of2.h5", make_results(rows[:5]))
+    write_results(folder / "shards" / "2of2.partial.h5", make_results(rows[5:]))
+    page = reported(folder, tmp_path)
+    assert len(page.data("front-0")["points"]) == 8
+    assert "The search has not ended" in page.text
+    assert "ganc-search has not made it here" in page.text

@@ -8,6 +8,7 @@ from ganc.base.errors import DataError, FileFormatError, GancError, StatisticsEr
 from ganc.base.reading import one_line, sha256_of
 from ganc.data.saving import WRITTEN
 from ganc.files.card import CARD
+from ganc.files.run_directory import STATE_FORMAT
 from ganc.report.describe import describe
 from ganc.report.json_results import ComparedRow, TimedRow, read_json_results
 from ganc.report.run_log import Run, is_run, read_run
@@ -156,6 +157,8 @@ def _take_file(path: Path, found: Findings) -> None:
 
 def _add_file(path: Path, found: Findings) -> None:
     checked = check_file(path)
+    if checked.kind == STATE_FORMAT:  # belongs to its run, and nothing is made from it
+        return
     found.files.append(FoundFile(_name(path, found.folder), checked, _bytes_of(path), describe(path)))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ganc.report.html.canvas import CHARACTER, Canvas, outline, series_style, spread
-from ganc.report.html.scales import Scale, is_wide, spanning
+from ganc.report.html.scales import FARTHEST, Scale, is_wide, spanning
 from ganc.report.html.text import clean, tick
 
 WIDE, NARROW = 860, 440
@@ -161,7 +161,8 @@ def bar_chart(bars: Sequence[Bar], label: str, *, reference: tuple[float, str] |
         longest = CHARACTER * max(len(bar.text) for bar in bars) + 16
         values = [bar.value + (bar.half or 0) for bar in bars] + ([reference[0]] if reference else [])
         end = width - (14 if reference else longest)
-        x = Scale(0, max(values) or 1.0, 4, end)
+        values += [bar.value - (bar.half or 0) for bar in bars]  # an estimate of a distance may fall below 0
+        x = Scale(max(min(0, *values), -FARTHEST), min(max(0, *values), FARTHEST) or 1.0, 4, end)
         if reference:
             place = x.place(reference[0])
             canvas.line((place, 6), (place, step * len(bars) + 6), "reference")
@@ -176,16 +177,17 @@ def bar_chart(bars: Sequence[Bar], label: str, *, reference: tuple[float, str] |
 def _bar(canvas: Canvas, bar: Bar, x: Scale, top: float, values_above: bool) -> None:
     end = x.place(bar.value)
     canvas.text((4, top + 12), clean(bar.name, 60), "name")
-    canvas.bar((x.start, top + 18), (end - x.start, 13), bar.style)
+    zero = x.place(0)
+    canvas.bar((min(zero, end), top + 18), (abs(end - zero), 13), bar.style)
     if bar.half:
         canvas.path(
-            [(x.place(max(bar.value - bar.half, 0)), top + 24.5), (x.place(bar.value + bar.half), top + 24.5)],
+            [(x.place(bar.value - bar.half), top + 24.5), (x.place(bar.value + bar.half), top + 24.5)],
             "whisker",
         )
     if values_above:  # a line would cross a text behind the bar
         canvas.text((canvas.width - 20, top + 12), bar.text, "value", anchor="end")
     else:
-        canvas.text((end + 8, top + 29), bar.text, "value")
+        canvas.text((max(zero, end) + 8, top + 29), bar.text, "value")
 
 
 def _axes(canvas: Canvas, x: Scale, y: Scale, x_name: str) -> None:
@@ -193,7 +195,7 @@ def _axes(canvas: Canvas, x: Scale, y: Scale, x_name: str) -> None:
         place = y.place(value)
         canvas.line((x.start, place), (x.end, place), "grid")
         canvas.text((x.start - 6, place + 4), tick(value), "tick", anchor="end")
-    for value in x.ticks(5 if canvas.width > NARROW else 3):
+    for value in x.ticks(6 if canvas.width > NARROW else 4):
         place = x.place(value)
         canvas.line((place, y.start), (place, y.start + 4), "axis")
         canvas.text((place, y.start + 18), tick(value), "tick", anchor="middle")

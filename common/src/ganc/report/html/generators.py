@@ -1,7 +1,9 @@
 """The generators side by side: what they cost, how far their images are from the target, how fast they run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import UnionType
+from typing import Any
 
 from ganc.base.ranking_metric import are_few, near_best
 from ganc.base.text import format_count
@@ -12,7 +14,8 @@ from ganc.report.html.text import byte_count, clean, count, measured, millisecon
 from ganc.report.html.views import Chart, Figure, Section, Table, numbered
 from ganc.report.json_results import ComparedRow, TimedRow
 
-ORDER = ("import", "replace", "distill", "supernet", "finetune", "export")
+# The last of them that is there is what came out: a student is, and the supernet that it was made into is not.
+ORDER = ("import", "replace", "supernet", "distill", "finetune", "export")
 MOST_BARS = 24
 MOST_COMPARED = 100
 
@@ -22,26 +25,35 @@ def compared_rows(found: Findings) -> tuple[list[ComparedRow], str]:
     if found.compared:
         name = max(found.compared, key=lambda one: len(found.compared[one]))
         return found.compared[name][:MOST_COMPARED], name
-    files = [file for file in found.files if stage_of(file) in ORDER and "generator" in file.facts.get("networks", {})]
+    files = [file for file in found.files if stage_of(file) in ORDER]
     files.sort(key=lambda file: ORDER.index(stage_of(file)))
-    return [_row_of(file) for file in files], ""
+    once = {file.checked.digest: file for file in reversed(files)}  # an exported folder has its checkpoint in it
+    return [_row_of(file) for file in files if once[file.checked.digest] is file], ""
 
 
 def _row_of(file: FoundFile) -> ComparedRow:
-    network = file.facts["networks"]["generator"]
-    metric = file.facts.get("training", {}).get("metric") or {}
-    texts = {
-        name: value if isinstance(value := metric.get(key), str) else None
-        for name, key in (("metric", "name"), ("subset", "subset"))
-    }
-    numbers = {
-        name: value if isinstance(value := metric.get(name), int | float) else None
-        for name in ("value", "kernel", "kernel_error", "images")
-    }
-    costs = {name: network[name] for name in ("macs", "params")}
+    """Return what a checkpoint, or the card of an exported folder, says of its generator."""
+    facts = file.facts
+    costs = facts["networks"]["generator"] if "networks" in facts else facts.get("costs")
+    metric = facts["training"].get("metric") if "training" in facts else facts.get("metric")
+    numbers = {name: _of(metric, name, int | float) for name in ("value", "kernel", "kernel_error", "images")}
     return ComparedRow(
-        name=file.name, **costs, bytes=file.bytes, milliseconds=None, **numbers, **texts, judgement=None, reason=None
+        name=file.name,
+        **{name: _of(costs, name, int) for name in ("macs", "params")},
+        bytes=file.bytes if "networks" in facts else None,  # a folder holds several formats
+        milliseconds=None,
+        **numbers,
+        metric=_of(metric, "name", str),
+        subset=_of(metric, "subset", str),
+        judgement=None,
+        reason=None,
     )
+
+
+def _of(facts: object, name: str, kind: type | UnionType) -> Any:
+    """Return a member of a kind, None where there is none: ganc itself reads few members of these facts."""
+    value = facts.get(name) if isinstance(facts, Mapping) else None
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
 
 def ends(rows: Sequence[ComparedRow]) -> tuple[ComparedRow, ComparedRow] | None:

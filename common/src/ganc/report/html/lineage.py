@@ -114,7 +114,8 @@ def _what(file: FoundFile) -> str:
         size = said(list(network["image_size"]))
         what = f"{network['block']} {network['widths']}, {count(network['macs'])} MACs at {size}, "
         return f"{what}{count(network['params'])} parameters, {by}"
-    return f"exported folder {by}"
+    forms = ", ".join(f"{form['format']} {form['precision']}" for form in facts.get("forms", []))
+    return f"exported folder {by}{': ' if forms else ''}{forms}"
 
 
 def _sound(file: FoundFile) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 LOGARITHMIC_FROM = 12  # how many times larger the largest value is than the smallest where a linear axis would hide it
 
+FARTHEST = 1e30  # what is farther from 0 has no place of its own, nor what is nearer than its inverse where 0 has none
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -18,7 +20,8 @@ class Scale:
     logarithmic: bool = False
 
     def place(self, value: float) -> float:
-        low, high, value = (self._plain(one) for one in (self.low, self.high, value))
+        """Return where a value is drawn; one beyond an end at that end."""
+        low, high, value = (self._plain(min(max(one, self.low), self.high)) for one in (self.low, self.high, value))
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
     def ticks(self, count: int) -> list[float]:
@@ -38,9 +41,10 @@ def spanning(
         logarithmic: only where all values are positive; otherwise the scale is linear.
         zero: begin at 0.
     """
-    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    known = [min(max(value, -FARTHEST), FARTHEST) for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(known), max(known)
     if logarithmic and low > 0:
+        low, high = max(low, 1 / FARTHEST), max(high, 1 / FARTHEST)
         room = max((high / low) ** 0.06, 1.06)
         return Scale(low / room, high * room, start, end, logarithmic=True)
     room = 0.06 * (high - low) or abs(high) * 0.1 or 1.0

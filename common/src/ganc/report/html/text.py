@@ -49,7 +49,7 @@ def measured(value: float | None, error: float | None = None) -> str:
         return "–"
     if not error or not math.isfinite(error):
         return real(value)
-    decimals = max(0, 1 - math.floor(math.log10(abs(error))))
+    decimals = min(max(0, 1 - math.floor(math.log10(abs(error)))), 12)
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
