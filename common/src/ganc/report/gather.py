@@ -9,7 +9,6 @@ from ganc.base.reading import one_line, sha256_of
 from ganc.data.saving import WRITTEN
 from ganc.files.card import CARD
 from ganc.files.run_directory import STATE_FORMAT
-from ganc.report.describe import describe
 from ganc.report.json_results import ComparedRow, TimedRow, read_json_results
 from ganc.report.run_log import Run, is_run, read_run
 from ganc.report.verify import Checked, check_file
@@ -38,13 +37,16 @@ class FoundFile:
 
     Attributes:
         name: below the folder.
-        facts: as `describe` says them; empty of a file of another program.
     """
 
     name: str
     checked: Checked
     bytes: int
-    facts: Mapping
+
+    @property
+    def facts(self) -> Mapping:
+        """What it says of itself, as `describe` has it; empty of a file of another program."""
+        return self.checked.facts
 
 
 @dataclass
@@ -159,7 +161,7 @@ def _add_file(path: Path, found: Findings) -> None:
     checked = check_file(path)
     if checked.kind == STATE_FORMAT:  # belongs to its run, and nothing is made from it
         return
-    found.files.append(FoundFile(_name(path, found.folder), checked, _bytes_of(path), describe(path)))
+    found.files.append(FoundFile(_name(path, found.folder), checked, _bytes_of(path)))
 
 
 def _take_shards(folder: Path, found: Findings) -> None:
@@ -193,7 +195,7 @@ def _take_foreign(entries: Sequence[Path], found: Findings) -> None:
             digest = sha256_of(path, "a file")
             if digest in unknown:
                 checked = Checked(path, "a file of another program", digest)
-                found.files.append(FoundFile(path.name, checked, path.stat().st_size, {}))
+                found.files.append(FoundFile(path.name, checked, path.stat().st_size))
 
 
 def _bytes_of(path: Path) -> int:

@@ -24,6 +24,7 @@ class Checked:
         digest: its content digest; that of its bytes for a file of another program.
         sources: digests of what it was made from, by role.
         further: digests of what it was measured with, by role: such files may be computed again and are often not kept.
+        facts: what else it says of itself, as `describe` has it.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Checked:
     sources: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, str] = field(default_factory=dict)
     proven: bool = True
+    facts: Mapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,13 @@ def check_file(path: Path) -> Checked:
     if kind == "ganc-checkpoint":
         metric = described["training"].get("metric") or {}
         further = {"statistics": metric["statistics"]} if "statistics" in metric else {}
-        return Checked(path, kind, described["digest"], described["sources"], further, has_checksum(path))
+        return Checked(path, kind, described["digest"], described["sources"], further, has_checksum(path), described)
     if "supernet_digest" in described:
         further = {"statistics": described["statistics_digest"]}
         sources = {"supernet": described["supernet_digest"]}
-        return Checked(path, kind, described["digest"], sources, further, described["has_checksum"])
+        return Checked(path, kind, described["digest"], sources, further, described["has_checksum"], described)
     proven = kind == "ganc-statistics" or has_checksum(path / STATE_FILE if path.is_dir() else path)
-    return Checked(path, kind, described.get("digest") or _bytes_digest(path), proven=proven)
+    return Checked(path, kind, described.get("digest") or _bytes_digest(path), proven=proven, facts=described)
 
 
 def _exported(folder: Path) -> Checked:
@@ -90,7 +92,7 @@ def _exported(folder: Path) -> Checked:
     sources = card.within("sources", {})
     roles = {role: sources.take(role, str) for role in sources.members}
     proven = (CHECKPOINT in files.members or has_checksum(checkpoint)) and all(variant.files for variant in variants)
-    return Checked(folder, "ganc-model", digest, roles, proven=proven)
+    return Checked(folder, "ganc-model", digest, roles, proven=proven, facts=card.members)
 
 
 def _bytes_digest(path: Path) -> str:
