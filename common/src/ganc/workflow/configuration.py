@@ -101,7 +101,7 @@ class Configuration:
         """Return the options that a stage has from the configuration, quoted for a shell."""
         return shlex.join(words(self._options(stage)))
 
-    def settings(self, stage: str) -> list[object]:
+    def settings(self, stage: str) -> list[Any]:
         """Return the settings that a stage's command makes of its options, an object a concern.
 
         Raises:

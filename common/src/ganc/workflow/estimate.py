@@ -78,7 +78,7 @@ def estimate(
         views = 2 if stage == "supernet" else 1
         shown = tested * views * (timings.features + EAGER * timings.translation)
         found[stage] += _evaluations(configuration, stage) * shown
-    if configuration.searches:
+    if networks.space:
         searched = configuration.aside or tested
         samples = configuration.setting("search", "samples").samples or min(len(networks.space), MOST_SAMPLES)
         found["search"] = timings.start + samples * searched * (timings.features + timings.translation)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ganc.base.errors import SelectionError
 from ganc.base.text import format_count
 from ganc.models.family import ORIGINAL_BLOCK, format_widths
@@ -54,8 +56,9 @@ class Networks:
         original = None if configuration.has("teacher") else given
         if configuration.has("original"):
             original = trained["original"] = replace(_first(configuration, "original"), block=ORIGINAL_BLOCK)
-        teacher = given
-        if not configuration.has("teacher"):
+        if given and configuration.has("teacher"):
+            teacher = given
+        else:
             teacher = trained["replace"] = _first(configuration, "replace")
         start, data = configuration.setting("distill", "all_widths"), configuration.setting("distill", "eval_size")
         size = data.eval_size
@@ -107,7 +110,7 @@ def _chosen(
             f"{format_count(most)} MACs are less than those of the smallest sub-network, "
             f"{format_widths(space.smallest)}: {format_count(least)} at {size[0]}x{size[1]}"
         )
-    places = range(0, len(space), max(1, len(space) // TRIED))
-    tried = [tuple(space.at(place).tolist()) for place in places]
+    places = np.arange(0, len(space), max(1, len(space) // TRIED))
+    tried = [tuple(row) for row in space.at(places).tolist()]
     allowed = [widths for widths in tried if most is None or costs_of(widths).macs <= most]
     return student.narrowed(max(allowed or [space.smallest], key=lambda widths: costs_of(widths).macs))

@@ -49,16 +49,14 @@ class Request:
     direction: Direction | None = None
 
     def __post_init__(self):
-        chosen = {"--max-macs": self.max_macs, "--preset": self.preset, "--size": self.size}
+        chosen: dict[str, object] = {"--max-macs": self.max_macs, "--preset": self.preset, "--size": self.size}
         chosen["--direction"] = self.direction
+        needed = {"--data": self.data, "-o": self.out}
         if self.configuration:
-            for option, value in chosen.items():
-                if value is not None:
-                    raise SettingError(f"{option}: the configuration says it; leave --config or {option} out")
-        else:
-            for option, value in {"--data": self.data, "-o": self.out}.items():
-                if value is None:
-                    raise SettingError(f"{option} is missing: name it, or a configuration with --config")
+            if given := [option for option, value in chosen.items() if value is not None]:
+                raise SettingError(f"{given[0]}: the configuration says it; leave --config or {given[0]} out")
+        elif absent := [option for option, value in needed.items() if value is None]:
+            raise SettingError(f"{absent[0]} is missing: name it, or a configuration with --config")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +102,12 @@ def make_plan(request: Request) -> Plan:
     direction = request.direction or Configuration(said, []).direction
     teacher = inputs.read_teacher(Path(file), direction) if (file := _generator_file(said)) else None
     images = _images(said)
-    identity = {"asked": said, "preset": request.preset, "max_macs": request.max_macs, "size": request.size}
-    identity |= {"direction": direction, "teacher": teacher and teacher.digest}
-    identity = json.loads(json.dumps(identity))
+    generator = teacher.generator.spec if teacher else None
+    identity = _identity(request, said, direction, teacher)
     kept = _kept(out, identity)
     values, timed = (kept["configuration"], kept["timings"]) if kept else _chosen(request, said, teacher, images)
     configuration, timings = checked(values), Timings.of(timed)
-    networks = Networks.of(configuration, teacher and teacher.generator.spec)
+    networks = Networks.of(configuration, generator)
     return Plan(
         values=values,
         networks=networks,
@@ -148,6 +145,13 @@ def _chosen(
     Networks.of(checked(unscheduled), generator)
     timed = rehearse(unscheduled, generator)
     return scheduled(values, preset, images, Timings.of(timed)), timed
+
+
+def _identity(request: Request, said: Mapping, direction: Direction, teacher: Checkpoint | None) -> dict:
+    """Return what makes a request another one, as plain JSON."""
+    asked: dict[str, object] = {"preset": request.preset, "max_macs": request.max_macs, "size": request.size}
+    asked |= {"said": said, "direction": direction, "teacher": teacher.digest if teacher else None}
+    return json.loads(json.dumps(asked))
 
 
 def _said(request: Request) -> dict:

@@ -112,8 +112,8 @@ def _teacher(given: Given, preset: Preset) -> GeneratorSpec:
     return GeneratorSpec(widths=(width,) * 8, n_blocks=blocks)
 
 
-def _is_original(generator: GeneratorSpec) -> bool:
-    return MOBILE in generator.shape.blocks and generator.block != MOBILE
+def _is_original(generator: GeneratorSpec | None) -> bool:
+    return generator is not None and MOBILE in generator.shape.blocks and generator.block != MOBILE
 
 
 def _images(given: Given, preset: Preset) -> dict:

@@ -9,13 +9,14 @@ drawn, no file of the run is read or written.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ganc.base.direction import Direction
-from ganc.base.engine_table import fastest_engine, graph_engines
+from ganc.base.engine_table import engines_of_parts, usable_engines
 from ganc.base.errors import GancError
 from ganc.base.rng import keyed_generator
 from ganc.engines.loading import run_network
@@ -34,7 +35,6 @@ from ganc.training.average import averaged
 from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.distillation_job import Distillation, distillation_step
 from ganc.training.settings import DISCRIMINATOR_WIDTH, DataSettings, DistillationSettings, RunSettings, Schedule
-from ganc.training.step import TrainingStep
 from ganc.training.teachers import FrozenTeacher
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
@@ -52,8 +52,7 @@ def main() -> None:
     # Of what every stage does before its first step, nearly all is imports: seconds of work, whatever else runs here.
     result = {"device": device, "start": time.process_time()}
     result["stages"] = {stage: _stage_seconds(stage, configuration, networks) for stage in networks.trained}
-    (data,) = _of_kind(configuration.settings("distill"), DataSettings)
-    json.dump(result | _image_seconds(configuration, networks, data), sys.stdout)
+    json.dump(result | _image_seconds(configuration, networks), sys.stdout)
 
 
 def _stage_seconds(stage: str, configuration: Configuration, networks: Networks) -> dict[str, float]:
@@ -64,16 +63,18 @@ def _stage_seconds(stage: str, configuration: Configuration, networks: Networks)
     step = averaged(made(stage, settings, networks), schedule.ema)
     width, height = data.crop_size
     generator = keyed_generator(0, "rehearsal", 0)
-    images = generator.uniform(-1, 1, (2, schedule.batch_size, 3, height, width)).astype(np.float32)
-    return _timed(lambda number: _one_step(step, images, number, schedule.learning_rate))
+    spec = networks.trained[stage]
+    shapes = ((schedule.batch_size, channels, height, width) for channels in (spec.in_channels, spec.out_channels))
+    source, target = (generator.uniform(-1, 1, shape).astype(np.float32) for shape in shapes)
+
+    def one_step(number: int) -> None:
+        for loss in step.update(source, target, number, schedule.learning_rate).values():
+            float(loss)  # waits for the device
+
+    return _timed(one_step)
 
 
-def _one_step(step: TrainingStep, images: np.ndarray, number: int, rate: float) -> None:
-    for loss in step.update(*images, number, rate).values():
-        float(loss)  # waits for the device
-
-
-def _distillation(stage: str, settings: list, networks: Networks) -> TrainingStep:
+def _distillation(stage: str, settings: list, networks: Networks) -> Any:
     (data,), (run,) = (_of_kind(settings, kind) for kind in (DataSettings, RunSettings))
     (losses,) = _of_kind(settings, DistillationSettings)
     teacher = Checkpoint(
@@ -88,37 +89,38 @@ def _distillation(stage: str, settings: list, networks: Networks) -> TrainingSte
         student=initial_state(networks.trained[stage], 0, "rehearsal/student"),
         discriminator=None,
         settings=losses,
-        subnets_of=partial(_subnets, networks, networks.sandwiched if stage == "supernet" else None),
+        subnets_of=partial(_subnets, networks) if stage == "supernet" else lambda step: [None],
         views={},
     )
     return distillation_step(plan, data, run, Processes(), epoch_steps=0)
 
 
-def _subnets(networks: Networks, sandwiched: bool | None, step: int) -> Iterable[Widths | None]:
-    """Return sub-networks such as a supernet's step trains; other stages have no such choice."""
-    if sandwiched is None:
+def _subnets(networks: Networks, step: int) -> Sequence[Widths | None]:
+    """Return sub-networks such as a supernet's step trains."""
+    if networks.space is None:
         return [None]
     drawn = networks.space.draw(keyed_generator(0, "rehearsal/widths", step))
-    return [networks.space.largest, networks.space.smallest, drawn] if sandwiched else [drawn]
+    return [networks.space.largest, networks.space.smallest, drawn] if networks.sandwiched else [drawn]
 
 
-def _cycle(stage: str, settings: list, networks: Networks) -> TrainingStep:
+def _cycle(stage: str, settings: list, networks: Networks) -> Any:
     (run,) = _of_kind(settings, RunSettings)
     cycle = settings[0]
     specs = cycle_specs(cycle.task, networks.trained[stage], cycle.discriminator_width or DISCRIMINATOR_WIDTH)
     states = fresh_states(specs, 0)
-    judges = (
+    judges: list[Any] = [
         Discriminator.from_state(states[name]) if cycle.gan_weight else None
         for name in (DISCRIMINATOR, DISCRIMINATOR + REVERSE)
-    )
+    ]
+    makers: list[Any] = [Generator.from_state(states[name]) for name in (GENERATOR, GENERATOR + REVERSE)]
     guide = None
     if cycle.original_weight and networks.original:
-        guided = Generator.from_state(initial_state(networks.original, 0, "rehearsal/original"))
+        guided: Any = Generator.from_state(initial_state(networks.original, 0, "rehearsal/original"))
         guide = Guide(cycle.original_weight, FrozenTeacher(guided, run.engine))
     return CycleStep(
         task=cycle.task,
-        generators=tuple(Generator.from_state(states[name]) for name in (GENERATOR, GENERATOR + REVERSE)),
-        discriminators=tuple(judges),
+        generators=(makers[0], makers[1]),
+        discriminators=(judges[0], judges[1]),
         seed=0,
         processes=Processes(),
         amp=run.amp,
@@ -127,14 +129,14 @@ def _cycle(stage: str, settings: list, networks: Networks) -> TrainingStep:
     )
 
 
-def _image_seconds(configuration: Configuration, networks: Networks, data: DataSettings) -> dict[str, float]:
+def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str, float]:
     """Return the seconds that features of an image take, and its translation by the student."""
-    width, height = data.eval_size
+    width, height = networks.image_size
     features = feature_set(configuration.feature_set)
     count = max(2, min(features.batch, 8))
     pixels = keyed_generator(0, "rehearsal/pixels", 0).integers(0, 256, (count, height, width, 3)).astype(np.uint8)
     student = networks.trained["distill"]
-    engine = run_network(initial_state(student, 0, "rehearsal/student"), fastest_engine(graph_engines()))
+    engine = run_network(initial_state(student, 0, "rehearsal/student"), usable_engines(engines_of_parts())[0])
     image = np.zeros((1, student.in_channels, height, width), np.float32)
     return {
         "features": _timed(lambda number: features(pixels), STEPS - 1)["step"] / count,
