@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -9,7 +10,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.support import PATIENCE, SIZE, TINY_SPACE, UNTRAINED, command_line, fail, generator_spec, succeed
+from helpers.support import (
+    PATIENCE,
+    SIZE,
+    TINY_SPACE,
+    UNTRAINED,
+    command_line,
+    fail,
+    files_under,
+    generator_spec,
+    succeed,
+)
 
 from ganc.base.direction import Direction
 from ganc.files.checkpoint import read_checkpoint
@@ -18,6 +29,7 @@ from ganc.models.spec import parse_widths
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.estimate import Timings, duration, estimate
 from ganc.workflow.networks import Networks
+from ganc.workflow.plan import Request, held, make_plan, write_plan
 from ganc.workflow.presets import Given, Preset, configuration_of, scheduled
 
 pytest.importorskip("snakemake", reason="ganc compress runs on Snakemake, which is an extra")
@@ -104,6 +116,7 @@ def test_a_run_is_interrupted_fails_and_is_resumed(folder):
     status, out, err = ended(started(folder, "--config", "run.yaml"))
     assert status == 0, err
     assert "statistics:" not in err  # it was there
+    assert re.search(r"^statistics .* done$", err, re.MULTILINE)
     student = read_checkpoint(folder / "out" / "distill.safetensors")
     assert student.training["steps"] == 240
     steps = [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
@@ -113,6 +126,20 @@ def test_a_run_is_interrupted_fails_and_is_resumed(folder):
     assert (folder / "out" / "report.md").read_text() in out
     (translate,) = [line for line in out.splitlines() if line.startswith("translate: ")]
     assert str(folder / "out" / "dist") in translate
+
+
+def test_a_folder_that_was_begun_otherwise_is_kept_until_told(folder):
+    asked = make_plan(Request(data=None, out=None, teacher=None, configuration=folder / "run.yaml"))
+    with held(asked.out):
+        write_plan(asked)
+        assert "another process is using it" in refused("--config", "run.yaml")
+    written = files_under(folder / "out")
+    configured(folder, distill={**SMALL["distill"], "epochs": 41})
+    said = refused("--config", "run.yaml")
+    assert "out: was begun otherwise: said.distill.epochs was 40, now 41; --restart plans anew" in said
+    assert files_under(folder / "out") == written
+    (folder / "out" / "compress.json").write_text("{")
+    assert "compress.json" in refused("--config", "run.yaml")
 
 
 def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder):

@@ -6,7 +6,7 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.cli.command import command
-from ganc.cli.messages import note
+from ganc.cli.messages import QUIET, loudness, note
 from ganc.cli.options import POSITIVE, direction_option, json_option
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
 from ganc.cli.types import BUDGET, SIZE
@@ -43,9 +43,10 @@ LONG_SECONDS = 86400  # a run of more is started by those who have seen how long
 )
 @click.option("--cores", type=POSITIVE, show_default="all", help="Cores to use.")
 @click.option("--dry-run", is_flag=True, help="Check, say what would be done and how long it takes; write nothing.")
+@click.option("--restart", is_flag=True, help="Plan anew in a folder that was begun with other options or files.")
 @click.option("--yes", is_flag=True, help="Start it even if it takes days.")
 @json_option
-def compress(cores: int | None, dry_run: bool, yes: bool, as_json: bool, **asked):
+def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
     """Compress a generator, from its file to one that is ready for use.
 
     Checks all inputs, says what it will do and how long that takes on this machine, and runs the stages one after the
@@ -60,7 +61,7 @@ def compress(cores: int | None, dry_run: bool, yes: bool, as_json: bool, **asked
     from ganc.base.errors import RunError, SettingError
     from ganc.system.runtime import available_cores
     from ganc.workflow.estimate import duration
-    from ganc.workflow.plan import make_plan, write_plan
+    from ganc.workflow.plan import held, make_plan, write_plan
 
     try:
         request = _request(**asked)
@@ -74,9 +75,10 @@ def compress(cores: int | None, dry_run: bool, yes: bool, as_json: bool, **asked
         return
     if seconds > LONG_SECONDS and not yes:
         raise RunError(f"this takes about {duration(seconds)} on this machine: --yes starts it, --preset takes less")
-    write_plan(plan)
-    _run(plan, cores or available_cores())
-    _show_outcome(plan, as_json)
+    with held(plan.out) as lock:
+        write_plan(plan)
+        _run(plan, request.cores or available_cores(), lock)
+        _show_outcome(plan, as_json)
 
 
 def _request(*, output, config, preset, direction, **given):
@@ -117,17 +119,11 @@ def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
         steps = str(steps_of(plan.configuration, step, plan.images))
     if step == "finetune":
         widths, macs = "as found", f"≤ {macs}"
-    return {
-        "step": step,
-        "what": STEPS[step],
-        "widths": widths,
-        "MACs": macs,
-        "steps": steps,
-        "about": duration(seconds),
-    }
+    about = duration(seconds) if seconds else "done"
+    return {"step": step, "what": STEPS[step], "widths": widths, "MACs": macs, "steps": steps, "about": about}
 
 
-def _run(plan: "Plan", cores: int) -> None:
+def _run(plan: "Plan", cores: int, lock: int) -> None:
     from ganc.workflow.engine import run_pipeline
     from ganc.workflow.estimate import STEPS, duration
     from ganc.workflow.plan import CONFIGURATION
@@ -135,9 +131,11 @@ def _run(plan: "Plan", cores: int) -> None:
     def say(rule: str) -> None:
         name = "search" if rule == "search_shard" else rule
         if name in plan.seconds and not (name == "search" and rule == "search"):
-            note(f"\n{name}: {STEPS[name]}, about {duration(plan.seconds[name])}")
+            about = f", about {duration(seconds)}" if (seconds := plan.seconds[name]) else ""
+            note(f"\n{name}: {STEPS[name]}{about}")
 
-    run_pipeline(plan.out, plan.out / CONFIGURATION, cores, say)
+    quiet = loudness() <= QUIET
+    run_pipeline(plan.out, plan.out / CONFIGURATION, cores, say, held=lock, quiet=quiet)
 
 
 def _show_outcome(plan: "Plan", as_json: bool) -> None:

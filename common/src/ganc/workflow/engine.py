@@ -16,22 +16,27 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from ganc.base.errors import InterruptedRun, RunError
 from ganc.system.signals import SIGNALS
 
-LOG = "snakemake.log"  # in the run's folder
+LOG, STAGES_LOG = "snakemake.log", "stages.log"  # in the run's folder
 POLL_SECONDS = 0.2
 _RULE = re.compile(r"^(?:local)?rule (\w+):", re.MULTILINE)
 _FAILED = re.compile(r"^\s*Error in rule (\w+):", re.MULTILINE)
 
 
-def run_pipeline(out: Path, configuration: Path, cores: int, started: Callable[[str], object]) -> None:
+def run_pipeline(
+    out: Path, configuration: Path, cores: int, started: Callable[[str], object], *, held: int, quiet: bool = False
+) -> None:
     """Run the pipeline to its end, or go on with it.
 
     Args:
         out: the run's folder, where Snakemake keeps its notes and its log.
         started: is called with the name of each rule that starts.
+        held: a file descriptor that Snakemake inherits, for a lock that lasts as long as it runs.
+        quiet: what the stages say goes to a file and not to standard error.
 
     Raises:
         RunError: a stage failed, which printed why, or Snakemake did; the message names the log.
@@ -42,15 +47,16 @@ def run_pipeline(out: Path, configuration: Path, cores: int, started: Callable[[
     options = ["--snakefile", files("ganc.workflow") / "Snakefile", "--configfile", configuration, "--directory", out]
     options += ["--cores", cores, "--nocolor", "--nolock", "--rerun-incomplete", "--scheduler", "greedy"]
     command = [sys.executable, "-m", "ganc.workflow.engine", log, *options]
-    with _forwarding() as forward:
+    with _forwarding() as forward, (out / STAGES_LOG).open("wb") if quiet else contextlib.nullcontext(2) as said_to:
         # A group of their own: a signal reaches all of them once, and the end of the last one can be waited for.
-        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=2, process_group=0)
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said_to, "stderr": said_to}
+        process = subprocess.Popen(list(map(str, command)), **streams, process_group=0, pass_fds=[held])
         stopped = forward(process.pid)
         said = _followed(process, log, started)
     if number := stopped():
         raise InterruptedRun("stopped; the same command goes on from there", number)
     if process.returncode:
-        raise RunError(_reason(said, log))
+        raise RunError(_reason(said, log, out / STAGES_LOG if quiet else None))
 
 
 def _followed(process: subprocess.Popen, log: Path, started: Callable[[str], object]) -> str:
@@ -90,7 +96,7 @@ def _forwarding() -> Iterator[Callable[[int], Callable[[], int]]]:
         seen.append(number)
         for group in groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
+                os.killpg(group, signal.SIGTERM if number == signal.SIGHUP else number)
 
     def forward(group: int) -> Callable[[], int]:
         groups.append(group)
@@ -98,7 +104,8 @@ def _forwarding() -> Iterator[Callable[[int], Callable[[], int]]]:
             hand_on(seen.pop(), None)
         return lambda: seen[0] if seen else 0
 
-    before = {number: signal.signal(number, hand_on) for number in (*SIGNALS, signal.SIGHUP)}
+    wanted = [one for one in (*SIGNALS, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, hand_on) for number in wanted}
     try:
         yield forward
     finally:
@@ -106,10 +113,14 @@ def _forwarding() -> Iterator[Callable[[int], Callable[[], int]]]:
             signal.signal(number, handler)
 
 
-def _reason(said: str, log: Path) -> str:
+def _reason(said: str, log: Path, stages_log: Path | None) -> str:
     failed = _FAILED.findall(said)
     if failed:
-        return f"{failed[0]} failed, its reason is above; the same command goes on from there. Snakemake's log: {log}"
+        why = "its reason is above"
+        if stages_log:
+            lines = stages_log.read_text(encoding="utf-8", errors="replace").splitlines()
+            why = next((line for line in reversed(lines) if line.startswith("Error: ")), f"see {stages_log}")
+        return f"{failed[0]} failed, {why}; the same command goes on from there. Snakemake's log: {log}"
     last = [line.strip() for line in said.splitlines() if "rror" in line][-1:] or ["Snakemake failed"]
     return f"{last[0][:200]}; Snakemake's log: {log}"
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from ganc.files.run_directory import RunDirectory
 from ganc.training.settings import DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
@@ -12,6 +14,8 @@ EAGER = 3.0  # how much slower the engine of evaluations in training is than the
 REFIT_STEPS = 1.0  # steps that refitting on one image takes as long as
 MOST_SAMPLES = 2000  # of a search whose configuration does not say how many: its space may be endless
 
+# What is written by steps that are no training.
+RESULTS = {"search": "search.h5", "export": "dist/model.json", "report": "report.html"}
 # What each step of the pipeline is for, in its order.
 STEPS = {
     "statistics": "features of the target's images, which all stages are compared with",
@@ -85,6 +89,18 @@ def estimate(
     found["export"] = timings.start + EXPORT_SECONDS
     found["report"] = timings.start + REPORT_SECONDS + 5 * tested * (timings.features + EAGER * timings.translation)
     return {name: found[name] for name in STEPS if name in found}
+
+
+def left_of(seconds: Mapping[str, float], configuration: Configuration, images: Mapping[str, int]) -> dict[str, float]:
+    """Return the seconds that are left of each step: 0 of what is written, and of a stage what is not yet trained."""
+    out, left = Path(configuration.out), dict(seconds)
+    results = RESULTS | {"statistics": f"real_{configuration.direction.target}.npz"}
+    for name in seconds:
+        if (out / results.get(name, f"{name}.safetensors")).exists():
+            left[name] = 0.0
+        elif done := RunDirectory(out / f"{name}.safetensors.run", {}).saved_steps():
+            left[name] *= max(0.0, 1 - done / steps_of(configuration, name, images))
+    return left
 
 
 def _training(configuration: Configuration, stage: str, images: Mapping[str, int], timings: Timings) -> float:

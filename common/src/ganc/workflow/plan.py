@@ -1,29 +1,32 @@
 """What `ganc compress` will do: the pipeline's configuration, its networks, and how long each step takes here."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml
 
-from ganc.base.atomic import WriteError, replacing, require_writable
+from ganc.base.atomic import WriteError, replacing, require_writable, write_error
+from ganc.base.differences import differences
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, RunError, SettingError
 from ganc.base.extras import JINJA2, MATPLOTLIB, PADDLE, SNAKEMAKE
-from ganc.base.json_text import read_json
+from ganc.base.json_text import JsonObject, read_json
+from ganc.base.lock import lock
 from ganc.files.checkpoint import Checkpoint
 from ganc.models.spec import GeneratorSpec
 from ganc.workflow import inputs
 from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, estimate
+from ganc.workflow.estimate import Timings, estimate, left_of
 from ganc.workflow.networks import Networks
 from ganc.workflow.presets import SCRATCH, Given, Preset, configuration_of, scheduled
 
-CONFIGURATION, PLAN = "compress.yaml", "compress.json"  # in the folder of the run
+CONFIGURATION, PLAN, LOCK = "compress.yaml", "compress.json", "compress.lock"  # in the folder of the run
 FORMAT, VERSION = "ganc-compress", 1
 _STAGES = ("distill", "supernet", "search", "finetune", "export")
 
@@ -37,6 +40,8 @@ class Request:
         teacher: None: it is trained, or the configuration says it.
         configuration: a file, which says all that the rest of the options would.
         size: (width, height) of the images; None takes the teacher's, else the images' own up to 256x256.
+        cores: how many to use; None is all.
+        restart: plan anew in a folder that was begun otherwise.
     """
 
     data: Path | None
@@ -47,6 +52,8 @@ class Request:
     preset: Preset | None = None
     size: tuple[int, int] | None = None
     direction: Direction | None = None
+    cores: int | None = None
+    restart: bool = False
 
     def __post_init__(self):
         chosen: dict[str, object] = {"--max-macs": self.max_macs, "--preset": self.preset, "--size": self.size}
@@ -104,14 +111,15 @@ def make_plan(request: Request) -> Plan:
     images = _images(said)
     generator = teacher.generator.spec if teacher else None
     identity = _identity(request, said, direction, teacher)
-    kept = _kept(out, identity)
+    kept = _kept(out, identity, request.restart)
     values, timed = (kept["configuration"], kept["timings"]) if kept else _chosen(request, said, teacher, images)
     configuration, timings = checked(values), Timings.of(timed)
     networks = Networks.of(configuration, generator)
+    seconds = estimate(configuration, networks, images, timings)
     return Plan(
         values=values,
         networks=networks,
-        seconds=estimate(configuration, networks, images, timings),
+        seconds=left_of(seconds, configuration, images) if kept else seconds,
         device=timings.device,
         images=images,
         notes=tuple(configuration.notes),
@@ -126,7 +134,7 @@ def _chosen(
     generator = teacher.generator.spec if teacher else None
     if request.configuration:
         Networks.of(checked(said), generator)
-        return said, rehearse(said, generator)
+        return said, rehearse(said, generator, request.cores)
     preset = request.preset or Preset.OVERNIGHT
     direction = request.direction or Direction.A_TO_B
     given = Given(
@@ -143,7 +151,7 @@ def _chosen(
     values = configuration_of(given, preset)
     unscheduled = scheduled(values, preset, images, None)
     Networks.of(checked(unscheduled), generator)
-    timed = rehearse(unscheduled, generator)
+    timed = rehearse(unscheduled, generator, request.cores)
     return scheduled(values, preset, images, Timings.of(timed)), timed
 
 
@@ -197,15 +205,43 @@ def require_own_folder(out: Path, data: str | None) -> None:
         raise WriteError(f"{out}: is not empty and not of ganc compress; choose another folder")
 
 
-def _kept(out: Path, identity: Mapping) -> Mapping | None:
-    """Return what an earlier call chose for the same request, None where there is none or it is damaged."""
+def _kept(out: Path, identity: Mapping, restart: bool) -> Mapping | None:
+    """Return what an earlier call chose for the same request, None where there is none or it is not to count.
+
+    Raises:
+        RunError: it was another request: hours of work would be thrown away.
+        FileFormatError: the record cannot be read.
+    """
+    if restart or not (out / PLAN).is_file():
+        return None
+    again = "--restart plans anew, and does again what is then another"
     try:
-        record = read_json(out / PLAN, "a plan of ganc compress")
-        if record["format"] == FORMAT and record["version"] == VERSION and record["request"] == identity:
-            return record
-    except (FileFormatError, KeyError, TypeError):
-        pass
-    return None
+        record = JsonObject.of(read_json(out / PLAN, "a plan of ganc compress"), out / PLAN).members
+    except FileFormatError as error:
+        raise FileFormatError(f"{error}; {again}") from error
+    if record.get("format") != FORMAT or record.get("version") != VERSION:
+        raise FileFormatError(f"{out / PLAN}: is no plan that this ganc knows; {again}")
+    if changed := differences(record.get("request", {}), identity):
+        raise RunError(f"{out}: was begun otherwise: {'; '.join(changed[:3])}; {again}, or choose another folder")
+    return record
+
+
+@contextlib.contextmanager
+def held(out: Path) -> Iterator[int]:
+    """Make the run's folder, and hold it within the block; yields what a process has to inherit to hold it too.
+
+    Raises:
+        RunError: another process holds it.
+        WriteError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / LOCK).open("a")
+    except OSError as error:
+        raise write_error(out, error) from error
+    with file:
+        lock(file, out, "wait for it, or choose another folder")
+        yield file.fileno()
 
 
 def write_plan(plan: Plan) -> None:
@@ -230,11 +266,12 @@ def checked(values: Mapping) -> Configuration:
     return configuration
 
 
-def rehearse(values: Mapping, generator: GeneratorSpec | None) -> dict:
+def rehearse(values: Mapping, generator: GeneratorSpec | None, cores: int | None) -> dict:
     """Return what `ganc.workflow.rehearsal` measures on this machine. Raises RunError where it fails."""
     job = json.dumps({"configuration": values, "teacher": generator and asdict(generator)})
     command = [sys.executable, "-m", "ganc.workflow.rehearsal"]
-    done = subprocess.run(command, input=job, capture_output=True, text=True, check=False)
+    environment = os.environ | ({"OMP_NUM_THREADS": str(cores)} if cores else {})
+    done = subprocess.run(command, input=job, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         raise RunError(f"steps cannot be timed: {last[0]}")
