@@ -37,7 +37,7 @@ endif
 unexport PYTHONPATH PYTHONHOME
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fuzz test-paddle26 wheels check-tools docs lint bench web-runtime clean
+.PHONY: help setup demo test test-fuzz test-paddle26 coverage wheels check-tools docs lint bench web-runtime clean
 
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
@@ -45,6 +45,7 @@ help:
 	@echo "make test           run the tests; TORCH=2.13.0: with PyTorch, for those that compare with it"
 	@echo "make test-fuzz      read 2,000 damaged files of each kind, and try absurd values for every option (half an hour)"
 	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
+	@echo "make coverage       run the tests and say which lines they miss; fails below 90 % (the settings: pyproject.toml)"
 	@echo "make wheels         build the seven packages, sources and wheels, into out/packages"
 	@echo "make check-tools    install each tool's wheel without the other five, and run it"
 	@echo "make docs           build the documentation's pages, English and Chinese, into out/site"
@@ -93,6 +94,9 @@ test-fuzz: setup
 test-paddle26: $(READY26)
 	@$(BIN26)/python -m pytest -m paddle26
 
+coverage: setup
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov
+
 wheels: setup
 	@$(BIN)/python scripts/build_packages.py out/packages
 
@@ -116,6 +120,6 @@ web-runtime: setup
 	@$(BIN)/python -c "from ganc_export.web.runtime import find_runtime; print(find_runtime())"
 
 clean:
-	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .mypy_cache .snakemake build *.egg-info common/src/*.egg-info \
-		tools/*/src/*.egg-info
+	rm -rf .venv .venv-paddle26 .pytest_cache .ruff_cache .mypy_cache .coverage .snakemake build *.egg-info \
+		common/src/*.egg-info tools/*/src/*.egg-info
 	find common tools tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
