@@ -45,6 +45,12 @@ def install_command(*extras: str) -> str:
     return "pip install " + " or ".join(f"'ganc-common[{extra}]'" for extra in extras)
 
 
+def install_tools(*programs: str) -> str:
+    """Return what to do to install tools by the names of their commands, in a checkout or from wheels."""
+    folders = " ".join(f"./tools/{program.removeprefix('ganc-')}" for program in programs)
+    return f"pip install {folders} in the repository, or {'its wheel' if len(programs) == 1 else 'their wheels'}"
+
+
 def missing(*alternatives: Sequence[Package]) -> MissingDependencyError | None:
     """Return what to raise unless all packages of one of the alternatives are installed, None if they are."""
     absent: dict[Package, None] = {}

@@ -8,7 +8,7 @@ import yaml
 
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError, FileFormatError, MissingDependencyError
-from ganc.base.extras import Package, install_command
+from ganc.base.extras import Package, install_command, install_tools
 from ganc.base.reading import one_line, read_bytes
 from ganc.data.check import check_folder, count_images
 from ganc.data.images import read_size
@@ -107,7 +107,7 @@ def require_commands(stages: Iterable[str]) -> None:
     known = {script.name for script in importlib.metadata.entry_points(group="console_scripts")}
     absent = dict.fromkeys(STAGES[stage].words[0] for stage in stages if STAGES[stage].words[0] not in known)
     if absent:
-        raise MissingDependencyError(f"{', '.join(absent)}: not installed; install {' '.join(absent)} beside ganc")
+        raise MissingDependencyError(f"not installed: {', '.join(absent)}; {install_tools(*absent)}")
 
 
 def require_lite0(values: Mapping) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 import click
 
 from ganc.base.errors import GancError
+from ganc.base.extras import install_tools
 from ganc.cli.paths import Written
 
 TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
@@ -84,7 +85,7 @@ def command(stage: str) -> click.Command:
     program, *names = STAGES[stage].words
     found = [*importlib.metadata.entry_points(group="console_scripts", name=program)]
     if not found:
-        raise ConfigurationError(f"{program} is not installed beside Snakemake")
+        raise ConfigurationError(f"{program} is not installed: {install_tools(program)}")
     # The script's package has the command in a module that it imports when it is called.
     loaded = importlib.import_module(f"{found[0].module}.{'main' if program == 'ganc' else 'cli'}").main
     for name in names:
