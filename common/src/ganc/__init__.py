@@ -6,6 +6,8 @@
 
 from typing import TYPE_CHECKING
 
+from ganc.base.lazy import offered
+
 if TYPE_CHECKING:
     from ganc.api import (
         GancError,
@@ -34,14 +36,8 @@ __all__ = [
     "select",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Return what `ganc.api` offers: it is imported, and numpy and Pillow with it, when a name is first used."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ganc import api
-
-    return getattr(api, name)
+# numpy and Pillow come with it, so it is imported when a name is first used.
+__getattr__ = offered(__name__, dict.fromkeys(__all__, "ganc.api"))
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganc.api.images import PathLike
-from ganc.base.text import parse_budget
+from ganc.base.text import budget_number
 from ganc.results.table import SearchRow
 
 
@@ -39,9 +39,13 @@ def select(
     from ganc.results.hdf5 import read_results  # h5py comes with it
     from ganc.results.selection import select as select_rows
 
-    counts = {"max_macs": max_macs, "max_params": max_params}
-    bounds = {name: parse_budget(count) if isinstance(count, str) else count for name, count in counts.items()}
     rows = select_rows(
-        read_results(Path(results)), **bounds, max_latency=max_latency, max_metric=max_metric, pareto=pareto, top=top
+        read_results(Path(results)),
+        max_macs=budget_number(max_macs),
+        max_params=budget_number(max_params),
+        max_latency=max_latency,
+        max_metric=max_metric,
+        pareto=pareto,
+        top=top,
     )
     return list(rows)

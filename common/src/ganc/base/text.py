@@ -63,6 +63,11 @@ def parse_budget(text: str) -> int:
     return int(value)
 
 
+def budget_number(budget: int | str | None) -> int | None:
+    """Return the number that a budget means: itself, what a text such as `2.7G` means, None for no bound."""
+    return parse_budget(budget) if isinstance(budget, str) else budget
+
+
 def format_count(count: float) -> str:
     """Return a count with three digits or more and its unit: 2.70 G, 341.60 k, 512."""
     for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):

@@ -15,8 +15,8 @@ from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
 from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
-from ganc.cli.selection import Selection
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
+from ganc.files.choice import Selection
 from ganc.training.recipes import DEFAULTS, Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 

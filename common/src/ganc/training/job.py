@@ -223,6 +223,24 @@ class TrainingJob:
         return done
 
 
+def finish(job: TrainingJob, watch: Callable[[Progress], object] | None = None) -> Checkpoint:
+    """Train a job to its end, unless it has finished, and return the checkpoint that it wrote.
+
+    Args:
+        watch: is called with each step's progress.
+
+    Raises:
+        InterruptedRun: Ctrl-C or SIGTERM; the state is saved, and the same call goes on from it.
+        GancError: as the job's iteration.
+    """
+    if (checkpoint := job.finished()) is not None:
+        return checkpoint
+    for progress in job:
+        if watch:
+            watch(progress)
+    return read_checkpoint(job.run.output)
+
+
 def _checkpoint_of(path: Path, digest: str | None) -> Checkpoint | None:
     """Return a file's checkpoint if it has this digest; None where there is none, another one, or a damaged file."""
     if not path.is_file():

@@ -19,7 +19,7 @@ from ganc.cli.options import (
 from ganc.cli.paths import OUTPUT_FILE, Place
 from ganc.cli.types import BLOCK_COUNT
 from ganc.training.recipes import DEFAULTS, Recipe
-from ganc_distill.settings import OnlineSettings, StudentStart
+from ganc_distill.settings import SCHEDULE, OnlineSettings, StudentStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -43,7 +43,7 @@ def _written(values: Mapping) -> list[Place]:
 @refit_options
 @distillation_options
 @data_options
-@schedule_options(epochs=100, decay_epochs=100)
+@schedule_options(**SCHEDULE)
 @run_options
 def main(start, online, refit, settings, schedule, data, run):
     """Stage 2: distill a teacher into a thinner student.

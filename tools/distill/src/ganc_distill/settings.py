@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
 
 DEFAULT_TEACHER_WIDTH = 64
+SCHEDULE = {"epochs": 100, "decay_epochs": 100}
 
 # Weight of OMGD's published horse2zebra run; its L1 and feature losses have the task's weights here.
 ONLINE_LOSSES = (WeightedLoss(LossName.SSIM, 10.0),)

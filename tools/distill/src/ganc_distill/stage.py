@@ -1,6 +1,6 @@
 """Stage 2: a thinner student that starts from its teacher's most important channels and learns from it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,10 @@ from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkp
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
-from ganc.training.job import TrainingJob
+from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.online import cycle_teacher, fresh_cycle, require_cycle
+from ganc.training.options import Options, recipe_defaults
+from ganc.training.recipes import Recipe
 from ganc.training.settings import (
     DISCRIMINATOR_WIDTH,
     NO_REFIT,
@@ -22,9 +24,28 @@ from ganc.training.settings import (
     Schedule,
 )
 from ganc_distill.importance import prune
-from ganc_distill.settings import FROZEN, OnlineSettings, StudentStart, online_student
+from ganc_distill.settings import FROZEN, SCHEDULE, OnlineSettings, StudentStart, online_student
 
 STAGE = "distill"
+
+
+def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
+    """Distill a student to the end, write its checkpoint and return it; called again, it goes on where it stopped.
+
+    Args:
+        watch: is called with each step's progress: `step`, `losses` and, where it was evaluated, `metrics`.
+        options: `teacher`, `data`, `output` and the other options of `ganc-distill`, with `_` for `-`: `refit=48`,
+            `loss="lite0=1"`; `widths` takes a text, or a list of texts for several widths.
+
+    Raises:
+        SettingError: there is no such option, or its value is not possible.
+        GancError: a file, the images or the settings cannot be used; the message says which.
+    """
+    kinds = (StudentStart, DistillationSettings, Schedule, DataSettings, RunSettings, RefitSettings, OnlineSettings)
+    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED if options.get("online") else Recipe.IMITATE)
+    if options.get("online") and defaults["recipe"] is not Recipe.PUBLISHED:
+        raise SettingError(f"recipe {options['recipe']}: online has the published one alone")
+    return finish(distill_job(*Options("ganc_distill.train", kinds, options, defaults).all()), watch)
 
 
 def distill_job(

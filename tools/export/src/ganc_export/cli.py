@@ -1,12 +1,10 @@
 """Command line of stage 6."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
@@ -20,44 +18,17 @@ from ganc.cli.options import (
     setting_option,
 )
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
-from ganc.cli.selection import Selection, has_bounds
 from ganc.cli.tables import settings_line, show, size_text
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
+from ganc_export.settings import LAYOUTS, Source, selection_of
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@dataclass(frozen=True)
-class Source:
-    """What is exported: a checkpoint's generator, or a sub-network of a supernet.
-
-    Attributes:
-        selection: how the sub-network is chosen; None takes the whole generator.
-        direction: which generator; None takes the file's own.
-    """
-
-    checkpoint: Path | None
-    supernet: Path | None
-    selection: Any
-    direction: Direction | None
-
-    @property
-    def path(self) -> Path:
-        return self.checkpoint or self.supernet
-
-
-def _source(checkpoint, supernet, direction, widths, results, **bounds) -> Source:
-    if (checkpoint is None) == (supernet is None):
-        raise click.UsageError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
-    selection = None
-    if widths is not None or results is not None:
-        selection = Selection(widths=widths, results=results, **bounds)
-    elif has_bounds(bounds):
-        raise click.UsageError("--max-… and --rank select from search results: name them with --results")
-    elif supernet is not None:
-        raise click.UsageError("--supernet needs --config or --results, which say the sub-network")
-    return Source(checkpoint, supernet, selection, direction)
+def _source(checkpoint, supernet, direction, **said) -> Source:
+    whole = Source(checkpoint=checkpoint, supernet=supernet, direction=direction)
+    return replace(whole, selection=selection_of(supernet, **said))
 
 
 def _variants(formats, precisions):
@@ -118,7 +89,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
 @click.option(
     "--io",
     "layout",
-    type=click.Choice(["float32", "uint8", "uint8-nhwc", "uint8-nchw"]),
+    type=click.Choice(LAYOUTS),
     default="float32",
     help="What goes in and out: floats in [-1, 1], NCHW, or bytes (uint8: NHWC), converted inside the model.",
 )
@@ -185,12 +156,9 @@ def main(source: Source, output: Path, variants, layout, page, data, device, **c
         raise click.UsageError("--original, --title, --sample, --runtime and --no-webgpu are of --format web: name it")
     from ganc.data.layout import IMAGE_FORMATS
     from ganc.system.runtime import select_device
-    from ganc_export.stage import export, read_source, standalone
+    from ganc_export.stage import alone_of, export
 
-    role = "supernet" if source.supernet else "checkpoint"
-    checkpoint = read_source(source.path, source.direction, supernet=bool(source.supernet))
-    widths = source.selection.choose(checkpoint) if source.selection else None
-    alone = standalone(checkpoint, widths, role)
+    alone = alone_of(source)
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)

@@ -1,7 +1,7 @@
 """Stage 6: a generator alone, as a ganc checkpoint and in the variants that engines run, verified before they count."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,11 @@ import numpy as np
 from ganc.base.atomic_folder import replacing_folder
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
-from ganc.base.errors import SpecError, TooFewImagesError
+from ganc.base.errors import SettingError, SpecError, TooFewImagesError
 from ganc.base.rng import keyed_generator
 from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, has_subset, read_images
-from ganc.data.layout import FLOATS, ImageFormat
+from ganc.data.layout import FLOATS, IMAGE_FORMATS, ImageFormat
 from ganc.engines.adapter import GraphEngine
 from ganc.engines.compile import compile_graph
 from ganc.engines.eager import EagerEngine, exact_engine
@@ -21,12 +21,16 @@ from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, README, Variant, file_digest, write_card
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_supernet, write_checkpoint
+from ganc.files.choice import Selection
 from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
+from ganc.system.runtime import select_device
+from ganc.training.options import Options
 from ganc_export.readme import Described, Row, card_text
-from ganc_export.variants import Material, require_possible, ways_to_write, write_variant
+from ganc_export.settings import ExportSettings, Source, selection_of
+from ganc_export.variants import Material, require_possible, wanted_variants, ways_to_write, write_variant
 from ganc_export.verify import LARGEST_ERROR, MULTIPLE, Comparison, Found, comparison
 from ganc_export.web.page import ORIGINAL, PageMaterial, PageSettings, page_material
 
@@ -169,6 +173,46 @@ def read_source(path: Path, direction: Direction | None, *, supernet: bool = Fal
     if supernet:
         require_supernet(checkpoint, path)
     return checkpoint.facing(direction or checkpoint.direction, path)
+
+
+def alone_of(source: Source) -> Checkpoint:
+    """Read what is exported; see `standalone`.
+
+    Raises:
+        FileFormatError: the file is no checkpoint, no supernet where that is said, or of the other direction only.
+        SpecError, SelectionError: there is no such sub-network.
+    """
+    checkpoint = read_source(source.path, source.direction, supernet=source.supernet is not None)
+    return standalone(checkpoint, source.selection and source.selection.choose(checkpoint), source.role)
+
+
+def export_model(**options: object) -> Exported:
+    """Write a generator for use, a folder of checkpoint, models and card; return what was written.
+
+    Args:
+        options: `output`, `checkpoint` or `supernet`, `format`, `precision` and the other options of `ganc-export`,
+            with `_` for `-`: `format=["onnx", "openvino"]`, `config="16_16_32_16_32_32_16_16"`.
+
+    Raises:
+        SettingError: there is no such option, or its value is not possible.
+        GancError: as `export`.
+    """
+    given = Options("ganc_export.export_model", (Source, Selection, ExportSettings, PageSettings), options)
+    how, source, page = given.make(ExportSettings), given.make(Source), given.values(PageSettings)
+    if page and "web" not in how.formats:
+        raise SettingError(f"{', '.join(page)}: of the format web alone; name it")
+    said = {one.name: one.default for one in fields(Selection)} | given.values(Selection)
+    alone = alone_of(replace(source, selection=selection_of(source.supernet, **said)))
+    select_device(how.device)
+    return export(
+        alone,
+        how.output,
+        how.data,
+        wanted_variants(how.formats, how.precisions),
+        IMAGE_FORMATS[how.layout],
+        PageSettings(**page),
+        **how.compared_with,
+    )
 
 
 def _page(checkpoint: Checkpoint, settings: PageSettings) -> PageMaterial:

@@ -13,6 +13,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.paths import FILE
 from ganc.training.recipes import DEFAULTS, Recipe
+from ganc_finetune.settings import SCHEDULE
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -23,7 +24,7 @@ from ganc.training.recipes import DEFAULTS, Recipe
 @selection_options
 @distillation_options
 @data_options
-@schedule_options(epochs=200, decay_epochs=200)
+@schedule_options(**SCHEDULE)
 @run_options
 def main(supernet, teacher, selection, settings, schedule, data, run):
     """Stage 5: train one sub-network alone.

@@ -1,16 +1,50 @@
 """Stage 5: train one sub-network alone; the checkpoint is the better of before and after."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_supernet
+from ganc.files.choice import Selection
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
-from ganc.training.job import TrainingJob
+from ganc.training.job import Progress, TrainingJob, finish
+from ganc.training.options import Options, recipe_defaults
+from ganc.training.recipes import Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_finetune.settings import SCHEDULE
 
 STAGE = "finetune"
+
+
+def train(
+    *,
+    supernet: str | os.PathLike[str],
+    teacher: str | os.PathLike[str],
+    watch: Callable[[Progress], object] | None = None,
+    **options: object,
+) -> Checkpoint:
+    """Train one sub-network to the end, write its checkpoint and return it; called again, it goes on where it stopped.
+
+    Args:
+        supernet, teacher: their checkpoints.
+        watch: is called with each step's progress: `step`, `losses` and, where it was evaluated, `metrics`.
+        options: `config`, or `results` with bounds such as `max_macs="2.7G"`; `data`, `output` and the other options of
+            `ganc-finetune`, with `_` for `-`.
+
+    Raises:
+        SettingError: there is no such option, or its value is not possible.
+        SelectionError: no sub-network satisfies the bounds.
+        GancError: a file, the images or the settings cannot be used; the message says which.
+    """
+    kinds = (Selection, DistillationSettings, Schedule, DataSettings, RunSettings)
+    defaults = SCHEDULE | recipe_defaults(options, Recipe.IMITATE)
+    selection, settings, schedule, data, run = Options("ganc_finetune.train", kinds, options, defaults).all()
+    checkpoint = read_supernet(Path(supernet), data.direction)
+    widths = selection.choose(checkpoint)
+    return finish(finetune_job(checkpoint, widths, Path(teacher), settings, schedule, data, run), watch)
 
 
 def read_supernet(path: Path, direction: Direction) -> Checkpoint:

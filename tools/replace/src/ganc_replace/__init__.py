@@ -1,5 +1,15 @@
 """Stage 1: train a CycleGAN whose generators are made of mobile blocks."""
 
+from typing import TYPE_CHECKING
+
+from ganc.base.lazy import offered
+
+if TYPE_CHECKING:
+    from ganc_replace.stage import train
+
+__all__ = ["train"]
+__getattr__ = offered(__name__, {"train": "ganc_replace.stage"})
+
 
 def run() -> None:
     """The console script ganc-replace."""

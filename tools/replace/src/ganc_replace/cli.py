@@ -12,7 +12,7 @@ from ganc.cli.options import (
     setting_options,
 )
 from ganc.cli.types import BLOCK_COUNT, FAMILY
-from ganc_replace.settings import CycleSettings
+from ganc_replace.settings import SCHEDULE, CycleSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -22,7 +22,7 @@ from ganc_replace.settings import CycleSettings
 @recipe_option
 @refit_options
 @data_options
-@schedule_options(epochs=100, decay_epochs=100)
+@schedule_options(**SCHEDULE)
 @run_options
 def main(settings, refit, schedule, data, run):
     """Stage 1: train a CycleGAN whose generators are made of mobile blocks.

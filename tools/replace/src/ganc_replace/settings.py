@@ -13,6 +13,8 @@ from ganc.training.settings import DISCRIMINATOR_WIDTH
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
 
+SCHEDULE = {"epochs": 100, "decay_epochs": 100}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CycleSettings:

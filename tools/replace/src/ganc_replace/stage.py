@@ -1,5 +1,6 @@
 """Stage 1: a CycleGAN with mobile (or original) blocks, trained from scratch or from another checkpoint."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,14 +16,33 @@ from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
-from ganc.training.job import TrainingJob
+from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import Views
+from ganc.training.options import Options, recipe_defaults
+from ganc.training.recipes import Recipe
 from ganc.training.settings import DISCRIMINATOR_WIDTH, NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
-from ganc_replace.settings import CycleSettings
+from ganc_replace.settings import SCHEDULE, CycleSettings
 
 STAGE = "replace"
+
+
+def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
+    """Train the CycleGAN to its end, write its checkpoint and return it; called again, it goes on where it stopped.
+
+    Args:
+        watch: is called with each step's progress: `step`, `losses` and, where it was evaluated, `metrics`.
+        options: `data`, `output` and the other options of `ganc-replace`, with `_` for `-`: `crop_size=64`, `lr=1e-3`.
+
+    Raises:
+        SettingError: there is no such option, or its value is not possible.
+        GancError: a file, the images or the settings cannot be used; the message says which.
+    """
+    kinds = (CycleSettings, Schedule, DataSettings, RunSettings, RefitSettings)
+    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED)
+    own = {name: value for name, value in options.items() if name != "recipe"}
+    return finish(replace_job(*Options("ganc_replace.train", kinds, own, defaults).all()), watch)
 
 
 def replace_job(

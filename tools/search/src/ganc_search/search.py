@@ -1,7 +1,7 @@
 """Stage 4: evaluate sub-networks of a supernet; finished rows survive anything that happens to the run."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
@@ -9,21 +9,24 @@ from typing import Any
 
 from ganc.base.atomic import WriteError, place_of
 from ganc.base.engine_table import fastest_engine, graph_engines
-from ganc.base.errors import InterruptedRun, RunError, SelectionError
+from ganc.base.errors import InterruptedRun, RunError, SelectionError, SettingError
 from ganc.models.family import Widths
 from ganc.results.journal import ResultsWriter, journal_path
 from ganc.results.search_results import SearchResults
-from ganc.results.table import RowTable
+from ganc.results.selection import select
+from ganc.results.table import RowTable, SearchRow
 from ganc.system.processes import join_processes
+from ganc.training.options import Options
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
 from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
-from ganc_search.settings import AUTO, KEPT_FILE, PIPE, SearchSettings, StrategyName
+from ganc_search.settings import AUTO, KEPT_FILE, PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
 from ganc_search.setup import SearchInputs
 from ganc_search.strategies import Strategy
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.evolution import Evolution
 from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
+from ganc_search.strategies.racing import Racing
 
 
 class Search:
@@ -170,6 +173,36 @@ class Search:
         if settings.strategy == StrategyName.EVOLUTION:
             facts["evolution"] = asdict(settings.evolution)
         return {name: value for name, value in facts.items() if value is not None}
+
+
+def find_subnets(
+    *, racing: bool = False, watch: Callable[[SearchProgress], object] | None = None, **options: object
+) -> list[SearchRow]:
+    """Evaluate a supernet's sub-networks, write the results and return them, the best first.
+
+    Called again, it goes on where it stopped.
+
+    Args:
+        racing: first on a part of the images; drop the worst, the rest on more.
+        watch: is called after each sub-network, with its `row` and the `best` so far.
+        options: `supernet`, `data`, `output` (the HDF5 file) and the other options of `ganc-search`, with `_` for `-`:
+            `max_macs="2.7G"`, `strategy="evolution"`, `samples=500`.
+
+    Raises:
+        SettingError: there is no such option, or its value is not possible.
+        GancError: a file, the images or the settings cannot be used; the message says which.
+    """
+    kinds = (Budget, EvolutionSettings, Racing, SearchSettings)
+    given = Options("ganc_search.find_subnets", kinds, options)
+    budget, evolution, raced = (given.make(kind) for kind in kinds[:-1])
+    settings = given.make(SearchSettings, budget=budget, evolution=evolution, racing=raced if racing else None)
+    if settings.output in (None, PIPE):
+        raise SettingError("ganc_search.find_subnets: output is missing, the file (HDF5) to write")
+    with Search(settings) as search:
+        for progress in search.run():
+            if watch:
+                watch(progress)
+        return list(select(search.results())) if search.processes.writes else []
 
 
 def _require_own(run_dir: Path | None) -> None:

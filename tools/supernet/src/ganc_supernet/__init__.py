@@ -1,5 +1,15 @@
 """Stage 3: train the student as a once-for-all supernet."""
 
+from typing import TYPE_CHECKING
+
+from ganc.base.lazy import offered
+
+if TYPE_CHECKING:
+    from ganc_supernet.stage import train
+
+__all__ = ["train"]
+__getattr__ = offered(__name__, {"train": "ganc_supernet.stage"})
+
 
 def run() -> None:
     """The console script ganc-supernet."""

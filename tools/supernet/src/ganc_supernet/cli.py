@@ -7,7 +7,7 @@ from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import data_options, distillation_options, grouped, run_options, schedule_options, setting_option
 from ganc.cli.types import SPACE
 from ganc.training.recipes import DEFAULTS, Recipe
-from ganc_supernet.settings import SupernetStart
+from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -16,7 +16,7 @@ start_options = grouped(
     SupernetStart,
     setting_option(SupernetStart, "teacher_file"),
     setting_option(SupernetStart, "student_file"),
-    click.option("--space", type=SPACE, default="channels-32", help="A named space, or lists such as 32,24/32,16/…."),
+    click.option("--space", type=SPACE, default=DEFAULT_SPACE, help="A named space, or lists such as 32,24/32,16/…."),
     setting_option(SupernetStart, "width"),
     setting_option(SupernetStart, "sampling"),
 )
@@ -26,7 +26,7 @@ start_options = grouped(
 @start_options
 @distillation_options
 @data_options
-@schedule_options(epochs=200, decay_epochs=200)
+@schedule_options(**SCHEDULE)
 @run_options
 def main(start, settings, schedule, data, run):
     """Stage 3: train all sub-networks of a search space at once.

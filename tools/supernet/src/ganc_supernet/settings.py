@@ -11,6 +11,9 @@ from ganc.base.settings import check_limits, setting
 if TYPE_CHECKING:  # --help must not wait for numpy
     from ganc.models.space import SearchSpace
 
+SCHEDULE = {"epochs": 200, "decay_epochs": 200}
+DEFAULT_SPACE = "channels-32"
+
 
 class Sampling(Enum):
     """How the sub-networks of a step are chosen.

@@ -1,17 +1,39 @@
 """Stage 3: train every sub-network at once, some of them each step (Once-for-All, arXiv 1908.09791)."""
 
+from collections.abc import Callable
+
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.family import format_widths
+from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
-from ganc.training.job import TrainingJob
+from ganc.training.job import Progress, TrainingJob, finish
+from ganc.training.options import Options, recipe_defaults
+from ganc.training.recipes import Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.sampling import subnets_of_step
-from ganc_supernet.settings import SupernetStart
+from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
 
 STAGE = "supernet"
+
+
+def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
+    """Train a supernet to the end, write its checkpoint and return it; called again, it goes on where it stopped.
+
+    Args:
+        watch: is called with each step's progress: `step`, `losses` and, where it was evaluated, `metrics`.
+        options: `teacher`, `student`, `data`, `output` and the other options of `ganc-supernet`, with `_` for `-`:
+            `space="32,24/32,24/…"`, `crop_size=64`.
+
+    Raises:
+        SettingError: there is no such option, or its value is not possible.
+        GancError: a file, the images or the settings cannot be used; the message says which.
+    """
+    kinds = (SupernetStart, DistillationSettings, Schedule, DataSettings, RunSettings)
+    defaults = {"space": parse_space(DEFAULT_SPACE), **SCHEDULE, **recipe_defaults(options, Recipe.IMITATE)}
+    return finish(supernet_job(*Options("ganc_supernet.train", kinds, options, defaults).all()), watch)
 
 
 def supernet_job(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ganc.base.errors import SpecError
 from ganc.base.rng import keyed_generator
+from ganc.base.settings import setting
 from ganc.data import save_image
 from ganc.data.images import BYTES, CHANNELS, Size, resize
 from ganc.data.layout import ImageFormat
@@ -51,7 +52,7 @@ class PageSettings:
 
     title: str = TITLE
     original: Path | None = None
-    samples: tuple[Path, ...] = ()
+    samples: tuple[Path, ...] = setting("Images to try.", (), names=("--sample",))
     runtime: Path | None = None
     webgpu: bool = True
 

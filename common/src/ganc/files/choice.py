@@ -1,41 +1,47 @@
-"""Choosing one sub-network on the command line: named, or selected from search results."""
+"""Choosing one sub-network of a supernet: named, or selected from search results. Needs no numpy before it chooses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.errors import FileFormatError, SettingError, SpecError
+from ganc.base.settings import setting
 from ganc.models.family import Widths, format_widths
 
 if TYPE_CHECKING:
     from ganc.files.checkpoint import Checkpoint
 
-# What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
-
 
 def has_bounds(values: Mapping) -> bool:
-    """Whether any of the options was given that only mean something with --results."""
+    """Whether anything is said that only means something of results."""
     return any(values[name] is not None for name in ("max_macs", "max_params", "max_latency")) or values["rank"] != 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a user said of the sub-network: its widths (or a short form of them), or results and bounds."""
+    """What a user said of the sub-network: its widths (or a short form of them), or results and bounds.
 
-    widths: Widths | None
-    results: str | None
-    max_macs: int | None
-    max_params: int | None
-    max_latency: float | None
-    rank: int
+    Attributes:
+        results: a file of ganc-search; "-" is standard input.
+        max_latency: milliseconds an image.
+        rank: of the rows within the bounds, the place from 1.
+
+    Raises:
+        SettingError: neither widths nor results are named, or both, or widths and bounds.
+    """
+
+    widths: Widths | None = setting("The sub-network's widths.", None, names=("--config",))
+    results: str | None = None
+    max_macs: int | None = None
+    max_params: int | None = None
+    max_latency: float | None = None
+    rank: int = 1
 
     def __post_init__(self):
         if (self.widths is None) == (self.results is None):
-            raise click.UsageError("name a sub-network with --config, or select one with --results (one of the two)")
+            raise SettingError("name a sub-network with --config, or select one with --results (one of the two)")
         if self.widths is not None and has_bounds(vars(self)):
-            raise click.UsageError("--max-… and --rank select from --results; --config names the sub-network itself")
+            raise SettingError("--max-… and --rank select from --results; --config names the sub-network itself")
 
     def choose(self, supernet: "Checkpoint") -> Widths:
         """Return the widths.
