@@ -51,27 +51,30 @@ class Selection:
             SelectionError: nothing satisfies the bounds.
             SpecError: the named sub-network is none that the supernet was trained for.
         """
-        if self.widths is not None:
-            family = supernet.generator.spec.shape
-            widths = family.full_widths(self.widths)
-            if "space" in supernet.training:
-                from ganc.models.space import parse_space
+        if self.results is not None:
+            return self._selected(self.results, supernet)
+        family = supernet.generator.spec.shape
+        widths = family.full_widths(self.widths or ())
+        if "space" in supernet.training:
+            from ganc.models.space import parse_space
 
-                parse_space(supernet.training["space"], family).require(widths)
-            trained = supernet.training.get("widths")
-            if trained and format_widths(widths) not in trained:
-                raise SpecError(
-                    f"--config {format_widths(widths)}: trained were {', '.join(trained)}; choose one of them"
-                )
-            return widths
+            parse_space(supernet.training["space"], family).require(widths)
+        trained = supernet.training.get("widths")
+        if trained and format_widths(widths) not in trained:
+            raise SpecError(f"--config {format_widths(widths)}: trained were {', '.join(trained)}; choose one of them")
+        return widths
+
+    def _selected(self, results: str, supernet: "Checkpoint") -> Widths:
         from ganc.results.hdf5 import read_results
         from ganc.results.selection import select
 
-        results = read_results(self.results)
-        if results.identity.supernet_digest != supernet.digest:
+        read = read_results(results)
+        if read.identity.supernet_digest != supernet.digest:
             raise FileFormatError(
-                f"{results.source}: is a search of another supernet ({results.identity.supernet_digest[:16]}, "
+                f"{read.source}: is a search of another supernet ({read.identity.supernet_digest[:16]}, "
                 f"this one is {supernet.digest[:16]}); search this one, or name the sub-network with --config"
             )
-        bounds = {"max_macs": self.max_macs, "max_params": self.max_params, "max_latency": self.max_latency}
-        return select(results, **bounds, rank=self.rank)[0].widths
+        rows = select(
+            read, max_macs=self.max_macs, max_params=self.max_params, max_latency=self.max_latency, rank=self.rank
+        )
+        return rows[0].widths

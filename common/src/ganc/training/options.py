@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.base.settings import Setting, settings_of
@@ -23,6 +23,7 @@ from ganc.training.recipes import DEFAULTS, Recipe
 from ganc.training.settings import RunSettings
 
 Kind = TypeVar("Kind")
+Member = TypeVar("Member", bound=Enum)
 
 
 class Options:
@@ -100,7 +101,7 @@ def _keyword(field_name: str, said: Setting | None) -> str:
     return long[0].partition("/")[0].removeprefix("--").replace("-", "_") if long else field_name
 
 
-def converted(name: str, value: object, kind: object) -> object:
+def converted(name: str, value: Any, kind: Any) -> Any:
     """Return a plain value as what a field of the type holds.
 
     Raises:
@@ -122,7 +123,7 @@ def converted(name: str, value: object, kind: object) -> object:
     return _plain(name, value, kind)
 
 
-def _plain(name: str, value: object, kind: type) -> object:
+def _plain(name: str, value: Any, kind: type) -> Any:
     """Return a number, a text, a truth or a path."""
     whole = hasattr(value, "__index__") and not isinstance(value, bool)  # numpy's too
     if kind is int and isinstance(value, str) and name.startswith("max_"):
@@ -139,7 +140,7 @@ def _plain(name: str, value: object, kind: type) -> object:
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", Path: "a path"}
 
 
-def _several(name: str, value: object, parts: Sequence[object]) -> object:
+def _several(name: str, value: Any, parts: Sequence[Any]) -> tuple:
     """Return a size, widths, or what may be given several times."""
     if parts[-1] is not Ellipsis:
         sides = (value,) * len(parts) if isinstance(value, int) and name.endswith("size") else value
@@ -153,14 +154,14 @@ def _several(name: str, value: object, parts: Sequence[object]) -> object:
     return tuple(converted(name, one, parts[0]) for one in ([value] if alone else value))
 
 
-def _numbers(name: str, value: object) -> tuple[int, ...]:
+def _numbers(name: str, value: Any) -> tuple[int, ...]:
     numbers = (value,) if isinstance(value, int) else value
     if isinstance(numbers, list | tuple):
         return tuple(converted(name, one, int) for one in numbers)
     raise SettingError(f"{name} (={value!r}): expected widths, such as '16_16_32_16_32_32_16_16'")
 
 
-def _member(name: str, value: object, kind: type[Enum]) -> Enum:
+def _member(name: str, value: object, kind: type[Member]) -> Member:
     try:
         return kind(value)
     except (ValueError, SpecError) as error:

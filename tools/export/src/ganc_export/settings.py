@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
@@ -37,7 +38,7 @@ class Source:
     @property
     def path(self) -> Path:
         """The file."""
-        return self.checkpoint or self.supernet
+        return cast(Path, self.checkpoint or self.supernet)
 
     @property
     def role(self) -> str:

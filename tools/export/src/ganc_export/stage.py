@@ -183,7 +183,8 @@ def alone_of(source: Source) -> Checkpoint:
         SpecError, SelectionError: there is no such sub-network.
     """
     checkpoint = read_source(source.path, source.direction, supernet=source.supernet is not None)
-    return standalone(checkpoint, source.selection and source.selection.choose(checkpoint), source.role)
+    widths = source.selection.choose(checkpoint) if source.selection else None
+    return standalone(checkpoint, widths, source.role)
 
 
 def export_model(**options: object) -> Exported:
