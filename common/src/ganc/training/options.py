@@ -70,9 +70,9 @@ class Options:
                 raise SettingError(f"{self._function}: {name} is missing, which has no default")
         return kind(**values)
 
-    def values(self, kind: type) -> dict[str, object]:
+    def values(self, kind: type) -> dict[str, Any]:
         """Return what is said of a class's fields, and their defaults here, by the field's name."""
-        values = {}
+        values: dict[str, Any] = {}
         for one, name in option_names(kind).items():
             if name in self._options:
                 values[one.name] = converted(name, self._options[name], one.type)
