@@ -21,7 +21,7 @@ from ganc.toolbox.translate import translate
 def main():
     """Tools around the six stages that make an image-translation GAN small and fast.
 
-    The stages are commands of their own, in this order:
+    `ganc compress` runs all of them. They are commands of their own, in this order:
 
     \b
     ganc-replace   trains the generator that is then compressed, the teacher
@@ -32,6 +32,7 @@ def main():
     ganc-export    writes it for use
 
     \b
+    ganc compress --teacher latest_net_G.pth --data horses --max-macs 1.4G -o out
     ganc data demo images
     ganc inspect replace.safetensors
     ganc select search.h5 --max-macs 2.7G --pareto
