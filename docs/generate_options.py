@@ -17,7 +17,7 @@ from ganc.cli.help import in_groups
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "options.md"
-EVERYWHERE = {"--help", "--debug", "--quiet", "--verbose", "--version"}  # said once at the top
+EVERYWHERE = {"--help", "--debug", "--defaults", "--quiet", "--verbose", "--version"}  # said once at the top
 
 HEAD = """\
 # Options of every command
@@ -25,7 +25,8 @@ HEAD = """\
 Written by `python docs/generate_options.py` from the commands' own help; edit the help, not this page.
 
 - Every command has `-h`, `--help`; `-q`, `--quiet`, which leaves results, warnings and errors; `-v`, `--verbose`, which
-  says more; and `--debug`, which shows the traceback of an error. The seven programs have `--version`.
+  says more; `--debug`, which shows the traceback of an error; and `--defaults FILE`, see below. The seven programs have
+  `--version`, which says Paddle's too.
 - A `SIZE` is one number of pixels for width and height, or `WIDTHxHEIGHT`, such as `256` or `512x256`. Only in
   `ganc translate --size N` is the one number the shorter side, and the aspect is kept.
 - `WIDTHS`, `SPACE` and `COUNT` (`2.7G`, `350k`, `2700000000`) are explained in
@@ -33,6 +34,47 @@ Written by `python docs/generate_options.py` from the commands' own help; edit t
 - Tables, JSON and results go to standard output; settings, progress and warnings to standard error.
 - The exit status is 0 when all is done, 1 when a file or a run failed (one line says which, what was expected and what
   to do), 2 for wrong usage, 130 after Ctrl-C and 143 after a SIGTERM.
+- `--json` prints all numbers in full. Colours are for terminals alone; `NO_COLOR=1` switches them off.
+
+## Defaults of your own
+
+An option's value is what is typed, else what the environment says, else what `--defaults FILE` says, else what a recipe
+says, else the default that help shows.
+
+**A file.** YAML, which needs PyYAML (`pip install 'ganc-common[yaml]'`), or TOML. Options stand there by their long
+names without dashes; `true` and `false` for one without a value, a list for one that repeats. What stands in a section
+that is named as a command counts for that command alone, so that one file serves all stages:
+
+```yaml
+crop-size: 128
+seed: 7
+ganc-distill:
+  lr: 5e-4
+  loss: [lite0=5, ssim=1]
+ganc-finetune:
+  epochs: 20
+```
+
+With this file `ganc-distill --defaults run.yaml …` is
+`ganc-distill --crop-size 128 --seed 7 --lr 5e-4 --loss lite0=5 --loss ssim=1 …`. A name that is no option of the
+command is refused, with the nearest that is. (`--config` was taken: it names a sub-network.)
+
+**The environment.** `GANC_DISTILL_LR=5e-4` is `--lr 5e-4` of `ganc-distill`, `GANC_DATA_CHECK_MINIMUM=256` is
+`--minimum 256` of `ganc data check`: the command and the long name in capitals, with `_` for spaces and dashes. A
+variable for an option that repeats has several values with spaces between them; one for an option without a value is
+`1` or `0`. `GANC_DISTILL_DEFAULTS` names a file.
+
+## Completion
+
+A shell completes commands, options and their choices after one line in its start-up file, for each of the programs:
+
+```sh
+eval "$(_GANC_COMPLETE=bash_source ganc)"                   # bash, ~/.bashrc
+eval "$(_GANC_DISTILL_COMPLETE=zsh_source ganc-distill)"    # zsh, ~/.zshrc
+_GANC_SEARCH_COMPLETE=fish_source ganc-search | source      # fish, ~/.config/fish/config.fish
+```
+
+## Commands
 """
 
 

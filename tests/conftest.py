@@ -5,8 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from helpers.support import SIZE, make_checkpoint
+from helpers.support import SIZE, make_checkpoint, walk_commands
 
+from ganc.cli.environment import variable_prefix
 from ganc.demo.dataset import write_demo_set
 from ganc.files.checkpoint import write_checkpoint
 from ganc.system.runtime import available_cores, configure_environment
@@ -19,6 +20,11 @@ def pytest_configure(config: pytest.Config) -> None:
     processes = os.environ.get("PYTEST_XDIST_WORKER_COUNT") or getattr(config.option, "numprocesses", None) or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // int(processes))))
     configure_environment()
+    # Whoever runs the tests may have set variables that stand for options.
+    for names, _ in walk_commands():
+        prefix = variable_prefix(*names) + "_"
+        for name in [name for name in os.environ if len(names) > 1 or names[0] != "ganc" if name.startswith(prefix)]:
+            del os.environ[name]
     # Whoever started the tests in the background may have switched Ctrl-C off; the programs would leave it so.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.stages import nothing_changes, refusal, wait_until
+from helpers.stages import json_of, nothing_changes, refusal, wait_until
 from helpers.support import (
+    UNTRAINED,
+    UNTRAINED_SET,
     command_line,
     fail,
     generator_spec,
@@ -92,10 +94,12 @@ def test_an_untrained_original_stands_in_and_the_table_says_all(models):
     said = succeed("ganc", "bench", models / "compressed", *QUICK, "--engine", "onnxruntime", "--threads", 1)
     head, _, row = said.stdout.splitlines()
     assert [part.strip() for part in head.split("  ") if part.strip()] == [
-        *("engine", "precision", "batch", "threads", "model"),
+        *("model", "engine", "format", "precision", "bytes", "image", "batch", "threads"),
         *("original, ms an image", "compressed, ms an image", "ms a batch", "times faster"),
     ]
-    assert row.split()[:5] == ["onnxruntime", "f32", "1", "1", str(models / "compressed")]
+    file = models / "compressed"
+    setup = ["onnxruntime", "checkpoint", "f32", f"{file.stat().st_size:,}", "32x32", "1", "1"]
+    assert row.split()[:8] == [str(file), *setup]
     assert float(row.split()[-1]) > 0
     assert "timing onnxruntime, 1 thread" in said.stderr
 
@@ -105,10 +109,27 @@ def test_an_exported_folder_is_timed_in_its_own_variant_or_in_one_made_of_it(cha
     pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
     options = ("--original", models / "original", *QUICK, "--engine", "paddle-inference,onnxruntime", "--json")
     rows = rows_of(invoke("ganc", "bench", chain.export, *options))
-    assert [(row["engine"], row["model"]) for row in rows] == [
-        ("paddle-inference", str(chain.export)),
-        ("onnxruntime", str(chain.export)),
+    assert [(row["engine"], row["model"], row["format"]) for row in rows] == [
+        ("paddle-inference", str(chain.export), "paddle"),
+        ("onnxruntime", str(chain.export), "checkpoint"),
     ]
+
+
+def test_quality_stands_beside_time_where_there_are_images(chain, models):
+    pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+    pytest.importorskip("onnxruntime", reason="times ONNX Runtime")
+    options = ("--original", models / "original", *QUICK, "--engine", "onnxruntime", "--batch", "1,2")
+    options += ("--data", chain.data, *UNTRAINED_SET)
+    rows = rows_of(invoke("ganc", "bench", chain.finetune, *options, "--json"))
+    assert [row["batch"] for row in rows] == [1, 2]
+    expected = json_of("ganc", "evaluate", chain.finetune, "--data", chain.data, *UNTRAINED_SET, "--size", 32)[0]
+    for row in rows:
+        assert 0 <= row["difference"]["mean"] <= row["difference"]["largest"] < 1e-3
+        assert row["metric"]["distance"] == pytest.approx(expected["value"], rel=1e-3)
+        assert (row["size"], row["bytes"]) == ([32, 32], chain.finetune.stat().st_size)
+    table = succeed("ganc", "bench", chain.finetune, *options).stdout
+    assert UNTRAINED in table.splitlines()[0]
+    assert "--data" in refusal("ganc", "bench", chain.finetune, *UNTRAINED_SET, status=2)
 
 
 @pytest.mark.paddle26

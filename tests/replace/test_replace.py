@@ -62,7 +62,7 @@ def test_a_run_leaves_a_log_and_a_strip_of_samples(tiny_data, out):
     assert set(last["losses"]) == {
         *("gan", "gan_b", "cycle", "cycle_b", "identity", "identity_b", "discriminator", "discriminator_b"),
     }
-    assert last["metrics"] == {"student": read_checkpoint(out).training["metric"]["value"]}
+    assert last["metrics"] == {"generator": read_checkpoint(out).training["metric"]["value"]}
     assert [path.name for path in (run / "samples").iterdir()] == ["0000003.png"]
 
 

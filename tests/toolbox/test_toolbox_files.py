@@ -11,6 +11,7 @@ from helpers.search_rows import changed, eight_rows, make_results, make_row
 from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
 from helpers.support import SIZE, UNTRAINED_SET, generator_spec, make_checkpoint, run_command, succeed
 
+from ganc.base.text import format_count
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.files.tensors import write_tensors
 from ganc.models.family import format_widths
@@ -82,7 +83,7 @@ def test_inspect_a_checkpoint(chain):
     assert set(told["networks"]) == {"generator", "discriminator", "adaptors"}
     lines = lines_of(chain.finetune)
     assert lines["networks.generator.widths"] == format_widths(spec.widths)
-    assert lines["training.image_size"] == "32 32"
+    assert lines["training.image_size"] == "32x32"
 
 
 def test_inspect_search_results(chain):
@@ -94,7 +95,7 @@ def test_inspect_search_results(chain):
     assert told["facts"]["subset"] == "searchA"
     macs = [row.macs for row in results]
     assert told["macs"] == [min(macs), max(macs)]
-    assert lines_of(chain.search)["image_size"] == "32 32"
+    assert lines_of(chain.search)["image_size"] == "32x32"
 
 
 def test_inspect_statistics_a_run_s_state_and_an_export(chain, tmp_path):
@@ -114,7 +115,19 @@ def test_inspect_statistics_a_run_s_state_and_an_export(chain, tmp_path):
     card = json.loads((chain.export / "model.json").read_text())
     assert told == {name: value for name, value in card.items() if name != "checksum"}
     assert json_of("ganc", "inspect", chain.export / "model.json") == told
-    assert lines_of(chain.export)["costs.macs"] == str(told["costs"]["macs"])
+    lines = lines_of(chain.export)
+    assert lines["costs.macs"] == format_count(told["costs"]["macs"])
+    assert lines["digest"] == f"{card['digest'][:16]}…"
+    assert lines["forms.paddle-f32.metric"] == "none"
+    assert not re.search(r"[{}\[\]]|None|True|False|[0-9a-f]{64}", "".join(lines.values()))
+
+
+def test_a_card_is_read_as_its_folder_and_named_so(chain, tiny_data, tmp_path):
+    card = chain.export / "model.json"
+    for command in (("ganc-distill", "--teacher", card, "--data", tiny_data), ("ganc-export", "--checkpoint", card)):
+        assert f"name its folder, {chain.export}" in refusal(*command, "-o", tmp_path / "out")
+    image = next((tiny_data / "testA").glob("*.png"))
+    succeed("ganc", "translate", card, image, "-o", tmp_path / "out.png")
 
 
 def test_inspect_foreign_statistics(tmp_path):

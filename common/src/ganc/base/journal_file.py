@@ -163,6 +163,16 @@ def keep_lines(path: Path, kept: Callable[[dict], bool]) -> None:
         temporary.write_bytes(b"".join(line + b"\n" for line in complete if _object(line, kept)))
 
 
+def read_lines(path: Path) -> list[dict]:
+    """Return the objects of a file without a header, but for lines that are damaged.
+
+    Raises:
+        FileFormatError: it cannot be read.
+    """
+    complete, _ = _split(read_bytes(path, "JSON lines", limit=LARGEST_JOURNAL))
+    return [found for line in complete if (found := _object(line, dict)) is not None]
+
+
 def read_journal_file(path: Path, format_name: str, version: int, read: Read = dict) -> tuple[dict, list]:
     """Return a journal file's header and lines without writing or locking it; a last line cut off is left out.
 

@@ -86,5 +86,19 @@ def with_error(value: float | None, error: float | None) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
+def format_duration(seconds: float) -> str:
+    """Return a time as people say it: 350 ms, 41 s, 18 min, 2.4 h, 68 days."""
+    for unit, size, least in (("days", 86400, 2), ("h", 3600, 2), ("min", 60, 1.5), ("s", 1, 1)):
+        if seconds >= least * size:
+            amount = seconds / size
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "min" else f"{amount:.1f} {unit}"
+    return f"{1000 * seconds:.0f} ms"
+
+
+def format_bytes(count: int) -> str:
+    """Return a size with its unit, as files have them: 1.2 GB, 340 MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= 60 else text[:60] + "…"

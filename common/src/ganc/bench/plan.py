@@ -25,6 +25,8 @@ class Wanted:
         repeats, min_seconds: turns of each network, and how long each is timed at least.
         device: where Paddle's engines run; the others run on the CPU.
         direction: which generator of a checkpoint; None is its own.
+        data: a folder of images to compare and measure on; None times alone.
+        statistics, feature_set: of the metric, as of `ganc.metrics.evaluation.Evaluation.of_folder`.
 
     Raises:
         SpecError: an engine or a precision is not known.
@@ -46,6 +48,9 @@ class Wanted:
         placeholder="DEVICE",
     )
     direction: Direction | None = None
+    data: Path | None = None
+    statistics: Path | None = None
+    feature_set: str | None = None
 
     def __post_init__(self):
         check_limits(self)

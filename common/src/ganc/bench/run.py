@@ -14,6 +14,7 @@ from pathlib import Path
 from ganc.base.engine_table import engine_row
 from ganc.base.errors import GancError, RunError, SpecError
 from ganc.base.extras import missing
+from ganc.bench.networks import stored_as
 from ganc.bench.plan import Job, Wanted, precision_obstacle
 from ganc.engines.networks import read_network
 from ganc.system.runtime import engine_threads
@@ -24,9 +25,11 @@ Say = Callable[[str], None]
 def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
     """Time every model against the original in every combination that is possible, and return one row for each.
 
-    A row has engine, device, precision, batch, threads, model; original_ms, compressed_ms (medians, per image) and
+    A row has engine, device, format (`ganc.bench.networks.stored_as`), precision, bytes, size (width, height), batch,
+    threads, model; original_ms, compressed_ms (medians, per image) and
     speedup, their quotient; original_spread_ms, compressed_spread_ms (interquartile ranges, per image);
-    original_batch_ms, compressed_batch_ms (medians of a whole batch); original_runs, compressed_runs (timed calls).
+    original_batch_ms, compressed_batch_ms (medians of a whole batch); original_runs, compressed_runs (timed calls);
+    where there are images to measure on, difference and metric too (`ganc.bench.quality`).
 
     Args:
         say: is told, one line each, what is being timed and what is left out and why.
@@ -45,6 +48,11 @@ def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
             rows += found
     if not rows:
         raise first_obstacle
+    if wanted.data:
+        from ganc.bench.quality import add_quality  # Paddle comes with it, which other engines are timed without
+
+        say(f"comparing and measuring on {wanted.data}")
+        add_quality(rows, wanted.data, wanted)
     return rows
 
 
@@ -141,7 +149,9 @@ def _rows(job: Job, wanted: Wanted, result: dict) -> list[dict]:
         {
             "engine": job.engine,
             "device": result["device"],
+            **dict(zip(("format", "bytes"), stored_as(model, job.engine, precision), strict=True)),
             "precision": precision,
+            "size": list(job.size),
             "batch": batch,
             "threads": job.threads,
             "model": str(model),

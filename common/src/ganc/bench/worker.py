@@ -11,14 +11,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ganc.base.engine_table import engine_row
+from ganc.base.direction import Direction
 from ganc.base.errors import GancError
+from ganc.bench.networks import open_network, runs_on_gpu
 from ganc.bench.plan import Job
 from ganc.engines import Engine
-from ganc.engines.compile import adapter_of
-from ganc.engines.exported import has_variant
-from ganc.engines.loading import open_model, run_network
-from ganc.engines.networks import read_network
 from ganc.engines.timing import Timing, random_images, timed_by_turns
 
 
@@ -37,7 +34,7 @@ def main(job_file: str, result_file: str) -> None:
 
 
 def _selected_device(job: Job) -> str:
-    if engine_row(job.engine).gpu_place is None:
+    if not runs_on_gpu(job.engine):
         return "cpu"
     from ganc.system.runtime import select_device  # Paddle comes with it, which other engines run without
 
@@ -48,29 +45,17 @@ def _open_networks(job: Job) -> tuple[dict, list[dict]]:
     """Open every network in every precision; a precision that the original cannot have is not opened for others."""
     opened: dict[tuple[str, int], tuple[Engine, int]] = {}
     obstacles = []
+    direction = Direction(job.direction) if job.direction else None
     for precision in job.precisions:
         for number, path in enumerate(job.networks):
             try:
-                opened[precision, number] = _open_network(Path(path) if path else None, job, precision)
+                named = Path(path) if path else None
+                opened[precision, number] = open_network(named, direction, job.engine, precision)
             except GancError as error:
                 obstacles.append({"precision": precision, "network": number, "reason": str(error)})
                 if number == 0:
                     break
     return opened, obstacles
-
-
-def _open_network(path: Path | None, job: Job, precision: str) -> tuple[Engine, int]:
-    """Return what runs the network of a file or folder (None: an untrained original), and its input channels.
-
-    An exported folder's own variant is taken where there is one, else one is made of its checkpoint.
-    """
-    adapter_of(job.engine).require_processor(precision)
-    state = read_network(path, job.direction)
-    if path is not None and path.is_dir() and has_variant(path, job.engine, precision):
-        engine = open_model(path, job.direction, engine=job.engine, precision=precision).engine
-    else:
-        engine = run_network(state, job.engine, precision)
-    return engine, state.spec.in_channels
 
 
 def _timed(opened: dict, batch: int, job: Job) -> list[tuple[tuple[str, int], Timing]]:

@@ -6,7 +6,9 @@ import click
 
 from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
-from ganc.cli.everywhere import DEBUG, everywhere
+from ganc.cli.defaults_file import defaults_places
+from ganc.cli.environment import name_variables, variable_prefix
+from ganc.cli.everywhere import DEBUG, defaults_option, everywhere
 from ganc.cli.help import Helpful, wants_colour
 from ganc.cli.paths import Place, places, prepare_outputs, require_reachable, require_separate
 from ganc.cli.streams import (
@@ -74,9 +76,10 @@ class Command(Helpful, Program, click.Command):
         self.renamed, self.implied, self.page = renamed or {}, implied or (lambda values: ()), page or self.page
         for parameter in self.params:
             parameter.type = strict(parameter.type)
-        self.params += everywhere(program=(self.name or "").startswith("ganc-"))
+        self.params = [defaults_option(), *self.params, *everywhere(program=(self.name or "").startswith("ganc-"))]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        name_variables(self, ctx)
         return super().parse_args(ctx, list(self._with_new_names(args)))
 
     def _with_new_names(self, args: Sequence[str]) -> Iterator[str]:
@@ -102,10 +105,11 @@ class Command(Helpful, Program, click.Command):
 
     def invoke(self, ctx: click.Context):
         try:
-            found = [*places(self.params, ctx.params), *self.implied(ctx.params)]
+            found = [*defaults_places(ctx), *places(self.params, ctx.params), *self.implied(ctx.params)]
             require_reachable(found)
             require_separate(found)
-            prepare_outputs(found)
+            if not ctx.params.get("dry_run"):
+                prepare_outputs(found)
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise
@@ -148,4 +152,6 @@ def command(
         defaults: of parameters by name, before those that the options have.
     """
     settings = CONTEXT | ({"default_map": dict(defaults)} if defaults else {})
+    if name and name.startswith("ganc-"):
+        settings |= {"auto_envvar_prefix": variable_prefix(name)}
     return click.command(name, cls=Command, context_settings=settings, **attributes)

@@ -2,7 +2,9 @@
 
 import click
 
+from ganc.cli.defaults_file import take_defaults
 from ganc.cli.messages import QUIET, VERBOSE, set_loudness
+from ganc.cli.paths import FILE
 
 DEBUG = "ganc.debug"  # in a context's meta
 
@@ -15,6 +17,14 @@ def everywhere(*, program: bool) -> list[click.Option]:
         _early("--debug", callback=_note_debug, help="Show the traceback of an error."),
     ]
     return [*options, version_option()] if program else options
+
+
+def defaults_option() -> click.Option:
+    """Return the option of a file of defaults, which is to stand before those that are read early too."""
+    said = "Read defaults of options from a YAML or TOML file; what is typed, and the environment, count more."
+    return click.Option(
+        ["--defaults"], type=FILE, metavar="FILE", expose_value=False, is_eager=True, callback=take_defaults, help=said
+    )
 
 
 def _early(*names: str, **settings) -> click.Option:

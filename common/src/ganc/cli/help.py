@@ -62,6 +62,8 @@ def long_name(option: click.Option) -> str:
 
 def group_of(option: click.Option) -> str:
     """Return the group in which help shows an option that is not required."""
+    if long_name(option) == "config" and isinstance(option.type, click.Path):  # elsewhere it names a sub-network
+        return "Files"
     return PLACES.get(long_name(option), (OTHERS, 0))[0]
 
 

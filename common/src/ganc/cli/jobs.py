@@ -1,18 +1,27 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from ganc.base.text import format_duration
+from ganc.cli.messages import QUIET, VERBOSE, detail, loudness, note, warn
+from ganc.cli.options import Shown
 from ganc.cli.paths import RUN_FOLDER, Place
-from ganc.cli.progress import progress_bar
-from ganc.cli.tables import checkpoint_row, settings_line, show, size_text
+from ganc.cli.progress import progress_bar, start_at
+from ganc.cli.tables import checkpoint_facts, checkpoint_row, settings_line, show_rows, size_text
 from ganc.training.settings import DataSettings, RunSettings
 
 if TYPE_CHECKING:
+    from ganc.files.checkpoint import Checkpoint
     from ganc.training.job import TrainingJob
+
+FORECAST_STEPS = 2  # behind the first one, until it is said how long a run takes
+DAY = 86400.0
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -24,11 +33,34 @@ def run_folder(values: Mapping) -> list[Place]:
     return [Place("the run's folder", RunSettings(output=values["output"]).directory, RUN_FOLDER)]
 
 
-def run_training(name: str, job: "TrainingJob", data: DataSettings) -> None:
-    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished."""
-    run = job.run
-    from ganc.files.checkpoint import read_checkpoint
+def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSettings, run: RunSettings, shown: Shown):
+    """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished.
 
+    Args:
+        make: makes the job, which takes a while where there are many images.
+    """
+    if sys.stderr.isatty():
+        note(f"{name}: reads {data.folder} and prepares the metric …")
+    job = make()
+    _say_settings(name, job, data)
+    if run.dry_run:
+        from ganc.cli.dry_run import show_dry_run
+
+        show_dry_run(job, data.eval_size or data.crop_size, as_json=shown.as_json)
+        return
+    if job.unmeasured and job.processes.writes:
+        warn(f"{job.unmeasured}: it trains without one, and its last networks are the result")
+    checkpoint = job.finished()
+    if checkpoint is not None:
+        note(f"{run.output}: already finished; --restart trains anew")
+    else:
+        for _ in with_progress(job, len(job), _behind(job)):
+            pass
+    if job.processes.writes:
+        _show_made(job, checkpoint, shown)
+
+
+def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
     settings_line(
         name,
         data=data.folder,
@@ -38,38 +70,85 @@ def run_training(name: str, job: "TrainingJob", data: DataSettings) -> None:
         steps=len(job),
         batch=job.course.schedule.batch_size,
         lr=job.course.schedule.learning_rate,
-        seed=run.seed,
-        run_dir=run.directory,
+        seed=job.run.seed,
+        run_dir=job.run.directory,
     )
-    if job.unmeasured and job.processes.writes:
-        click.echo(f"warning: {job.unmeasured}: it trains without one, and its last networks are the result", err=True)
-    checkpoint = job.finished()
-    if checkpoint is not None:
-        click.echo(f"{run.output}: already finished; --restart trains anew", err=True)
-    else:
-        for _ in with_progress(job, len(job)):
-            pass
-    if job.processes.writes:
-        written = [checkpoint or read_checkpoint(run.output), *map(read_checkpoint, job.beside.values())]
-        show([checkpoint_row(path, one) for path, one in zip([run.output, *job.beside.values()], written, strict=True)])
+    _say_everything(job)
 
 
-def with_progress(job: Iterable, total: int) -> Iterable:
+def _show_made(job: "TrainingJob", checkpoint: "Checkpoint | None", shown: Shown) -> None:
+    """Print what a run made, and whether a run that keeps the best network was worth it."""
+    from ganc.files.checkpoint import read_checkpoint
+    from ganc.training.best import outcome
+
+    checkpoint = checkpoint or read_checkpoint(job.run.output)
+    files = [(job.run.output, checkpoint), *((path, read_checkpoint(path)) for path in job.beside.values())]
+    rows, facts = [checkpoint_row(*one) for one in files], [checkpoint_facts(*one) for one in files]
+    brought = outcome(job.directory.logged(), checkpoint.training.get("metric"))
+    facts[0] |= {"outcome": brought and asdict(brought) | {"helped": brought.helped}}
+    show_rows(rows, facts, as_json=shown.as_json)
+    if brought and not brought.helped and not shown.as_json:
+        before, best = f"{brought.before:.4f}", f"{brought.best:.4f} at best (step {brought.step})"
+        click.echo(
+            f"training did not help: {brought.metric} was {before} before it, {best}; the file has what was before"
+        )
+
+
+def _behind(job: "TrainingJob") -> int:
+    """Return how many steps an earlier run has done, and say where this one goes on."""
+    behind = job.behind() if job.processes.writes else 0
+    if behind:
+        note(f"continues at step {behind + 1} of {len(job)}" if behind < len(job) else "all steps are done already")
+    return behind
+
+
+def _say_everything(job: "TrainingJob") -> None:
+    """Say, where -v asks for it, what runs and all settings that determine the result."""
+    if loudness() < VERBOSE:
+        return
+    from ganc.report.plain import plain_lines
+    from ganc.system.runtime import engine_threads, paddle
+    from ganc.system.versions import paddle_version
+
+    detail(f"Paddle {paddle_version()} on {paddle.get_device()}, {engine_threads()} threads")
+    for name, value in plain_lines(job.directory.settings):
+        detail(f"  {name}: {value}")
+
+
+def with_progress(job: Iterable, total: int, behind: int = 0) -> Iterable:
     """Yield a training job's steps behind a bar that shows the losses, the last metrics and the time left.
 
-    What comes before the first step is shown there too, and not yielded.
+    What comes before the first step is shown there too, and not yielded. Of `total` steps `behind` are done.
     """
     with progress_bar(total, "step") as bar:
         metrics: Mapping = {}
+        start_at(bar, behind)
         for progress in job:
             if progress.note:
-                if progress.note.lasting:
+                if progress.note.lasting and loudness() > QUIET:
                     bar.write(progress.note.text, file=sys.stderr)
                 bar.set_postfix_str("" if progress.note.lasting else progress.note.text, refresh=sys.stderr.isatty())
                 continue
             metrics = progress.metrics or metrics
+            if progress.step == behind + 1:
+                first = time.monotonic()  # graphs are compiled in it
+            elif progress.step == behind + 1 + FORECAST_STEPS:
+                _forecast(bar, (total - progress.step) * (time.monotonic() - first) / FORECAST_STEPS)
+            if progress.metrics and loudness() >= VERBOSE:
+                values = ", ".join(f"{label} {value:.4g}" for label, value in progress.metrics.items())
+                bar.write(f"step {progress.step}: {values}", file=sys.stderr)
             # Looking at the losses waits for the device: only when the bar was drawn, and at the end.
             if bar.update(progress.step - bar.n) or progress.step == total:
                 shown = {**progress.losses, **metrics}
                 bar.set_postfix_str(" ".join(f"{key} {value:.3g}" for key, value in shown.items()), refresh=False)
             yield progress
+
+
+def _forecast(bar, seconds: float) -> None:
+    """Say how long the run takes where that is more than a day."""
+    if seconds > DAY and loudness() > QUIET:
+        bar.write(
+            f"this takes about {format_duration(seconds)} on this machine: fewer --epochs, --max-steps, a smaller "
+            "--crop-size or narrower networks take less; --dry-run says how long, and trains nothing",
+            file=sys.stderr,
+        )

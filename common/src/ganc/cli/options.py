@@ -3,7 +3,7 @@
 import functools
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, replace
+from dataclasses import MISSING, Field, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError, MissingDependencyError
 from ganc.base.settings import Setting, settings_of
+from ganc.cli.defaults_file import lay_under
 from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
 from ganc.files.choice import Selection
@@ -153,17 +154,17 @@ def take_published_defaults(context: click.Context, parameter: click.Parameter, 
     if chosen:
         context.meta[_PUBLISHED_BY] = parameter.opts[0]
         _require_published(context, context.params.get("recipe", Recipe.PUBLISHED))
-        context.default_map = dict(DEFAULTS[Recipe.PUBLISHED])
+        lay_under(context, DEFAULTS[Recipe.PUBLISHED])
     return chosen
 
 
 def _take_defaults(context: click.Context, parameter: click.Parameter, recipe: Recipe) -> Recipe:
     """Let the options that are read after this one have the recipe's defaults."""
     if _PUBLISHED_BY in context.meta:
-        if context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+        if context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT:
             _require_published(context, recipe)
         recipe = Recipe.PUBLISHED
-    context.default_map = dict(DEFAULTS[recipe])
+    lay_under(context, DEFAULTS[recipe])
     return recipe
 
 
@@ -238,4 +239,16 @@ def measured_budget_options(function: Callable) -> Callable:
     return budget_options(_latency_budget(function))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How a stage says what it did.
+
+    Attributes:
+        as_json: its end table is for programs.
+    """
+
+    as_json: bool
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+stage_options = grouped("shown", Shown, json_option)

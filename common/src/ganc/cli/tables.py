@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ganc.base.text import format_count, with_error
+from ganc.cli.messages import note
 from ganc.models.family import format_widths
 
 # Follows a value that is not the lowest of its column but within the error of it.
@@ -31,7 +32,7 @@ def show_json(value) -> None:
 
 def settings_line(name: str, **settings) -> None:
     """Print the one line of settings with which a stage starts, on stderr."""
-    click.echo(f"{name}: " + ", ".join(f"{key} {value}" for key, value in settings.items()), err=True)
+    note(f"{name}: " + ", ".join(f"{key} {value}" for key, value in settings.items()))
 
 
 def size_text(size: Sequence[int]) -> str:
@@ -42,6 +43,36 @@ def size_text(size: Sequence[int]) -> str:
 def near_line(metric: str) -> str:
     """Return the line below a table with values that are marked by NEAR."""
     return f"{NEAR.strip()} within the standard error of the lowest {metric}: which of them is better is not certain"
+
+
+def show_rows(rows: Sequence[Mapping], facts: Sequence[Mapping] | Mapping, as_json: bool) -> None:
+    """Print rows as a table, or `facts`, what programs get of the same, as JSON."""
+    if as_json:
+        show_json(facts)
+    else:
+        show(rows)
+
+
+def checkpoint_facts(path: Path, checkpoint) -> dict:
+    """Return what programs get of a checkpoint that was written."""
+    spec, size = checkpoint.generator.spec, checkpoint.image_size
+    costs = spec.costs(size)
+    return {
+        "file": str(path),
+        "stage": checkpoint.stage,
+        "digest": checkpoint.digest,
+        "direction": checkpoint.direction,
+        "networks": list(checkpoint.networks),
+        "block": spec.block,
+        "widths": format_widths(spec.widths),
+        "image_size": list(size),
+        "macs": costs.macs,
+        "device_macs": costs.device_macs,
+        "params": costs.params,
+        "bytes": path.stat().st_size,
+        "steps": checkpoint.training.get("steps"),
+        "metric": checkpoint.training.get("metric"),
+    }
 
 
 def checkpoint_row(path: Path, checkpoint) -> dict:

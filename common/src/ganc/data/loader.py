@@ -1,7 +1,7 @@
 """Batches of a training set for a range of steps, in line or a few batches ahead in threads, always the same ones."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -23,7 +23,7 @@ def batches(
     *,
     process: int = 0,
     processes: int = 1,
-) -> Iterator[tuple[np.ndarray, ...]]:
+) -> Generator[tuple[np.ndarray, ...], None, None]:
     """Yield the batches of steps `first_step` … `last_step` - 1: tuples (source, target) of float32 (n, c, h, w).
 
     Step s belongs to epoch s // steps_per_epoch. Samples depend on epoch and index only, so the batches do not depend
@@ -54,7 +54,9 @@ def batches(
     return _ahead(dataset, batch_size, steps, workers, process, processes)
 
 
-def _ahead(dataset: TrainingSet, batch_size: int, steps: range, workers: int, process: int, processes: int) -> Iterator:
+def _ahead(
+    dataset: TrainingSet, batch_size: int, steps: range, workers: int, process: int, processes: int
+) -> Generator:
     executor = ThreadPoolExecutor(workers, thread_name_prefix="ganc-loader")
     pending: deque[Future] = deque()
     try:

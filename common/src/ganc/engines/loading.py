@@ -14,7 +14,7 @@ from ganc.data.reading import Readings
 from ganc.engines import Engine
 from ganc.engines.compile import adapter_of
 from ganc.engines.exported import choose_variant, open_variant, variant_of_file
-from ganc.files.card import CARD, Variant, card_variants, read_card
+from ganc.files.card import CARD, Variant, card_variants, read_card, without_card
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
@@ -92,7 +92,7 @@ def open_model(
         SpecError: the widths do not fit, there is no such engine or variant, or the engine does not run it so.
         MissingDependencyError: the engine is not installed.
     """
-    path = Path(path)
+    path = without_card(Path(path))
     how = Running(engine, precision, device, threads)
     folder = path if path.is_dir() else _folder_of(path)
     if folder is None:

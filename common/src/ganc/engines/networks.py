@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError
-from ganc.files.card import CHECKPOINT, read_card
+from ganc.files.card import CHECKPOINT, read_card, without_card
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.spec import ORIGINAL, GeneratorSpec
@@ -18,6 +18,7 @@ def read_network(path: Path | None, direction: Direction | None = None) -> Netwo
     """
     if path is None:
         return untrained(ORIGINAL)
+    path = without_card(path)
     if path.is_dir():
         own = read_card(path)["direction"]
         if direction not in (None, own):

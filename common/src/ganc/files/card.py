@@ -24,6 +24,11 @@ DTYPES, LAYOUTS = ("float32", "uint8"), ("NCHW", "NHWC")  # of the input
 READABLE = (1, 2, VERSION)
 
 
+def without_card(path: Path) -> Path:
+    """Return the folder of a model's card; any other path as it is."""
+    return path.parent if path.name == CARD and path.is_file() else path
+
+
 @dataclass(frozen=True)
 class Variant:
     """One of the models in an exported folder: a format with a precision, names of `ganc.base.engine_table`.

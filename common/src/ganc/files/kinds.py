@@ -11,6 +11,7 @@ TAR, GZIP, ZIP, PICKLE = "a tar file", "a gzip file", "a zip file", "a pickle"
 
 _START = 512  # bytes that tell all of them
 _BEHIND_IR_VERSION = (b"\x12", b"\x1a", b"\x22", b"\x3a")  # of an ONNX model: the tag of a text, or of the graph
+_OF_FOLDERS = {"model.json": "an exported model", "settings.json": "a run", "log.jsonl": "a run"}
 _EXPORTED = "name the checkpoint it was exported from, generator.safetensors in its folder"
 
 
@@ -45,10 +46,16 @@ def looks_like(path: Path) -> str | None:
     if start.lstrip().startswith((b"<?xml", b"<net")):
         return f"it looks like an OpenVINO graph: {_EXPORTED}"
     if start.lstrip().startswith((b"{", b"[")):
-        return "it looks like JSON: of a run or an exported model name the folder"
+        return _what_to_name(path)
     if kind == PICKLE or (kind == ZIP and _holds_pickle(path)):
         return "it looks like a PyTorch or Paddle file: turn it into a checkpoint with ganc import"
     return None
+
+
+def _what_to_name(path: Path) -> str:
+    """Return what a JSON file looks like; one that belongs to a folder of ganc's is named by the folder."""
+    whose = _OF_FOLDERS.get(path.name)
+    return f"it belongs to {whose}: name its folder, {path.parent}" if whose else "it looks like JSON"
 
 
 def _holds_pickle(path: Path) -> bool:

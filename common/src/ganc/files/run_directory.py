@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from ganc.base.atomic import place_of, replacing, write_error
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, RunError
-from ganc.base.journal_file import append_line, keep_lines
+from ganc.base.journal_file import append_line, keep_lines, read_lines
 from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
 from ganc.base.temporaries import remove_all_leftovers
@@ -137,20 +137,24 @@ class RunDirectory:
             with replacing(self._settings_file) as temporary:
                 temporary.write_text(text + "\n", encoding="utf-8")
 
-    def _changed_settings(self) -> list[str]:
+    def _changed_settings(self, besides: Collection[str] = ()) -> list[str]:
         """Return how the settings of the saved run differ. Raises RunError where they are not known."""
         if (before := self._settings_of_state()) is None:
             raise RunError(f"{self._settings_file}: is missing or damaged; use --restart to start over")
-        return differences(before, self.settings)
+        then, now = ({name: one[name] for name in one if name not in besides} for one in (before, self.settings))
+        return differences(then, now)
 
-    def changes(self, steps: int) -> list[str]:
+    def changes(self, steps: int, besides: Collection[str] = ()) -> list[str]:
         """Return how the saved run differs from one of these settings and `steps` steps; nothing if none is saved.
+
+        Args:
+            besides: names of settings that do not count.
 
         Raises:
             RunError: the saved run's settings cannot be read.
         """
         try:
-            changed = self._changed_settings()
+            changed = self._changed_settings(besides)
         except RunError:
             if self._state_file.is_file():
                 raise
@@ -198,6 +202,10 @@ class RunDirectory:
     def log(self, entry: Mapping) -> None:
         """Append one line to log.jsonl."""
         append_line(self._log_file, entry)
+
+    def logged(self) -> list[dict]:
+        """Return the lines of log.jsonl that can be read."""
+        return read_lines(self._log_file) if self._log_file.is_file() else []
 
     def cut_log(self, step: int) -> None:
         """Drop the log's lines after a step, which a resumed run will write again."""

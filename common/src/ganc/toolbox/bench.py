@@ -7,14 +7,17 @@ import click
 
 from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
 from ganc.base.extras import MATPLOTLIB, require
+from ganc.base.text import with_error
 from ganc.bench.plan import Wanted
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION, EngineChoice
-from ganc.cli.options import POSITIVE, direction_option, json_option, setting_option
-from ganc.cli.paths import OUTPUT_FILE
+from ganc.cli.messages import note
+from ganc.cli.options import POSITIVE, direction_option, feature_set_option, json_option, setting_option
+from ganc.cli.paths import FOLDER, OUTPUT_FILE
 from ganc.cli.streams import require_output
-from ganc.cli.tables import show, show_json
+from ganc.cli.tables import show, show_json, size_text
 from ganc.cli.types import strict
+from ganc.training.settings import RunSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -59,6 +62,9 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 @setting_option(Wanted, "repeats")
 @setting_option(Wanted, "min_seconds")
 @direction_option("Which generator.")
+@click.option("--data", type=FOLDER, help="Folder with images, to compare and measure the models on too.")
+@setting_option(RunSettings, "statistics")
+@feature_set_option
 @setting_option(Wanted, "device")
 @click.option("--chart", type=OUTPUT_FILE, help="Also draw the times as bars, a PNG.")
 @json_option
@@ -67,10 +73,12 @@ def bench(chart: Path | None, as_json: bool, **wanted):
 
     MODELS are checkpoints or exported folders. Every engine is combined with every precision, batch size and number of
     threads: repeat these options, or join values by commas. What is not possible is left out, with a line that says
-    why. The original and all models take turns; times are medians, in brackets the interquartile range.
+    why. The original and all models take turns; times are medians, in brackets the interquartile range. With --data the
+    table says too how far the images are from the checkpoint's, and the metric.
 
     \b
     ganc bench finetune.safetensors
+    ganc bench dist/ --data horse2zebra --precision f32,int8
     ganc bench dist/ --original replace.safetensors --engine openvino --precision f32,bf16 --batch 1,16
     ganc bench dist/ --threads 1,2 --json --chart bench.png > bench.json
     """
@@ -80,8 +88,10 @@ def bench(chart: Path | None, as_json: bool, **wanted):
     require_output()
     if chart:
         require(MATPLOTLIB)
+    if wanted["data"] is None and (wanted["statistics"] or wanted["feature_set"]):
+        raise click.UsageError("--stats and --feature-set are of a metric: name the images with --data")
     chosen = Wanted(**wanted)
-    rows = run(chosen, lambda line: click.echo(line, err=True))
+    rows = run(chosen, note)
     if chart:
         draw_chart(rows, chosen.size, chart)
     if as_json:
@@ -91,12 +101,22 @@ def bench(chart: Path | None, as_json: bool, **wanted):
 
 
 def _readable(row: dict) -> dict:
+    measured: dict[str, str] = {}
+    if "metric" in row:
+        metric, difference = row["metric"], row["difference"]
+        measured |= {"difference": f"{difference['largest']:.1e}", "on average": f"{difference['mean']:.1e}"}
+        measured |= {metric["name"]: f"{metric['distance']:.4f}"}
+        measured |= {"kernel distance": with_error(metric["kernel"], metric["kernel_error"])}
     return {
-        **{key: row[key] for key in ("engine", "precision", "batch", "threads", "model")},
+        **{key: row[key] for key in ("model", "engine", "format", "precision")},
+        "bytes": f"{row['bytes']:,}",
+        "image": size_text(row["size"]),
+        **{key: row[key] for key in ("batch", "threads")},
         "original, ms an image": f"{_ms(row['original_ms'])} ({_ms(row['original_spread_ms'])})",
         "compressed, ms an image": f"{_ms(row['compressed_ms'])} ({_ms(row['compressed_spread_ms'])})",
         "ms a batch": f"{_ms(row['original_batch_ms'])} -> {_ms(row['compressed_batch_ms'])}",
         "times faster": f"{row['speedup']:.2f}",
+        **measured,
     }
 
 

@@ -6,9 +6,9 @@ import click
 
 from ganc.base.errors import DataError
 from ganc.cli.command import Group, command
-from ganc.cli.options import POSITIVE
+from ganc.cli.options import POSITIVE, json_option
 from ganc.cli.paths import FOLDER, OUTPUT_FOLDER
-from ganc.cli.tables import show
+from ganc.cli.tables import show, show_json, show_rows
 from ganc.cli.types import LEVELS, SIZE
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -29,7 +29,8 @@ def data():
 @click.option("--test", type=POSITIVE, default=60, help="Test images of each domain.")
 @click.option("--size", type=SIZE, default="64", help="Image size, N or WxH.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every image.")
-def demo(folder: Path, train: int, test: int, size, seed: int):
+@json_option
+def demo(folder: Path, train: int, test: int, size, seed: int, as_json: bool):
     """Draw images to try ganc on.
 
     FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows.
@@ -39,14 +40,16 @@ def demo(folder: Path, train: int, test: int, size, seed: int):
     """
     from ganc.demo.dataset import write_demo_set
 
-    _show_counts(folder, {name: len(found) for name, found in write_demo_set(folder, train, test, size, seed).items()})
+    made = {name: len(found) for name, found in write_demo_set(folder, train, test, size, seed).items()}
+    show_rows([_counts(folder, made)], {"folder": str(folder), "images": made}, as_json=as_json)
 
 
 @command("check")
 @click.argument("folder", type=FOLDER)
 @click.option("--minimum", type=SIZE, default="1", help="Report images smaller than N or WxH.")
 @click.option("--levels", type=LEVELS, help="Check with these stored values as black and white, MIN:MAX.")
-def check(folder: Path, minimum, levels):
+@json_option
+def check(folder: Path, minimum, levels, as_json: bool):
     """Find everything that is wrong with a folder of images.
 
     Reports missing, unreadable, undersized and repeated images, those that are both trained and tested on, and 16-bit
@@ -62,12 +65,19 @@ def check(folder: Path, minimum, levels):
     if levels == AUTO:
         raise click.UsageError("--levels auto fits any folder: name MIN:MAX to check them")
     findings = check_folder(folder, minimum, domain_levels(levels, folder))
-    for finding in findings:
-        click.echo(str(finding))
-    if problems := sum(finding.problem for finding in findings):
+    problems = sum(finding.problem for finding in findings)
+    if as_json:
+        found = [{**vars(finding), "file": str(finding.file)} for finding in findings]
+        counts = None if problems else count_images(folder)
+        show_json({"folder": str(folder), "problems": problems, "findings": found, "images": counts})
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    if problems:
         raise DataError(f"{folder}: {problems} problem{'s' if problems > 1 else ''}, listed above")
-    _show_counts(folder, count_images(folder))
-    click.echo(f"{folder}: no problems found")
+    if not as_json:
+        show([_counts(folder, count_images(folder))])
+        click.echo(f"{folder}: no problems found")
 
 
 @command("split")
@@ -75,7 +85,8 @@ def check(folder: Path, minimum, levels):
 @click.option("--search", "count", type=POSITIVE, required=True, help="Images to set aside for the search.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="A", help="The domain to take them from.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of the choice.")
-def split(folder: Path, count: int, domain: str, seed: int):
+@json_option
+def split(folder: Path, count: int, domain: str, seed: int, as_json: bool):
     """Set training images aside for the search.
 
     Writes searchA.txt and takes those images out of trainA.txt.
@@ -86,12 +97,15 @@ def split(folder: Path, count: int, domain: str, seed: int):
     from ganc.data.split import split_search
 
     result = split_search(folder, count, seed, domain)
+    if as_json:
+        show_json({"folder": str(folder), "domain": domain, **vars(result)})
+        return
     kept = "already set aside" if result.already_done else "set aside"
     click.echo(f"{folder}: {result.search} images {kept} in search{domain}.txt, {result.train} left to train")
 
 
-def _show_counts(folder: Path, counts) -> None:
-    show([{"folder": str(folder)} | {name: "-" if count is None else count for name, count in counts.items()}])
+def _counts(folder: Path, counts) -> dict:
+    return {"folder": str(folder)} | {name: "-" if count is None else count for name, count in counts.items()}
 
 
 for tool in (demo, check, split):

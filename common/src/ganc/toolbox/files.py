@@ -6,10 +6,11 @@ import click
 
 from ganc.base.text import format_count
 from ganc.cli.command import command
+from ganc.cli.messages import note
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
-from ganc.cli.paths import FILE, OUTPUT_FILE, Written
+from ganc.cli.paths import FILE, OUTPUT_FILE, STREAM, Written
 from ganc.cli.streams import writing_output
-from ganc.cli.tables import show, show_json, size_text
+from ganc.cli.tables import checkpoint_facts, show, show_json, size_text
 from ganc.cli.types import BLOCK_COUNT, FAMILY, SIZE, WIDTHS
 from ganc.models.family import (
     BLOCKS,
@@ -44,13 +45,16 @@ def inspect(file: Path, others: tuple[Path, ...], verify: bool, as_json: bool):
     if others:
         raise click.UsageError("further files are for --verify; without it, name one")
     from ganc.report.describe import describe
+    from ganc.report.plain import plain_lines
 
     described = describe(file)
     if as_json:
         show_json(described)
         return
-    for name, value in _flat(described):
-        click.echo(f"{name:<36} {value}")
+    lines = plain_lines(described)
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        click.echo(f"{name:<{width}}  {value}")
 
 
 def _verify(file: Path, others: tuple[Path, ...], as_json: bool) -> None:
@@ -82,15 +86,6 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _flat(value, prefix: str = ""):
-    """Yield the leaves of nested JSON objects with their dotted names."""
-    for name, inner in value.items():
-        if isinstance(inner, dict):
-            yield from _flat(inner, f"{prefix}{name}.")
-        else:
-            yield prefix + name, (" ".join(map(str, inner)) or "none") if isinstance(inner, list | tuple) else inner
-
-
 @command(page="formats.md")
 @click.argument("checkpoint", type=FILE)
 @click.option(
@@ -102,7 +97,8 @@ def _flat(value, prefix: str = ""):
     help="One of its networks; may be given several times.",
 )
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The smaller checkpoint to write.")
-def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
+@json_option
+def extract(checkpoint: Path, names: tuple[str, ...], output: Path, as_json: bool):
     """Write some of a checkpoint's networks as a checkpoint of its own.
 
     A file to give away needs no discriminators: they are most of it. ganc inspect lists a file's networks. The new file
@@ -116,6 +112,9 @@ def extract(checkpoint: Path, names: tuple[str, ...], output: Path):
 
     made = read_checkpoint(checkpoint).extracted(names, checkpoint)
     write_checkpoint(output, made)
+    if as_json:
+        show_json(checkpoint_facts(output, made))
+        return
     click.echo(f"{output}: {', '.join(made.networks)}, {output.stat().st_size / 1e6:.2f} MB, digest {made.digest}")
 
 
@@ -196,17 +195,23 @@ def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds)
     required=True,
     help="The joined file; - writes to standard output.",
 )
-def merge(results: tuple[Path, ...], output: str):
+@json_option
+def merge(results: tuple[Path, ...], output: str, as_json: bool):
     """Join the results of shards of one search.
 
     \b
     ganc merge shard1.h5 shard2.h5 shard3.h5 -o search.h5
     """
+    if output == STREAM and as_json:
+        raise click.UsageError("-o - and --json both write to standard output: leave one out")
     from ganc.results.hdf5 import read_results, write_results
     from ganc.results.search_results import merge_results
 
     merged = merge_results([read_results(path) for path in results])
     with writing_output():
         write_results(output, merged)
+    if as_json:
+        show_json({"file": output, "digest": merged.digest, "subnets": len(merged), "files": len(results)})
+        return
     files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
-    click.echo(f"{len(merged)} sub-networks of {files} in {'standard output' if output == '-' else output}", err=True)
+    note(f"{len(merged)} sub-networks of {files} in {'standard output' if output == STREAM else output}")

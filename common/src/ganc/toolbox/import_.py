@@ -7,9 +7,10 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.cli.command import Group, command
-from ganc.cli.options import direction_option
+from ganc.cli.messages import note
+from ganc.cli.options import direction_option, json_option
 from ganc.cli.paths import FILE, OUTPUT_FILE, Place
-from ganc.cli.tables import checkpoint_row, show
+from ganc.cli.tables import checkpoint_facts, checkpoint_row, show_rows
 from ganc.cli.types import SIZE, SPACE
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -58,7 +59,8 @@ def import_():
     "--key", metavar="NAME", help="Which network of FILE, where it holds several, such as ema or state_dict.g_A2B."
 )
 @click.option("--space", type=SPACE, help="The search space, if FILE is a supernet; no file tells it.")
-def network(file: Path, output: Path, size, **options):
+@json_option
+def network(file: Path, output: Path, size, as_json: bool, **options):
     """Make a checkpoint of networks that another program trained.
 
     FILE holds a ResNet generator with instance norm: a .pth of the CycleGAN/pix2pix or GAN Compression code (full,
@@ -76,10 +78,10 @@ def network(file: Path, output: Path, size, **options):
     from ganc.files.checkpoint import write_checkpoint
     from ganc.importers import import_checkpoint
 
-    checkpoint = import_checkpoint(files, image_size=size, note=lambda text: click.echo(text, err=True), **options)
+    checkpoint = import_checkpoint(files, image_size=size, note=note, **options)
     write_checkpoint(output, checkpoint)
-    row = checkpoint_row(output, checkpoint)
-    show([row | {"networks": ", ".join(checkpoint.networks)}])
+    row = checkpoint_row(output, checkpoint) | {"networks": ", ".join(checkpoint.networks)}
+    show_rows([row], checkpoint_facts(output, checkpoint), as_json=as_json)
 
 
 def _default_weights(values: Mapping) -> list[Place]:
@@ -98,7 +100,8 @@ def _default_weights(values: Mapping) -> list[Place]:
     show_default="$GANC_INCEPTION, else inception-v3-fid.safetensors in ganc's cache folder",
     help="The weights to write.",
 )
-def inception(file: Path, output: Path | None):
+@json_option
+def inception(file: Path, output: Path | None, as_json: bool):
     """Make ganc's file of the FID's Inception weights.
 
     FILE is pt_inception-2015-12-05-6726825d.pth, the public weights of PyTorch's FID. Afterwards --feature-set
@@ -114,7 +117,9 @@ def inception(file: Path, output: Path | None):
     taken = weights.weights_from(read_tensors(file), file)
     output = output or weights.default_weights_file()
     weights.write_weights(output, taken)
-    show([{"file": str(output), "feature set": weights.NAME, "bytes": f"{output.stat().st_size:,}"}])
+    size = output.stat().st_size
+    row = {"file": str(output), "feature set": weights.NAME, "bytes": f"{size:,}"}
+    show_rows([row], {"file": str(output), "feature_set": weights.NAME, "bytes": size}, as_json=as_json)
 
 
 import_.add_command(network)

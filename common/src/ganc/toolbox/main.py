@@ -2,7 +2,7 @@
 
 import click
 
-from ganc.cli.command import Group
+from ganc.cli.command import CONTEXT, Group
 from ganc.cli.everywhere import version_option
 from ganc.toolbox.bench import bench
 from ganc.toolbox.compress import compress
@@ -17,7 +17,12 @@ from ganc.toolbox.serve import serve
 from ganc.toolbox.translate import translate
 
 
-@click.group("ganc", cls=Group, params=[version_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "ganc",
+    cls=Group,
+    params=[version_option()],
+    context_settings=CONTEXT | {"auto_envvar_prefix": "GANC"},
+)
 def main():
     """Tools around the six stages that make an image-translation GAN small and fast.
 

@@ -12,11 +12,12 @@ from ganc.cli.command import command
 from ganc.cli.options import (
     device_option,
     grouped,
+    json_option,
     reference_option,
     setting_option,
 )
 from ganc.cli.paths import FOLDER, OUTPUT_FILE
-from ganc.cli.tables import show
+from ganc.cli.tables import show_rows
 from ganc.cli.types import LEVELS, SIZE, EnumChoice
 from ganc.training.settings import DEFAULT_FEATURES, RunSettings
 
@@ -62,7 +63,8 @@ reading_options = grouped(
 @reference_option
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The statistics to write (.npz).")
 @device_option
-def stats(folder: Path, domain: str, size, read, feature_set: str | None, reference: str, output: Path, device: str):
+@json_option
+def stats(folder: Path, domain: str, size, read, output: Path, device: str, as_json: bool, **compared):
     """Write the statistics that translations are compared with.
 
     Mean and covariance of the features of a domain's images, and the features.
@@ -74,16 +76,17 @@ def stats(folder: Path, domain: str, size, read, feature_set: str | None, refere
     from ganc.metrics.evaluation import domain_statistics
     from ganc.system.runtime import select_device
 
-    chosen = features.feature_set(feature_set)
+    chosen = features.feature_set(compared["feature_set"])
     select_device(device)
     reading = read.reading(folder, domain)
-    statistics = domain_statistics(folder, domain, size, chosen, reading, TargetImages(reference))
+    statistics = domain_statistics(folder, domain, size, chosen, reading, TargetImages(compared["reference"]))
     write_statistics(output, statistics)
-    row = {
+    facts = {
         "file": str(output),
-        "feature set": statistics.feature_set,
+        "feature_set": statistics.feature_set,
         "dimensions": len(statistics.mu),
         "images": statistics.images,
-        "bytes": f"{output.stat().st_size:,}",
+        "bytes": output.stat().st_size,
     }
-    show([row])
+    row = {name.replace("_", " "): value for name, value in facts.items()} | {"bytes": f"{facts['bytes']:,}"}
+    show_rows([row], facts | {"digest": statistics.digest}, as_json=as_json)

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
+from ganc.cli.messages import note, warn
+from ganc.cli.options import json_option
 from ganc.cli.paths import OUTPUT_FILE, STREAM, Written
-from ganc.cli.streams import say
+from ganc.cli.tables import show_json
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -27,7 +29,8 @@ from ganc.cli.streams import say
     metavar="FOLDER",
     help="A folder to write the runs into for TensorBoard, each into a folder of its own.",
 )
-def plot(inputs: Sequence[Path], output: Path | None, original: float | None, title: str | None, tensorboard):
+@json_option
+def plot(inputs: Sequence[Path], output, original: float | None, title: str | None, tensorboard, as_json: bool):
     """Draw search results, or the losses of training runs.
 
     RESULTS is a file of ganc-search, or - for standard input: the metric of all sub-networks against their MACs, with
@@ -53,33 +56,43 @@ def plot(inputs: Sequence[Path], output: Path | None, original: float | None, ti
     if not any(of_runs):
         if len(inputs) > 1 or tensorboard:
             raise click.UsageError("--tensorboard and several inputs are for runs; of search results name one file")
-        _plot_results(str(inputs[0]), output, original, title)
+        made = _plot_results(str(inputs[0]), output, original, title)
+        if as_json:
+            show_json(made)
         return
     if not all(of_runs) or original is not None:
         raise click.UsageError("runs are drawn by themselves: name no search results and no --original with them")
     runs = [read_run(path) for path in inputs]
     for run in runs:
-        for note in run.notes:
-            say(f"{run.path}: {note}")
-    _plot_runs(runs, output, title, tensorboard)
+        for said in run.notes:
+            warn(f"{run.path}: {said}")
+    made = _plot_runs(runs, output, title, tensorboard)
+    if as_json:
+        show_json(made)
 
 
-def _plot_results(results: str, output: Path, original: float | None, title: str | None) -> None:
+def _plot_results(results: str, output: Path, original: float | None, title: str | None) -> dict:
+    """Draw search results; return what was drawn, for programs."""
     from ganc.report.front_plot import draw_results
     from ganc.results.hdf5 import read_results
 
     read = read_results(results)
     draw_results(read, output, original=original, title=title)
-    say(f"{len(read)} sub-networks in {output}")
+    note(f"{len(read)} sub-networks in {output}")
+    return {"file": str(output), "subnets": len(read)}
 
 
-def _plot_runs(runs: Sequence, output: Path | None, title: str | None, tensorboard: Path | None) -> None:
+def _plot_runs(runs: Sequence, output: Path | None, title: str | None, tensorboard: Path | None) -> dict:
+    """Draw and write runs; return what was made, for programs."""
     from ganc.report.run_plot import draw_runs, names_of
     from ganc.report.tensorboard import write_events
 
     if output:
         draw_runs(runs, output, title=title)
-        say(f"{len(runs)} run{'s' if len(runs) > 1 else ''} in {output}")
+        note(f"{len(runs)} run{'s' if len(runs) > 1 else ''} in {output}")
+    events = []
     if tensorboard:
         for run, name in zip(runs, names_of(runs), strict=True):
-            say(f"{run.path} in {write_events(run, tensorboard / name)}")
+            events.append(str(write_events(run, tensorboard / name)))
+            note(f"{run.path} in {events[-1]}")
+    return {"file": output and str(output), "runs": [str(run.path) for run in runs], "events": events}

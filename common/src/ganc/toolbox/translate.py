@@ -14,9 +14,10 @@ from ganc.base.image_files import QUALITY
 from ganc.base.reading import LARGEST_LIST, read_stdin
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
-from ganc.cli.options import device_option, direction_option, grouped
+from ganc.cli.options import device_option, direction_option, grouped, json_option
 from ganc.cli.paths import Written
 from ganc.cli.progress import progress_bar
+from ganc.cli.tables import show_json
 from ganc.cli.types import LEVELS, TARGET_SIZE, WIDTHS
 
 if TYPE_CHECKING:  # numpy and Pillow are imported by the command only, for --help to be quick
@@ -167,7 +168,8 @@ look_options = grouped(
 @look_options
 @engine_options
 @device_option
-def translate(model: Path, files: Files, look: Look, **opening):
+@json_option
+def translate(model: Path, files: Files, look: Look, as_json: bool, **opening):
     """Translate an image or a folder of images.
 
     MODEL is a checkpoint, an exported folder, or one graph in it. IMAGES is a file, a folder, or - for a list of files
@@ -188,7 +190,13 @@ def translate(model: Path, files: Files, look: Look, **opening):
     plan = files.plan()  # what cannot be written is refused before the model is opened
     prepare_outputs(plan)
     opened = open_model(model, **opening)
-    _translate_all(opened.engine, plan, look.translation(opened.readings, opened.direction, plan), files.output)
+    _translate_all(opened.engine, plan, look.translation(opened.readings, opened.direction, plan))
+    if as_json:
+        pairs = [{"image": str(pair.source), "output": str(pair.output)} for pair in plan.pairs]
+        show_json({"images": pairs, "passed_over": dict(plan.others)})
+    else:
+        count = len(plan.pairs)
+        click.echo(f"{count} image{'' if count == 1 else 's'} in {files.output}{_passed_over(plan)}")
 
 
 def _has_quality(files: Files) -> bool:
@@ -197,8 +205,13 @@ def _has_quality(files: Files) -> bool:
     return suffix in (".jpg", ".jpeg", ".webp")
 
 
-def _translate_all(engine, plan: "Plan", how, output: Path) -> None:
+def _passed_over(plan: "Plan") -> str:
     from ganc.data.scan import summary
+
+    return f"; passed over: {summary(plan.others)}" if plan.others else ""
+
+
+def _translate_all(engine, plan: "Plan", how) -> None:
     from ganc.engines.translation import translate_files
 
     failed: list[DataError] = []
@@ -208,12 +221,10 @@ def _translate_all(engine, plan: "Plan", how, output: Path) -> None:
             bar.update()
             if error is not None:
                 failed.append(error)
-    passed_over = f"; passed over: {summary(plan.others)}" if plan.others else ""
     if failed:
         for error in failed[1:]:
             click.echo(str(error), err=True)
         if len(plan.pairs) == 1:
             raise failed[0]
-        raise DataError(f"{len(failed)} of {len(plan.pairs)} images could not be translated: {failed[0]}{passed_over}")
-    count = len(plan.pairs)
-    click.echo(f"{count} image{'' if count == 1 else 's'} in {output}{passed_over}")
+        said = f"{len(failed)} of {len(plan.pairs)} images could not be translated"
+        raise DataError(f"{said}: {failed[0]}{_passed_over(plan)}")

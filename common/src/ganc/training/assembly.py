@@ -123,6 +123,8 @@ def prepare(
 
 def _evaluation(data: DataSettings, run: RunSettings, readings: Readings) -> Evaluation | Unmeasured:
     """Return what watches the training; with one image of a domain there is nothing to measure, and it trains."""
+    if run.dry_run:
+        return _unmeasured(data, readings, "a dry run measures nothing")
     try:
         return Evaluation.of_folder(
             data.folder,
@@ -134,9 +136,13 @@ def _evaluation(data: DataSettings, run: RunSettings, readings: Readings) -> Eva
             reference=run.reference,
         )
     except TooFewImagesError as error:
-        reading = readings.source(data.direction)
-        images, subset = evaluation_images(data.folder, data.direction.source, reading=reading)
-        return Unmeasured(EvaluationSet(images, data.eval_size, CACHE_BYTES), subset, str(error))
+        return _unmeasured(data, readings, str(error))
+
+
+def _unmeasured(data: DataSettings, readings: Readings, reason: str) -> Unmeasured:
+    reading = readings.source(data.direction)
+    images, subset = evaluation_images(data.folder, data.direction.source, reading=reading)
+    return Unmeasured(EvaluationSet(images, data.eval_size, CACHE_BYTES), subset, reason)
 
 
 def training_set(task: Task, data: DataSettings, seed: int, readings: Readings | None = None) -> TrainingSet:

@@ -1,9 +1,11 @@
 """The best evaluation of a run and its networks, kept so that no kill separates the two."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ganc.base.errors import FileFormatError, RunError
+from ganc.base.ranking_metric import ranking_metric
 from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics import Measurement
@@ -76,6 +78,40 @@ class Best:
             return None
         same = checkpoint.training.get("steps") == self.facts["step"]
         return checkpoint if same and self.facts.get("digest", checkpoint.digest) == checkpoint.digest else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training brought by the metric that orders networks: the value before it, and the best one behind a step."""
+
+    metric: str
+    before: float
+    best: float
+    step: int
+
+    @property
+    def helped(self) -> bool:
+        """Whether the best network is not the one that it started from."""
+        return self.best < self.before
+
+
+def outcome(log: Sequence[Mapping], metric: Mapping | None) -> Outcome | None:
+    """Return what a run that evaluates before its first step brought; None of another one.
+
+    Args:
+        log: lines of log.jsonl.
+        metric: as the checkpoint says it.
+    """
+    lines = [line for line in log if line.get("metrics")]
+    if metric is None or len(lines) < 2 or lines[0]["step"] != 0:
+        return None
+    label = next(iter(metric["values"]))
+    name = ranking_metric(metric["name"], metric["images"], metric.get("kernel") is not None)
+    by_kernel = name != metric["name"]
+    values = {line["step"]: line["kernels"][label][0] if by_kernel else line["metrics"][label] for line in lines}
+    before = values.pop(0)
+    step = min(values, key=lambda one: values[one])
+    return Outcome(name, before, values[step], step)
 
 
 def _values(measured: Mapping[str, Measurement]) -> dict[str, float]:

@@ -4,8 +4,9 @@ A job is an iterable with a length: each item is one step's progress. Commands w
 programs loop over it. The step says what is trained; the result is one checkpoint.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import WriteError
-from ganc.base.errors import FileFormatError, GancError, InterruptedRun, RunError
+from ganc.base.errors import FileFormatError, GancError, InterruptedRun, RunError, SettingError
 from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -142,6 +143,29 @@ class TrainingJob:
         beside = (_checkpoint_of(path, checkpoint.sources.get(role)) for role, path in self.beside.items())
         return checkpoint if all(beside) else None
 
+    def rehearse(self) -> Generator[float, None, None]:
+        """Train and write nothing; yields the seconds of each step. The job cannot be run afterwards."""
+        self._share_weights()
+        start = time.perf_counter()
+        with contextlib.closing(self._batches(0)) as made:
+            for step, batch in enumerate(made):
+                for loss in self._update(batch, step).values():
+                    float(loss)  # waits for the device
+                yield time.perf_counter() - start
+                start = time.perf_counter()
+
+    def behind(self) -> int:
+        """Return how many steps are saved from which the run will go on; 0 where it starts, or will be refused.
+
+        Raises:
+            RunError: the saved run's settings cannot be read.
+        """
+        return 0 if self.run.restart or self.changed() else self.directory.saved_steps()
+
+    def changed(self) -> list[str]:
+        """Return how a saved run differs from this one; raises as `behind`. A dry run has no metric to compare."""
+        return self.directory.changes(len(self), besides=("metric",) if self.run.dry_run else ())
+
     def _share_weights(self) -> None:
         for learner in learners_of(self.step).values():
             self.processes.share_weights(learner.networks.values())
@@ -178,7 +202,7 @@ class TrainingJob:
                 )
             yield Progress(number, losses, metrics)
 
-    def _batches(self, done: int) -> Iterator:
+    def _batches(self, done: int) -> Generator:
         size, share = self.course.schedule.batch_size, self.processes
         return batches(self.samples, size, done, len(self), self.workers, process=share.index, processes=share.count)
 
@@ -232,7 +256,10 @@ def finish(job: TrainingJob, watch: Callable[[Progress], object] | None = None) 
     Raises:
         InterruptedRun: Ctrl-C or SIGTERM; the state is saved, and the same call goes on from it.
         GancError: as the job's iteration.
+        SettingError: it is a dry run, which trains nothing.
     """
+    if job.run.dry_run:
+        raise SettingError("dry_run: trains nothing; ganc.training.rehearsal.rehearse gives a job's estimate")
     if (checkpoint := job.finished()) is not None:
         return checkpoint
     for progress in job:

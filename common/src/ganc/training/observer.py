@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import require_writable
-from ganc.data import save_image, strip, to_uint8
+from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines import Engine
 from ganc.files.checkpoint import Checkpoint, write_checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -61,6 +61,22 @@ class Observer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReturnTrip:
+    """The reverse direction of a CycleGAN, which sample strips show beside the direction that is evaluated.
+
+    Attributes:
+        engine: translates target images back.
+        images: of the target domain.
+        source, target: the letters of the domains.
+    """
+
+    engine: Engine
+    images: EvaluationSet
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Views:
     """What is evaluated and shown while a run trains.
 
@@ -68,11 +84,13 @@ class Views:
         evaluation: what measures; or the images to show where nothing can be measured.
         engines: what is evaluated, by label; the first one's metric is the checkpoint's.
         companions: what is only shown in sample strips beside them, such as the teacher.
+        back: of a CycleGAN, whose strips show both directions and the ways back.
     """
 
     evaluation: Evaluation | Unmeasured
     engines: Mapping[str, Engine]
     companions: Mapping[str, Engine] = field(default_factory=dict)
+    back: ReturnTrip | None = None
 
     def measure(self) -> dict[str, Measurement]:
         """Return each engine's measurement by label, the checkpoint's first; nothing where nothing can be measured."""
@@ -82,12 +100,13 @@ class Views:
 
     def strip(self) -> np.ndarray:
         """Return some sources and what becomes of them side by side, uint8 (h, w, 3)."""
-        images = self.evaluation.images
-        sources = np.stack([images[index] for index in range(min(SAMPLES, len(images)))])
+        sources = _first(self.evaluation.images)
         engines = {**self.companions, **self.engines}
         shown = {"input": sources} | {label: engine(sources) for label, engine in engines.items()}
+        if self.back:
+            shown = _there_and_back(next(iter(self.engines.values())), sources, self.back)
         columns = [to_uint8(column) for column in shown.values()]
-        return strip(list(zip(*columns, strict=True)), list(shown))
+        return strip(list(zip(*columns, strict=False)), list(shown))
 
     def metric(self, measured: Mapping[str, Measurement], label: str | None = None) -> dict | None:
         """Return what a checkpoint says of an evaluation, None where nothing was measured; no label is the first."""
@@ -127,6 +146,28 @@ class Product:
         return replace(self.template, networks=networks, training=facts)
 
 
+def _first(images: EvaluationSet) -> np.ndarray:
+    """Return the images of a strip, float32 (n, c, h, w)."""
+    return np.stack([images[index] for index in range(min(SAMPLES, len(images)))])
+
+
+def _there_and_back(engine: Engine, sources: np.ndarray, back: ReturnTrip) -> dict[str, np.ndarray]:
+    """Return a CycleGAN's columns: images of either domain, their translations, and what these become on the way back.
+
+    The domain with fewer images ends the strip.
+    """
+    a, b, targets = back.source, back.target, _first(back.images)
+    there, other = engine(sources), back.engine(targets)
+    return {
+        a: sources,
+        f"{a} to {b}": there,
+        f"{a} to {b} to {a}": back.engine(there),
+        b: targets,
+        f"{b} to {a}": other,
+        f"{b} to {a} to {b}": engine(other),
+    }
+
+
 class LastMeasured:
     """The last evaluation, as a part of the run's state."""
 
@@ -145,12 +186,14 @@ class Recorder(Observer):
 
     Args:
         course: the run's steps.
+        views: what is evaluated and shown, an attribute too.
         eval_every: epochs between evaluations; 0 evaluates after the last step only.
     """
 
     def __init__(self, course: Course, views: Views, product: Product, directory: RunDirectory, eval_every: int):
         super().__init__()
-        self._course, self._views, self._product = course, views, product
+        self._course, self._product = course, product
+        self.views = views
         self._directory, self._eval_every = directory, eval_every
         self._losses, self._measured, self._best = LossMeans(), LastMeasured(), Best(directory)
         self.parts = {"losses": self._losses, "metrics": self._measured, "best": self._best}
@@ -168,7 +211,7 @@ class Recorder(Observer):
         """
         for product in (self._product, *self._product.beside.values()):
             require_writable(product.output)
-        self._views.evaluation.check()
+        self.views.evaluation.check()
         with self._directory.opened(restart, unless) as changed:
             yield changed
 
@@ -221,7 +264,7 @@ class Recorder(Observer):
         """
         checkpoint = self._best.read() if self._product.keep_best else self._checkpoint(len(self._course))
         beside = {
-            role: (one.output, one.after(len(self._course), self._views.metric(self._measured.values, role)))
+            role: (one.output, one.after(len(self._course), self.views.metric(self._measured.values, role)))
             for role, one in self._product.beside.items()
         }
         digests = {role: made.digest for role, (_, made) in beside.items()}
@@ -234,13 +277,13 @@ class Recorder(Observer):
             write_checkpoint(path, checkpoint)
 
     def _evaluate(self, number: int) -> None:
-        measured = self._measured.values = self._views.measure()
+        measured = self._measured.values = self.views.measure()
         if self._product.keep_best and self._best.improves(measured):
             self._best.keep(self._checkpoint(number), measured)
-        save_image(self._directory.sample_path(number), self._views.strip())
+        save_image(self._directory.sample_path(number), self.views.strip())
 
     def _checkpoint(self, steps: int) -> Checkpoint:
-        return self._product.after(steps, self._views.metric(self._measured.values))
+        return self._product.after(steps, self.views.metric(self._measured.values))
 
 
 def distances(measured: Mapping[str, Measurement]) -> dict[str, float]:

@@ -187,6 +187,10 @@ class RunSettings:
     restart_if_changed: bool = setting(
         "Start over where settings, inputs or images are other ones than the saved run's, else resume.", default=False
     )
+    dry_run: bool = setting(
+        "Say settings, costs, and from a few steps how long it takes and in how much memory; write nothing.",
+        default=False,
+    )
 
     def __post_init__(self):
         check_limits(self)

@@ -14,6 +14,7 @@ from ganc.cli.options import (
     run_options,
     schedule_options,
     setting_options,
+    stage_options,
     take_published_defaults,
 )
 from ganc.cli.paths import OUTPUT_FILE, Place
@@ -45,7 +46,8 @@ def _written(values: Mapping) -> list[Place]:
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
-def main(start, online, refit, settings, schedule, data, run):
+@stage_options
+def main(start, online, refit, settings, schedule, data, run, shown):
     """Stage 2: distill a teacher into a thinner student.
 
     The student starts from the teacher's most important channels and learns to give the teacher's images. With
@@ -59,5 +61,6 @@ def main(start, online, refit, settings, schedule, data, run):
 
     if start.teacher_file is None and not online.online:
         raise click.UsageError("Missing option '--teacher': name the teacher's checkpoint, or train one with --online.")
-    job = distill_job(start, settings, schedule, data, run, refit, online)
-    run_training("ganc-distill", job, data)
+    run_training(
+        "ganc-distill", lambda: distill_job(start, settings, schedule, data, run, refit, online), data, run, shown
+    )

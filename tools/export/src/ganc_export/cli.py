@@ -10,15 +10,17 @@ from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
 from ganc.cli.options import (
+    Shown,
     direction_option,
     feature_set_option,
     grouped,
     reference_option,
     selection_parts,
     setting_option,
+    stage_options,
 )
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
-from ganc.cli.tables import settings_line, show, size_text
+from ganc.cli.tables import settings_line, show, show_json, size_text
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
 from ganc_export.settings import LAYOUTS, Source, selection_of
@@ -129,13 +131,14 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
 @setting_option(RunSettings, "statistics")
 @feature_set_option
 @reference_option
+@stage_options
 @click.option(
     "--device",
     metavar="DEVICE",
     default="cpu",
     help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.",
 )
-def main(source: Source, output: Path, variants, layout, page, data, device, **compared):
+def main(source: Source, output: Path, variants, layout, page, data, device, shown: Shown, **compared):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -162,7 +165,13 @@ def main(source: Source, output: Path, variants, layout, page, data, device, **c
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
-    _show(export(alone, output, data, variants, IMAGE_FORMATS[layout], page, **compared), output)
+    exported = export(alone, output, data, variants, IMAGE_FORMATS[layout], page, **compared)
+    if shown.as_json:
+        from ganc_export.facts import exported_json
+
+        show_json(exported_json(exported, output))
+    else:
+        _show(exported, output)
 
 
 def _show(exported, output: Path) -> None:

@@ -10,6 +10,7 @@ from ganc.cli.options import (
     run_options,
     schedule_options,
     selection_options,
+    stage_options,
 )
 from ganc.cli.paths import FILE
 from ganc.training.recipes import DEFAULTS, Recipe
@@ -26,7 +27,8 @@ from ganc_finetune.settings import SCHEDULE
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
-def main(supernet, teacher, selection, settings, schedule, data, run):
+@stage_options
+def main(supernet, teacher, selection, settings, schedule, data, run, shown):
     """Stage 5: train one sub-network alone.
 
     Name it with --config, or select it with --results and bounds. It is evaluated before the first step too, and the
@@ -41,5 +43,10 @@ def main(supernet, teacher, selection, settings, schedule, data, run):
 
     checkpoint = read_supernet(supernet, data.direction)
     widths = selection.choose(checkpoint)
-    job = finetune_job(checkpoint, widths, teacher, settings, schedule, data, run)
-    run_training("ganc-finetune", job, data)
+    run_training(
+        "ganc-finetune",
+        lambda: finetune_job(checkpoint, widths, teacher, settings, schedule, data, run),
+        data,
+        run,
+        shown,
+    )

@@ -10,6 +10,7 @@ from ganc.cli.options import (
     run_options,
     schedule_options,
     setting_options,
+    stage_options,
 )
 from ganc.cli.types import BLOCK_COUNT, FAMILY
 from ganc_replace.settings import SCHEDULE, CycleSettings
@@ -24,7 +25,8 @@ from ganc_replace.settings import SCHEDULE, CycleSettings
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
-def main(settings, refit, schedule, data, run):
+@stage_options
+def main(settings, refit, schedule, data, run, shown):
     """Stage 1: train a CycleGAN whose generators are made of mobile blocks.
 
     Mobile blocks are cheaper than the original's. The generator is the teacher of the later stages.
@@ -37,4 +39,4 @@ def main(settings, refit, schedule, data, run):
     """
     from ganc_replace.stage import replace_job
 
-    run_training("ganc-replace", replace_job(settings, schedule, data, run, refit), data)
+    run_training("ganc-replace", lambda: replace_job(settings, schedule, data, run, refit), data, run, shown)

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ganc.base.errors import SpecError
-from ganc.data import TrainingSet
+from ganc.data import EvaluationSet, Readings, TrainingSet
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
+from ganc.metrics.evaluation import evaluation_images
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
@@ -17,7 +18,7 @@ from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.job import Progress, TrainingJob, finish
-from ganc.training.observer import Views
+from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.recipes import Recipe
 from ganc.training.settings import DISCRIMINATOR_WIDTH, NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
@@ -96,9 +97,22 @@ def replace_job(
             **refit.choices,
         },
     )
-    views = Views(evaluation=around.evaluation, engines={"student": EagerEngine(step.results[GENERATOR])})
+    views = Views(
+        evaluation=around.evaluation,
+        engines={"generator": EagerEngine(step.results[GENERATOR])},
+        back=_return_trip(step.results[GENERATOR + REVERSE], data, readings),
+    )
     return assemble_job(
         stage, step, around, views, schedule, data, run, _refit_start(start, networks, around.samples, refit)
+    )
+
+
+def _return_trip(reverse: Generator, data: DataSettings, readings: Readings) -> ReturnTrip:
+    """Return what shows the reverse direction beside the other one."""
+    source, target = data.direction.source, data.direction.target
+    images, _ = evaluation_images(data.folder, target, reading=readings.target(data.direction))
+    return ReturnTrip(
+        engine=EagerEngine(reverse), images=EvaluationSet(images, data.eval_size), source=source, target=target
     )
 
 

@@ -11,8 +11,10 @@ from ganc.base.engine_table import engines_of_parts, graph_engines
 from ganc.base.settings import settings_of
 from ganc.cli.command import command
 from ganc.cli.engines import EngineChoice
+from ganc.cli.messages import note, warn
 from ganc.cli.options import (
     POSITIVE,
+    Shown,
     device_option,
     feature_set_option,
     grouped,
@@ -20,10 +22,11 @@ from ganc.cli.options import (
     reference_option,
     setting_option,
     setting_options,
+    stage_options,
 )
 from ganc.cli.progress import progress_bar
 from ganc.cli.streams import require_output, writing_output
-from ganc.cli.tables import settings_line, show, size_text
+from ganc.cli.tables import settings_line, show_json, show_rows, size_text
 from ganc.cli.types import SHARD, SPACE
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
@@ -78,7 +81,8 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 @click.option(
     "--memory", expose_value=False, callback=_say_that_memory_is_gone, help="Has no effect any more; see --group-size."
 )
-def main(settings: SearchSettings, rank_check: int | None, top: int):
+@stage_options
+def main(settings: SearchSettings, rank_check: int | None, top: int, shown: Shown):
     """Stage 4: evaluate a supernet's sub-networks.
 
     Writes what each costs and how good it is. The same command run again continues where it stopped.
@@ -94,22 +98,24 @@ def main(settings: SearchSettings, rank_check: int | None, top: int):
     """
     if rank_check:
         require_output()
-        _show_rank_check(settings, rank_check)
+        _show_rank_check(settings, rank_check, shown)
         return
     if settings.output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
+    if settings.output == PIPE and shown.as_json:
+        raise click.UsageError("-o - and --json both write to standard output: leave one out")
     with _results_to_stdout() if settings.output == PIPE else contextlib.nullcontext() as stdout:
         from ganc.results.hdf5 import write_results
         from ganc_search.search import Search
 
         if settings.budget.max_latency is not None:
-            click.echo("measuring latencies first", err=True)
+            note("measuring latencies first")
         with Search(settings) as search:
             _run(search)
             if not search.processes.writes:
                 return
             results = search.results()
-        _show(results, settings, top)
+        _show(results, settings, top, shown)
         if stdout is not None:
             with writing_output():
                 write_results(stdout, results)
@@ -154,7 +160,8 @@ def _run(search) -> None:
             best = progress.best
             value = best.metrics.get(search.ranking, math.nan)
             bar.set_postfix_str(f"best {value:.4f} {format_widths(best.widths)}", refresh=False)
-            bar.initial += progress.known  # what earlier runs finished is left out of the speed
+            if progress.known and not bar.disable:
+                bar.initial += 1  # what earlier runs finished is left out of the speed
             bar.update()
 
 
@@ -171,32 +178,37 @@ def _say_what_is_searched(search) -> None:
     )
     if search.left_out:
         named = f"{search.left_out} of the sub-networks that --configs names"
-        click.echo(f"left out: {named}, not within {settings.budget.text}", err=True)
+        note(f"left out: {named}, not within {settings.budget.text}")
     if evaluation.subset.startswith("test"):
-        click.echo(
-            f"warning: {settings.folder} has no search{settings.direction.source}.txt, so the search looks at the test "
-            "images; 'ganc data split' sets images aside for it",
-            err=True,
+        warn(
+            f"{settings.folder} has no search{settings.direction.source}.txt, so the search looks at the test images; "
+            "'ganc data split' sets images aside for it"
         )
 
 
-def _show(results, settings: SearchSettings, top: int) -> None:
-    from ganc.cli.results import show_results
+def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
+    from ganc.cli.results import results_json, show_results
     from ganc.results.selection import select
 
     evolved = settings.strategy == StrategyName.EVOLUTION  # it ends with a front, not with one point
     best = select(results, pareto=evolved, top=None if evolved else top)
+    if shown.as_json:
+        found = {"metric": results.metric_name, "ordered_by": results.ranking_name, "best": results_json(best)}
+        show_json({"file": str(settings.output), "digest": results.digest, "subnets": len(results), **found})
+        return
     piped = settings.output == PIPE
     show_results(results, best, err=piped)
     written = "standard output" if piped else f"{settings.output} ({settings.output.stat().st_size:,} bytes)"
     click.echo(f"{len(results)} sub-networks in {written}", err=piped)
 
 
-def _show_rank_check(settings: SearchSettings, count: int) -> None:
+def _show_rank_check(settings: SearchSettings, count: int, shown: Shown) -> None:
     _refuse_beside_rank_check(settings)
     from ganc_search.rank_check import check_ranks
 
     result = check_ranks(settings, count)
     row = {"metric": result.metric, "sub-networks": result.subnets, "images": "{} and {}".format(*result.images)}
-    show([row | {"Spearman": f"{result.spearman:.3f}", "Kendall": f"{result.kendall:.3f}"}])
-    click.echo(result.meaning)
+    row |= {"Spearman": f"{result.spearman:.3f}", "Kendall": f"{result.kendall:.3f}"}
+    show_rows([row], result.to_json(), as_json=shown.as_json)
+    if not shown.as_json:
+        click.echo(result.meaning)

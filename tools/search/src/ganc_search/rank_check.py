@@ -1,7 +1,7 @@
 """Whether the search's metric orders sub-networks reliably: its ranks on two halves of the images, compared."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import stats
@@ -15,6 +15,7 @@ from ganc_search.strategies.lists import sample
 
 # Of Kendall's coefficient; half of (1 - it) is the part of the pairs that the two halves order differently.
 GOOD, POOR = 0.8, 0.5
+_RANKS = ("spearman", "kendall")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class RankCheck:
     images: tuple[int, int]
     spearman: float
     kendall: float
+
+    def to_json(self) -> dict:
+        """Return it for programs; a coefficient that is not a number is None."""
+        numbers = {name: None if np.isnan(value) else value for name, value in asdict(self).items() if name in _RANKS}
+        return {**asdict(self), **numbers, "meaning": self.meaning}
 
     @property
     def meaning(self) -> str:

@@ -4,7 +4,15 @@ import click
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
-from ganc.cli.options import data_options, distillation_options, grouped, run_options, schedule_options, setting_option
+from ganc.cli.options import (
+    data_options,
+    distillation_options,
+    grouped,
+    run_options,
+    schedule_options,
+    setting_option,
+    stage_options,
+)
 from ganc.cli.types import SPACE
 from ganc.training.recipes import DEFAULTS, Recipe
 from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
@@ -28,7 +36,8 @@ start_options = grouped(
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
-def main(start, settings, schedule, data, run):
+@stage_options
+def main(start, settings, schedule, data, run, shown):
     """Stage 3: train all sub-networks of a search space at once.
 
     The sub-networks share the weights of one generator, the supernet; each step trains a random one, or three.
@@ -41,5 +50,4 @@ def main(start, settings, schedule, data, run):
     """
     from ganc_supernet.stage import supernet_job
 
-    job = supernet_job(start, settings, schedule, data, run)
-    run_training("ganc-supernet", job, data)
+    run_training("ganc-supernet", lambda: supernet_job(start, settings, schedule, data, run), data, run, shown)

@@ -1,0 +1,127 @@
+"""--defaults FILE: defaults of a command's options, from YAML or TOML."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from ganc.base.errors import FileFormatError, MissingDependencyError
+from ganc.base.extras import PYYAML, require
+from ganc.base.reading import read_bytes
+from ganc.cli.help import long_name
+from ganc.cli.paths import FILE, Place
+
+# In a context's meta: the file, and its values by the parameters' names.
+_FILE, _FROM_FILE = "ganc.defaults.file", "ganc.defaults"
+LARGEST = 1 << 20
+TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def take_defaults(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    """Of an option that is read before all others: let these have a file's defaults."""
+    if path is None:
+        return
+    try:
+        values = dict(_values(ctx, path))
+    except (FileFormatError, MissingDependencyError) as error:
+        raise click.ClickException(str(error)) from error
+    ctx.meta[_FILE], ctx.meta[_FROM_FILE] = path, values
+    lay_under(ctx, ctx.default_map or {})
+
+
+def lay_under(ctx: click.Context, defaults: Mapping[str, object]) -> None:
+    """Let options that are read from now on have these defaults, but those that the file says."""
+    ctx.default_map = {**defaults, **ctx.meta.get(_FROM_FILE, {})}
+
+
+def defaults_places(ctx: click.Context) -> list[Place]:
+    """Return the file as what a command reads."""
+    return [Place("--defaults", ctx.meta[_FILE], FILE)] if _FILE in ctx.meta else []
+
+
+def _values(ctx: click.Context, path: Path) -> Iterator[tuple[str, object]]:
+    """Yield the name of each parameter that the file has a default of, and the default."""
+    options = {
+        name.lstrip("-"): (option, name in option.opts)
+        for option in ctx.command.params
+        if isinstance(option, click.Option) and (option.expose_value or option.callback) and _may_be_said(option)
+        for name in (*option.opts, *option.secondary_opts)
+        if name.startswith("--")
+    }
+    for key, value in _of_command(_read(path), ctx, path).items():
+        name = str(key).replace("_", "-")
+        if name not in options:
+            near = difflib.get_close_matches(name, options, 1)
+            advice = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"{path}: {ctx.command_path} has no option {str(key)[:60]}{advice}")
+        option, positive = options[name]
+        try:
+            yield option.name, _checked(ctx, option, value, positive)
+        except click.BadParameter as error:
+            raise click.UsageError(f"{path}: {name}: {error.message}") from error
+
+
+def _may_be_said(option: click.Option) -> bool:
+    return long_name(option) not in ("defaults", "version", "help")
+
+
+def _of_command(content: Mapping, ctx: click.Context, path: Path) -> dict:
+    """Return what a file says of a command: what stands outside of sections, and the section that has its name."""
+    values = {}
+    for key, value in content.items():
+        if not isinstance(value, Mapping):
+            values[key] = value
+        elif not str(key).startswith("ganc"):
+            raise click.UsageError(f"{path}: {str(key)[:60]}: a section is named as a command, such as ganc-distill")
+    return values | dict(content.get(ctx.command_path, {}))
+
+
+def _checked(ctx: click.Context, option: click.Option, value: object, positive: bool) -> object:
+    """Return a value as Click takes it in place of what is typed. Raises click.BadParameter."""
+    if value is None or value == "":
+        raise click.BadParameter("has no value")
+    if isinstance(value, Mapping) or (isinstance(value, list) and not option.multiple):
+        raise click.BadParameter("expected one value")
+    if option.is_flag:
+        truth = TRUTHS.get(str(value).lower())
+        if truth is None:
+            raise click.BadParameter(f"'{str(value)[:60]}': expected true or false")
+        return truth is positive
+    given = [str(one) for one in value] if isinstance(value, list) else str(value)
+    given = [given] if option.multiple and isinstance(given, str) else given
+    option.type_cast_value(ctx, given)
+    return given
+
+
+def _read(path: Path) -> dict:
+    """Return the content of a file: of YAML every value is a text, so that 16_16 is no number.
+
+    Raises:
+        FileFormatError: it cannot be read.
+        MissingDependencyError: it is YAML, and PyYAML is not installed.
+    """
+    content, is_toml = read_bytes(path, "defaults of options (YAML or TOML)", limit=LARGEST), path.suffix == ".toml"
+    try:
+        return _parsed(content.decode(), is_toml=is_toml)
+    except (ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise FileFormatError(f"{path}: cannot be read as {'TOML' if is_toml else 'YAML'} ({said})") from error
+
+
+def _parsed(text: str, *, is_toml: bool) -> dict:
+    """Raises ValueError."""
+    if is_toml:
+        import tomllib
+
+        return tomllib.loads(text)
+    require(PYYAML)
+    import yaml
+
+    try:
+        found = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(found, dict):
+        raise ValueError("expected lines such as epochs: 20")
+    return found

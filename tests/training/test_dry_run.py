@@ -1,0 +1,98 @@
+"""--dry-run of training stages: settings, costs and an estimate, nothing written; and what a run says of itself."""
+
+import json
+
+import pytest
+from helpers.stages import nothing_changes
+from helpers.support import SIZE, TINY_TRAINING, invoke, make_checkpoint, succeed
+from helpers.training_runs import distill
+
+from ganc.files.checkpoint import write_checkpoint
+from ganc.models.spec import GeneratorSpec
+
+NETWORKS = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+
+
+@pytest.fixture
+def commands(tiny_data, teacher_file, supernet_file, tmp_path):
+    files = {
+        "ganc-replace": NETWORKS,
+        "ganc-distill": ("--teacher", teacher_file, "--width", "4"),
+        "ganc-supernet": ("--teacher", teacher_file, "--space", "/".join(["4,2"] * 8)),
+        "ganc-finetune": ("--supernet", supernet_file, "--teacher", teacher_file, "--config", "4"),
+    }
+    ending = ("--data", tiny_data, *TINY_TRAINING, "-o", tmp_path / "new" / "out", "--dry-run")
+    return [(program, *options, *ending) for program, options in files.items()]
+
+
+def test_a_dry_run_says_costs_and_time_and_writes_nothing(commands, tmp_path, cache):
+    for command in commands:
+        with nothing_changes(tmp_path, cache):
+            said = json.loads(succeed(*command, "--json").stdout)
+        generator = next(one for one in said["networks"] if one["network"] == "generator")
+        spec = GeneratorSpec(widths=(4,) * 8, n_blocks=3)
+        assert generator["macs"] == spec.costs((SIZE, SIZE)).macs
+        assert said["settings"]["stage"] == command[0].removeprefix("ganc-")
+        estimate = said["estimate"]
+        assert (estimate["steps"], estimate["steps_done"]) == (6, 0)
+        assert estimate["seconds"] >= 6 * estimate["step_seconds"] > 0
+        assert estimate["peak_bytes"] > 1e6
+        assert said["would_write"][0] == str(tmp_path / "new" / "out")
+
+
+def test_a_dry_run_says_it_to_people(commands, tmp_path):
+    with nothing_changes(tmp_path):
+        done = succeed(*commands[1])
+    assert "steps 6" in done.stderr
+    assert "time: 6 steps of" in done.stdout
+    assert "nothing was written" in done.stdout
+
+
+def test_a_run_that_goes_on_says_where(tiny_data, teacher_file, tmp_path, monkeypatch):
+    """The first run ends like one that was killed: its state has two steps."""
+    command = distill(tiny_data, teacher_file, tmp_path / "out")
+    monkeypatch.setattr("ganc.training.job.SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("ganc.training.job.TrainingJob._update", _fails_at(2))
+    assert invoke(*command).exit_code == 1
+    monkeypatch.undo()
+    estimate = json.loads(succeed(*command, "--dry-run", "--json").stdout)["estimate"]
+    assert (estimate["steps"], estimate["steps_done"]) == (4, 2)
+    assert "continues at step 3 of 6" in succeed(*command).stderr
+    assert "continues" not in succeed(*command, "--restart").stderr
+
+
+def _fails_at(number):
+    from ganc.base.errors import RunError
+    from ganc.training.job import TrainingJob
+
+    update = TrainingJob._update
+
+    def failing(self, batch, step):
+        if step == number:
+            raise RunError("the test ends here")
+        return update(self, batch, step)
+
+    return failing
+
+
+def test_fine_tuning_that_did_not_help_says_so_with_both_values(tiny_data, teacher_file, tmp_path):
+    supernet = tmp_path / "supernet"
+    write_checkpoint(supernet, make_checkpoint("supernet", seed=3))
+    command = ("ganc-finetune", "--supernet", supernet, "--teacher", teacher_file, "--config", "4")
+    command += ("--data", tiny_data, *TINY_TRAINING, "--lr", "1e-30", "-o", tmp_path / "out")
+    said = succeed(*command).stdout
+    (row,) = json.loads(succeed(*command, "--json").stdout)
+    outcome = row["outcome"]
+    assert outcome["helped"] is False
+    assert f"did not help: {outcome['metric']} was {outcome['before']:.4f} before it, {outcome['best']:.4f} at" in said
+    assert row["steps"] == 0
+
+
+def test_stage_one_calls_its_generator_so_and_shows_both_ways(tiny_data, tmp_path):
+    from PIL import Image
+
+    done = succeed("ganc-replace", *NETWORKS, "--data", tiny_data, *TINY_TRAINING, "-v", "-o", tmp_path / "out")
+    assert "step 6: generator " in done.stderr
+    assert "student" not in done.stderr
+    with Image.open(tmp_path / "out.run" / "samples" / "0000006.png") as strip:
+        assert strip.width > 6 * 160  # columns of 32 pixels, five times enlarged
