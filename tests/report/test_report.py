@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -247,3 +248,29 @@ def test_the_shards_of_a_search_that_has_not_ended_are_drawn(folder, tmp_path):
     assert len(page.data("front-0")["points"]) == 8
     assert "The search has not ended" in page.text
     assert "ganc-search has not made it here" in page.text
+
+
+def test_colours_have_enough_contrast_on_every_ground(folder, tmp_path):
+    """WCAG 2: 4.5 for texts, which series' names are too, and 3 for what is drawn."""
+    style = "".join(reported(folder, tmp_path).all("style")[0].texts)
+    palettes = [
+        dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(palettes) == 3  # light, dark, print
+    for palette in palettes:
+        for ground in ("page", "card"):
+            for name in ("text", "soft", "link", *(f"s{number}" for number in range(6))):
+                assert contrast(palette[name], palette[ground]) >= 4.5, (name, ground)
+            assert contrast(palette["plain"], palette[ground]) >= 3
+        assert contrast(palette["text"], palette["notice"]) >= 4.5
+
+
+def contrast(one, other):
+    def luminance(colour):
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = (int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4))
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)

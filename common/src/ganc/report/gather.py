@@ -145,9 +145,11 @@ def _take_folder(path: Path, found: Findings) -> None:
 
 def _take_file(path: Path, found: Findings) -> None:
     if path.suffix == ".json" and path.name != CARD:
-        rows = read_json_results(path)
-        if rows:
-            (found.timed if isinstance(rows[0], TimedRow) else found.compared)[path.name] = rows
+        compared, timed = read_json_results(path)
+        if compared:
+            found.compared[path.name] = compared
+        if timed:
+            found.timed[path.name] = timed
     elif path.name.startswith(STRIP) and path.suffix.lower() in WRITTEN:
         found.strips.append(path)
     elif path.suffix == ".h5":

@@ -1,6 +1,5 @@
 """What commands print with --json and a folder may hold: comparisons of generators, and their times on engines."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +66,8 @@ class TimedRow:
         return self.original_ms / self.compressed_ms
 
 
-def read_json_results(path: Path) -> list[ComparedRow] | list[TimedRow] | None:
-    """Return the rows that a JSON file holds, None where it is something else.
+def read_json_results(path: Path) -> tuple[list[ComparedRow], list[TimedRow]]:
+    """Return the compared or the timed rows that a JSON file holds; none of both where it is something else.
 
     Raises:
         FileFormatError: it cannot be read, is no JSON, or a row lacks a member or has one of a wrong type.
@@ -77,24 +76,30 @@ def read_json_results(path: Path) -> list[ComparedRow] | list[TimedRow] | None:
     if isinstance(content, dict):
         content = content.get("rows")
     if not isinstance(content, list) or not content or not all(isinstance(row, dict) for row in content):
-        return None
+        return [], []
     rows = [JsonObject(path, row, f"row {place}") for place, row in enumerate(content, 1)]
     if all("engine" in row.members and "compressed_ms" in row.members for row in rows):
-        return [_timed(row) for row in rows]
+        return [], [_timed(row) for row in rows]
     if any("macs" in row.members and {"name", "model"} & row.members.keys() for row in rows):
-        return [_compared(row) for row in rows]
-    return None
+        return [_compared(row) for row in rows], []
+    return [], []
 
 
 def _compared(row: JsonObject) -> ComparedRow:
     name = row.take("name", str, None) or Path(row.take("model", str)).name
-    reals = ("milliseconds", "value", "kernel", "kernel_error")
-    texts = ("metric", "subset", "judgement")
     return ComparedRow(
         name=name,
-        **{name: _count(row, name) for name in ("macs", "params", "bytes", "images")},
-        **{name: row.take(name, float, None) for name in reals},
-        **{name: row.take(name, str, None) for name in texts},
+        macs=_count(row, "macs"),
+        params=_count(row, "params"),
+        bytes=_count(row, "bytes"),
+        milliseconds=row.take("milliseconds", float, None),
+        metric=row.take("metric", str, None),
+        value=row.take("value", float, None),
+        kernel=row.take("kernel", float, None),
+        kernel_error=row.take("kernel_error", float, None),
+        images=_count(row, "images"),
+        subset=row.take("subset", str, None),
+        judgement=row.take("judgement", str, None),
         reason=row.take("unmeasured", str, None),
     )
 
@@ -107,14 +112,18 @@ def _count(row: JsonObject, name: str) -> int | None:
 
 
 def _timed(row: JsonObject) -> TimedRow:
-    times = ("original_ms", "compressed_ms", "original_spread_ms", "compressed_spread_ms")
-    found: Mapping[str, float] = {name: row.take(name, float) for name in times[:2]}
-    if not all(value > 0 for value in found.values()):
+    original, compressed = row.take("original_ms", float), row.take("compressed_ms", float)
+    if not (original > 0 and compressed > 0):
         raise FileFormatError(f"{row.source}: '{row.place}' has a time that is not above 0")
     return TimedRow(
         model=Path(row.take("model", str)).name,
-        **{name: row.take(name, str, "") for name in ("engine", "precision", "device")},
-        **{name: row.take(name, int, 1) for name in ("batch", "threads")},
-        **found,
-        **{name: row.take(name, float, 0.0) for name in times[2:]},
+        engine=row.take("engine", str),
+        precision=row.take("precision", str, ""),
+        batch=row.take("batch", int, 1),
+        threads=row.take("threads", int, 1),
+        device=row.take("device", str, ""),
+        original_ms=original,
+        compressed_ms=compressed,
+        original_spread_ms=row.take("original_spread_ms", float, 0.0),
+        compressed_spread_ms=row.take("compressed_spread_ms", float, 0.0),
     )

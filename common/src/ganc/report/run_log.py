@@ -71,11 +71,11 @@ class Run:
     @property
     def planned(self) -> int | None:
         """How many steps the settings mean, by the epochs that have ended; None where that is not known."""
-        epochs = [self.settings.get(name) for name in ("epochs", "decay_epochs")]
-        last = next((line for line in reversed(self.lines) if line.epoch is not None), None)
-        if last is None or any(type(one) is not int for one in epochs) or last.step % (last.epoch + 1):
+        epochs = [one for name in ("epochs", "decay_epochs") if type(one := self.settings.get(name)) is int]
+        ends = [(line.step, line.epoch + 1) for line in self.lines if line.epoch is not None and line.epoch >= 0]
+        if len(epochs) != 2 or not ends or ends[-1][0] % ends[-1][1]:
             return None
-        return sum(epochs) * (last.step // (last.epoch + 1))
+        return sum(epochs) * (ends[-1][0] // ends[-1][1])
 
     @property
     def loss_names(self) -> list[str]:

@@ -54,7 +54,7 @@ def plot(inputs: Sequence[Path], output, original: float | None, title: str | No
         raise click.UsageError(f"-o {output}: a chart's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     of_runs = [str(path) != STREAM and (path.is_dir() or is_log(path)) for path in inputs]
     if not any(of_runs):
-        if len(inputs) > 1 or tensorboard:
+        if len(inputs) > 1 or tensorboard or output is None:
             raise click.UsageError("--tensorboard and several inputs are for runs; of search results name one file")
         made = _plot_results(str(inputs[0]), output, original, title)
         if as_json:

@@ -112,7 +112,8 @@ def scatter_chart(groups: Sequence[Group], label: str, x_name: str, y_name: str,
 
     def draw(width: int, kind: str) -> Canvas:
         canvas = Canvas(width, height, label, kind)
-        xs, ys = ([point[axis] for group in groups for point in group.points] for axis in (0, 1))
+        xs = [x for group in groups for x, _, _ in group.points]
+        ys = [y for group in groups for _, y, _ in group.points]
         x = spanning(xs, 58, width - 14, logarithmic=bool(xs) and min(xs) > 0 and max(xs) > 3 * min(xs))
         y = spanning(ys, height - 42, 26, logarithmic=is_wide(ys))
         _axes(canvas, x, y, x_name)

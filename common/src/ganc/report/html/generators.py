@@ -6,7 +6,6 @@ from types import UnionType
 from typing import Any
 
 from ganc.base.ranking_metric import are_few, near_best
-from ganc.base.text import format_count
 from ganc.metrics.judgement import Judgement, sentence
 from ganc.report.gather import Findings, FoundFile, stage_of
 from ganc.report.html.charts import Bar, bar_chart
@@ -28,7 +27,8 @@ def compared_rows(found: Findings) -> tuple[list[ComparedRow], str]:
     files = [file for file in found.files if stage_of(file) in ORDER]
     files.sort(key=lambda file: ORDER.index(stage_of(file)))
     once = {file.checked.digest: file for file in reversed(files)}  # an exported folder has its checkpoint in it
-    return [_row_of(file) for file in files if once[file.checked.digest] is file], ""
+    rows = [_row_of(file) for file in files if once[file.checked.digest] is file]
+    return [row for row in rows if row.macs is not None], ""
 
 
 def _row_of(file: FoundFile) -> ComparedRow:
@@ -157,38 +157,32 @@ def _table(rows: Sequence[ComparedRow], source: str) -> Table:
 def _quality(rows: Sequence[ComparedRow]) -> Chart:
     by_kernel = _by_kernel(rows)
     name = "kernel distance" if by_kernel else f"Fréchet distance on {rows[-1].metric}"
-    shown = [row for row in rows if row.value is not None]
+    known = [(row, *found) for row in rows if (found := _number(row, by_kernel))]
+    models = [one for one in known if not one[0].untouched][:MOST_BARS]
+    untouched = [one for one in known if one[0].untouched][:1]
     bars = [
-        Bar(
-            row.name,
-            row.kernel if by_kernel else row.value,
-            _distance(row, by_kernel),
-            row.kernel_error if by_kernel else None,
-            "bar last" if row is shown[-1] else "bar",
-        )
-        for row in shown
-        if not row.untouched
-    ][:MOST_BARS]
-    untouched = next((row for row in shown if row.untouched), None)
-    reference = None
-    if untouched:
-        reference = (untouched.kernel if by_kernel else untouched.value, "untouched images")
-    data = [{"name": bar.name, "value": bar.value, "error": bar.half} for bar in bars]
-    if reference:
-        data.append(
-            {"name": untouched.name, "value": reference[0], "error": untouched.kernel_error if by_kernel else None}
-        )
-    rows_of_table = [[clean(one["name"]), measured(one["value"], one["error"])] for one in data]
+        Bar(row.name, value, _distance(row, by_kernel), error, "bar last" if row is models[-1][0] else "bar")
+        for row, value, error in models
+    ]
+    texts = [[clean(row.name), _distance(row, by_kernel)] for row, _, _ in (*models, *untouched)]
     return Chart(
         "quality",
         f"How far the images are from the target: {name}",
-        bar_chart(bars, f"{name} of {len(bars)} generators, lower is better", reference=reference),
-        data,
-        numbered(rows_of_table, name, ["generator", name]),
-        note="Lower is better. The line across the end of a bar is its standard error."
-        if by_kernel
-        else "Lower is better.",
+        bar_chart(
+            bars,
+            f"{name} of {len(bars)} generators, lower is better",
+            reference=(untouched[0][1], "untouched images") if untouched else None,
+        ),
+        [{"name": row.name, "value": value, "error": error} for row, value, error in (*models, *untouched)],
+        numbered(texts, name, ["generator", name]),
+        note="Lower is better." + (" The line across the end of a bar is its standard error." if by_kernel else ""),
     )
+
+
+def _number(row: ComparedRow, by_kernel: bool) -> tuple[float, float | None] | None:
+    """Return a row's distance and its standard error, None where it was not measured."""
+    value, error = (row.kernel, row.kernel_error) if by_kernel else (row.value, None)
+    return None if value is None else (value, error)
 
 
 def speed(found: Findings) -> Section:
@@ -283,6 +277,6 @@ def variants(found: Findings) -> Table | None:
 
 def smaller(before: ComparedRow, after: ComparedRow) -> str:
     """Return the sentence that says what happened."""
-    said = f"{clean(before.name)} with {format_count(before.macs)} MACs an image"
     fewer = times(before.macs, after.macs, "fewer", "more")
-    return f"From {said} to {clean(after.name)} with {format_count(after.macs)}: {fewer}."
+    begun = f"{clean(before.name)} with {count(before.macs)} MACs an image"
+    return f"From {begun} to {clean(after.name)} with {count(after.macs)}: {fewer}."

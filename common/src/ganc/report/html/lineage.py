@@ -50,7 +50,7 @@ class Step:
 def steps(files: Sequence[FoundFile]) -> list[Step]:
     """Return the files in the order in which they were made, what was made of nothing first."""
     ordered = _ordered(files)
-    places = {}
+    places: dict[str, tuple[str, str]] = {}
     for number, file in enumerate(ordered):
         places.setdefault(file.checked.digest, (f"file-{number}", file.name))
     return [
@@ -68,11 +68,15 @@ def steps(files: Sequence[FoundFile]) -> list[Step]:
                     clean(digest, DIGITS + 1).removesuffix("…"),
                     places[digest][0] if digest in places else "",
                 )
-                for role, digest in (file.checked.sources | file.checked.further).items()
+                for role, digest in _made_from(file).items()
             ],
         )
         for number, file in enumerate(ordered)
     ]
+
+
+def _made_from(file: FoundFile) -> dict[str, str]:
+    return {**file.checked.sources, **file.checked.further}
 
 
 def unknown_parents(listed: Sequence[Step]) -> list[tuple[str, str]]:
@@ -87,7 +91,7 @@ def unknown_parents(listed: Sequence[Step]) -> list[tuple[str, str]]:
 
 def _ordered(files: Sequence[FoundFile]) -> list[FoundFile]:
     depth: dict[str, int] = {}
-    sources = {file.checked.digest: [*(file.checked.sources | file.checked.further).values()] for file in files}
+    sources = {file.checked.digest: [*_made_from(file).values()] for file in files}
 
     def deep(digest: str, below: frozenset[str]) -> int:
         if digest not in sources or digest in below:

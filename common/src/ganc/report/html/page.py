@@ -101,7 +101,7 @@ def _content(found: Findings) -> dict:
 def _pictures(found: Findings) -> tuple[list[Shown], list[Shown], list[Gap]]:
     """Return the strips, the last sample of each run, and what cannot be shown."""
     sampled = [run for run in training.in_order(found.runs) if run.samples][:MOST_SAMPLES]
-    wanted = [(path, None) for path in found.strips[:MOST_STRIPS]]
+    wanted: list[tuple[Path, Run | None]] = [(path, None) for path in found.strips[:MOST_STRIPS]]
     wanted += [(run.samples[max(run.samples)], run) for run in sampled]
     gaps = [Gap(path.name, "is not shown: there are many strips") for path in found.strips[MOST_STRIPS:]]
     strips: list[Shown] = []

@@ -50,12 +50,12 @@ def _encoded(path: Path, most: int) -> tuple[Picture, int]:
     image = Image.fromarray(load_rgb(path))
     scale = min(1.0, LARGEST / max(image.size))
     for part, quality in ATTEMPTS:
-        size = tuple(max(1, round(side * scale * part)) for side in image.size)
+        width, height = (max(1, round(side * scale * part)) for side in image.size)
         made = io.BytesIO()
-        (image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)).save(
+        (image if (width, height) == image.size else image.resize((width, height), Image.Resampling.LANCZOS)).save(
             made, format="WEBP", quality=quality, method=4
         )
         if len(made.getvalue()) <= most:
             data = base64.b64encode(made.getvalue()).decode()
-            return Picture(Markup(f"data:image/webp;base64,{data}"), *size), len(made.getvalue())
+            return Picture(Markup(f"data:image/webp;base64,{data}"), width, height), len(made.getvalue())
     raise DataError(f"{path}: is too large to be shown beside the others")

@@ -1,6 +1,5 @@
 """The search: its front, every measured sub-network, and what a file predicts of those that were not measured."""
 
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -103,7 +102,7 @@ def front_chart(results: SearchResults, identity: str, name: str, chosen: set[tu
 def _group(
     name: str,
     look: tuple[str, str, float],
-    places: Sequence[int],
+    places: np.ndarray,
     results: SearchResults,
     values: np.ndarray,
     *,
