@@ -63,31 +63,49 @@ def ends(rows: Sequence[ComparedRow]) -> tuple[ComparedRow, ComparedRow] | None:
     return (begun, models[-1]) if begun and begun is not models[-1] else None
 
 
-def figures(before: ComparedRow, after: ComparedRow, untouched: ComparedRow | None) -> list[Figure]:
-    """Return the summary's figures."""
+def figures(found: Findings, rows: Sequence[ComparedRow], before: ComparedRow, after: ComparedRow) -> list[Figure]:
+    """Return the summary's figures: what came out, and from what."""
+    untouched = next((row for row in rows if row.untouched), None)
     shown = [
-        Figure("MACs an image", count(after.macs), count(before.macs), times(before.macs, after.macs, "fewer", "more")),
         Figure(
-            "parameters", count(after.params), count(before.params), times(before.params, after.params, "fewer", "more")
+            "MACs an image",
+            count(after.macs),
+            f"from {count(before.macs)}",
+            times(before.macs, after.macs, "fewer", "more"),
         ),
         Figure(
-            "file",
+            "parameters",
+            count(after.params),
+            f"from {count(before.params)}",
+            times(before.params, after.params, "fewer", "more"),
+        ),
+        Figure(
+            "size of the file",
             byte_count(after.bytes),
-            byte_count(before.bytes),
+            f"from {byte_count(before.bytes)}",
             times(before.bytes, after.bytes, "smaller", "larger"),
         ),
-        Figure(
-            "time an image",
-            milliseconds(after.milliseconds),
-            milliseconds(before.milliseconds),
-            times(before.milliseconds, after.milliseconds, "faster", "slower"),
-        ),
+        _time(found, before, after),
     ]
     by_kernel = _by_kernel([before, after])
     beside = f", untouched images {_distance(untouched, by_kernel)}" if untouched else ""
     name = "kernel distance" if by_kernel else "Fréchet distance"
-    shown.append(Figure(name, _distance(after, by_kernel), _distance(before, by_kernel) + beside))
+    shown.append(Figure(name, _distance(after, by_kernel), f"from {_distance(before, by_kernel)}{beside}"))
     return [figure for figure in shown if figure.value != "–"]
+
+
+def _time(found: Findings, before: ComparedRow, after: ComparedRow) -> Figure:
+    """Return the time on the engine that is fastest where several were timed; else that of the comparison."""
+    timed = [row for rows in found.timed.values() for row in rows]
+    if timed:  # beside the original that ganc bench was given, which need not be what this began with
+        best = min(timed, key=lambda row: row.compressed_ms)
+        said = f"the original's {milliseconds(best.original_ms)}, both on {best.engine} {best.precision}"
+        faster = times(best.original_ms, best.compressed_ms, "faster", "slower")
+        return Figure("time an image", milliseconds(best.compressed_ms), said, faster)
+    # A checkpoint runs in Paddle and an exported folder in what is fastest, if nothing else was asked for.
+    said = f"from {milliseconds(before.milliseconds)}; engines may differ"
+    faster = times(before.milliseconds, after.milliseconds, "faster", "slower")
+    return Figure("time an image", milliseconds(after.milliseconds), said, faster)
 
 
 def _by_kernel(rows: Sequence[ComparedRow]) -> bool:

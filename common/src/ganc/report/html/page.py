@@ -70,7 +70,6 @@ def _clean(value: object) -> object:
 def _content(found: Findings) -> dict:
     rows, source = generators.compared_rows(found)
     both = generators.ends(rows)
-    untouched = next((row for row in rows if row.untouched), None)
     strips, samples, unseen = _pictures(found)
     found.gaps += unseen
     listed = lineage.steps(found.files)
@@ -87,7 +86,7 @@ def _content(found: Findings) -> dict:
     return {
         "title": clean(found.folder.resolve().name or "the folder", 80),
         "lead": generators.smaller(*both) if both else "",
-        "figures": generators.figures(*both, untouched) if both else [],
+        "figures": generators.figures(found, rows, *both) if both else [],
         "strips": strips,
         "samples": samples,
         "gaps": missing.gaps(found, rows, source, listed),

@@ -1,6 +1,5 @@
 """The search: its front, every measured sub-network, and what a file predicts of those that were not measured."""
 
-
 import numpy as np
 
 from ganc.models.family import format_widths
