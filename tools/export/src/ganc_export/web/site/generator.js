@@ -12,7 +12,7 @@ export class Generator {
     this.engine = engine;
     this.threads = threads;
     this.waiting = new Map();
-    this.worker = new Worker("worker.js", { type: "module" });
+    this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => {
       if (data.id === undefined) {
         onProgress(data.preparing ? null : data.bytes);

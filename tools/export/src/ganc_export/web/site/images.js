@@ -1,6 +1,6 @@
 /* Images from files and from the camera as pixels of the size that is translated. */
 
-const MOST_PIXELS = 2048 * 2048; // of one translated image: a phone's memory ends soon after
+const MOST_PIXELS = 1280 * 1280; // of one translated image: a phone's memory ends soon after
 
 const scratch = document.createElement("canvas");
 

@@ -6,7 +6,6 @@ import { imageAmong, paint, pixels, readFile, savePng } from "./images.js";
 import { changeLanguage, figure, text, writeTexts } from "./texts.js";
 
 const asked = new URLSearchParams(location.search); // for measuring: ?engine=wasm, ?engine=webgpu, ?threads=1
-const WARM_UP = 3;
 const $ = (id) => document.getElementById(id);
 const megabytes = (bytes) => figure(bytes / 1e6);
 
@@ -66,13 +65,13 @@ function showFigures() {
 function showPair() {
   const { original, compressed } = state.page.generators;
   if (!original) return;
-  const times = figure(original.params / compressed.params);
-  $("beside-word").textContent = text("besideWord", { times, megabytes: megabytes(original.bytes) });
+  const facts = { params: figure(original.params), megabytes: megabytes(original.bytes) };
+  $("beside-word").textContent = text("besideWord", facts);
   $("run-original").textContent = text("runOriginal");
   if (!state.byOriginal || !state.after) return;
   const [theirs, ours] = [state.byOriginal.ms, state.after.ms];
   $("original-facts").textContent = text("facts", { ms: figure(theirs), megabytes: megabytes(original.bytes) });
-  $("compressed-facts").textContent = text("factsFaster", {
+  $("compressed-facts").textContent = text(theirs > ours ? "factsFaster" : "facts", {
     ms: figure(ours),
     megabytes: megabytes(compressed.bytes),
     times: figure(theirs / ours),
@@ -114,7 +113,7 @@ function showSizes() {
   $("size").value = chosen;
 }
 
-/** Run the first image again: browsers compile WebAssembly twice, the second time while it runs. */
+/** Run the first image again: it was slower than those that follow. */
 async function measureAgain() {
   if (!state.before || camera.on) return;
   state.after = await state.compressed.run(state.before);
@@ -343,7 +342,7 @@ async function begin() {
     return;
   }
   await takeBlob(await (await fetch(state.page.samples[0])).blob());
-  for (let turn = 0; turn < WARM_UP; turn++) await work(measureAgain);
+  await work(measureAgain);
   await tryWebgpu();
   document.body.dataset.webgpu = state.compressed.engine === "webgpu" ? "taken" : "left";
 }
