@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, succeed
+from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, fail, succeed
 from PIL import Image
 
 import ganc
@@ -91,6 +91,7 @@ def test_a_rotated_and_a_16_bit_image_are_read_as_the_command_reads_them(folder,
         (np.full((8, 8, 3), -1.0), "an array of floats from -1 to -1: expected values from 0 to 1"),
         (np.full((8, 8, 3), np.nan), "an array of floats from nan to nan: expected values from 0 to 1"),
         (3, "an image (a int): expected a path, an image of Pillow, or an array of numpy"),
+        (Image.new("RGB", (0, 4)), "an image of 0x4: has no pixels"),
         ("absent.png", "absent.png: cannot be read (No such file or directory)"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
@@ -100,6 +101,32 @@ def test_what_is_no_image_is_named(folder, wrong, said):
         ganc.load(folder / "dist").translate([wrong])
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"size": 0}, "size (=0): expected pixels"),
+        ({"size": 8.5}, "size (=8.5): expected pixels"),
+        ({"size": (8, 8, 8)}, "size (=(8, 8, 8)): expected pixels"),
+        ({"size": 60_000}, "size (=60000x60000): an image of more than 89 million pixels; choose a smaller size"),
+        ({"tile": 18}, "tile (=18) must be a multiple of 4"),
+        ({"tile": "8"}, "tile (='8'), overlap (=None): expected pixels"),
+        ({"tile": 16, "overlap": 9}, "overlap (=9) must be in 0 … 8"),
+        ({"overlap": 3}, "overlap: is that of tiles; give tile too"),
+    ],
+    ids=str,
+)
+def test_an_impossible_size_is_named(folder, options, said):
+    with pytest.raises(ganc.GancError) as caught:
+        ganc.load(folder / "dist").translate(np.zeros((40, 40, 3), np.uint8), **options)
+    assert said in str(caught.value)
+
+
+def test_the_command_too_refuses_a_size_that_no_memory_holds(folder, tmp_path):
+    said = fail("ganc", "translate", folder / "dist", folder / "rgb.png", "-o", tmp_path / "x.png", "--size", 60_000)
+    assert "an image of more than 89 million pixels; choose a smaller size" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_profile_is_what_the_commands_print(folder, teacher_file):
@@ -160,7 +187,9 @@ def test_a_file_that_holds_no_generator_is_refused_in_one_line(chain, tmp_path):
     ("options", "said"),
     [
         ({"engine": "tensorrt"}, "engine 'tensorrt': expected one of"),
-        ({"threads": 0}, "threads (=0): expected at least 1"),
+        ({"threads": 0}, "threads (=0): expected a whole number, at least 1"),
+        ({"threads": "2"}, "threads (='2'): expected a whole number, at least 1"),
+        ({"widths": []}, "widths (=()): expected some"),
         ({"direction": "AtoC"}, "direction 'AtoC', expected one of AtoB, BtoA"),
         ({"key": "G"}, "key (='G'): is of another program's file"),
         ({"device": "gpu", "engine": "onnxruntime"}, "onnxruntime runs on the CPU here"),
@@ -227,5 +256,7 @@ def test_sub_networks_are_selected_as_by_the_command(chain):
             (row["widths"], row["macs"]) for row in printed
         ]
     assert ganc.load(chain.supernet, widths=rows[0].widths).profile().macs == rows[0].macs
+    with pytest.raises(ganc.GancError, match="expected at least 1"):
+        ganc.select(chain.search, top=0)
     with pytest.raises(ganc.GancError, match="--max-macs"):
         ganc.select(chain.search, max_macs=1)

@@ -35,6 +35,8 @@ def pixels(image: Picture, reading: Reading, most_pixels: int = MOST_PIXELS) -> 
         raise DataError(
             f"an image (a {type(image).__name__}): expected a path, an image of Pillow, or an array of numpy"
         )
+    if 0 in image.size:
+        raise DataError(f"an image of {image.width}x{image.height}: has no pixels")
     return pillow_array(image, reading.channels, reading.levels, most_pixels)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from ganc.api.images import PathLike, Picture, Size, pixels
 from ganc.base.direction import Direction
 from ganc.base.errors import FileFormatError, SettingError
+from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.reading import read_start
 from ganc.data.images import to_pillow
 from ganc.engines import loading
@@ -164,6 +165,8 @@ class Model:
             raise SettingError("overlap: is that of tiles; give tile too")
         tiling = None
         if tile is not None:
+            if not all(isinstance(one, int) and one >= 0 for one in (tile, overlap or 0)):
+                raise SettingError(f"tile (={tile!r}), overlap (={overlap!r}): expected pixels")
             tiling = Tiling(tile, min(OVERLAP, tile // 2) if overlap is None else overlap)
         return Translation(
             reading=self.opened.readings.source(self.opened.direction),
@@ -179,10 +182,10 @@ class Model:
 
 def both_sides(size: int | Size | None, otherwise: Size) -> Size:
     """Return (width, height) of a size that may be one number for both. Raises SettingError where it is none."""
-    sides = otherwise if size is None else (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) != 2 or any(not isinstance(side, int) or side < 1 for side in sides):
-        raise SettingError(f"size (={size}): expected pixels, or (width, height) in pixels")
-    return sides
+    sides = otherwise if size is None else size if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or any(not isinstance(side, int) or not 0 < side <= LARGEST_SIDE for side in sides):
+        raise SettingError(f"size (={size!r}): expected pixels, or (width, height) in pixels")
+    return sides[0], sides[1]
 
 
 def load(
@@ -245,4 +248,7 @@ def _widths(widths: str | int | Sequence[int] | None) -> Widths | None:
         return None
     if isinstance(widths, str | os.PathLike):
         return numbers_of_any_family(str(widths))
-    return (widths,) if isinstance(widths, int) else tuple(widths)
+    numbers = (widths,) if isinstance(widths, int) else tuple(widths)
+    if not numbers:
+        raise SettingError("widths (=()): expected some; None takes the whole generator")
+    return numbers

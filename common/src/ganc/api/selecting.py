@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ganc.api.images import PathLike
+from ganc.base.errors import SettingError
 from ganc.base.text import budget_number
 from ganc.results.table import SearchRow
 
@@ -34,11 +35,13 @@ def select(
     Raises:
         FileFormatError: the file is none of ganc-search, or damaged.
         SelectionError: nothing satisfies the bounds; the message says the smallest value that the bound could have.
-        SpecError: a text is no number.
+        SpecError, SettingError: a text is no number, or `top` is not at least 1.
     """
     from ganc.results.hdf5 import read_results  # h5py comes with it
     from ganc.results.selection import select as select_rows
 
+    if top is not None and top < 1:
+        raise SettingError(f"top (={top}): expected at least 1")
     rows = select_rows(
         read_results(Path(results)),
         max_macs=budget_number(max_macs),

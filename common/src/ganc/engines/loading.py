@@ -55,8 +55,8 @@ class Running:
     threads: int | None = None
 
     def __post_init__(self):
-        if self.threads is not None and self.threads < 1:
-            raise SettingError(f"threads (={self.threads}): expected at least 1")
+        if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):
+            raise SettingError(f"threads (={self.threads!r}): expected a whole number, at least 1")
         if self.engine is None or engine_row(self.engine).gpu_place is not None:
             return
         if (self.device or "").startswith("gpu"):

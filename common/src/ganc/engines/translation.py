@@ -85,6 +85,9 @@ def translate_pixels(engine: Engine, image: np.ndarray, opacity: np.ndarray | No
     if how.size is not None:
         own = (image.shape[1], image.shape[0])
         size = covering(own, how.size) if how.keep_aspect else how.size
+        if size[0] * size[1] > how.most_pixels:
+            most = f"{how.most_pixels / 1e6:.0f} million pixels"
+            raise DataError(f"size (={size[0]}x{size[1]}): an image of more than {most}; choose a smaller size")
         image = resize(image, size)
         opacity = None if opacity is None else resize(opacity[..., None], size)[..., 0]
     made = translate_image(engine, image, how.tiling)
