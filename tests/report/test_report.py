@@ -274,3 +274,16 @@ def contrast(one, other):
 
     dark, light = sorted(map(luminance, (one, other)))
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_what_it_began_with_need_not_be_measured(folder, tmp_path):
+    metric = {"name": "untrained", "value": 3.0, "kernel": 0.2, "kernel_error": 0.01, "images": 60}
+    write_checkpoint(folder / "replace.safetensors", make_checkpoint(width=8))
+    for stage in ("distill", "supernet"):
+        made = make_checkpoint(stage, width=4, training={"metric": metric})
+        write_checkpoint(folder / f"{stage}.safetensors", made)
+    (folder / "report.json").unlink()
+    said = (page := reported(folder, tmp_path)).text_of(page.all("header")[0])
+    assert "From replace.safetensors with" in said
+    assert "to distill.safetensors with" in said
+    assert "kernel distance 0.200 ± 0.010 not measured before" in said

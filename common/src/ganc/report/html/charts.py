@@ -76,9 +76,7 @@ def line_chart(series: Sequence[Series], label: str, x_name: str, height: int = 
         right = width - 12 - CHARACTER * max(map(len, names))
         canvas = Canvas(width, height, label, kind)
         x = spanning([x for one in series for x, _ in one.points], 58, right - 10)
-        values = [y for one in series for _, y in one.points]
-        logarithmic = is_wide(values)
-        y = spanning(values, height - 40, 12, logarithmic=logarithmic, zero=not logarithmic)
+        y = _heights(series, height)
         _axes(canvas, x, y, x_name)
         ends = [y.place(one.points[-1][1]) for one in series]
         for number, (one, end) in enumerate(zip(series, spread(ends, LINE, 14, height - 42), strict=True)):
@@ -90,6 +88,16 @@ def line_chart(series: Sequence[Series], label: str, x_name: str, height: int = 
         return canvas
 
     return both(draw)
+
+
+def _heights(series: Sequence[Series], height: int) -> Scale:
+    """Return the scale of values and their errors: from 0 on, but logarithmic where values differ much."""
+    values = [y for one in series for _, y in one.points]
+    if is_wide(values):
+        return spanning(values, height - 40, 12, logarithmic=True)
+    halves = [(y, half or 0) for one in series for (_, y), half in zip(one.points, one.half, strict=False)]
+    reach = [end for y, half in halves for end in (y - half, y + half)]
+    return spanning(values + reach, height - 40, 12, zero=True)
 
 
 def _line(canvas: Canvas, one: Series, number: int, x: Scale, y: Scale) -> None:
@@ -188,7 +196,7 @@ def _bar(canvas: Canvas, bar: Bar, x: Scale, top: float, values_above: bool) -> 
     if values_above:  # a line would cross a text behind the bar
         canvas.text((canvas.width - 20, top + 12), bar.text, "value", anchor="end")
     else:
-        canvas.text((max(zero, end) + 8, top + 29), bar.text, "value")
+        canvas.text((max(zero, x.place(bar.value + (bar.half or 0))) + 8, top + 29), bar.text, "value")
 
 
 def _axes(canvas: Canvas, x: Scale, y: Scale, x_name: str) -> None:

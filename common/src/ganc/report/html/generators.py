@@ -1,7 +1,7 @@
 """The generators side by side: what they cost, how far their images are from the target, how fast they run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any
 
@@ -11,24 +11,51 @@ from ganc.report.gather import Findings, FoundFile, stage_of
 from ganc.report.html.charts import Bar, bar_chart
 from ganc.report.html.text import byte_count, clean, count, measured, milliseconds, real, times
 from ganc.report.html.views import Chart, Figure, Section, Table, numbered
-from ganc.report.json_results import ComparedRow, TimedRow
+from ganc.report.json_results import ComparedRow
 
-# The last of them that is there is what came out: a student is, and the supernet that it was made into is not.
-ORDER = ("import", "replace", "supernet", "distill", "finetune", "export")
+ORDER = ("import", "replace", "distill", "supernet", "finetune", "export")
 MOST_BARS = 24
 MOST_COMPARED = 100
 
 
-def compared_rows(found: Findings) -> tuple[list[ComparedRow], str]:
-    """Return the rows to show and where they are from: of the largest comparison, else what the checkpoints say."""
+@dataclass(frozen=True)
+class Compared:
+    """Generators side by side.
+
+    Attributes:
+        source: the file that has them, measured on the same images; empty where each file speaks of itself.
+        ends: what it began with and what came out; None where there are no two generators.
+    """
+
+    rows: Sequence[ComparedRow]
+    source: str
+    ends: tuple[ComparedRow, ComparedRow] | None
+
+    @property
+    def untouched(self) -> ComparedRow | None:
+        return next((row for row in self.rows if row.untouched), None)
+
+
+def compared(found: Findings) -> Compared:
+    """Return the rows of the largest comparison, else what checkpoints and exported folders say of themselves."""
     if found.compared:
         name = max(found.compared, key=lambda one: len(found.compared[one]))
-        return found.compared[name][:MOST_COMPARED], name
+        rows = found.compared[name][:MOST_COMPARED]
+        models = [row for row in rows if not row.untouched]
+        # An untrained generator of the published size may stand before what it really began with.
+        return Compared(rows, name, _ends([row for row in models if row.value is not None] or models, models))
     files = [file for file in found.files if stage_of(file) in ORDER]
     files.sort(key=lambda file: ORDER.index(stage_of(file)))
     once = {file.checked.digest: file for file in reversed(files)}  # an exported folder has its checkpoint in it
-    rows = [_row_of(file) for file in files if once[file.checked.digest] is file]
-    return [row for row in rows if row.macs is not None], ""
+    listed = {file.name: _row_of(file) for file in files if once[file.checked.digest] is file}
+    rows = [row for row in listed.values() if row.macs is not None]
+    # What a supernet was made from is smaller news than what came out; of a supernet alone it is all there is.
+    alone = {file.name for file in files if stage_of(file) == "supernet"}
+    return Compared(rows, "", _ends(rows, [row for row in rows if row.name not in alone] or rows))
+
+
+def _ends(first: Sequence[ComparedRow], last: Sequence[ComparedRow]) -> tuple[ComparedRow, ComparedRow] | None:
+    return (first[0], last[-1]) if first and last and first[0] is not last[-1] else None
 
 
 def _row_of(file: FoundFile) -> ComparedRow:
@@ -56,16 +83,11 @@ def _of(facts: object, name: str, kind: type | UnionType) -> Any:
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
 
-def ends(rows: Sequence[ComparedRow]) -> tuple[ComparedRow, ComparedRow] | None:
-    """Return what it began with and what came out; None where there are no two generators."""
-    models = [row for row in rows if not row.untouched]
-    begun = next((row for row in models if row.value is not None), models[0] if models else None)
-    return (begun, models[-1]) if begun and begun is not models[-1] else None
-
-
-def figures(found: Findings, rows: Sequence[ComparedRow], before: ComparedRow, after: ComparedRow) -> list[Figure]:
-    """Return the summary's figures: what came out, and from what."""
-    untouched = next((row for row in rows if row.untouched), None)
+def figures(found: Findings, compared: Compared) -> list[Figure]:
+    """Return the summary's figures: what came out, and from what; none where there are no two generators."""
+    if not compared.ends:
+        return []
+    (before, after), untouched = compared.ends, compared.untouched
     shown = [
         Figure(
             "MACs an image",
@@ -88,9 +110,10 @@ def figures(found: Findings, rows: Sequence[ComparedRow], before: ComparedRow, a
         _time(found, before, after),
     ]
     by_kernel = _by_kernel([before, after])
-    beside = f", untouched images {_distance(untouched, by_kernel)}" if untouched else ""
+    others = [f"from {_distance(before, by_kernel)}" if before.value is not None else "not measured before"]
+    others += [f"untouched images {_distance(untouched, by_kernel)}"] if untouched else []
     name = "kernel distance" if by_kernel else "Fréchet distance"
-    shown.append(Figure(name, _distance(after, by_kernel), f"from {_distance(before, by_kernel)}{beside}"))
+    shown.append(Figure(name, _distance(after, by_kernel), ", ".join(others)))
     return [figure for figure in shown if figure.value != "–"]
 
 
@@ -203,74 +226,6 @@ def _number(row: ComparedRow, by_kernel: bool) -> tuple[float, float | None] | N
     return None if value is None else (value, error)
 
 
-def speed(found: Findings) -> Section:
-    """Return the section of the times on engines, from what `ganc bench --json` printed."""
-    section = Section("speed", "Time on engines")
-    for number, (name, rows) in enumerate(sorted(found.timed.items())):
-        bars = [bar for case in _cases(rows) for bar in case]
-        shown = bars[:MOST_BARS]
-        section.charts.append(
-            Chart(
-                f"speed-{number}",
-                f"Milliseconds an image, from {clean(name)}",
-                bar_chart(shown, "Milliseconds an image on each engine, the original beside the compressed"),
-                [asdict(row) for row in rows],
-                _times(rows, name),
-                note=f"{len(bars) - len(shown)} further bars are in the table only." if len(bars) > len(shown) else "",
-            )
-        )
-    return section
-
-
-def _cases(rows: Sequence[TimedRow]) -> list[list[Bar]]:
-    """Return the bars of each engine, precision, batch and threads: the original's, then the models'."""
-    cases: dict[str, list[TimedRow]] = {}
-    for row in rows:
-        cases.setdefault(row.case, []).append(row)
-    groups = sorted(cases.values(), key=lambda group: min(row.compressed_ms for row in group))
-    return [
-        [
-            Bar(
-                f"original · {group[0].case}",
-                group[0].original_ms,
-                milliseconds(group[0].original_ms),
-                style="bar before",
-            )
-        ]
-        + [
-            Bar(
-                f"{row.model} · {row.case}",
-                row.compressed_ms,
-                f"{milliseconds(row.compressed_ms)}, {row.speedup:.3g} times faster",
-                style="bar last",
-            )
-            for row in group
-        ]
-        for group in groups
-    ]
-
-
-def _times(rows: Sequence[TimedRow], name: str) -> Table:
-    heads = ["model", "engine", "precision", "batch", "threads", "original, ms", "compressed, ms", "times faster"]
-    texts = [
-        [
-            *(clean(text) for text in (row.model, row.engine, row.precision)),
-            f"{row.batch}",
-            f"{row.threads}",
-            _with_spread(row.original_ms, row.original_spread_ms),
-            _with_spread(row.compressed_ms, row.compressed_spread_ms),
-            f"{row.speedup:.2f}",
-        ]
-        for row in rows
-    ]
-    caption = f"Medians of milliseconds an image, in brackets the interquartile range; from {clean(name)}"
-    return numbered(texts, caption, heads, 3)
-
-
-def _with_spread(value: float, spread: float) -> str:
-    return f"{value:.3g} ({spread:.2g})"
-
-
 def variants(found: Findings) -> Table | None:
     """Return the variants of exported folders, None where there are none."""
     texts = []
@@ -293,8 +248,11 @@ def variants(found: Findings) -> Table | None:
     return numbered(texts, "What was exported; differences are to the checkpoint's images", heads, 3) if texts else None
 
 
-def smaller(before: ComparedRow, after: ComparedRow) -> str:
-    """Return the sentence that says what happened."""
-    fewer = times(before.macs, after.macs, "fewer", "more")
+def smaller(compared: Compared) -> str:
+    """Return the sentence that says what happened, empty where there are no two generators."""
+    if not compared.ends:
+        return ""
+    before, after = compared.ends
+    fewer = times(before.macs, after.macs, "fewer", "more") or "as many"
     begun = f"{clean(before.name)} with {count(before.macs)} MACs an image"
     return f"From {begun} to {clean(after.name)} with {count(after.macs)}: {fewer}."

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ganc.base.atomic import replacing
 from ganc.base.errors import DataError
 from ganc.report.gather import Findings, Gap
-from ganc.report.html import generators, lineage, missing, search, training
+from ganc.report.html import generators, lineage, missing, search, speed, training
 from ganc.report.html.pictures import Picture, embed
 from ganc.report.html.text import clean
 from ganc.report.html.views import Section
@@ -68,28 +68,27 @@ def _clean(value: object) -> object:
 
 
 def _content(found: Findings) -> dict:
-    rows, source = generators.compared_rows(found)
-    both = generators.ends(rows)
+    compared = generators.compared(found)
     strips, samples, unseen = _pictures(found)
     found.gaps += unseen
     listed = lineage.steps(found.files)
-    side_by_side = generators.side_by_side(rows, source)
+    side_by_side = generators.side_by_side(compared.rows, compared.source)
     exported = generators.variants(found)
     if exported:
         side_by_side.tables.append(exported)
     sections: list[Section] = [
         side_by_side,
-        generators.speed(found),
+        speed.timed(found),
         search.searched(found),
         training.trained(found.runs),
     ]
     return {
         "title": clean(found.folder.resolve().name or "the folder", 80),
-        "lead": generators.smaller(*both) if both else "",
-        "figures": generators.figures(found, rows, *both) if both else [],
+        "lead": generators.smaller(compared),
+        "figures": generators.figures(found, compared),
         "strips": strips,
         "samples": samples,
-        "gaps": missing.gaps(found, rows, source, listed),
+        "gaps": missing.gaps(found, compared.rows, compared.source, listed),
         "sections": [section for section in sections if section.charts or section.tables],
         "files": listed,
         "settings": lineage.settings(found),

@@ -1,170 +1,194 @@
 """The search: its front, every measured sub-network, and what a file predicts of those that were not measured."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ganc.models.family import format_widths
 from ganc.report.gather import Findings, stage_of
 from ganc.report.html.charts import Group, key, scatter_chart
 from ganc.report.html.text import clean, count, measured
-from ganc.report.html.views import Chart, Section, Table, numbered
+from ganc.report.html.views import MOST_ROWS, Chart, Section, Table, numbered
 from ganc.results.search_results import SearchResults
 from ganc.results.selection import pareto_front
 
 PREDICTED = ".predicted"  # the end of a column's name with what was predicted of a metric, and not measured
-MOST_POINTS = 900  # that are drawn, beside the front
+MOST_POINTS = 900  # of a kind that are drawn
 MOST_SEARCHES = 6
+MOST_PICKED = 20
+
+
+@dataclass(frozen=True)
+class Points:
+    """The rows of a search by what they are; all of these are places of rows.
+
+    Attributes:
+        values: (N,) of the metric that orders the rows, NaN where not measured; predictions: what was predicted of it.
+        front: by rising MACs; others: measured on as many images; fewer: measured on fewer.
+        picked: those that were fine-tuned.
+    """
+
+    results: SearchResults
+    values: np.ndarray
+    predictions: np.ndarray
+    front: np.ndarray
+    others: np.ndarray
+    fewer: np.ndarray
+    predicted: np.ndarray
+    picked: np.ndarray
+
+    @classmethod
+    def of(cls, results: SearchResults, chosen: set[str]) -> "Points":
+        """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
+        rows, values = results.rows, results.ranking
+        kept = np.flatnonzero(np.isfinite(values))
+        predictions = rows.metrics.get(results.ranking_name + PREDICTED, np.full(len(rows), np.nan))
+        whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
+        front = whole[pareto_front(values[whole], rows.macs[whole])]
+        tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
+        return cls(
+            results=results,
+            values=values,
+            predictions=predictions,
+            front=front[np.argsort(rows.macs[front], kind="stable")],
+            others=np.setdiff1d(whole, front),
+            fewer=np.setdiff1d(kept, whole),
+            predicted=np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values)),
+            picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
+        )
+
+    @property
+    def measured(self) -> int:
+        return len(self.front) + len(self.others) + len(self.fewer)
+
+    def __len__(self) -> int:
+        return self.measured + len(self.predicted)
+
+    def listed(self) -> list[int]:
+        """Return the rows for a table: the front by rising MACs, then others by value, what is predicted last."""
+        parts = [part[np.argsort(self.values[part], kind="stable")] for part in (self.others, self.fewer)]
+        last = self.predicted[np.argsort(self.predictions[self.predicted], kind="stable")]
+        return np.concatenate([self.front, *parts, last]).astype(int).tolist()
+
+    def drawn(self) -> list[int]:
+        """Return the rows that are drawn."""
+        parts = (self.front, self.others, self.fewer, self.predicted)
+        return [place for part in parts for place in thinned(part).tolist()]
+
+
+def _places(widths: np.ndarray, chosen: str) -> np.ndarray:
+    numbers = [int(part) for part in chosen.split("_")]
+    return np.flatnonzero((widths == numbers).all(axis=1)) if len(numbers) == widths.shape[1] else np.array([], int)
 
 
 def searched(found: Findings) -> Section:
     """Return the section of the searches, a chart each."""
     section = Section("search", "The search")
-    chosen = {
-        tuple(file.facts["networks"]["generator"]["widths"].split("_"))
-        for file in found.files
-        if stage_of(file) == "finetune"
-    }
+    chosen = {file.facts["networks"]["generator"]["widths"] for file in found.files if stage_of(file) == "finetune"}
     for number, (name, results) in enumerate(list(found.searches.items())[:MOST_SEARCHES]):
-        chart = front_chart(results, f"front-{number}", name, chosen)
-        if chart:
-            section.charts.append(chart)
+        points = Points.of(results, chosen)
+        if len(points):
+            section.charts.append(front_chart(points, f"front-{number}", name))
     if found.unfinished and found.searches:
         section.lead = "The search has not ended: these are the rows so far."
     return section
 
 
-def front_chart(results: SearchResults, identity: str, name: str, chosen: set[tuple[str, ...]]) -> Chart | None:
-    """Return the chart of a search's metric against MACs, None where no row has a value."""
-    rows, values = results.rows, results.ranking
-    kept = np.flatnonzero(np.isfinite(values))
-    predictions = rows.metrics.get(results.ranking_name + PREDICTED, np.full(len(rows), np.nan))
-    predicted = np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values))
-    if not len(kept) and not len(predicted):
-        return None
-    whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
-    front = whole[pareto_front(values[whole], rows.macs[whole])]
-    front = front[np.argsort(rows.macs[front], kind="stable")]
-    picked = np.array([i for i in kept if tuple(map(str, rows.widths[i].tolist())) in chosen], int)
-    others = np.setdiff1d(whole, front)
-    fewer = np.setdiff1d(kept, whole)
-    groups = [
-        _group(f"on fewer images ({len(fewer):,})", ("cross", "mark few", 3.2), _thinned(fewer), results, values),
-        _group(
-            f"predicted, not measured ({len(predicted):,})",
-            ("triangle", "mark predicted", 4),
-            _thinned(predicted),
-            results,
-            predictions,
-        ),
-        _group(f"measured ({len(others):,})", ("circle", "mark plain", 3.2), _thinned(others), results, values),
-        _group(
-            f"Pareto front ({len(front):,})",
-            ("diamond", "mark front", 4.4),
-            _thinned(front),
-            results,
-            values,
-            line=True,
-        ),
-        _group("fine-tuned", ("circle", "mark chosen", 9), picked[:20], results, values),
-    ]
-    groups = [group for group in groups if group.points]
-    listed = np.concatenate(
-        [
-            front,
-            *(np.sort(part)[np.argsort(values[np.sort(part)])] for part in (others, fewer)),
-            predicted[np.argsort(predictions[predicted])],
-        ]
-    ).astype(int)
-    drawn = sum(len(group.points) for group in groups if group.name != "fine-tuned")
+def front_chart(points: Points, identity: str, name: str) -> Chart:
+    """Return the chart of a search's metric against MACs."""
+    metric, places = points.results.ranking_name, points.drawn()
     note = "The steps join the front: between two of its points the cheaper one is the best there is."
-    if drawn < len(listed):
-        note += f" {drawn:,} of {len(listed):,} points are drawn; the front is among them."
+    if len(places) < len(points):
+        note += f" {len(places):,} of {len(points):,} points are drawn."
+    groups = _groups(points)
+    said = (
+        f"{metric} of {points.measured} measured sub-networks against their MACs; {len(points.front)} are on the front"
+    )
     return Chart(
         identity,
         f"Distance against MACs, from {clean(name)}",
-        scatter_chart(
-            groups,
-            f"{results.ranking_name} of {len(kept)} measured sub-networks against their MACs; {len(front)} are on the"
-            " Pareto front",
-            "MACs of one image",
-            f"{results.ranking_name}, lower is better",
-        ),
-        {
-            "metric": results.ranking_name,
-            "points": [_datum(results, values, predictions, i, front, picked) for i in _drawn(listed, front)],
-        },
-        _table(results, listed, front, predictions, name),
+        scatter_chart(groups, said, "MACs of one image", f"{metric}, lower is better"),
+        {"metric": metric, "points": _data(points, places)},
+        _table(points, name),
         key(groups),
         note,
     )
 
 
-def _group(
-    name: str,
-    look: tuple[str, str, float],
-    places: np.ndarray,
-    results: SearchResults,
-    values: np.ndarray,
-    *,
-    line: bool = False,
-) -> Group:
-    shape, style, size = look
-    macs = results.rows.macs
-    points = [
-        (float(macs[i]), float(values[i]), f"{_widths(results, i)}: {count(macs[i])} MACs, {values[i]:.4g}")
-        for i in places
+def _groups(points: Points) -> list[Group]:
+    kinds = [
+        ("on fewer images", "cross", "mark few", 3.2, points.fewer),
+        ("predicted, not measured", "triangle", "mark predicted", 4.0, points.predicted),
+        ("measured", "circle", "mark plain", 3.2, points.others),
+        ("Pareto front", "diamond", "mark front", 4.4, points.front),
     ]
-    return Group(name, shape, style, points, size, line)
+    groups = [
+        Group(f"{name} ({len(places):,})", shape, style, _said(points, places), size, line=places is points.front)
+        for name, shape, style, size, places in kinds
+    ]
+    groups.append(Group("fine-tuned", "circle", "mark chosen", _said(points, points.picked), 9.0))
+    return [group for group in groups if group.points]
 
 
-def _thinned(places: np.ndarray) -> np.ndarray:
+def _said(points: Points, places: np.ndarray) -> list[tuple[float, float, str]]:
+    macs = points.results.rows.macs
+    values = points.predictions if places is points.predicted else points.values
+    return [
+        (float(macs[i]), float(values[i]), f"{_widths(points, i)}: {count(macs[i])} MACs, {values[i]:.4g}")
+        for i in thinned(places).tolist()
+    ]
+
+
+def thinned(places: np.ndarray) -> np.ndarray:
     """Return at most MOST_POINTS of the places, evenly spread."""
     return places if len(places) <= MOST_POINTS else places[np.linspace(0, len(places) - 1, MOST_POINTS).astype(int)]
 
 
-def _drawn(listed: np.ndarray, front: np.ndarray) -> list[int]:
-    return [*_thinned(front).tolist(), *_thinned(np.setdiff1d(listed, front)).tolist()]
+def _widths(points: Points, index: int) -> str:
+    return format_widths(points.results.rows.widths[index].tolist())
 
 
-def _datum(results, values, predictions, index: int, front: np.ndarray, picked: np.ndarray) -> dict:
-    value, predicted = values[index], predictions[index]
-    return {
-        "widths": _widths(results, index),
-        "macs": int(results.rows.macs[index]),
-        "params": int(results.rows.params[index]),
-        "images": int(results.rows.images[index]),
-        "value": float(value) if np.isfinite(value) else None,
-        "predicted": float(predicted) if np.isfinite(predicted) else None,
-        "front": bool(index in front),
-        "fine_tuned": bool(index in picked),
-    }
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
-def _widths(results: SearchResults, index: int) -> str:
-    return format_widths(results.rows.widths[index].tolist())
+def _data(points: Points, places: list[int]) -> list[dict]:
+    rows = points.results.rows
+    front, picked = set(points.front.tolist()), set(points.picked.tolist())
+    return [
+        {
+            "widths": _widths(points, index),
+            "macs": int(rows.macs[index]),
+            "params": int(rows.params[index]),
+            "images": int(rows.images[index]),
+            "value": _number(points.values[index]),
+            "predicted": _number(points.predictions[index]),
+            "front": index in front,
+            "fine_tuned": index in picked,
+        }
+        for index in places
+    ]
 
 
-def _table(results: SearchResults, listed, front: np.ndarray, predictions: np.ndarray, name: str) -> Table:
-    rows, metric = results.rows, results.ranking_name
+def _table(points: Points, name: str) -> Table:
+    rows, metric = points.results.rows, points.results.ranking_name
     errors = rows.errors.get(metric, np.full(len(rows), np.nan))
-    latency = np.isfinite(rows.latency_ms).any()
-    heads = ["widths", "", "MACs", "parameters", *(["ms"] if latency else []), metric, "images"]
-    on_front = set(front.tolist())
+    timed = bool(np.isfinite(rows.latency_ms).any())
+    front = set(points.front.tolist())
     texts = []
-    for index in listed.tolist():
-        value, error = results.ranking[index], errors[index]
-        known = np.isfinite(value)
-        kind = ("front" if index in on_front else "") if known else "predicted"
+    for index in points.listed()[:MOST_ROWS]:
+        value, known = points.values[index], bool(np.isfinite(points.values[index]))
         texts.append(
             [
-                _widths(results, index),
-                kind,
+                _widths(points, index),
+                ("front" if index in front else "") if known else "predicted",
                 count(rows.macs[index]),
                 count(rows.params[index]),
-                *([f"{rows.latency_ms[index]:.3g}" if np.isfinite(rows.latency_ms[index]) else "–"] if latency else []),
-                measured(float(value), float(error)) if known else f"{predictions[index]:.4g}",
+                *([f"{rows.latency_ms[index]:.3g}" if np.isfinite(rows.latency_ms[index]) else "–"] if timed else []),
+                measured(float(value), float(errors[index])) if known else f"{points.predictions[index]:.4g}",
                 f"{rows.images[index]:,}" if known else "–",
             ]
         )
-    return numbered(
-        texts, f"Sub-networks of {clean(name)}: the front by rising MACs, then the others by distance", heads, 2
-    )
+    heads = ["widths", "kind", "MACs", "parameters", *(["ms"] if timed else []), metric, "images"]
+    caption = f"Sub-networks of {clean(name)}: the front by rising MACs, then the others by distance"
+    return numbered(texts, caption, heads, 2, left_out=max(0, len(points) - MOST_ROWS))

@@ -54,11 +54,11 @@ def measured(value: float | None, error: float | None = None) -> str:
 
 
 def times(before: float | None, after: float | None, less: str, more: str) -> str:
-    """Return "3.2 times fewer" for 124 and 38.6; "" where one is not known."""
+    """Return "3.2 times fewer" for 124 and 38.6; "" where one is not known, or nearly no difference."""
     if not before or not after:
         return ""
     if max(before, after) / min(before, after) < 1.005:
-        return "the same"
+        return ""
     ratio, word = (before / after, less) if before > after else (after / before, more)
     return f"{ratio:.3g} times {word}" if ratio < 100 else f"{ratio:,.0f} times {word}"
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from ganc.base.text import format_count
 from ganc.report.html.text import clean
 
 MOST_ROWS = 300  # of a table
@@ -13,20 +12,18 @@ MOST_ROWS = 300  # of a table
 
 @dataclass(frozen=True)
 class Table:
-    """A table: a caption, heads and rows of texts. `numbers` are the columns that are set to the right."""
+    """A table: a caption, heads and rows of texts.
+
+    Attributes:
+        numbers: the columns that are set to the right.
+        left_out: how many further rows there are.
+    """
 
     caption: str
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers: frozenset[int] = frozenset()
-
-    @property
-    def shown(self) -> Sequence[Sequence[str]]:
-        return self.rows[:MOST_ROWS]
-
-    @property
-    def left_out(self) -> int:
-        return max(0, len(self.rows) - MOST_ROWS)
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,12 @@ class Section:
     tables: list[Table] = field(default_factory=list)
 
 
-def numbered(rows: Sequence[Sequence[str]], caption: str, heads: Sequence[str], first_number: int = 1) -> Table:
-    """Return a table whose columns are numbers from one on."""
-    return Table(caption, heads, rows, frozenset(range(first_number, len(heads))))
+def numbered(
+    rows: Sequence[Sequence[str]], caption: str, heads: Sequence[str], first_number: int = 1, left_out: int = 0
+) -> Table:
+    """Return a table whose columns are numbers from one on, with MOST_ROWS rows at most."""
+    left_out += max(0, len(rows) - MOST_ROWS)
+    return Table(caption, heads, rows[:MOST_ROWS], frozenset(range(first_number, len(heads))), left_out)
 
 
 def flat(value: Mapping, prefix: str = "") -> list[tuple[str, str]]:
@@ -100,7 +100,3 @@ def said(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return clean(value)
-
-
-def short_count(number: float) -> str:
-    return format_count(number)
