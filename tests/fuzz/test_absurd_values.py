@@ -46,6 +46,7 @@ def sound(tiny_data, teacher_file, student_file, supernet_file, tmp_path_factory
         "models": teacher_file,
         "images": folder / "image.png",
         "results": folder / "absent.h5",
+        "inputs": folder / "absent.h5",
         "names": "generator",
         "widths": "8",
         "output": "out",

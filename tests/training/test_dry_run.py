@@ -4,7 +4,7 @@ import json
 
 import pytest
 from helpers.stages import nothing_changes
-from helpers.support import SIZE, TINY_TRAINING, invoke, make_checkpoint, succeed
+from helpers.support import SIZE, TINY_TRAINING, UNTRAINED_SET, invoke, make_checkpoint, succeed
 from helpers.training_runs import distill
 
 from ganc.files.checkpoint import write_checkpoint
@@ -96,3 +96,25 @@ def test_stage_one_calls_its_generator_so_and_shows_both_ways(tiny_data, tmp_pat
     assert "student" not in done.stderr
     with Image.open(tmp_path / "out.run" / "samples" / "0000006.png") as strip:
         assert strip.width > 6 * 160  # columns of 32 pixels, five times enlarged
+
+
+def test_a_search_says_costs_and_time_and_writes_no_results(chain, tmp_path):
+    command = ("ganc-search", "--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--dry-run")
+    with nothing_changes(tmp_path):
+        said = json.loads(succeed(*command, "--json", "-o", tmp_path / "search.h5").stdout)
+        people = succeed(*command, "--samples", "2").stdout
+    assert (said["candidates"], said["subset"], said["images"]) == (32, "searchA", 2)
+    assert said["macs"][0] < said["macs"][1]
+    assert said["seconds"] == 32 * said["seconds_each"] > 0
+    assert "time: 2 sub-networks of" in people
+    assert "no results were written" in people
+
+
+def test_an_export_says_what_it_would_write(chain, tmp_path):
+    command = ("ganc-export", "--checkpoint", chain.finetune, "--format", "onnx", "--data", chain.data, "--dry-run")
+    with nothing_changes(tmp_path):
+        said = json.loads(succeed(*command, "--json", "-o", tmp_path / "dist").stdout)
+        people = succeed(*command, "-o", tmp_path / "dist").stdout
+    assert said["would_write"] == [str(tmp_path / "dist" / "onnx" / "generator.onnx")]
+    assert (said["variants"], said["images"]) == (1, 3 + 4)
+    assert "nothing was written" in people

@@ -192,6 +192,7 @@ distillation_options = grouped(
 refit_options = grouped("refit", RefitSettings, *setting_options(RefitSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")
 reference_option = setting_option(RunSettings, "reference")
+dry_run_option = setting_option(RunSettings, "dry_run")
 device_option = setting_option(RunSettings, "device")
 
 

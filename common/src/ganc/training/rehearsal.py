@@ -1,11 +1,10 @@
 """What a run would take on this machine, from a few of its own steps. Nothing is written."""
 
-import resource
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
 
+from ganc.system.memory import peak_bytes
 from ganc.system.runtime import engine_threads, paddle
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Recorder
@@ -51,7 +50,7 @@ def rehearse(job: TrainingJob) -> Rehearsal:
         step_seconds=seconds,
         evaluations=evaluations,
         evaluation_seconds=_evaluation_seconds(job) if evaluations else 0.0,
-        peak_bytes=_peak_bytes(device),
+        peak_bytes=peak_bytes(device),
     )
 
 
@@ -77,10 +76,3 @@ def _evaluation_seconds(job: TrainingJob) -> float:
         engine(images[0][None])
         total += time.perf_counter() - start
     return total * len(images)
-
-
-def _peak_bytes(device: str) -> int:
-    if device.startswith("gpu"):
-        return paddle.device.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak << 10  # kilobytes elsewhere

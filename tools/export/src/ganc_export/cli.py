@@ -1,17 +1,18 @@
 """Command line of stage 6."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
 from ganc.base.engine_table import FORMATS, PRECISIONS
-from ganc.base.text import format_count, with_error
+from ganc.base.text import format_bytes, format_count, format_duration, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
 from ganc.cli.options import (
     Shown,
     direction_option,
+    dry_run_option,
     feature_set_option,
     grouped,
     reference_option,
@@ -131,6 +132,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
 @setting_option(RunSettings, "statistics")
 @feature_set_option
 @reference_option
+@dry_run_option
 @stage_options
 @click.option(
     "--device",
@@ -138,7 +140,7 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     default="cpu",
     help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.",
 )
-def main(source: Source, output: Path, variants, layout, page, data, device, shown: Shown, **compared):
+def main(source: Source, output: Path, variants, layout, page, data, device, dry_run, shown: Shown, **compared):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -165,6 +167,9 @@ def main(source: Source, output: Path, variants, layout, page, data, device, sho
     used = select_device(device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
+    if dry_run:
+        _show_dry_run(alone, output, data, variants, shown)
+        return
     exported = export(alone, output, data, variants, IMAGE_FORMATS[layout], page, **compared)
     if shown.as_json:
         from ganc_export.facts import exported_json
@@ -172,6 +177,23 @@ def main(source: Source, output: Path, variants, layout, page, data, device, sho
         show_json(exported_json(exported, output))
     else:
         _show(exported, output)
+
+
+def _show_dry_run(alone, output: Path, data: Path | None, variants, shown: Shown) -> None:
+    """Print what would be written, and how long verifying takes."""
+    from ganc_export.rehearsal import rehearse
+
+    found = rehearse(alone, data, variants)
+    if shown.as_json:
+        names = [str(output / one.name) for one in variants]
+        show_json({**asdict(found), "seconds": found.seconds, "would_write": names})
+        return
+    costs, size = alone.generator.spec.costs(alone.image_size), size_text(alone.image_size)
+    row = {f"MACs at {size}": format_count(costs.macs), "parameters": format_count(costs.params)}
+    show([{"file": str(output / one.name), "format": one.format, "precision": one.precision} | row for one in variants])
+    each = f"{found.variants} variants on {found.images} images, {format_duration(found.image_seconds)} each in Paddle"
+    click.echo(f"time: {each}: about {format_duration(found.seconds)} besides what writing and a metric take")
+    click.echo(f"memory: {format_bytes(found.peak_bytes)} at the peak of a translation; nothing was written")
 
 
 def _show(exported, output: Path) -> None:

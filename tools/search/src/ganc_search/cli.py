@@ -4,11 +4,13 @@ import contextlib
 import math
 import os
 import sys
+from dataclasses import asdict
 
 import click
 
 from ganc.base.engine_table import engines_of_parts, graph_engines
 from ganc.base.settings import settings_of
+from ganc.base.text import format_bytes, format_count, format_duration
 from ganc.cli.command import command
 from ganc.cli.engines import EngineChoice
 from ganc.cli.messages import note, warn
@@ -16,6 +18,7 @@ from ganc.cli.options import (
     POSITIVE,
     Shown,
     device_option,
+    dry_run_option,
     feature_set_option,
     grouped,
     measured_budget_options,
@@ -26,7 +29,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.progress import progress_bar
 from ganc.cli.streams import require_output, writing_output
-from ganc.cli.tables import settings_line, show_json, show_rows, size_text
+from ganc.cli.tables import settings_line, show, show_json, show_rows, size_text
 from ganc.cli.types import SHARD, SPACE
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
@@ -69,7 +72,7 @@ search_options = grouped(
 
 def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        click.echo("--memory has no effect any more: --group-size bounds what is held in memory", err=True)
+        note("--memory has no effect any more: --group-size bounds what is held in memory")
 
 
 @command("ganc-search", page="search.md")
@@ -81,8 +84,9 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 @click.option(
     "--memory", expose_value=False, callback=_say_that_memory_is_gone, help="Has no effect any more; see --group-size."
 )
+@dry_run_option
 @stage_options
-def main(settings: SearchSettings, rank_check: int | None, top: int, shown: Shown):
+def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bool, shown: Shown):
     """Stage 4: evaluate a supernet's sub-networks.
 
     Writes what each costs and how good it is. The same command run again continues where it stopped.
@@ -99,6 +103,9 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, shown: Show
     if rank_check:
         require_output()
         _show_rank_check(settings, rank_check, shown)
+        return
+    if dry_run:
+        _show_dry_run(settings, shown)
         return
     if settings.output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
@@ -119,6 +126,23 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, shown: Show
         if stdout is not None:
             with writing_output():
                 write_results(stdout, results)
+
+
+def _show_dry_run(settings: SearchSettings, shown: Shown) -> None:
+    from ganc_search.rehearsal import rehearse
+
+    found, output = rehearse(settings), None if settings.output is None else str(settings.output)
+    if shown.as_json:
+        show_json({**asdict(found), "seconds": found.seconds, "would_write": output})
+        return
+    smallest, largest = map(format_count, found.macs)
+    row = {"space": found.space, "MACs": f"{smallest} to {largest}", "engine": found.engine, "metric": found.metric}
+    show([row | {"images": f"{found.images} of {found.subset}"}])
+    most = "at most " if settings.strategy == StrategyName.EVOLUTION else ""
+    each = f"{most}{found.candidates:,} {found.unit} of {format_duration(found.seconds_each)} each"
+    click.echo(f"time: {each}: {format_duration(found.seconds)} or less, as many share segments; latencies besides")
+    click.echo(f"memory: {format_bytes(found.peak_bytes)} at the peak of a few of them")
+    click.echo(f"would write {output or 'nothing: name a file with -o'}; no results were written")
 
 
 def _refuse_beside_rank_check(settings: SearchSettings) -> None:
