@@ -14,9 +14,9 @@ from pathlib import Path
 
 from build_packages import ROOT, CheckError, build_all, run
 
-TRAINING = "--data set --load-size 36 --crop-size 32 --batch-size 2 --max-steps 2 --discriminator-width 8"
+TRAINING = "--data set --load-size 36 --crop-size 32 --batch-size 2 --max-steps 2"
 STAGES = {
-    "replace": f"{TRAINING} --width 8 --n-blocks 3 -o replace.safetensors",
+    "replace": f"{TRAINING} --discriminator-width 8 --width 8 --n-blocks 3 -o replace.safetensors",
     "distill": f"{TRAINING} --teacher replace.safetensors --width 8 -o distill.safetensors",
     "supernet": f"{TRAINING} --teacher replace.safetensors --student distill.safetensors"
     " --space 8,4/8,4/8/8/8/8/8/8 -o supernet.safetensors",

@@ -46,7 +46,7 @@ def bench(wanted: Wanted, say: Say = lambda line: None) -> list[dict]:
             say(f"left out: {found}")
         else:
             rows += found
-    if not rows:
+    if first_obstacle is not None and not rows:
         raise first_obstacle
     if wanted.data:
         from ganc.bench.quality import add_quality  # Paddle comes with it, which other engines are timed without

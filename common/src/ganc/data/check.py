@@ -132,10 +132,10 @@ class _Checker:
         for entry in entries:
             if entry.problem:
                 self._report(subset, list_path(self.root, subset), f"line {entry.line}: {entry.problem}")
-            elif entry.name in first_lines:
+            elif entry.name is not None and entry.name in first_lines:
                 what = f"line {entry.line}: names {entry.name} again (first in line {first_lines[entry.name]})"
                 self._report(subset, list_path(self.root, subset), what)
-            else:
+            elif entry.name is not None:
                 first_lines[entry.name] = entry.line
                 if problem := self._examine(entry.name).problem:
                     self._report(subset, self.root / entry.name, problem)

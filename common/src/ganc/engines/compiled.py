@@ -154,8 +154,8 @@ class _CompiledChain:
         if key not in self._compiled:
             if learns or wanted:
                 made = training_graphs(self._chain, shape, learns=learns, wanted=wanted)
-                graphs = [compile_graph(one, self._engine) for one in (made.forward.graph, made.backward)]
-                self._compiled[key] = _Compiled(made.forward.weights, *graphs, made.inputs)
+                forward, backward = (compile_graph(one, self._engine) for one in (made.forward.graph, made.backward))
+                self._compiled[key] = _Compiled(made.forward.weights, forward, backward, made.inputs)
             else:
                 plain = forward_graph(self._chain, shape)
                 self._compiled[key] = _Compiled(plain.weights, compile_graph(plain.graph, self._engine))

@@ -227,8 +227,8 @@ def _holds_features_alone(arrays: Mapping[str, np.ndarray]) -> bool:
 
 
 def _statistics_of_features(path: Path, feats: np.ndarray, feature_set: FeatureSet) -> Statistics:
-    features = _checked_features(path, feats, feature_set.dimensions, "feats")
-    made = statistics_of(features, feature_set, image_size=None, data_fingerprint="", resize=None)
+    _checked_features(path, feats, feature_set.dimensions, "feats")
+    made = statistics_of(feats.astype(np.float32), feature_set, image_size=None, data_fingerprint="", resize=None)
     return replace(made, verified=False)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ganc.models.space import SearchSpace, Subnets
 from ganc.models.subnets import SubnetCosts
 
 # MACs and parameters, numbers or arrays of equal shape, to which of them are within the bounds.
-Allows = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Allows = Callable[[Any, Any], Any]  # MACs and parameters, numbers or arrays, to what is allowed of them
 
 # A space is listed (eight bytes for each sub-network within the bounds) unless more than so many have to be looked at.
 LISTABLE = 1 << 25

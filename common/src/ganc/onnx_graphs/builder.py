@@ -121,7 +121,7 @@ class GraphBuilder:
         return self.model().SerializeToString(deterministic=True)
 
 
-def _value_info(name: str, dtype: type, shape: Sequence[int | str]) -> "onnx.ValueInfoProto":
+def _value_info(name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]) -> "onnx.ValueInfoProto":
     return onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), list(shape))
 
 

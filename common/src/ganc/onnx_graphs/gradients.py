@@ -8,6 +8,7 @@ they change with every step; sizes are fixed.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class GradientWriter:
             return self.builder.constant(self.constants[name], name)
         return self.builder.input(name, np.float32, self.weights[name])
 
-    def _add(self, operator: str, *inputs: str, **attributes: object) -> str:
+    def _add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         return self.builder.node(operator, *inputs, **attributes)
 
     def write(self, layers: Layers, x: Value, wanted: bool) -> tuple[Value, Pullback]:
@@ -273,8 +274,8 @@ class GradientWriter:
         if plan.kernel == (1, 1) and plan.stride == 1:
             found = self._product(self._rows(small), self._rows(wide))
             return self.builder.reshape(found, plan.weight_shape)
-        turned = [self._add("Transpose", one.name, perm=[1, 0, 2, 3]) for one in (wide, small)]
-        found = self._correlation(plan, *turned, small)
+        turned, kernels = (self._add("Transpose", one.name, perm=[1, 0, 2, 3]) for one in (wide, small))
+        found = self._correlation(plan, turned, kernels, small)
         return self._add("Transpose", found, perm=[1, 0, 2, 3])
 
     def _depthwise_correlation(self, plan: Convolution, wide: Value, small: Value) -> str:

@@ -6,6 +6,7 @@ convolution.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class LayerWriter:
         return builder.node({Function.RELU: "Relu", Function.TANH: "Tanh"}[layer.function], x)
 
     def _pool(self, layer: Pool, x: str) -> str:
-        sides = {
+        sides: dict[str, Any] = {
             "kernel_shape": [layer.kernel] * 2,
             "strides": [layer.stride] * 2,
             "pads": [layer.padding] * 4,
@@ -103,11 +104,10 @@ class LayerWriter:
 
     def _convolution(self, plan: Convolution, x: str, normalised: bool) -> str:
         """Padding by reflection and the convolution: what of these the plan has."""
-        weight, bias = (self.tensors[f"{plan.name}.{kind}"] for kind in ("weight", "bias"))
+        weight = self.tensors[f"{plan.name}.weight"]
+        bias = None if normalised else self.tensors[f"{plan.name}.bias"]
         if plan.reflect:
             x = mirrored(self.builder, x, plan.reflect)
-        if normalised:
-            bias = None
         if plan.transposed:
             return self._node("ConvTranspose", x, plan, weight, bias, output_padding=[plan.stride - 1] * 2)
         if bias is not None and self._suits_blocks(plan):

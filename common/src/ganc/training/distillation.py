@@ -81,7 +81,8 @@ class DistillationStep:
         added: Sequence[AddedLoss] = (),
     ):
         self.task, self.teacher, self.subnets_of, self.amp, self.added = task, teacher, subnets_of, amp, added
-        self.student, self.discriminator, self.adaptors = trained.student, trained.discriminator, trained.adaptors
+        self.student, self.adaptors = trained.student, trained.adaptors
+        self.discriminator: Any = trained.discriminator  # None where no GAN loss has a weight
         self._translate = passes_of(self.student, trained.engine)
         self._judge: Any = passes_of(self.discriminator, trained.engine) if self.discriminator else None
         judge = {"discriminator": self.discriminator} if self.discriminator else {}

@@ -4,6 +4,7 @@ The sums are float64 and their size does not depend on how many images were adde
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,8 @@ def patches(x: np.ndarray, plan: Convolution, at: Positions) -> np.ndarray:
 
 def _spread(x: np.ndarray, plan: Convolution, at: Positions, taps: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """The same for a transposed convolution: a tap whose input lies between two pixels, or outside, sees 0."""
-    sources, seen = [], True
+    sources: list[np.ndarray] = []
+    seen: Any = True  # an array from the first round on
     for place, tap, padding, size in zip((at.rows, at.columns), taps, plan.padding, x.shape[2:], strict=True):
         source, between = np.divmod(place[:, None] + padding - tap, plan.stride)
         seen = seen & (between == 0) & (source >= 0) & (source < size)

@@ -1,5 +1,6 @@
 """A teacher that trains beside its student, as a CycleGAN (OMGD, arXiv 2108.06908, section 3)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ganc.base.direction import Direction
@@ -32,7 +33,7 @@ class CycleTeacher:
         self.generator.train()
         return shown
 
-    def update(self, source, target, step: int, learning_rate: float) -> dict:
+    def update(self, source, target, step: int, learning_rate: float) -> Mapping:
         """Train all four networks on the batch that the student has just seen; see Teacher."""
         return self._cycle.learn(source, target, step, learning_rate)
 

@@ -3,6 +3,7 @@
 Each returns a tensor of shape (), 0 where both are equal.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -22,7 +23,7 @@ ANGLE_WEIGHT = 2.0
 SMALLEST_SQUARE = 1e-6  # of a distance between parts: below an eighth of an 8-bit level nothing is told apart
 
 
-def feature_loss(adapted: list, taps: list):
+def feature_loss(adapted: Sequence, taps: Sequence):
     """Return the mean squared error of a student's adapted taps to its teacher's, (n, c, h, w) each, summed over taps.
 
     GAN Compression, arXiv 2003.08936, equation 2.
