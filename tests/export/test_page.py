@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import json
 import threading
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from helpers.images import save_random_image
 from helpers.support import SIZE, succeed
 from PIL import Image
 
+from ganc.base.rng import keyed_generator
+from ganc.data import to_float
+from ganc.data.layout import IMAGE_FORMATS
+from ganc.data.levels import Levels
+from ganc.engines.tiles import continued
 from ganc.system.static_server import StaticServer
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "gan-compression-horse2zebra"
@@ -118,6 +124,38 @@ def test_images_are_translated_as_ganc_translates_them(page, web_folder, tmp_pat
     assert float(figures(page)["frame"].removesuffix(" ms").replace(",", "")) > 0
 
 
+CONVERT = """
+(async (rgba, width, height, settings) => {
+  const { toImage, toInput } = await import('/convert.js');
+  const input = toInput(Uint8ClampedArray.from(rgba), width, height, settings);
+  const image = toImage(input.data, input.dims, width, height, settings);
+  return { data: [...input.data], dims: input.dims, image: [...image] };
+})
+"""
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("layout", IMAGE_FORMATS)
+def test_pixels_become_what_ganc_feeds_and_come_back(page, layout, channels):
+    """With the levels of a scanner's images in one case; those are gone when they come back."""
+    form, width, height = IMAGE_FORMATS[layout], 9, 6
+    rgba = keyed_generator(0, "pixels", channels).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    levels = Levels(40, 200).to_bytes(np.arange(256, dtype=np.uint8)) if channels == 3 else None
+    settings = {"multiple": 4, "dtype": form.dtype, "layout": form.layout, "channels": channels}
+    settings["levels"] = None if levels is None else levels.tolist()
+    made = page.run(f"{CONVERT}({rgba.ravel().tolist()}, {width}, {height}, {json.dumps(settings)})")
+
+    image = rgba[..., :3] if levels is None else levels[rgba[..., :3]]
+    image = np.asarray(Image.fromarray(image).convert("L"))[..., None] if channels == 1 else image
+    image = np.dstack([image, rgba[..., 3]]) if channels == 4 else image
+    fed = form.feed(to_float(continued(image, 4))[None])
+    assert made["dims"] == [*fed.shape]
+    np.testing.assert_array_equal(np.array(made["data"], fed.dtype), fed.ravel())
+    back = np.array(made["image"], np.uint8).reshape(height, width, 4)
+    np.testing.assert_array_equal(back[..., :3], image[..., :3] if channels > 1 else np.repeat(image, 3, axis=2))
+    assert (back[..., 3] == (rgba[..., 3] if channels == 4 else 255)).all()
+
+
 def test_nothing_is_asked_of_anybody_else(page, address):
     assert page.requests
     assert {one for one in page.requests if not one.startswith((address, "blob:", "data:"))} == set()
@@ -192,6 +230,9 @@ def test_the_camera_starts_with_a_click_and_stops_with_another(page):
     page.run("document.getElementById('camera').click()")
     page.wait_for("document.getElementById('camera').getAttribute('aria-pressed') === 'false'")
     page.wait_for("document.body.dataset.state === 'ready'")
+    page.run("void (navigator.mediaDevices.getUserMedia = async () => { throw new Error('Permission denied'); })")
+    page.run("document.getElementById('camera').click()")
+    page.wait_for("document.getElementById('status').textContent.includes('(Permission denied)')")
 
 
 def test_a_dropped_image_is_taken_and_what_is_none_is_said(page, tmp_path):

@@ -42,6 +42,8 @@ def test_the_folder_is_whole_and_the_card_proves_all_of_it(web_folder):
     for one in page["generators"].values():
         assert one["bytes"] == (folder / "web" / one["file"]).stat().st_size
     assert page["generators"]["original"]["params"] > page["generators"]["compressed"]["params"]
+    assert "`web`" in (folder / "README.md").read_text()
+    assert "ganc serve ." in (folder / "README.md").read_text()
     assert "MIT License" in (folder / "web" / "ort" / "LICENSE.txt").read_text()
 
 

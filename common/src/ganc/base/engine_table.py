@@ -38,7 +38,8 @@ class Format:
         engine: what runs it to verify it.
         packages: what writes it.
         suffix: of the graph's file; empty where the format names its files itself.
-        fetches: whether writing it needs a registry, unless what it fetches is cached.
+        page: whether the graph is a part of a page for browsers, with what runs it there. The folder then names the
+            variant, and writing it fetches that from a registry unless it is cached.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Format:
     engine: str
     packages: tuple[Package, ...]
     suffix: str = ""
-    fetches: bool = False
+    page: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +116,13 @@ FORMATS: Mapping[str, Format] = _by_name(
         packages=(ONNX, OPENVINO),
         suffix=".xml",
     ),
-    # A folder for a browser, around an ONNX graph.
     Format(
         name="web",
         precisions=("f32",),
         engine="onnxruntime",
         packages=(ONNX,),
         suffix=".onnx",
-        fetches=True,
+        page=True,
     ),
 )
 

@@ -50,7 +50,8 @@ class Variant:
     @property
     def name(self) -> str:
         """The path that names the variant: that of its graph, or its folder where the format names the files."""
-        return self.path if FORMATS[self.format].suffix else self.format
+        row = FORMATS[self.format]
+        return self.path if row.suffix and not row.page else self.format
 
 
 def file_digest(path: Path) -> str:

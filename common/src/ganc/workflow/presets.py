@@ -188,4 +188,4 @@ def _epochs(steps: int, an_epoch: int) -> dict[str, int]:
 
 
 def _writable_formats() -> list[str]:
-    return [name for name, row in FORMATS.items() if not row.fetches and not missing(variant_packages(name, "f32"))]
+    return [name for name, row in FORMATS.items() if not row.page and not missing(variant_packages(name, "f32"))]

@@ -157,7 +157,7 @@ def main(source: Source, output: Path, variants, layout, page, data, device, dry
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
     if data is None and (compared["statistics"] or compared["feature_set"]):
         raise click.UsageError("--stats and --feature-set are of a metric: name the images with --data")
-    if page is not None and not any(one.format == "web" for one in variants):
+    if page is not None and not any(FORMATS[one.format].page for one in variants):
         raise click.UsageError("--original, --title, --sample, --runtime and --no-webgpu are of --format web: name it")
     from ganc.data.layout import IMAGE_FORMATS
     from ganc.system.runtime import select_device

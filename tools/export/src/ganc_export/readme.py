@@ -153,7 +153,7 @@ def _examples(card: Described) -> Iterator[str]:
     yield "With ganc, from this folder:\n"
     yield "```sh\nganc translate . horse.png -o zebra.png\n```\n"
     yield '```python\nimport ganc\n\nganc.load(".").translate("horse.png").save("zebra.png")\n```\n'
-    if any(row.variant and row.variant.format == "web" for row in card.rows):
+    if any(row.variant and FORMATS[row.variant.format].page for row in card.rows):
         yield "In a browser on this machine; the folder `web` can be copied to any host of static files:\n"
         yield "```sh\nganc serve .\n```\n"
     for engine, variant in _runnable([row.variant for row in card.rows if row.variant]):

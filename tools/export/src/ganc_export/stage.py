@@ -133,7 +133,8 @@ def export(
     """
     require_possible(variants)
     calibration, subset = _calibration(checkpoint, data, variants)
-    shown = _page(checkpoint, page or PageSettings()) if any(one.format == "web" for one in variants) else None
+    paged = any(FORMATS[one.format].page for one in variants)
+    shown = _page(checkpoint, page or PageSettings()) if paged else None
     material = Material(checkpoint.generator, layout, calibration, page=shown)
     with replacing_folder(output, marker=CARD) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
