@@ -83,12 +83,12 @@ def colliding(output, read, folder):
             inside = folder / "out" / "samples"
             inside.mkdir()
         else:
-            inside.write_bytes(b"mine")
+            inside.write_bytes(b"{}" if read.name == "defaults" else b"mine")
         return folder / "out", inside
     if not getattr(read.type, "file_okay", True):
         save_random_image(folder / "images" / "trainA" / "1.png")
         return folder / "images" / "trainA" / "1.png", folder / "images"
-    (folder / "mine.png").write_bytes(b"mine")
+    (folder / "mine.png").write_bytes(b"{}" if read.name == "defaults" else b"mine")  # the options are read first
     return folder / "mine.png", folder / "mine.png"
 
 

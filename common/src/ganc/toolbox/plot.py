@@ -25,7 +25,7 @@ from ganc.cli.tables import show_json
 )
 @click.option(
     "--tensorboard",
-    type=Written(file_okay=False, path_type=Path),
+    type=Written(path_type=Path),  # a file there is refused where it is written, as every output is
     metavar="FOLDER",
     help="A folder to write the runs into for TensorBoard, each into a folder of its own.",
 )
