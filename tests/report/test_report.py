@@ -287,3 +287,14 @@ def test_what_it_began_with_need_not_be_measured(folder, tmp_path):
     assert "From replace.safetensors with" in said
     assert "to distill.safetensors with" in said
     assert "kernel distance 0.200 ± 0.010 not measured before" in said
+
+
+def test_of_several_comparisons_none_is_left_out(folder, tmp_path):
+    (folder / "other.json").write_text(json.dumps({"rows": [row("elsewhere", macs=77)]}))
+    for number in range(6):
+        (folder / f"more-{number}.json").write_text(json.dumps([row("again")]))
+    page = reported(folder, tmp_path)
+    captions = [page.text_of(one) for one in page.all("caption")]
+    assert captions[0] == "Costs and distances, from report.json"
+    assert "Costs and distances, from more-3.json" in captions
+    assert "3 of 8 comparisons have no table: too many" in page.text_of(page.all("dl", **{"class": "gaps"})[0])

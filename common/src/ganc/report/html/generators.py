@@ -16,6 +16,7 @@ from ganc.report.json_results import ComparedRow
 ORDER = ("import", "replace", "distill", "supernet", "finetune", "export")
 MOST_BARS = 24
 MOST_COMPARED = 100
+MOST_TABLES = 5
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,10 @@ def _distance(row: ComparedRow | None, by_kernel: bool) -> str:
     return measured(row.kernel, row.kernel_error) if by_kernel else real(row.value)
 
 
-def side_by_side(rows: Sequence[ComparedRow], source: str) -> Section:
-    """Return the section of the generators' costs and distances."""
+def side_by_side(found: Findings, compared: Compared) -> Section:
+    """Return the section of the generators' costs and distances: a chart of one comparison, tables of all."""
     section = Section("generators", "Generators side by side")
+    rows, source = compared.rows, compared.source
     if not rows:
         return section
     metrics = sorted({row.metric for row in rows if row.metric})
@@ -160,6 +162,10 @@ def side_by_side(rows: Sequence[ComparedRow], source: str) -> Section:
     section.lead += "".join(f" {line}." for line in remarks(rows))
     if len([row for row in rows if row.value is not None and not row.untouched]) > 1:
         section.charts.append(_quality(rows))
+    others = sorted(found.compared.keys() - {source})[: MOST_TABLES - 1]
+    section.tables += [_table(found.compared[name], name) for name in others]
+    if exported := _variants(found):
+        section.tables.append(exported)
     return section
 
 
@@ -199,7 +205,8 @@ def _quality(rows: Sequence[ComparedRow]) -> Chart:
     by_kernel = _by_kernel(rows)
     name = "kernel distance" if by_kernel else f"Fréchet distance on {rows[-1].metric}"
     known = [(row, *found) for row in rows if (found := _number(row, by_kernel))]
-    models = [one for one in known if not one[0].untouched][:MOST_BARS]
+    models = [one for one in known if not one[0].untouched]
+    measured_models, models = len(models), models[:MOST_BARS]
     untouched = [one for one in known if one[0].untouched][:1]
     bars = [
         Bar(row.name, value, _distance(row, by_kernel), error, "bar last" if row is models[-1][0] else "bar")
@@ -216,7 +223,9 @@ def _quality(rows: Sequence[ComparedRow]) -> Chart:
         ),
         [{"name": row.name, "value": value, "error": error} for row, value, error in (*models, *untouched)],
         numbered(texts, name, ["generator", name]),
-        note="Lower is better." + (" The line across the end of a bar is its standard error." if by_kernel else ""),
+        note="Lower is better."
+        + (" The line across the end of a bar is its standard error." if by_kernel else "")
+        + (f" The first {len(bars)} of {measured_models} are drawn." if len(bars) < measured_models else ""),
     )
 
 
@@ -226,7 +235,7 @@ def _number(row: ComparedRow, by_kernel: bool) -> tuple[float, float | None] | N
     return None if value is None else (value, error)
 
 
-def variants(found: Findings) -> Table | None:
+def _variants(found: Findings) -> Table | None:
     """Return the variants of exported folders, None where there are none."""
     texts = []
     for file in found.files:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from ganc.report.gather import Findings, Gap
+from ganc.report.html.generators import MOST_COMPARED, MOST_TABLES
 from ganc.report.html.lineage import Step, unknown_parents
+from ganc.report.html.search import MOST_SEARCHES
 from ganc.report.html.training import MOST_RUNS, progress
 from ganc.report.json_results import ComparedRow
 
@@ -38,8 +40,7 @@ def gaps(found: Findings, rows: Sequence[ComparedRow], source: str, listed: Sequ
         missing.append(Gap("times on several engines", "ganc bench … --json > bench.json"))
     if not found.strips:
         missing.append(Gap("a strip of test images", "the workflow's last step writes strip.jpg"))
-    if len(found.runs) > MOST_RUNS:
-        missing.append(Gap(f"{len(found.runs) - MOST_RUNS} of {len(found.runs)} runs", "have no chart: too many"))
+    missing += _beyond(found)
     unknown = unknown_parents(listed)
     missing += [Gap(f"{digest} ({of})", "is not in the folder") for digest, of in unknown[:MOST_UNKNOWN]]
     if len(unknown) > MOST_UNKNOWN:
@@ -47,3 +48,16 @@ def gaps(found: Findings, rows: Sequence[ComparedRow], source: str, listed: Sequ
     if len(missing) > MOST_GAPS:
         missing[MOST_GAPS:] = [Gap(f"{len(missing) - MOST_GAPS} further gaps", "are not listed")]
     return missing
+
+
+def _beyond(found: Findings) -> list[Gap]:
+    """Return what is there and not shown, because there is too much of it."""
+    kinds = (
+        (len(found.runs), MOST_RUNS, "runs", "have no chart"),
+        (len(found.searches), MOST_SEARCHES, "searches", "have no chart"),
+        (len(found.compared), MOST_TABLES, "comparisons", "have no table"),
+        (max(map(len, found.compared.values()), default=0), MOST_COMPARED, "compared generators", "are not shown"),
+    )
+    return [
+        Gap(f"{there - most} of {there} {what}", f"{how}: too many") for there, most, what, how in kinds if there > most
+    ]

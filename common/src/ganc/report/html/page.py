@@ -72,12 +72,8 @@ def _content(found: Findings) -> dict:
     strips, samples, unseen = _pictures(found)
     found.gaps += unseen
     listed = lineage.steps(found.files)
-    side_by_side = generators.side_by_side(compared.rows, compared.source)
-    exported = generators.variants(found)
-    if exported:
-        side_by_side.tables.append(exported)
     sections: list[Section] = [
-        side_by_side,
+        generators.side_by_side(found, compared),
         speed.timed(found),
         search.searched(found),
         training.trained(found.runs),
@@ -98,10 +94,11 @@ def _content(found: Findings) -> dict:
 
 def _pictures(found: Findings) -> tuple[list[Shown], list[Shown], list[Gap]]:
     """Return the strips, the last sample of each run, and what cannot be shown."""
-    sampled = [run for run in training.in_order(found.runs) if run.samples][:MOST_SAMPLES]
-    wanted: list[tuple[Path, Run | None]] = [(path, None) for path in found.strips[:MOST_STRIPS]]
-    wanted += [(run.samples[max(run.samples)], run) for run in sampled]
+    sampled = [run for run in training.in_order(found.runs) if run.samples]
     gaps = [Gap(path.name, "is not shown: there are many strips") for path in found.strips[MOST_STRIPS:]]
+    gaps += [Gap(f"samples of {run.path.name}", "are not shown: there are many runs") for run in sampled[MOST_SAMPLES:]]
+    wanted: list[tuple[Path, Run | None]] = [(path, None) for path in found.strips[:MOST_STRIPS]]
+    wanted += [(run.samples[max(run.samples)], run) for run in sampled[:MOST_SAMPLES]]
     strips: list[Shown] = []
     samples: list[Shown] = []
     for number, ((path, run), picture) in enumerate(zip(wanted, embed([path for path, _ in wanted]), strict=True)):
