@@ -1,6 +1,7 @@
 """The stages as functions: they write what their commands write, and refuse what these refuse."""
 
 import os
+import signal
 
 import pytest
 from helpers.stages import NETWORKS, SPACE, TRAINING
@@ -69,6 +70,24 @@ def test_a_stage_has_the_defaults_of_its_command(chain, tmp_path):
     succeed("ganc-distill", *words, "--data", chain.data, "-o", tmp_path / "command.safetensors")
     ganc_distill.train(**options, data=chain.data, output=tmp_path / "function.safetensors")
     assert (tmp_path / "function.safetensors").read_bytes() == (tmp_path / "command.safetensors").read_bytes()
+
+
+def test_ctrl_c_saves_the_state_and_the_same_call_goes_on(chain, out):
+    """As `ganc.GancError`, not as KeyboardInterrupt somewhere in a step."""
+    options = {**keywords(NETWORKS), **TRAINED, "data": chain.data, "output": out}
+    seen = []
+
+    def interrupt(progress):
+        seen.append(progress.step)
+        if progress.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(ganc.GancError, match="stopped at step 2 of 3"):
+        ganc_replace.train(**options, watch=interrupt)
+    assert not out.exists()
+    ganc_replace.train(**options, watch=interrupt)
+    assert seen == [1, 3]
+    assert out.read_bytes() == chain.replace.read_bytes()
 
 
 def test_a_search_finds_what_its_command_finds(chain, tmp_path):
