@@ -50,7 +50,7 @@ def measured(value: float | None, error: float | None = None) -> str:
     if not error or not math.isfinite(error):
         return real(value)
     decimals = min(max(0, 1 - math.floor(math.log10(abs(error)))), 12)
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+    return f"{value:.{decimals}f}\u00a0±\u00a0{error:.{decimals}f}"  # on one line
 
 
 def times(before: float | None, after: float | None, less: str, more: str) -> str:
