@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # options name families and widths, and --help must not wait 
 DEFAULT_FAMILY = "resnet"  # the published generators
 BLOCKS = MOBILE, ORIGINAL_BLOCK = "mobile", "resnet"
 DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT = MOBILE, 9
+DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
 
 Widths = tuple[int, ...]
 

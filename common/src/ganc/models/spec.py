@@ -8,7 +8,15 @@ from typing import TypeVar
 from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution, Costs, Reduction
 from ganc.models.families import DEFAULT, family_named
-from ganc.models.family import DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, ORIGINAL_BLOCK, Family, Widths, format_widths
+from ganc.models.family import (
+    DEFAULT_BLOCK,
+    DEFAULT_BLOCK_COUNT,
+    DISCRIMINATOR_WIDTH,
+    ORIGINAL_BLOCK,
+    Family,
+    Widths,
+    format_widths,
+)
 from ganc.models.layers import (
     InstanceNorm,
     Layers,
@@ -162,7 +170,7 @@ def _reductions(spec: GeneratorSpec) -> tuple[Reduction, ...]:
 class DiscriminatorSpec:
     """A PatchGAN discriminator (pix2pix, arXiv 1611.07004, section 3.2.2): `n_layers` strided 4x4 convolutions."""
 
-    width: int = 64
+    width: int = DISCRIMINATOR_WIDTH
     n_layers: int = 3
     in_channels: int = 3
 

@@ -63,6 +63,11 @@ class Task:
             if field.name.endswith(("_weight", "_size")) and not value >= 0:
                 raise SpecError(f"{field.name} (={value}) must not be negative")
 
+    def judged_channels(self, source: int, image: int) -> int:
+        """Return how many channels a discriminator sees of images with so many, and of their sources with so many."""
+        conditional = self.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE
+        return image + (source if conditional else 0)
+
     def to_json(self) -> dict:
         """Return plain values for a checkpoint."""
         return {name: value.value if isinstance(value, Enum) else value for name, value in asdict(self).items()}

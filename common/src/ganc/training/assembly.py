@@ -13,7 +13,7 @@ from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.metrics.evaluation import CACHE_BYTES, Evaluation, Unmeasured, evaluation_images
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
-from ganc.models.task import DiscriminatorInput, Pairing, Task
+from ganc.models.task import Pairing, Task
 from ganc.system.processes import Processes, join_processes
 from ganc.system.runtime import select_device
 from ganc.training.course import Course
@@ -170,12 +170,6 @@ def _unpaired_set(data: DataSettings, seed: int, readings: Readings) -> Training
 
 
 IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
-
-
-def discriminator_spec(task: Task, source_channels: int, channels: int, width: int) -> DiscriminatorSpec:
-    """Return the spec of a fresh discriminator: it sees the image, and the source too where the task says so."""
-    conditional = task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE
-    return DiscriminatorSpec(width=width, in_channels=channels + (source_channels if conditional else 0))
 
 
 def assemble_job(

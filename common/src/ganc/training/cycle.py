@@ -12,11 +12,10 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE
 from ganc.models.convolutions import NetworkSpec, NetworkState, initial_state
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.models.spec import GeneratorSpec
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.assembly import discriminator_spec
 from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
@@ -32,8 +31,10 @@ def cycle_specs(task: Task, generator: GeneratorSpec, discriminator_width: int) 
     return {
         GENERATOR: generator,
         GENERATOR + REVERSE: replace(generator, in_channels=outs, out_channels=ins),
-        DISCRIMINATOR: discriminator_spec(task, ins, outs, discriminator_width),
-        DISCRIMINATOR + REVERSE: discriminator_spec(task, outs, ins, discriminator_width),
+        DISCRIMINATOR: DiscriminatorSpec(width=discriminator_width, in_channels=task.judged_channels(ins, outs)),
+        DISCRIMINATOR + REVERSE: DiscriminatorSpec(
+            width=discriminator_width, in_channels=task.judged_channels(outs, ins)
+        ),
     }
 
 

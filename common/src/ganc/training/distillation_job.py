@@ -8,11 +8,11 @@ from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
-from ganc.models.family import Widths, format_widths
+from ganc.models.family import DISCRIMINATOR_WIDTH, Widths, format_widths
 from ganc.models.generator import Generator
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.system.processes import Processes
-from ganc.training.assembly import Stage, assemble_job, chosen_readings, discriminator_spec, prepare
+from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.job import TrainingJob
@@ -21,7 +21,6 @@ from ganc.training.observer import Views
 from ganc.training.recipes import IMITATION_LOSS, Recipe
 from ganc.training.refit import Kept
 from ganc.training.settings import (
-    DISCRIMINATOR_WIDTH,
     NO_REFIT,
     DataSettings,
     DistillationSettings,
@@ -84,7 +83,8 @@ class Distillation:
             return self.discriminator.spec
         spec: GeneratorSpec = self.student.spec
         width = self.settings.discriminator_width or DISCRIMINATOR_WIDTH
-        return discriminator_spec(self.stage.task, spec.in_channels, spec.out_channels, width)
+        seen = self.stage.task.judged_channels(spec.in_channels, spec.out_channels)
+        return DiscriminatorSpec(width=width, in_channels=seen)
 
     @property
     def judge(self) -> DiscriminatorSpec | None:

@@ -9,11 +9,10 @@ from ganc.base.errors import SettingError
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
 from ganc.base.target_images import TargetImages
+from ganc.models.family import DISCRIMINATOR_WIDTH
 from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.recipes import IMITATION_LOSS, Recipe
-
-DISCRIMINATOR_WIDTH = 64  # of the published one (pix2pix, arXiv 1611.07004)
 
 # What a feature set of None means, where no statistics say it: ganc.metrics.features chooses.
 DEFAULT_FEATURES = "efficientnet-lite0, untrained-conv3-v1 where its package is not installed"

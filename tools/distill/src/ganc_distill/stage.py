@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkpoint
-from ganc.models.family import Widths, format_widths
+from ganc.models.family import DISCRIMINATOR_WIDTH, Widths, format_widths
 from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import Progress, TrainingJob, finish
@@ -15,7 +15,6 @@ from ganc.training.online import cycle_teacher, fresh_cycle, require_cycle
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.recipes import Recipe
 from ganc.training.settings import (
-    DISCRIMINATOR_WIDTH,
     NO_REFIT,
     DataSettings,
     DistillationSettings,

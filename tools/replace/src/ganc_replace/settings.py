@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
-from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, ORIGINAL_BLOCK, Widths
+from ganc.models.family import (
+    BLOCKS,
+    DEFAULT_BLOCK,
+    DEFAULT_BLOCK_COUNT,
+    DEFAULT_FAMILY,
+    DISCRIMINATOR_WIDTH,
+    ORIGINAL_BLOCK,
+    Widths,
+)
 from ganc.models.task import CYCLEGAN, Task
-from ganc.training.settings import DISCRIMINATOR_WIDTH
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec

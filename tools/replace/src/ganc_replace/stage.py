@@ -11,6 +11,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint,
 from ganc.metrics.evaluation import evaluation_images
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
 from ganc.models.discriminator import Discriminator
+from ganc.models.family import DISCRIMINATOR_WIDTH
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
@@ -21,7 +22,7 @@ from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.recipes import Recipe
-from ganc.training.settings import DISCRIMINATOR_WIDTH, NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
 from ganc_replace.settings import SCHEDULE, CycleSettings
