@@ -77,11 +77,11 @@ def format_count(count: float) -> str:
 
 
 def with_error(value: float | None, error: float | None) -> str:
-    """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals."""
+    """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals; four without an error."""
     if value is None:
         return "-"
     if not error:
-        return f"{value:.4g}"
+        return f"{value:.4f}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 

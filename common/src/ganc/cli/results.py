@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from ganc.base.ranking_metric import kernel_metric, near_best
-from ganc.base.text import format_count
+from ganc.base.text import format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
 
@@ -51,11 +51,7 @@ def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[di
 
 
 def _value(row, metric: str) -> str:
-    """Return a row's value of a metric with its standard error, where there is one."""
-    value, error = row.metrics.get(metric), row.errors.get(metric)
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if error is None else f"{value:.4f} ± {error:.4f}"
+    return with_error(row.metrics.get(metric), row.errors.get(metric))
 
 
 def _latency(row) -> str:
