@@ -1,4 +1,4 @@
-"""Fixtures of what the format web needs."""
+"""Exported folders that several tests read: in every format, and what the format web needs."""
 
 import shutil
 
@@ -7,6 +7,8 @@ from helpers.support import make_checkpoint, succeed
 
 from ganc.base.errors import ExportError
 from ganc.files.checkpoint import write_checkpoint
+
+FORMATS = ("--format", "paddle", "--format", "onnx", "--format", "openvino")
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,19 @@ def web_folder(web_runtime, tmp_path_factory):
 def web_copy(web_folder, tmp_path):
     """A copy of the page that a test may damage."""
     return shutil.copytree(web_folder / "dist" / "web", tmp_path / "page")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A small checkpoint of mixed widths. Read it only."""
+    path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
+    write_checkpoint(path, make_checkpoint("finetune", 8, widths=(4, 8, 6, 2, 8, 4, 3, 5), seed=3))
+    return path
+
+
+@pytest.fixture(scope="session")
+def folder(checkpoint, tmp_path_factory):
+    """The checkpoint in every format, in f32. Read it only."""
+    out = tmp_path_factory.mktemp("formats") / "dist"
+    succeed("ganc-export", "--checkpoint", checkpoint, *FORMATS, "-o", out)
+    return out
