@@ -28,6 +28,15 @@ def write_error(path: Path, error: OSError) -> WriteError:
     return WriteError(f"{path}: cannot be written ({reason})")
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within the block, what the system refuses is a WriteError of `path`: for files that are not replaced whole."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 def place_of(path: Path) -> Path:
     """Return where an output really is: the path without links.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ganc.base.atomic import replacing, write_error
+from ganc.base.atomic import replacing, writing
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.json_text import parse_json
 from ganc.base.lock import lock
@@ -64,11 +64,9 @@ class JournalFile:
         self.path = Path(path)
         self.lines: list = []
         self._header, self._sync_seconds, self._synced = dict(header), sync_seconds, time.monotonic()
-        try:
+        with writing(path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab+")
-        except OSError as error:
-            raise write_error(path, error) from error
         try:
             lock(self._file, self.path, "wait for it, or name another file")
             if restart:
@@ -98,7 +96,7 @@ class JournalFile:
     def clear(self) -> None:
         """Drop all lines but the header."""
         self.lines = []
-        self._file.truncate(0)
+        self._truncate(0)
         self.write(self._header)
         self._sync()
 
@@ -106,11 +104,11 @@ class JournalFile:
         """Close the file; with `remove`, delete it too."""
         if self.closed:
             return
-        if remove:
-            self.path.unlink(missing_ok=True)
-        else:
-            self._sync()
-        self._file.close()
+        with writing(self.path), self._file:
+            if remove:
+                self.path.unlink(missing_ok=True)
+            else:
+                self._sync()
 
     def _discard(self) -> None:
         """Empty a file of any version; what does not begin as a journal does is somebody else's."""
@@ -118,7 +116,7 @@ class JournalFile:
         start = self._file.read(len(_START))
         if start != _START[: len(start)]:
             raise _no_journal(self.path, self._header["format"])
-        self._file.truncate(0)
+        self._truncate(0)
 
     def _recover(self, check: Callable[[dict], None], read: Read) -> None:
         self._file.seek(0)
@@ -131,10 +129,15 @@ class JournalFile:
         header = _checked_header(complete[0], self.path, self._header["format"], self._header["version"])
         check(header)
         self.lines = _read_lines(complete, self.path, read, needed=header["version"] != WITHOUT_CHECKSUMS)
-        self._file.truncate(sum(len(line) + 1 for line in complete[: len(self.lines) + 1]))
+        self._truncate(sum(len(line) + 1 for line in complete[: len(self.lines) + 1]))
+
+    def _truncate(self, size: int) -> None:
+        with writing(self.path):
+            self._file.truncate(size)
 
     def _sync(self) -> None:
-        os.fsync(self._file.fileno())
+        with writing(self.path):
+            os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 
 
@@ -144,11 +147,8 @@ def append_line(path: Path, values: Mapping) -> None:
     Raises:
         WriteError: it cannot be written.
     """
-    try:
-        with Path(path).open("ab") as file:
-            _write(file, path, json.dumps(values, sort_keys=True).encode())
-    except OSError as error:
-        raise write_error(path, error) from error
+    with writing(path), Path(path).open("ab") as file:
+        _write(file, path, json.dumps(values, sort_keys=True).encode())
 
 
 def keep_lines(path: Path, kept: Callable[[dict], bool]) -> None:
@@ -206,11 +206,9 @@ def _without_checksum(line: bytes, needed: bool) -> bytes:
 
 
 def _write(file: BinaryIO, path: Path, line: bytes) -> None:
-    try:
+    with writing(path):
         file.write(line + b"\n")
         file.flush()
-    except OSError as error:
-        raise write_error(path, error) from error
 
 
 def _split(content: bytes) -> tuple[list[bytes], bytes]:

@@ -140,6 +140,8 @@ def _message(error: Exception) -> str:
         return text
     if isinstance(error, MemoryError):
         return "not enough memory: use a smaller batch, size or cache"
+    if isinstance(error, OSError) and error.strerror:  # a disk that is full or breaks, of which nothing else is known
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror} (--debug shows where)"
     return f"unexpected {type(error).__name__}: {text[:300]} (--debug shows where)"
 
 

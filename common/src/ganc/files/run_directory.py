@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganc.base.atomic import place_of, replacing, write_error
+from ganc.base.atomic import place_of, replacing, writing
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.journal_file import append_line, keep_lines, read_lines
@@ -61,25 +61,21 @@ class RunDirectory:
             WriteError: it cannot be written.
         """
         new = not self.path.exists()
-        try:
+        with writing(self.path):
             place_of(self.path).mkdir(parents=True, exist_ok=True)
             self._require_own()
             file = (self.path / LOCK_FILE).open("a")
-        except OSError as error:
-            raise write_error(self.path, error) from error
         with file:
             lock(file, self.path, "wait for it, or use --run-dir")
-            if not file.tell():
-                file.write(LOCK_CONTENT)
-                file.flush()
+            with writing(self.path):
+                if not file.tell():
+                    file.write(LOCK_CONTENT)
+                    file.flush()
             remove_all_leftovers(place_of(self.path))
             remove_all_leftovers(place_of(self.path / SAMPLES))
             changed = [] if restart or unless is None else self.changes(unless)
             if restart or changed:
-                # The state first: another process that sees it gone, or other settings, starts over too.
-                files = (self._state_file, self._log_file, self._settings_file, self.best_path, self.next_best_path)
-                for old in files:
-                    old.unlink(missing_ok=True)
+                self._remove_all()
             self._check_settings()
             try:
                 yield changed
@@ -215,6 +211,14 @@ class RunDirectory:
     def sample_path(self, step: int) -> Path:
         """Return where the sample strip of a step belongs."""
         return self.path / SAMPLES / f"{step:07d}.png"
+
+    def _remove_all(self) -> None:
+        # The state first: another process that sees it gone, or other settings, starts over too.
+        files = (self._state_file, self._log_file, self._settings_file, self.best_path, self.next_best_path)
+        strips = [path for path in (self.path / SAMPLES).glob("*.png") if path.stem.isdigit()]
+        with writing(self.path):
+            for old in (*files, *strips):
+                old.unlink(missing_ok=True)
 
     @property
     def best_path(self) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganc.base.atomic import writing
 from ganc.base.errors import FileFormatError, RunError
 from ganc.base.ranking_metric import ranking_metric
 from ganc.files.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -45,14 +46,16 @@ class Best:
         """
         if self.facts and self._named(self._directory.next_best_path):
             self.commit()
-        self._directory.next_best_path.unlink(missing_ok=True)
+        with writing(self._directory.next_best_path):
+            self._directory.next_best_path.unlink(missing_ok=True)
         if self.facts:
             self.read()
 
     def commit(self) -> None:
-        """Let the networks take the place of those before, now that the saved state names them."""
+        """Let the networks take the place of those before, now that the saved state names them. Raises WriteError."""
         if self._directory.next_best_path.is_file():
-            self._directory.next_best_path.replace(self._directory.best_path)
+            with writing(self._directory.best_path):
+                self._directory.next_best_path.replace(self._directory.best_path)
 
     def read(self) -> Checkpoint:
         """Return the best networks. Raises RunError where those that the state names are not there."""
