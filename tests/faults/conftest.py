@@ -1,0 +1,116 @@
+"""The commands that meet faults, and the process that runs them."""
+
+import os
+from collections import Counter
+
+import pytest
+from helpers.fault_runs import Case, Fault, Server, copying
+from helpers.search_rows import eight_rows, make_results
+from helpers.support import TINY_TRAINING, UNTRAINED_SET, make_checkpoint, succeed
+
+from ganc.files.checkpoint import write_checkpoint
+from ganc.results.hdf5 import write_results
+
+pytest.importorskip("onnx", reason="an exported graph is among the outputs")
+pytest.importorskip("onnxruntime", reason="an exported graph is among the outputs")
+
+ALL_FORMATS = ("--format", "paddle", "--format", "onnx", "--format", "openvino")
+ALL = os.environ.get("GANC_FAULTS") == "all"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("said"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def cases(tiny_data, teacher_file, supernet_file, tmp_path_factory):
+    """The commands by name; most have an older output to lose."""
+    made = tmp_path_factory.mktemp("inputs")
+    for number in range(2):
+        write_results(made / f"shard{number}.h5", make_results(eight_rows()[number::2]))
+    write_checkpoint(made / "other.safetensors", make_checkpoint(seed=9))
+    succeed("ganc-export", "--checkpoint", made / "other.safetensors", "--format", "onnx", "-o", made / "dist")
+    data = ("--data", tiny_data)
+    training = (*data, *TINY_TRAINING, "--eval-every", "1", "-o", "out.safetensors")
+    taught = ("--teacher", teacher_file)
+    space = ("--space", "8,4/8/8/8,4/8/8/8/8,4")
+    networks = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+    return {
+        "ganc-finetune": Case(
+            ("ganc-finetune", "--supernet", supernet_file, *taught, "--config", "4", *training),
+            "out.safetensors",
+            copying(made / "other.safetensors"),
+        ),
+        "ganc-distill": Case(("ganc-distill", *taught, "--width", "4", *training), "out.safetensors"),
+        "ganc-replace": Case(("ganc-replace", *networks, *training), "out.safetensors"),
+        "ganc-supernet": Case(("ganc-supernet", *taught, *training), "out.safetensors"),
+        "ganc-search": Case(
+            (
+                "ganc-search",
+                "--supernet",
+                supernet_file,
+                *data,
+                *UNTRAINED_SET,
+                "--device",
+                "cpu",
+                *space,
+                "-o",
+                "s.h5",
+            ),
+            "s.h5",
+        ),
+        "ganc-export": Case(
+            ("ganc-export", "--checkpoint", teacher_file, "--format", "onnx", "-o", "dist"),
+            "dist",
+            copying(made / "dist"),
+        ),
+        "ganc-export of all formats": Case(
+            ("ganc-export", "--checkpoint", teacher_file, *ALL_FORMATS, "-o", "dist"), "dist", copying(made / "dist")
+        ),
+        "ganc translate": Case(
+            ("ganc", "translate", teacher_file, tiny_data / "testA", "-o", "out"),
+            "out",
+            copying(tiny_data / "testA"),
+        ),
+        "ganc merge": Case(
+            ("ganc", "merge", made / "shard0.h5", made / "shard1.h5", "-o", "s.h5"), "s.h5", copying(made / "shard0.h5")
+        ),
+        "ganc stats": Case(("ganc", "stats", *data, *UNTRAINED_SET, "-o", "real.npz"), "real.npz"),
+        "ganc extract": Case(
+            ("ganc", "extract", teacher_file, "--network", "generator", "-o", "out.safetensors"),
+            "out.safetensors",
+            copying(made / "other.safetensors"),
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cases, server, tmp_path_factory):
+    """Return a function that gives the folder of a command that met no fault, and its operations on files."""
+    known = {}
+
+    def of(name):
+        if name not in known:
+            folder = cases[name].prepare(tmp_path_factory.mktemp("undisturbed") / "run")
+            (ended,) = server.run(folder, cases[name].command, Fault())
+            assert ended.status == 0, ended.said
+            known[name] = folder, ended.operations
+        return known[name]
+
+    return of
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many runs met which faults, where all did."""
+    counts = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                counts.update(dict(report.user_properties))
+    if ALL:
+        terminalreporter.section("faults")
+        for name, count in sorted(counts.items()):
+            terminalreporter.write_line(f"{count:6} {name}")
