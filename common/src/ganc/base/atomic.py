@@ -58,11 +58,15 @@ def place_of(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, on_disk: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; when the block ends well, the file there becomes `path`.
 
     On any error nothing is left behind and an older file at `path` stays as it was. Missing folders are made. Where
     `path` is a link, all this is of what it points to.
+
+    Args:
+        on_disk: wait until the file is on the disk before it takes its place, so that after a power cut too there is
+            the old one or the new one; without, there may be an empty one, and nobody waits.
 
     Raises:
         WriteError: the folder or the file cannot be written, or `path` is a device, a pipe or a socket.
@@ -73,6 +77,8 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary_file(path) as temporary:
             yield temporary
             temporary.chmod(0o666 & ~umask())
+            if on_disk:
+                force_onto_disk(temporary)
             os.replace(temporary, path)
     except OSError as error:
         raise write_error(path, error) from error
@@ -96,6 +102,15 @@ def require_writable(path: Path) -> None:
             temporary.write_bytes(bytes(_BLOCK))
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def force_onto_disk(path: Path) -> None:
+    """Wait until the content of a file is on the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def umask() -> int:

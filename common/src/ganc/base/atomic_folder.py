@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganc.base.atomic import WriteError, place_of, umask, write_error
+from ganc.base.atomic import WriteError, force_onto_disk, place_of, umask, write_error
 from ganc.base.temporaries import OLD, PART, REPLACED, remove_leftovers, temporary_folder
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
+def replacing_folder(path: Path, marker: str, *, on_disk: bool = True) -> Iterator[Path]:
     """Yield a temporary folder; when the block ends well, it becomes `path`.
 
     An older folder at `path` is replaced only if it is empty or holds the file `marker`, which shows that ganc made it;
@@ -19,6 +19,9 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
 
     A folder that cannot be exchanged (the current one, a mounted one, one beside which nothing can be written) stays,
     and what it holds is exchanged, `marker` last.
+
+    Args:
+        on_disk: as of `replacing`.
 
     Raises:
         WriteError: `path` was not made by ganc, or cannot be written.
@@ -34,6 +37,9 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
         with temporary_folder(inside if stays else path) as temporary:
             yield temporary
             temporary.chmod(0o777 & ~umask())
+            if on_disk:
+                for file in filter(Path.is_file, temporary.rglob("*")):
+                    force_onto_disk(file)
             if stays:
                 _exchange_content(path, temporary, marker)
             elif path.exists():

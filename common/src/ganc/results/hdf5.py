@@ -39,10 +39,8 @@ def write_results(target: Path | str | BinaryIO, results: SearchResults) -> None
     """
     content = _file_bytes(results)
     if isinstance(target, str | os.PathLike) and str(target) != "-":
-        with replacing(Path(target)) as temporary, temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # on disk before the rename, and before a journal may be removed
+        with replacing(Path(target)) as temporary:  # on the disk when this is done, and a journal may be removed
+            temporary.write_bytes(content)
         return
     stream = sys.stdout.buffer if isinstance(target, str | os.PathLike) else target
     stream.write(content)
