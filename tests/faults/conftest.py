@@ -1,10 +1,9 @@
 """The commands that meet faults, and the process that runs them."""
 
-import os
 from collections import Counter
 
 import pytest
-from helpers.fault_runs import Case, Fault, Server, copying
+from helpers.fault_runs import ALL, Case, Fault, Server, copying
 from helpers.search_rows import eight_rows, make_results
 from helpers.support import TINY_TRAINING, UNTRAINED_SET, make_checkpoint, succeed
 
@@ -15,7 +14,6 @@ pytest.importorskip("onnx", reason="an exported graph is among the outputs")
 pytest.importorskip("onnxruntime", reason="an exported graph is among the outputs")
 
 ALL_FORMATS = ("--format", "paddle", "--format", "onnx", "--format", "openvino")
-ALL = os.environ.get("GANC_FAULTS") == "all"
 
 
 @pytest.fixture(scope="session")

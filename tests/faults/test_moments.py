@@ -1,21 +1,19 @@
 """Signals that come at any moment of a command's time, not only where it uses its files; and while it starts."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from helpers.fault_runs import FEW, Fault, content, met
+from helpers.fault_runs import ALL, FEW, MOST, Fault, content, met
 from helpers.faulty_files import SIGNALS
 from helpers.support import PATIENCE, PROGRAMS
 
 from ganc.base.rng import keyed_generator
 
-ALL = os.environ.get("GANC_FAULTS") == "all"
-MOMENTS = 25 if ALL else 1
-STARTS = 40
+MOMENTS = (MOST or 25) if ALL else 1
+STARTS = MOST or 40
 WORDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
 
 

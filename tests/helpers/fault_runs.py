@@ -22,6 +22,9 @@ COMMANDS = (
     *("ganc-distill", "ganc-replace", "ganc-supernet", "ganc stats", "ganc extract"),
 )
 FEW = COMMANDS[:5]
+# GANC_FAULTS is "all" for each place of each command, or a number of places; without it, a few of the FEW.
+ALL = bool(os.environ.get("GANC_FAULTS"))
+MOST = int(os.environ["GANC_FAULTS"]) if ALL and os.environ["GANC_FAULTS"] != "all" else None
 STATUSES = {"SIGKILL": -signal.SIGKILL, "torn": -signal.SIGKILL, "SIGTERM": 143, "SIGINT": 130}
 WORDS = {143: ("terminated", "stopped"), 130: ("interrupted", "stopped")}
 CACHE = "cache"  # a cache may be of any content, but it holds whole files
