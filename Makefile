@@ -37,12 +37,13 @@ endif
 unexport PYTHONPATH PYTHONHOME
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fuzz test-paddle26 coverage wheels check-tools docs lint bench web-runtime clean
+.PHONY: help setup demo test test-faults test-fuzz test-paddle26 coverage wheels check-tools docs lint bench web-runtime clean
 
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
 	@echo "make demo           run the six stages on a synthetic set of images"
 	@echo "make test           run the tests; TORCH=2.13.0: with PyTorch, for those that compare with it"
+	@echo "make test-faults    kill commands, and fail what they do with files, at every place (an hour)"
 	@echo "make test-fuzz      read 2,000 damaged files of each kind, and try absurd values for every option (half an hour)"
 	@echo "make test-paddle26  run the short suite on paddlepaddle 2.6, in .venv-paddle26"
 	@echo "make coverage       run the tests and say which lines they miss; fails below 90 % (the settings: pyproject.toml)"
@@ -87,6 +88,9 @@ test: setup
 	@test -z "$(TORCH)" || $(BIN)/python $(PIP) -c $(CONSTRAINTS) torch==$(TORCH) || $(NO_TORCH)
 	@test -z "$(TORCH)" || $(BIN)/python $(PIP) --no-deps pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 || $(NO_TORCH)
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-faults: setup
+	@GANC_FAULTS=all $(BIN)/python -m pytest -n $(WORKERS) tests/faults
 
 test-fuzz: setup
 	@GANC_FUZZ=2000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz

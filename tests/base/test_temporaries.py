@@ -135,3 +135,11 @@ def test_the_current_folder_whose_writer_was_killed_can_be_written_again(tmp_pat
         (temporary / "again").touch()
     assert names(here) == sorted([MARKER, "again"])
     assert names(tmp_path) == ["here"]
+
+
+def test_whoever_writes_a_file_removes_what_is_left_of_it(tmp_path):
+    killed("file", tmp_path / "out")
+    assert len(names(tmp_path)) == 1
+    with replacing(tmp_path / "out") as temporary:
+        temporary.write_text("again")
+    assert names(tmp_path) == ["out"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ganc.base.errors import GancError
-from ganc.base.temporaries import temporary_file
+from ganc.base.temporaries import remove_leftovers, temporary_file
 
 _BLOCK = 4096  # bytes: a full disk still has room for a name
 
@@ -58,15 +58,15 @@ def place_of(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, on_disk: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, one_of_many: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; when the block ends well, the file there becomes `path`.
 
     On any error nothing is left behind and an older file at `path` stays as it was. Missing folders are made. Where
     `path` is a link, all this is of what it points to.
 
     Args:
-        on_disk: wait until the file is on the disk before it takes its place, so that after a power cut too there is
-            the old one or the new one; without, there may be an empty one, and nobody waits.
+        one_of_many: such as images of a folder. Else what killed processes left of this file is removed first, and the
+            new one is on the disk before it takes its place: after a power cut too there is the old or the new one.
 
     Raises:
         WriteError: the folder or the file cannot be written, or `path` is a device, a pipe or a socket.
@@ -74,10 +74,12 @@ def replacing(path: Path, *, on_disk: bool = True) -> Iterator[Path]:
     path = place_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not one_of_many:
+            remove_leftovers([path])
         with temporary_file(path) as temporary:
             yield temporary
             temporary.chmod(0o666 & ~umask())
-            if on_disk:
+            if not one_of_many:
                 force_onto_disk(temporary)
             os.replace(temporary, path)
     except OSError as error:

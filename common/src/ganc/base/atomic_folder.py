@@ -10,7 +10,7 @@ from ganc.base.temporaries import OLD, PART, REPLACED, remove_leftovers, tempora
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path, marker: str, *, on_disk: bool = True) -> Iterator[Path]:
+def replacing_folder(path: Path, marker: str, *, of_many: bool = False) -> Iterator[Path]:
     """Yield a temporary folder; when the block ends well, it becomes `path`.
 
     An older folder at `path` is replaced only if it is empty or holds the file `marker`, which shows that ganc made it;
@@ -21,7 +21,7 @@ def replacing_folder(path: Path, marker: str, *, on_disk: bool = True) -> Iterat
     and what it holds is exchanged, `marker` last.
 
     Args:
-        on_disk: as of `replacing`.
+        of_many: there are too many files in it to wait until each is on the disk.
 
     Raises:
         WriteError: `path` was not made by ganc, or cannot be written.
@@ -37,7 +37,7 @@ def replacing_folder(path: Path, marker: str, *, on_disk: bool = True) -> Iterat
         with temporary_folder(inside if stays else path) as temporary:
             yield temporary
             temporary.chmod(0o777 & ~umask())
-            if on_disk:
+            if not of_many:
                 for file in filter(Path.is_file, temporary.rglob("*")):
                     force_onto_disk(file)
             if stays:

@@ -34,7 +34,7 @@ def save_image(path: Path, image: np.ndarray, quality: int = QUALITY) -> None:
     options = {"JPEG": {"quality": quality, "subsampling": 0}, "WEBP": {"quality": quality}}.get(kind, {})
     if kind == "JPEG" and image.shape[2] == 4:
         image = to_rgb(image)
-    with replacing(Path(path), on_disk=False) as temporary:  # there may be thousands
+    with replacing(Path(path), one_of_many=True) as temporary:
         to_pillow(image).save(temporary, format=kind, **options)
 
 

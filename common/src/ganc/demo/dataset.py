@@ -42,7 +42,7 @@ def write_demo_set(
     if min(width, height) < SMALLEST:
         raise DataError(f"size (={width}x{height}) must be at least {SMALLEST}x{SMALLEST}")
     subsets = [(f"{kind}{letter}", count) for kind, count in (("train", train), ("test", test)) for letter in LETTERS]
-    with replacing_folder(Path(root), MARKER, on_disk=False) as folder:
+    with replacing_folder(Path(root), MARKER, of_many=True) as folder:
         for subset, count in subsets:
             _write_subset(folder, subset, count, (width, height), seed)
         settings = {

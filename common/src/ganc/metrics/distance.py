@@ -9,7 +9,6 @@ import numpy as np
 
 from ganc.base.cache import default_cache
 from ganc.base.errors import GancError, StatisticsError
-from ganc.base.temporaries import remove_leftovers
 from ganc.data import EvaluationSet, to_uint8
 from ganc.data.images import to_rgb
 from ganc.metrics.feature_set import FeatureSet
@@ -55,7 +54,6 @@ def target_statistics(
         expected = (fingerprint, tuple(size), preparation)
         if (cached.data_fingerprint, cached.image_size, cached.resize) == expected and cached.features is not None:
             return cached
-    remove_leftovers([path])
     features = image_features(_byte_batches(images, size), feature_set)
     statistics = statistics_of(features, feature_set, image_size=size, data_fingerprint=fingerprint, resize=preparation)
     with contextlib.suppress(GancError):
