@@ -59,6 +59,7 @@ def cases(tiny_data, teacher_file, supernet_file, tmp_path_factory):
                 "s.h5",
             ),
             "s.h5",
+            grows=True,
         ),
         "ganc-export": Case(
             ("ganc-export", "--checkpoint", teacher_file, "--format", "onnx", "-o", "dist"),

@@ -170,3 +170,29 @@ def test_a_run_of_an_older_ganc_with_an_empty_lock_is_known_by_its_state_or_sett
     (tmp_path / "run" / "state.safetensors").unlink()
     with folder.opened(restart=False):
         assert folder.load_state() is None
+
+
+def test_a_restart_removes_the_sample_strips_of_the_run_before(run, tmp_path):
+    with run.opened(restart=False):
+        run.sample_path(3).parent.mkdir()
+        run.sample_path(3).touch()
+        (run.sample_path(3).parent / "mine.png").touch()
+        run.save_state({"step": 3, "finished": None}, {})
+    with run.opened(restart=True):
+        assert [path.name for path in (tmp_path / "run" / "samples").iterdir()] == ["mine.png"]
+
+
+@pytest.mark.parametrize("content", ["", "ganc", "ganc-run"])
+def test_a_lock_that_was_cut_off_is_completed(run, tmp_path, content):
+    """Else the folder is not known as a run's once its other files are damaged."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lock").write_text(content)
+    with run.opened(restart=False):
+        assert (tmp_path / "run" / "lock").read_text() == "ganc-run\n"
+
+
+def test_a_lock_of_somebody_else_stays_as_it_is(run, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lock").write_text("mine")
+    with run.opened(restart=False):
+        assert (tmp_path / "run" / "lock").read_text() == "mine"

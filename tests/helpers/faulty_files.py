@@ -41,7 +41,7 @@ class Faults:
         self._log = _os_open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 
     def meet(self, kind: str, path: object, half: Callable[[], object] = lambda: None) -> None:
-        """Count an operation; end the process or raise where it is the one. `half` does a half of it."""
+        """Count an operation; end the process or raise where it is the one. `half` does a half of it before that."""
         place = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else os.path.realpath(os.fsdecode(path))
         if not place.startswith(self._folder):
             return
@@ -87,9 +87,22 @@ def _opening(faults: Faults) -> Callable:
     """Return what stands for `open`; files to write are of a class that meets faults."""
 
     class File(io.FileIO):
+        error: OSError | None = None
+
         def write(self, data) -> int:
+            """As the system does, write a part and say so where the rest fails; that is told the next time."""
+            if self.error:
+                error, self.error = self.error, None
+                raise error
             content = bytes(data)
-            faults.meet("write", self.fileno(), lambda: super(File, self).write(content[: len(content) // 2]))
+            half = content[: len(content) // 2]
+            try:
+                faults.meet("write", self.fileno(), lambda: super(File, self).write(half))
+            except OSError as error:
+                if not half:
+                    raise
+                self.error = error
+                return len(half)
             return super().write(content)
 
         def truncate(self, size=None) -> int:
@@ -102,9 +115,11 @@ def _opening(faults: Faults) -> Callable:
         if not os.path.exists(file):
             faults.meet("make", file)
         raw = File(file, mode.replace("b", "").replace("t", ""))
+        if not buffering:
+            return raw
         buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
         if "b" in mode:
-            return buffered if buffering else raw
+            return buffered
         return io.TextIOWrapper(buffered, encoding, errors, newline)
 
     return open_file

@@ -79,7 +79,8 @@ class JournalFile:
                 self._discard()
                 self._recover(check, read)
         except BaseException:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what could not be written is not written now either
+                self._file.close()
             raise
 
     @property

@@ -6,7 +6,7 @@ import math
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -23,7 +23,7 @@ STATE_FORMAT = "ganc-run-state"
 STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE = "state.safetensors", "settings.json", "log.jsonl", "best.safetensors"
 NEXT_BEST_FILE = "best.next.safetensors"
 LOCK_FILE, SAMPLES = "lock", "samples"
-LOCK_CONTENT = "ganc-run\n"  # an older ganc left it empty: its runs are known by their state or settings
+LOCK_CONTENT = b"ganc-run\n"  # an older ganc left it empty: its runs are known by their state or settings
 SETTINGS_OF_ALL = {"stage", "task", "direction", "sources", "epochs", "decay_epochs", "learning_rate"}
 # All that a run writes in its folder.
 NAMES = (STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE, NEXT_BEST_FILE, LOCK_FILE, SAMPLES)
@@ -64,13 +64,11 @@ class RunDirectory:
         with writing(self.path):
             place_of(self.path).mkdir(parents=True, exist_ok=True)
             self._require_own()
-            file = (self.path / LOCK_FILE).open("a")
+            file = (self.path / LOCK_FILE).open("ab+", buffering=0)
         with file:
             lock(file, self.path, "wait for it, or use --run-dir")
             with writing(self.path):
-                if not file.tell():
-                    file.write(LOCK_CONTENT)
-                    file.flush()
+                _mark(file)
             remove_all_leftovers(place_of(self.path))
             remove_all_leftovers(place_of(self.path / SAMPLES))
             changed = [] if restart or unless is None else self.changes(unless)
@@ -96,7 +94,7 @@ class RunDirectory:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            return file.read(len(LOCK_CONTENT)) == LOCK_CONTENT.encode()
+            return file.read(len(LOCK_CONTENT)) == LOCK_CONTENT
 
     def _has_state(self) -> bool:
         try:
@@ -229,3 +227,12 @@ class RunDirectory:
     def next_best_path(self) -> Path:
         """Where better ones are kept until a saved state names them."""
         return self.path / NEXT_BEST_FILE
+
+
+def _mark(file: BinaryIO) -> None:
+    """Write what a folder of a run is known by, where nothing of it is there or the disk was full in its middle."""
+    file.seek(0)
+    found = file.read(len(LOCK_CONTENT) + 1)
+    if found != LOCK_CONTENT and LOCK_CONTENT.startswith(found):
+        file.truncate(0)
+        file.write(LOCK_CONTENT)
