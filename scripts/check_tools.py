@@ -42,7 +42,8 @@ def check_tool(name: str, wheels: Mapping[str, Path], environment: Path, folder:
     python, command = environment / "bin" / "python", environment / "bin" / f"ganc-{name}"
     pip = (python, "-m", "pip", "--disable-pip-version-check")
     constraints = ROOT / "constraints.txt"
-    run(*pip, "install", "-qq", "-c", constraints, wheels["common"], f"{wheels[name]}[cpu]", folder=folder)
+    # lite0: what the recipe of the stages that distill learns by.
+    run(*pip, "install", "-qq", "-c", constraints, f"{wheels['common']}[lite0]", f"{wheels[name]}[cpu]", folder=folder)
     run(*pip, "check", folder=folder)
     run(python, "-c", FIND_MODULES, *(f"ganc_{other}" for other in STAGES if other != name), folder=folder)
     if not run(command, "--help", folder=folder).startswith("Usage: "):
