@@ -24,7 +24,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
 from ganc.metrics.features import feature_set
 from ganc.models.convolutions import initial_state
 from ganc.models.discriminator import Discriminator
-from ganc.models.family import Widths
+from ganc.models.family import DISCRIMINATOR_WIDTH, Widths
 from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec, spec_from_json
 from ganc.models.task import CYCLEGAN
@@ -34,7 +34,7 @@ from ganc.training.assembly import Stage
 from ganc.training.average import averaged
 from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.distillation_job import Distillation, distillation_step
-from ganc.training.settings import DISCRIMINATOR_WIDTH, DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc.training.teachers import FrozenTeacher
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
