@@ -135,3 +135,17 @@ def test_without_tensorboardx_the_extra_is_named(tmp_path):
         done = run_command("ganc", "plot", run, "--tensorboard", tmp_path / "events", absent=("tensorboardX",))
     assert done.returncode == 1
     assert "ganc-common[tensorboard]" in done.stderr.decode()
+
+
+def test_names_are_drawn_as_they_are(tmp_path, texts):
+    """No mathematics between dollars, no name left out, no word on characters that no font has."""
+    runs = [make_run(tmp_path / name) for name in ("a $x_{$ b.run", "_hidden.run", "訓練.run")]
+    run = json.loads((runs[0] / "log.jsonl").read_text().splitlines()[0])
+    run["losses"] = {"$\\bad{$": 1e-3, "feature": 1.0}
+    (runs[0] / "log.jsonl").write_text("\n".join(json.dumps(run | {"step": step}) for step in (1, 2)) + "\n")
+    said = succeed("ganc", "plot", *runs, "-o", tmp_path / "runs.svg")
+    assert "Glyph" not in said.stderr
+    found = [text.strip() for text in texts(tmp_path / "runs.svg")]
+    assert {"a $x_{$ b.run", "_hidden.run", "訓練.run", "loss: $\\bad{$"} <= {*found}
+    succeed("ganc", "plot", runs[0], "-o", tmp_path / "one.svg", "--title", "100 $ or $200")
+    assert "100 $ or $200" in texts(tmp_path / "one.svg")

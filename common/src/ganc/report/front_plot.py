@@ -13,6 +13,7 @@ from ganc.base.errors import SelectionError
 from ganc.base.extras import MATPLOTLIB, require
 from ganc.models.spec import ORIGINAL
 from ganc.report import published
+from ganc.report.drawing import drawing
 from ganc.report.published import Published
 from ganc.results.search_results import SearchResults
 from ganc.results.selection import pareto_front
@@ -46,14 +47,13 @@ def draw_results(
         WriteError: the file cannot be written.
     """
     require(MATPLOTLIB)
-    import matplotlib
     from matplotlib.figure import Figure
 
     kept = np.flatnonzero(np.isfinite(results.ranking))
     if not len(kept):
         raise SelectionError(f"{results.source}: no row has a value of {results.ranking_name}; run the search first")
     shared = results.ranking_name == FID and results.identity.image_size == published.IMAGE_SIZE
-    with matplotlib.rc_context({"svg.hashsalt": "ganc", "font.size": 9}):
+    with drawing():
         figure = Figure(figsize=(8, 5.5 if shared else 7.5), dpi=130, layout="constrained")
         axes = figure.subplots(1 if shared else 2, sharex=True, squeeze=False, height_ratios=[1] if shared else [3, 2])
         top, bottom = axes[0, 0], axes[-1, 0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from ganc.base.atomic import replacing
 from ganc.base.errors import RunError
 from ganc.base.extras import MATPLOTLIB, require
+from ganc.report.drawing import drawing
 from ganc.report.front_plot import METADATA
 from ganc.report.run_log import Run
 
@@ -36,7 +37,6 @@ def draw_runs(runs: Sequence[Run], output: Path, *, title: str | None = None) ->
         WriteError: the file cannot be written.
     """
     require(MATPLOTLIB)
-    import matplotlib
     from matplotlib.figure import Figure
 
     panels = list(_panels(runs))[:MOST_PANELS]
@@ -44,14 +44,14 @@ def draw_runs(runs: Sequence[Run], output: Path, *, title: str | None = None) ->
         raise RunError(f"{', '.join(str(run.path) for run in runs)}: no line in the log; no epoch has ended yet")
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
-    with matplotlib.rc_context({"svg.hashsalt": "ganc", "font.size": 9}):
+    with drawing():
         figure = Figure(figsize=(4 * columns + 0.6, 2.7 * rows + 0.9), dpi=130, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
             _draw(axes, panel)
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
-        names = names_of(runs)
+        names = [f" {name}" if name.startswith("_") else name for name in names_of(runs)]  # a legend leaves out _names
         if len(runs) > 1:
             handles = [grid[0].plot([], [], **_look(number), label=name)[0] for number, name in enumerate(names)]
             figure.legend(handles=handles, loc="outside lower center", ncols=min(len(runs), 3), frameon=False)
@@ -85,9 +85,14 @@ def _panels(runs: Sequence[Run]) -> Iterator[Panel]:
 
 
 def _draw(axes, panel: Panel) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     values = [value for _, points in panel.lines for _, value, _ in points]
     if min(values) > 0 and max(values) > LOGARITHMIC_FROM * min(values):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")  # the usual one writes mathematics, which `drawing` shows as it stands
+        axes.yaxis.set_minor_formatter(NullFormatter())
     for number, points in panel.lines:
         steps, heights, errors = zip(*points, strict=True)
         look = _look(number) | {"markevery": -(-len(points) // MOST_MARKS)}

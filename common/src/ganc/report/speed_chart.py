@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ganc.base.atomic import replacing
 from ganc.base.extras import MATPLOTLIB, require
+from ganc.report.drawing import drawing
 
 # matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
 
@@ -26,7 +27,13 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
         WriteError: the file cannot be written.
     """
     require(MATPLOTLIB)
+    with drawing(font_size=10), replacing(output) as temporary:
+        _figure(rows, size).savefig(temporary, format="png", dpi=110)
+
+
+def _figure(rows: Sequence[Mapping], size: tuple[int, int]):
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     cases = _cases(rows)
     models = list(dict.fromkeys(row["model"] for row in rows))
@@ -41,6 +48,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
     if logarithmic:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:,g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(shortest / 2, longest * 4)
     else:
         axes.set_xlim(0, longest * 1.25)
@@ -55,8 +63,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    with replacing(output) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    return figure
 
 
 def _cases(rows: Sequence[Mapping]) -> list[dict]:
