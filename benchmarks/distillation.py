@@ -20,7 +20,7 @@ from tabulate import tabulate
 from ganc.data import read_images
 
 WIDTHS = "16_16_24_12_20_24_8_12"  # 1.38 GMACs at 256x256
-HALF = "half"  # of the epochs
+HALF, LAST_THIRD = "half", "two thirds"  # of the epochs come before the GAN loss
 RESTART = ("--restart", "-o")  # a run must not continue what one of other settings left
 FEW, MORE = 10, 70  # steps of the two runs that the speed is taken from
 
@@ -37,7 +37,8 @@ VARIANTS = {
     "… and lite0=1": SEEING,
     "… lite0=1 and no feature loss": (*SEEING, "--feature-weight", "0"),
     "… lite0=1 and --ema 0.999": (*SEEING, "--ema", "0.999"),
-    "imitate, the default": ("--recipe", "imitate"),
+    "imitate": ("--recipe", "imitate"),
+    "imitate, GAN in the last third": ("--recipe", "imitate", "--gan-weight", "1", "--gan-from", LAST_THIRD),
     "… lite0=5": (*NEAR, "--loss", "lite0=5"),
     "… and ssim=1": (*NEAR, "--loss", "ssim=1"),
     "… and wavelet=10": (*NEAR, "--loss", "wavelet=10"),
@@ -103,7 +104,8 @@ def _trained(name: str, arguments: argparse.Namespace, made: Path) -> dict:
     epoch = len(read_images(arguments.data, "trainA").paths) // batch
     epochs = max(2, round(60 * arguments.minutes / step / epoch))
     half = epochs // 2
-    options = [half if one == HALF else one for one in options]
+    starts = {HALF: half, LAST_THIRD: 2 * epochs // 3}
+    options = [starts.get(one, one) for one in options]
     ran("ganc-distill", *options, *("--epochs", half, "--decay-epochs", epochs - half), *RESTART, made)
     found = asked | {"steps": epochs * epoch, "step_ms": 1000 * step}
     notes.write_text(json.dumps(found))
@@ -111,11 +113,13 @@ def _trained(name: str, arguments: argparse.Namespace, made: Path) -> dict:
 
 
 def _step_seconds(options: list, made: Path) -> float:
-    """Return a step's processor time; where the GAN loss comes in the second half, the mean of both halves."""
-    if HALF in options:
-        place = options.index(HALF) - 1
-        rest = options[:place] + options[place + 2 :]
-        return (_step_seconds(rest, made) + _step_seconds([*rest, "--gan-weight", 0], made)) / 2
+    """Return a step's processor time; where the GAN loss comes later, the mean of the steps without and with it."""
+    for start, share in {HALF: 1 / 2, LAST_THIRD: 2 / 3}.items():
+        if start in options:
+            place = options.index(start) - 1
+            rest = options[:place] + options[place + 2 :]
+            without = _step_seconds([*rest, "--gan-weight", 0], made)
+            return share * without + (1 - share) * _step_seconds(rest, made)
     seconds: dict[int, list[float]] = {FEW: [], MORE: []}
     for steps in (*seconds, *seconds):  # the lower of two times
         started = os.times()

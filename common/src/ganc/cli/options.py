@@ -18,7 +18,7 @@ from ganc.cli.defaults_file import lay_under
 from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
 from ganc.files.choice import Selection
-from ganc.training.recipes import DEFAULTS, Recipe
+from ganc.training.recipes import DEFAULTS, DEFAULTS_WITHOUT_GAN, Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 
 POSITIVE = click.IntRange(min=1)
@@ -158,14 +158,18 @@ def take_published_defaults(context: click.Context, parameter: click.Parameter, 
     return chosen
 
 
-def _take_defaults(context: click.Context, parameter: click.Parameter, recipe: Recipe) -> Recipe:
-    """Let the options that are read after this one have the recipe's defaults."""
-    if _PUBLISHED_BY in context.meta:
-        if context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT:
-            _require_published(context, recipe)
-        recipe = Recipe.PUBLISHED
-    lay_under(context, DEFAULTS[recipe])
-    return recipe
+def _take_defaults(defaults: Mapping[Recipe, Mapping[str, object]]) -> Callable:
+    """Return the callback of an option that lets those that are read after it have the recipe's defaults."""
+
+    def take(context: click.Context, parameter: click.Parameter, recipe: Recipe) -> Recipe:
+        if _PUBLISHED_BY in context.meta:
+            if context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT:
+                _require_published(context, recipe)
+            recipe = Recipe.PUBLISHED
+        lay_under(context, defaults[recipe])
+        return recipe
+
+    return take
 
 
 def _require_published(context: click.Context, recipe: Recipe) -> None:
@@ -179,16 +183,25 @@ recipe_option = click.option(
     default=Recipe.PUBLISHED.value,
     is_eager=True,
     expose_value=False,
-    callback=_take_defaults,
+    callback=_take_defaults(DEFAULTS_WITHOUT_GAN),
     help="Defaults of other options: published is the papers'; imitate learns the images of --init-from's original.",
 )
-distillation_options = grouped(
-    "settings",
-    DistillationSettings,
-    *setting_options(
-        DistillationSettings, types={"losses": LOSS}, first={"recipe": _take_defaults}, recipe=Recipe.IMITATE
-    ),
-)
+
+
+def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]] = DEFAULTS) -> Callable:
+    """Return the decorator that adds the options of a distillation, whose --recipe brings these defaults."""
+    return grouped(
+        "settings",
+        DistillationSettings,
+        *setting_options(
+            DistillationSettings,
+            types={"losses": LOSS},
+            first={"recipe": _take_defaults(defaults)},
+            recipe=Recipe.IMITATE,
+        ),
+    )
+
+
 refit_options = grouped("refit", RefitSettings, *setting_options(RefitSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")
 reference_option = setting_option(RunSettings, "reference")

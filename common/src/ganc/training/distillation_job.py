@@ -99,7 +99,7 @@ class Distillation:
         return {
             "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
             **({"discriminator": "fresh"} if self.replaces_discriminator else {}),
-            **({"gan_from": settings.gan_from} if settings.gan_from else {}),
+            **({"gan_from": settings.gan_from} if settings.gan_from and self.has_gan else {}),
             **({"losses": settings.added_weights} if settings.losses else {}),
         }
 
@@ -125,7 +125,9 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
     require_same_depth(plan.teacher.generator, plan.student)
-    _require_used_gan(plan, schedule.epochs + schedule.decay_epochs)
+    epochs = schedule.epochs + schedule.decay_epochs
+    _require_used_gan(plan, epochs)
+    plan = replace(plan, settings=replace(plan.settings, gan_from=plan.settings.gan_start(epochs)))
     _require_losses(plan)
     for size in (data.crop_size, data.eval_size):
         plan.student.spec.require_size(*size)
@@ -185,11 +187,8 @@ def _require_used_gan(plan: Distillation, epochs: int) -> None:
     given = {"--discriminator-width": settings.discriminator_width, "--gan-from": settings.gan_from}
     for option, value in given.items():
         if value and not plan.has_gan:
-            raise SettingError(
-                f"{option} {value}: the GAN loss has weight 0; leave it out, or give --gan-weight 1 or --recipe "
-                f"{Recipe.PUBLISHED.value}"
-            )
-    if settings.gan_from >= epochs:
+            raise SettingError(f"{option} {value}: the GAN loss has weight 0; leave it out, or give --gan-weight 1")
+    if (settings.gan_from or 0) >= epochs:
         raise SettingError(
             f"--gan-from {settings.gan_from}: the schedule ends after {epochs} epochs, before the GAN loss begins; "
             "choose less, or --gan-weight 0"

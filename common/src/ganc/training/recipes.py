@@ -12,9 +12,9 @@ from ganc.training.losses.names import LossName, WeightedLoss
 class Recipe(Enum):
     """Where a stage's defaults come from.
 
-    IMITATE: a student starts near its teacher and learns its images, and how EfficientNet-Lite0 sees them, without a
-        discriminator and at a high learning rate; the result is an average of the weights. docs/distillation.md has
-        the ablation that chose it. In stage 1 an original is the teacher.
+    IMITATE: a student starts near its teacher and learns its images, and how EfficientNet-Lite0 sees them, at a high
+        learning rate; in the last third of the epochs a discriminator of the target's images joins in; the result is
+        an average of the weights. docs/distillation.md has what chose it. In stage 1 an original is the teacher.
     PUBLISHED: as GAN Compression trains (arXiv 2003.08936).
     """
 
@@ -30,7 +30,7 @@ DEFAULTS: Mapping[Recipe, Mapping[str, object]] = {
     Recipe.IMITATE: {
         "importance": "reads",
         "images": 96,  # of the refit
-        "gan_weight": 0.0,
+        "gan_weight": 1.0,
         "cycle_weight": 0.0,
         "original_weight": 10.0,
         "learning_rate": 0.001,
@@ -38,4 +38,10 @@ DEFAULTS: Mapping[Recipe, Mapping[str, object]] = {
         "ema": 0.999,
     },
     Recipe.PUBLISHED: {},
+}
+
+# Of stages whose networks are not the last ones: a discriminator's steps cost more than twice as much.
+DEFAULTS_WITHOUT_GAN: Mapping[Recipe, Mapping[str, object]] = {
+    Recipe.IMITATE: {**DEFAULTS[Recipe.IMITATE], "gan_weight": 0.0},
+    Recipe.PUBLISHED: DEFAULTS[Recipe.PUBLISHED],
 }

@@ -207,7 +207,8 @@ class DistillationSettings:
     Attributes:
         recipe: what decides the losses where none is given.
         losses: what is added to the losses above, each once; without any, what the recipe adds.
-        gan_from: epochs at the start in which there is neither a GAN loss nor a discriminator's.
+        gan_from: epochs at the start in which there is neither a GAN loss nor a discriminator's; None is what the
+            recipe says, see `gan_start`.
         discriminator_width: base width of the discriminator: a fresh one where the input brings one of another width,
             or none; None continues the input's.
 
@@ -216,11 +217,14 @@ class DistillationSettings:
     """
 
     recipe: Recipe = setting(
-        "Defaults of other options: imitate learns the teacher's images, without a GAN loss; published is the papers'.",
+        "Defaults of other options: imitate learns the teacher's images first; published is the papers'.",
         Recipe.PUBLISHED,
     )
     gan_weight: float | None = setting(
-        "Weight of the GAN loss.", None, least=0, default_text="the input's; 0 with --recipe imitate"
+        "Weight of the GAN loss.",
+        None,
+        least=0,
+        default_text="the input's; with --recipe imitate 1, in ganc-supernet 0",
     )
     reconstruction_weight: float | None = setting("Weight of the L1 loss.", None, least=0, default_text="the input's")
     feature_weight: float | None = setting("Weight of feature distillation.", None, least=0, default_text="the input's")
@@ -231,7 +235,12 @@ class DistillationSettings:
         repeats=True,
         default_text="none; lite0=5 with --recipe imitate",
     )
-    gan_from: int = setting("Epochs without GAN loss and discriminator at the start.", 0, least=0)
+    gan_from: int | None = setting(
+        "Epochs without GAN loss and discriminator at the start.",
+        None,
+        least=0,
+        default_text="0; two thirds of all with --recipe imitate",
+    )
     discriminator_width: int | None = setting(
         "Base width of the discriminator; a fresh one where the input's has another.",
         None,
@@ -246,6 +255,12 @@ class DistillationSettings:
             object.__setattr__(self, "losses", (IMITATION_LOSS,))
         if len(self.added_weights) < len(self.losses):
             raise SettingError("a loss was given twice; give each --loss once, with the whole weight")
+
+    def gan_start(self, epochs: int) -> int:
+        """Return how many of so many epochs have no GAN loss: a student that imitates first has stripes to judge."""
+        if self.gan_from is not None:
+            return self.gan_from
+        return 2 * epochs // 3 if self.recipe is Recipe.IMITATE else 0
 
     @property
     def added_weights(self) -> dict[str, float]:

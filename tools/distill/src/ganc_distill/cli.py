@@ -42,7 +42,7 @@ def _written(values: Mapping) -> list[Place]:
     *setting_options(OnlineSettings, types={"n_blocks": BLOCK_COUNT}, first={"online": take_published_defaults}),
 )
 @refit_options
-@distillation_options
+@distillation_options()
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options

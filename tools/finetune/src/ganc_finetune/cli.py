@@ -23,7 +23,7 @@ from ganc_finetune.settings import SCHEDULE
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @selection_options
-@distillation_options
+@distillation_options()
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options

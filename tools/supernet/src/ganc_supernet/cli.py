@@ -14,7 +14,7 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import SPACE
-from ganc.training.recipes import DEFAULTS, Recipe
+from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -30,9 +30,9 @@ start_options = grouped(
 )
 
 
-@command("ganc-supernet", page="method.md", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
+@command("ganc-supernet", page="method.md", defaults=DEFAULTS_WITHOUT_GAN[Recipe.IMITATE], implied=run_folder)
 @start_options
-@distillation_options
+@distillation_options(DEFAULTS_WITHOUT_GAN)
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
