@@ -133,7 +133,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
-    distillation = distillation_step(plan, data, run, around.processes, around.course(schedule).epoch_steps)
+    gan_from = plan.settings.gan_from * around.course(schedule).epoch_steps
+    distillation = distillation_step(plan, data, run, around.processes, gan_from)
     teacher = distillation.teacher
     step = averaged(distillation, schedule.ema)
     shown = {"teacher": EagerEngine(teacher.generator)}
@@ -151,9 +152,9 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
 
 
 def distillation_step(
-    plan: Distillation, data: DataSettings, run: RunSettings, processes: Processes, epoch_steps: int
+    plan: Distillation, data: DataSettings, run: RunSettings, processes: Processes, gan_from: int
 ) -> DistillationStep:
-    """Return the step that a plan trains with, whose networks are made here; an epoch has so many steps.
+    """Return the step that a plan trains with, whose networks are made here; the first `gan_from` have no GAN loss.
 
     Raises:
         SpecError, MissingDependencyError: a loss lacks what it needs.
@@ -164,7 +165,7 @@ def distillation_step(
         teacher=teacher,
         trained=_distilled_networks(plan, teacher, run),
         subnets_of=plan.subnets_of,
-        gan_from=plan.settings.gan_from * epoch_steps,
+        gan_from=gan_from,
         added=_added_losses(plan.settings, plan.given(data, teacher, run.engine)),
         processes=processes,
         amp=run.amp,

@@ -165,7 +165,8 @@ def _searched(given: Given, preset: Preset, teacher: GeneratorSpec, budget: int)
     choices = [thinned(thinner, macs, given.size) for macs in wanted if floor <= macs < student_macs]
     published = {"recipe": "published"} if preset is Preset.PUBLISHED else {}
     return {
-        "distill": published | {"widths": format_widths(student)},
+        # What comes of the student is trained on with a discriminator; it has none, as its steps cost half as much.
+        "distill": {**(published or {"gan-weight": 0}), "widths": format_widths(student)},
         "supernet": published | {"space": space_of([student, *choices])},
         "search": {"max-macs": budget, **({} if published else {"samples": 200})},
         "finetune": published | {"max-macs": budget, **({} if published else {"lr": 0.0005})},

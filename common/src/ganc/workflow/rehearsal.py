@@ -40,6 +40,7 @@ from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
 
 STEPS, STAGE_SECONDS = 3, 6.0  # steps that are timed, fewer where they take longer together
+GAN_FROM = 1000  # the step from which one that is timed has a GAN loss
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def _stage_seconds(stage: str, configuration: Configuration, networks: Networks) -> dict[str, float]:
-    """Return the seconds of a stage's first step, in which graphs are compiled, and of each step behind it."""
+    """Return the seconds of a stage's first step, in which graphs are compiled, and of a step behind it, on average."""
     settings = configuration.settings(stage)
     (data,), (schedule,) = (_of_kind(settings, kind) for kind in (DataSettings, Schedule))
     made = _cycle if stage in ("original", "replace") else _distillation
@@ -71,7 +72,22 @@ def _stage_seconds(stage: str, configuration: Configuration, networks: Networks)
         for loss in step.update(source, target, number, schedule.learning_rate).values():
             float(loss)  # waits for the device
 
-    return _timed(one_step)
+    without = _share_without_gan(settings)
+    kinds = {number: share for number, share in ((0, without), (GAN_FROM, 1 - without)) if share}
+    timed = {number: _timed(lambda count, number=number: one_step(number + count)) for number in kinds}
+    return {
+        "first": sum(one["first"] for one in timed.values()),
+        "step": sum(kinds[number] * one["step"] for number, one in timed.items()),
+    }
+
+
+def _share_without_gan(settings: list) -> float:
+    """Return which part of a stage's steps have no GAN loss."""
+    (schedule,) = _of_kind(settings, Schedule)
+    epochs = schedule.epochs + schedule.decay_epochs
+    for one in _of_kind(settings, DistillationSettings):
+        return one.gan_start(epochs) / epochs if one.applied_to(CYCLEGAN).gan_weight else 1.0
+    return 0.0
 
 
 def _distillation(stage: str, settings: list, networks: Networks) -> Any:
@@ -92,7 +108,7 @@ def _distillation(stage: str, settings: list, networks: Networks) -> Any:
         subnets_of=partial(_subnets, networks) if stage == "supernet" else lambda step: [None],
         views={},
     )
-    return distillation_step(plan, data, run, Processes(), epoch_steps=0)
+    return distillation_step(plan, data, run, Processes(), GAN_FROM)
 
 
 def _subnets(networks: Networks, step: int) -> Sequence[Widths | None]:
