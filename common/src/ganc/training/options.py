@@ -168,11 +168,13 @@ def _member(name: str, value: object, kind: type[Member]) -> Member:
         raise SettingError(f"{name} (={value!r}): expected {' or '.join(str(one.value) for one in kind)}") from error
 
 
-def recipe_defaults(options: Mapping[str, object], usual: Recipe) -> dict[str, object]:
-    """Return what a recipe's settings are by the fields' names, `recipe` among them.
+def recipe_defaults(
+    options: Mapping[str, object], usual: Recipe, table: Mapping[Recipe, Mapping[str, object]] = DEFAULTS
+) -> dict[str, object]:
+    """Return what a recipe's settings are by the fields' names, `recipe` among them, of a stage's table of defaults.
 
     Raises:
         SettingError: there is no such recipe.
     """
     recipe = _member("recipe", options.get("recipe", usual), Recipe)
-    return {**DEFAULTS[recipe], "recipe": recipe}
+    return {**table[recipe], "recipe": recipe}

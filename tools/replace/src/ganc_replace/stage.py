@@ -21,7 +21,7 @@ from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.recipes import Recipe
+from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
@@ -42,7 +42,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     kinds = (CycleSettings, Schedule, DataSettings, RunSettings, RefitSettings)
-    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED)
+    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED, DEFAULTS_WITHOUT_GAN)
     own = {name: value for name, value in options.items() if name != "recipe"}
     return finish(replace_job(*Options("ganc_replace.train", kinds, own, defaults).all()), watch)
 

@@ -11,7 +11,7 @@ from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.recipes import Recipe
+from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.sampling import subnets_of_step
 from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
@@ -32,7 +32,11 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     kinds = (SupernetStart, DistillationSettings, Schedule, DataSettings, RunSettings)
-    defaults = {"space": parse_space(DEFAULT_SPACE), **SCHEDULE, **recipe_defaults(options, Recipe.IMITATE)}
+    defaults = {
+        "space": parse_space(DEFAULT_SPACE),
+        **SCHEDULE,
+        **recipe_defaults(options, Recipe.IMITATE, DEFAULTS_WITHOUT_GAN),
+    }
     return finish(supernet_job(*Options("ganc_supernet.train", kinds, options, defaults).all()), watch)
 
 
