@@ -133,7 +133,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
-    gan_from = plan.settings.gan_from * around.course(schedule).epoch_steps
+    gan_from = plan.settings.gan_start(epochs) * around.course(schedule).epoch_steps
     distillation = distillation_step(plan, data, run, around.processes, gan_from)
     teacher = distillation.teacher
     step = averaged(distillation, schedule.ema)

@@ -74,11 +74,15 @@ def _stage_seconds(stage: str, configuration: Configuration, networks: Networks)
 
     without = _share_without_gan(settings)
     kinds = {number: share for number, share in ((0, without), (GAN_FROM, 1 - without)) if share}
-    timed = {number: _timed(lambda count, number=number: one_step(number + count)) for number in kinds}
+    timed = {number: _timed(partial(_from, number, one_step)) for number in kinds}
     return {
         "first": sum(one["first"] for one in timed.values()),
         "step": sum(kinds[number] * one["step"] for number, one in timed.items()),
     }
+
+
+def _from(first: int, one_step: Callable[[int], None], number: int) -> None:
+    one_step(first + number)
 
 
 def _share_without_gan(settings: list) -> float:
