@@ -132,7 +132,9 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 def _table(context: click.Context) -> str:
     options = [one for one in context.command.get_params(context) if isinstance(one, click.Option)]
-    groups = in_groups(option for option in options if not EVERYWHERE & {*option.opts})
+    groups = in_groups(
+        (option for option in options if not EVERYWHERE & {*option.opts}), getattr(context.command, "moved", None)
+    )
     rows = [row for name, members in groups.items() for row in _rows(context, name, members, titled=len(groups) > 1)]
     return "\n".join(["| option | what it says |", "|---|---|", *rows]) if rows else ""
 

@@ -8,7 +8,7 @@ from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
 from ganc.cli.defaults_file import defaults_places
 from ganc.cli.environment import name_variables, variable_prefix
-from ganc.cli.everywhere import DEBUG, defaults_option, everywhere
+from ganc.cli.everywhere import DEBUG, defaults_option, everywhere, say_where_from
 from ganc.cli.help import Helpful, wants_colour
 from ganc.cli.paths import Place, places, prepare_outputs, require_reachable, require_separate
 from ganc.cli.streams import (
@@ -62,6 +62,7 @@ class Command(Helpful, Program, click.Command):
         renamed: old option names that still work, each with its new name; a line on standard error says so.
         implied: gives, for the values of all options, what the command writes besides those that they name.
         page: the page of docs/ that says more.
+        moved: the groups in help of options that stand elsewhere in this command, by their long names.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Command(Helpful, Program, click.Command):
         renamed: Mapping[str, str] | None = None,
         implied: Callable[[Mapping], Iterable[Place]] | None = None,
         page: str | None = None,
+        moved: Mapping[str, str] | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.renamed, self.implied, self.page = renamed or {}, implied or (lambda values: ()), page or self.page
+        self.moved = moved or {}
         for parameter in self.params:
             parameter.type = strict(parameter.type)
         self.params = [defaults_option(), *self.params, *everywhere(program=(self.name or "").startswith("ganc-"))]
@@ -105,6 +108,7 @@ class Command(Helpful, Program, click.Command):
 
     def invoke(self, ctx: click.Context):
         try:
+            say_where_from(ctx)
             found = [*defaults_places(ctx), *places(self.params, ctx.params), *self.implied(ctx.params)]
             require_reachable(found)
             require_separate(found)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
 from ganc.base.extras import PYYAML, require
@@ -33,6 +34,12 @@ def take_defaults(ctx: click.Context, parameter: click.Parameter, path: Path | N
 def lay_under(ctx: click.Context, defaults: Mapping[str, object]) -> None:
     """Let options that are read from now on have these defaults, but those that the file says."""
     ctx.default_map = {**defaults, **ctx.meta.get(_FROM_FILE, {})}
+
+
+def is_from_file(ctx: click.Context, name: str) -> bool:
+    """Whether a parameter has the value that the file says."""
+    said = name in ctx.meta.get(_FROM_FILE, {})
+    return said and ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
 
 
 def defaults_places(ctx: click.Context) -> list[Place]:

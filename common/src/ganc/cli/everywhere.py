@@ -1,9 +1,11 @@
 """The options that every command has."""
 
 import click
+from click.core import ParameterSource
 
-from ganc.cli.defaults_file import take_defaults
-from ganc.cli.messages import QUIET, VERBOSE, set_loudness
+from ganc.cli.defaults_file import is_from_file, take_defaults
+from ganc.cli.help import long_name
+from ganc.cli.messages import QUIET, VERBOSE, detail, loudness, set_loudness
 from ganc.cli.paths import FILE
 
 DEBUG = "ganc.debug"  # in a context's meta
@@ -49,6 +51,21 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -
     paddle = paddle_version()
     click.echo(f"{name} {own or 'unknown'}, {f'Paddle {paddle}' if paddle else 'no Paddle installed'}")
     ctx.exit()
+
+
+def say_where_from(ctx: click.Context) -> None:
+    """Say, where -v asks for it, the versions and which values come from the environment or from a file."""
+    if loudness() < VERBOSE:
+        return
+    from ganc.system.versions import paddle_version, version_of
+
+    detail(f"{ctx.command_path}: ganc {version_of('ganc-common')}, Paddle {paddle_version() or 'not installed'}")
+    for option in ctx.command.params:
+        if isinstance(option, click.Option) and option.name:
+            if ctx.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
+                detail(f"  --{long_name(option)} from {option.envvar}")
+            elif is_from_file(ctx, option.name):
+                detail(f"  --{long_name(option)} from --defaults")
 
 
 def _be_quiet(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:

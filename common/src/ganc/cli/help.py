@@ -1,7 +1,7 @@
 """Help for people: options in groups, the required ones first, and at the end the page that says more."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import click
 
@@ -67,20 +67,31 @@ def group_of(option: click.Option) -> str:
     return PLACES.get(long_name(option), (OTHERS, 0))[0]
 
 
-def in_groups(options: Iterable[click.Option]) -> dict[str, list[click.Option]]:
-    """Return options by their groups, those that are required first; a few need no groups, nor does one alone."""
+def in_groups(options: Iterable[click.Option], moved: Mapping[str, str] | None = None) -> dict[str, list[click.Option]]:
+    """Return options by their groups, those that are required first; a few need no groups, nor does one alone.
+
+    Args:
+        moved: the groups of options that stand elsewhere in this command, by the options' long names.
+    """
     found: dict[str, list[click.Option]] = {name: [] for name in (REQUIRED, *GROUPS)}
     shown = [option for option in options if not option.hidden]
     own = [option for option in shown if long_name(option) not in OF_EVERY_COMMAND]
     for option in shown:
         plain = not own or (option in own and len(own) <= FEW)
-        found[REQUIRED if option.required else OTHERS if plain else group_of(option)].append(option)
+        group = (moved or {}).get(long_name(option)) or group_of(option)
+        found[REQUIRED if option.required else OTHERS if plain else group].append(option)
     for group in GROUPS:
         if len(found[group]) == 1 and group != RUN:
             found[OTHERS] += found.pop(group) if group != OTHERS else []
         elif group != OTHERS:
-            found[group].sort(key=lambda option: PLACES[long_name(option)][1])
+            found[group].sort(key=lambda option: _place_in(group, option))
     return {name: members for name, members in found.items() if members}
+
+
+def _place_in(group: str, option: click.Option) -> int:
+    """Return an option's place in a group; what was moved there stands at its end."""
+    usual, place = PLACES.get(long_name(option), (group, 0))
+    return place if usual == group else len(GROUPS[group])
 
 
 class Helpful:
@@ -88,13 +99,15 @@ class Helpful:
 
     Attributes:
         page: the page of docs/ that says more.
+        moved: as of `in_groups`.
     """
 
     page = "options.md"
+    moved: Mapping[str, str] = {}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
-        for name, members in in_groups(options).items():
+        for name, members in in_groups(options, self.moved).items():
             with formatter.section(click.style(name, bold=True)):
                 formatter.write_dl(list(filter(None, (one.get_help_record(ctx) for one in members))))
         if isinstance(self, click.Group):

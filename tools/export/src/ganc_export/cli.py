@@ -53,7 +53,7 @@ def _page(**settings):
 _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMATS.values())
 
 
-@command("ganc-export", page="deployment.md")
+@command("ganc-export", page="deployment.md", moved={"precision": "Files"})
 @grouped(
     "source",
     _source,

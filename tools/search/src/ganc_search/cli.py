@@ -180,12 +180,18 @@ def _run(search) -> None:
     if search.processes.writes:
         _say_what_is_searched(search)
     with progress_bar(search.total, f" {search.unit}", silent=not search.processes.writes, smoothing=0) as bar:
+        known = 0
         for progress in search.run():
             best = progress.best
             value = best.metrics.get(search.ranking, math.nan)
             bar.set_postfix_str(f"best {value:.4f} {format_widths(best.widths)}", refresh=False)
-            if progress.known and not bar.disable:
-                bar.initial += 1  # what earlier runs finished is left out of the speed
+            if progress.known:
+                known += 1
+                if not bar.disable:
+                    bar.initial += 1  # what earlier runs finished is left out of the speed
+            elif known and known == bar.n:
+                bar.write(f"continues after {known} of {search.at_most(search.total)}", file=sys.stderr)
+                known = 0
             bar.update()
 
 

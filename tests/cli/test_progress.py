@@ -1,0 +1,58 @@
+"""What a command says while it works: how long that takes, where it continues, where its values come from."""
+
+import re
+import time
+
+import pytest
+from helpers.support import UNTRAINED_SET, succeed
+from helpers.training_runs import distill
+
+from ganc.cli.jobs import with_progress
+from ganc.training.job import Progress
+
+
+def steps(first, last, seconds=0.002):
+    for number in range(first, last + 1):
+        time.sleep(seconds)
+        yield Progress(number, {})
+
+
+@pytest.mark.parametrize(("total", "said"), [(10**9, True), (6, False)])
+def test_a_run_of_days_is_said_after_a_few_steps(capfd, total, said):
+    for progress in with_progress(steps(1, 6), total):
+        if progress.step == 5:
+            break
+    messages = capfd.readouterr().err
+    assert ("this takes about" in messages) == said
+    assert bool(re.search(r"about [\d.]+ days on this machine: fewer --epochs", messages)) == said
+
+
+def test_the_time_left_counts_from_the_step_that_a_run_continues_at(capfd):
+    """A thousand steps that were done before are no speed of this run."""
+    for _ in with_progress(steps(1001, 1005, 0.05), 1005, behind=1000):
+        pass
+    last = capfd.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert "1005/1005" in last
+    rate = re.search(r"([\d.]+)(step/s|s/step)", last)
+    assert rate[2] == "s/step" or float(rate[1]) <= 20
+
+
+def test_a_search_says_where_it_continues(chain, tmp_path):
+    command = ("ganc-search", "--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--device", "cpu")
+    command += ("-o", tmp_path / "search.h5")
+    succeed(*command, "--samples", "2", "--seed", "1")
+    assert "continues after 2 of 3" in succeed(*command, "--samples", "3", "--seed", "1").stderr
+
+
+def test_a_verbose_command_says_where_its_values_come_from(monkeypatch, tmp_path):
+    (tmp_path / "defaults.toml").write_text("size = 64\nblock = 'resnet'")
+    monkeypatch.setenv("GANC_PROFILE_WIDTHS", "8")
+    said = succeed("ganc", "profile", "-v", "--defaults", tmp_path / "defaults.toml", "--block", "mobile").stderr
+    assert re.match(r"ganc profile: ganc [\d.]+, Paddle [\d.]+\n", said)
+    assert said.splitlines()[1:] == ["  --widths from GANC_PROFILE_WIDTHS", "  --size from --defaults"]
+
+
+def test_a_quiet_training_says_nothing_but_its_table(tiny_data, teacher_file, tmp_path):
+    done = succeed(*distill(tiny_data, teacher_file, tmp_path / "out", "-q"))
+    assert done.stderr == ""
+    assert "out" in done.stdout
