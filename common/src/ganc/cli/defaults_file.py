@@ -1,6 +1,5 @@
 """--defaults FILE: defaults of a command's options, from YAML or TOML."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -56,10 +55,12 @@ def _values(ctx: click.Context, path: Path) -> Iterator[tuple[str, object]]:
         for name in (*option.opts, *option.secondary_opts)
         if name.startswith("--")
     }
+    from difflib import get_close_matches  # --help does without
+
     for key, value in _of_command(_read(path), ctx, path).items():
         name = str(key).replace("_", "-")
         if name not in options:
-            near = difflib.get_close_matches(name, options, 1)
+            near = get_close_matches(name, options, 1)
             advice = f"; did you mean {near[0]}?" if near else ""
             raise click.UsageError(f"{path}: {ctx.command_path} has no option {str(key)[:60]}{advice}")
         option, positive = options[name]

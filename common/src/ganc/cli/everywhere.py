@@ -15,7 +15,12 @@ def everywhere(*, program: bool) -> list[click.Option]:
     """Return the options of every command; a program of its own says its version too."""
     options = [
         _early("-q", "--quiet", callback=_be_quiet, help="Say nothing but results, warnings and errors."),
-        _early("-v", "--verbose", callback=_be_verbose, help="Say more: versions, all settings, each evaluation."),
+        _early(
+            "-v",
+            "--verbose",
+            callback=_be_verbose,
+            help="Say more: versions, where values come from, all settings, each evaluation.",
+        ),
         _early("--debug", callback=_note_debug, help="Show the traceback of an error."),
     ]
     return [*options, version_option()] if program else options

@@ -41,7 +41,7 @@ def import_():
     """
 
 
-@command("network", page="your-own-generator.md")
+@command("network", page="your-own-generator.md", moved={"space": "Network"})
 @click.argument("file", type=FILE)
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The checkpoint to write.")
 @click.option("--discriminator", type=FILE, help="File of the discriminator that judges the generator: D_A beside G_A.")

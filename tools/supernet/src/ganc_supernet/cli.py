@@ -30,7 +30,13 @@ start_options = grouped(
 )
 
 
-@command("ganc-supernet", page="method.md", defaults=DEFAULTS_WITHOUT_GAN[Recipe.IMITATE], implied=run_folder)
+@command(
+    "ganc-supernet",
+    page="method.md",
+    moved={"space": "Network"},
+    defaults=DEFAULTS_WITHOUT_GAN[Recipe.IMITATE],
+    implied=run_folder,
+)
 @start_options
 @distillation_options(DEFAULTS_WITHOUT_GAN)
 @data_options
