@@ -54,8 +54,8 @@ def plain(name: str, value: object) -> str:
 def _several(name: str, values: Sequence) -> str:
     if not values:
         return "none"
-    if name in _SIZES:
-        return "x".join(map(str, values))
+    if name in _SIZES or name == "widths":
+        return ("_" if name == "widths" else "x").join(map(str, values))
     if name in _COUNTS and len(values) == 2:
         return " to ".join(plain(name, one) for one in values)
     if any(isinstance(one, list | tuple) for one in values):
