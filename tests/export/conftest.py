@@ -16,6 +16,12 @@ def web_runtime(cache, tmp_path_factory):
     """A folder with ONNX Runtime Web; the tests skip where npm's registry is out of reach."""
     from ganc_export.web.runtime import find_runtime
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NPM_CONFIG_FETCH_RETRIES", "0")
+        return _found(find_runtime)
+
+
+def _found(find_runtime):
     try:
         return find_runtime()
     except ExportError as error:

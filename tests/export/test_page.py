@@ -4,6 +4,7 @@ import base64
 import contextlib
 import io
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -215,7 +216,8 @@ def test_the_original_runs_beside_the_compressed_one(page, web_folder, tmp_path)
     expected = translated(web_folder / "original.safetensors", image, tmp_path)
     assert np.abs(shown(page, "by-original") - expected).mean() < 1
     np.testing.assert_array_equal(shown(page, "by-compressed"), shown(page, "after"))
-    assert "times faster" in page.run("document.getElementById('compressed-facts').textContent")
+    for name in ("original", "compressed"):  # which of them is faster is not for a busy machine to say
+        assert re.match(r"[\d.,]+ ms, [\d.]+ MB", page.run(f"document.getElementById('{name}-facts').textContent"))
     second = save_random_image(tmp_path / "second.png", (28, 24))
     give(page, second, (28, 24))
     assert shown(page, "by-original").shape == (24, 28, 3)
@@ -342,6 +344,9 @@ def test_a_webgpu_that_is_right_and_faster_is_used(tab, web_copy):
             tab.wait_for(READY)
             tab.wait_for("document.querySelector('[data-figure=engine]').textContent === 'WebGPU'")
             tab.wait_for(DONE)
+            tab.run("document.getElementById('run-original').click()")
+            tab.wait_for(f"!document.getElementById('pair').hidden && {DONE}")
+            assert "WebAssembly" not in tab.run("document.getElementById('beside').innerText")
     finally:
         tab.send("Page.removeScriptToEvaluateOnNewDocument", identifier=before)
 

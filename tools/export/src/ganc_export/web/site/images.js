@@ -5,12 +5,14 @@ const MOST_PIXELS = 1280 * 1280; // of one translated image: a phone's memory en
 const scratch = document.createElement("canvas");
 
 /** Return a file as a bitmap, upright and with the values that it stores. Throws where it is no image. */
-export function readFile(blob) {
-  return createImageBitmap(blob, {
-    colorSpaceConversion: "none",
-    imageOrientation: "from-image",
-    premultiplyAlpha: "none",
-  });
+export async function readFile(blob) {
+  const asStored = { colorSpaceConversion: "none", imageOrientation: "from-image", premultiplyAlpha: "none" };
+  try {
+    return await createImageBitmap(blob, asStored);
+  } catch (error) {
+    if (error instanceof TypeError) return createImageBitmap(blob); // a browser that lacks one of these
+    throw error;
+  }
 }
 
 /** Return the first image among what was dropped or pasted, null where there is none. */

@@ -4,114 +4,10 @@ import { Camera } from "./camera.js";
 import { Generator, possibleThreads, trustedWebgpu } from "./generator.js";
 import { imageAmong, paint, pixels, readFile, savePng } from "./images.js";
 import { changeLanguage, figure, text, writeTexts } from "./texts.js";
+import { $, megabytes, reasonOf, say, showAll, showFigures, showPair, showSplit, state } from "./view.js";
 
 const asked = new URLSearchParams(location.search); // for measuring: ?engine=wasm, ?engine=webgpu, ?threads=1
-const $ = (id) => document.getElementById(id);
-const megabytes = (bytes) => figure(bytes / 1e6);
-
-const state = {
-  page: null, // the manifest
-  compressed: null,
-  original: null,
-  source: null, // { drawable, width, height }: what is translated
-  before: null, // ImageData, and what the generators made of it with their ms:
-  after: null,
-  byOriginal: null,
-  said: () => "", // the status, said again when the language changes
-  translations: 0,
-  busy: false,
-  next: null, // the work that waits for the present one
-};
-
-function say(name, values) {
-  state.said = () => (name ? text(name, values?.()) : "");
-  $("status").textContent = state.said();
-}
-
-function reasonOf(error) {
-  return String(error?.message ?? error);
-}
-
-/* What is shown. */
-
-function showSplit() {
-  const share = Number($("split").value);
-  $("compare").style.setProperty("--split", `${share}%`);
-  $("split").setAttribute("aria-valuetext", text("splitValue", { share }));
-}
-
-function engineWords(generator) {
-  if (generator.engine === "webgpu") return text("webgpu");
-  return generator.threads > 1 ? text("wasmMany", { threads: generator.threads }) : text("wasmOne");
-}
-
-function showFigures() {
-  const rows = [];
-  const model = state.page.generators.compressed;
-  if (state.after) rows.push(["frame", text("frameValue", { ms: figure(state.after.ms) })]);
-  if (state.compressed) rows.push(["engine", engineWords(state.compressed)]);
-  if (state.before) rows.push(["image", `${state.before.width} × ${state.before.height}`]);
-  rows.push(["network", text("networkValue", { params: figure(model.params), megabytes: megabytes(model.bytes) })]);
-  const elements = rows.flatMap(([name, value]) => {
-    const [title, content] = [document.createElement("dt"), document.createElement("dd")];
-    title.textContent = text(name);
-    content.textContent = value;
-    content.dataset.figure = name;
-    return [title, content];
-  });
-  $("figures").replaceChildren(...elements);
-}
-
-function showPair() {
-  const { original, compressed } = state.page.generators;
-  if (!original) return;
-  const facts = { params: figure(original.params), megabytes: megabytes(original.bytes) };
-  $("beside-word").textContent = text("besideWord", facts);
-  $("run-original").textContent = text("runOriginal");
-  if (!state.byOriginal || !state.after) return;
-  const [theirs, ours] = [state.byOriginal.ms, state.after.ms];
-  $("original-facts").textContent = text("facts", { ms: figure(theirs), megabytes: megabytes(original.bytes) });
-  $("compressed-facts").textContent = text(theirs > ours ? "factsFaster" : "facts", {
-    ms: figure(ours),
-    megabytes: megabytes(compressed.bytes),
-    times: figure(theirs / ours),
-  });
-}
-
-function showAll() {
-  for (const [id, name] of [["before", "beforeImage"], ["after", "afterImage"]]) {
-    $(id).setAttribute("aria-label", text(name));
-  }
-  $("by-original").setAttribute("aria-label", text("original"));
-  $("by-compressed").setAttribute("aria-label", text("compressed"));
-  $("split").setAttribute("aria-label", text("split"));
-  $("camera").textContent = text(camera.on ? "cameraStop" : "camera");
-  $("camera").setAttribute("aria-pressed", String(camera.on));
-  $("language").textContent = text("other");
-  $("language").lang = document.documentElement.lang === "en" ? "zh" : "en";
-  for (const [place, button] of [...$("samples").querySelectorAll("button")].entries()) {
-    button.setAttribute("aria-label", text("sample", { number: place + 1 }));
-  }
-  showSplit();
-  showSizes();
-  showFigures();
-  showPair();
-  $("status").textContent = state.said();
-}
-
-function showSizes() {
-  const trained = Math.min(...state.page.image_size);
-  const chosen = $("size").value || String(trained);
-  const options = [trained, Math.round(trained * 1.5), trained * 2, 0].map((size) => {
-    const option = document.createElement("option");
-    option.value = String(size);
-    const name = size === trained ? "sizeTrained" : size ? "sizeOption" : "sizeOwn";
-    option.textContent = text(name, { size });
-    return option;
-  });
-  $("size").replaceChildren(...options);
-  $("size").value = chosen;
-}
+const anyTime = asked.get("engine") === "webgpu"; // take WebGPU where it is slower, too
 
 /** Run the first image again: it was slower than those that follow. */
 async function measureAgain() {
@@ -123,16 +19,19 @@ async function measureAgain() {
 
 /* Translating. One piece of work at a time; of what comes meanwhile, the last is done. */
 
+/** Do it now, or when the present work is done; return whether it failed. */
 async function work(task) {
   if (state.busy) {
     state.next = task;
-    return;
+    return false;
   }
+  let failed = false;
   state.busy = true;
   document.body.dataset.state = "busy";
   try {
     await task();
   } catch (error) {
+    failed = true;
     say("failed", () => ({ reason: reasonOf(error) }));
   }
   state.busy = false;
@@ -140,6 +39,7 @@ async function work(task) {
   const next = state.next;
   state.next = null;
   if (next) await work(next);
+  return failed;
 }
 
 async function translate() {
@@ -192,14 +92,20 @@ async function takeBlob(blob) {
 const camera = new Camera(async (video) => {
   if (!video.videoWidth || state.busy) return;
   const start = performance.now();
-  await work(async () => {
+  const failed = await work(async () => {
     const shape = { shorter: Number($("size").value) || Math.min(...state.page.image_size), square: true };
     const before = pixels(video, video.videoWidth, video.videoHeight, shape);
     const after = await state.compressed.run(before);
     if (camera.on) show(before, after);
   });
+  if (failed) {
+    camera.stop();
+    showAll();
+  }
   if (camera.on) say("live", () => ({ rate: figure(1000 / (performance.now() - start)) }));
 });
+
+state.camera = camera;
 
 async function toggleCamera() {
   if (camera.on) {
@@ -247,14 +153,21 @@ async function loaded(engine, threads, model) {
 async function loadOriginal() {
   $("run-original").disabled = true;
   await work(async () => {
-    const { engine, threads } = state.compressed;
+    const model = state.page.generators.original;
     try {
-      state.original = await loaded(engine, threads, state.page.generators.original);
+      state.original = await loaded("wasm", state.threads, model);
     } catch (error) {
       $("run-original").disabled = false;
       throw error;
     }
-    if (state.before) await translateByOriginal();
+    if (!state.before) return;
+    await translateByOriginal();
+    if (state.compressed.engine !== "webgpu") return;
+    const trusted = await trustedWebgpu(state.page, model, state.before, state.byOriginal, anyTime);
+    if (!trusted) return;
+    state.original.stop();
+    state.original = trusted;
+    await translateByOriginal();
   });
 }
 
@@ -310,7 +223,6 @@ function listen() {
 async function tryWebgpu() {
   if (asked.get("engine") === "wasm" || navigator.connection?.saveData) return;
   const model = state.page.generators.compressed;
-  const anyTime = asked.get("engine") === "webgpu";
   const trusted = await trustedWebgpu(state.page, model, state.before, state.after, anyTime);
   if (!trusted) return;
   await work(async () => {
@@ -335,8 +247,8 @@ async function begin() {
   showAll();
   listen();
   try {
-    const threads = Number(asked.get("threads")) || possibleThreads();
-    state.compressed = await loaded("wasm", threads, state.page.generators.compressed);
+    state.threads = Number(asked.get("threads")) || possibleThreads();
+    state.compressed = await loaded("wasm", state.threads, state.page.generators.compressed);
   } catch (error) {
     say("noEngine", () => ({ reason: reasonOf(error) }));
     return;
