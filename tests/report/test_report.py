@@ -135,11 +135,16 @@ def test_times_on_engines_stand_side_by_side(folder, tmp_path):
     timed = {"engine": "openvino", "device": "cpu", "precision": "f32", "batch": 1, "threads": 2, "model": "/x/dist",
              "original_ms": 40.0, "compressed_ms": 2.0, "speedup": 20.0, "original_spread_ms": 1.0,
              "compressed_spread_ms": 0.1}  # fmt: skip
+    quality = {"format": "onnx", "bytes": 1234, "size": [64, 48], "difference": {"largest": 0.25, "mean": 0.1},
+               "metric": {"name": "untrained", "distance": 7.5, "kernel": 0.5, "kernel_error": 0.01}}  # fmt: skip
+    timed |= quality
     (folder / "bench.json").write_text(json.dumps([timed, timed | {"engine": "onnxruntime", "compressed_ms": 4.0}]))
     page = reported(folder, tmp_path)
     assert [(one["engine"], one["model"], one["compressed_ms"]) for one in page.data("speed-0")] == [
         ("openvino", "dist", 2.0), ("onnxruntime", "dist", 4.0)]  # fmt: skip
     assert "20 times faster" in page.text
+    (table,) = [one for one in page.all("table") if "Medians of milliseconds" in page.text_of(one)]
+    assert "onnx 64x48 1,234 0.25 7.5 0.500 ± 0.010" in page.text_of(table)
     assert "times on several engines" not in page.text
 
 

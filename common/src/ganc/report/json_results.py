@@ -42,7 +42,12 @@ class ComparedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TimedRow:
-    """A generator's time beside the original's, on one engine."""
+    """A generator's time beside the original's, on one engine; None is what was not measured.
+
+    Attributes:
+        format: what the engine ran; size: of the images, such as "256x256"; both empty where the file does not say.
+        difference: the largest to the checkpoint's images; distance, kernel, kernel_error: to the target's.
+    """
 
     model: str
     engine: str
@@ -54,6 +59,13 @@ class TimedRow:
     compressed_ms: float
     original_spread_ms: float
     compressed_spread_ms: float
+    format: str
+    bytes: int | None
+    size: str
+    difference: float | None
+    distance: float | None
+    kernel: float | None
+    kernel_error: float | None
 
     @property
     def case(self) -> str:
@@ -115,6 +127,7 @@ def _timed(row: JsonObject) -> TimedRow:
     original, compressed = row.take("original_ms", float), row.take("compressed_ms", float)
     if not (original > 0 and compressed > 0):
         raise FileFormatError(f"{row.source}: '{row.place}' has a time that is not above 0")
+    metric, difference = row.within("metric", {}), row.within("difference", {})
     return TimedRow(
         model=Path(row.take("model", str)).name,
         engine=row.take("engine", str),
@@ -126,4 +139,11 @@ def _timed(row: JsonObject) -> TimedRow:
         compressed_ms=compressed,
         original_spread_ms=row.take("original_spread_ms", float, 0.0),
         compressed_spread_ms=row.take("compressed_spread_ms", float, 0.0),
+        format=row.take("format", str, ""),
+        bytes=_count(row, "bytes"),
+        size="x".join(str(side) for side in row.take("size", list, [])[:2]),
+        difference=difference.take("largest", float, None),
+        distance=metric.take("distance", float, None),
+        kernel=metric.take("kernel", float, None),
+        kernel_error=metric.take("kernel_error", float, None),
     )

@@ -1,11 +1,11 @@
 """Times on engines: the original beside the compressed generators, on each engine that was timed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from ganc.report.gather import Findings
 from ganc.report.html.charts import Bar, bar_chart
-from ganc.report.html.text import clean, milliseconds
+from ganc.report.html.text import clean, measured, milliseconds, real
 from ganc.report.html.views import Chart, Section, Table, numbered
 from ganc.report.json_results import TimedRow
 
@@ -61,6 +61,15 @@ def _cases(rows: Sequence[TimedRow]) -> list[list[Bar]]:
 
 def _times(rows: Sequence[TimedRow], name: str) -> Table:
     heads = ["model", "engine", "precision", "batch", "threads", "original, ms", "compressed, ms", "times faster"]
+    further: dict[str, Callable[[TimedRow], str]] = {
+        "format": lambda row: clean(row.format),
+        "image": lambda row: clean(row.size),
+        "bytes": lambda row: "" if row.bytes is None else f"{row.bytes:,}",
+        "difference": lambda row: "" if row.difference is None else real(row.difference),
+        "Fréchet distance": lambda row: "" if row.distance is None else real(row.distance),
+        "kernel distance": lambda row: "" if row.kernel is None else measured(row.kernel, row.kernel_error),
+    }
+    known = {head: say for head, say in further.items() if any(map(say, rows))}
     texts = [
         [
             *(clean(text) for text in (row.model, row.engine, row.precision)),
@@ -69,11 +78,12 @@ def _times(rows: Sequence[TimedRow], name: str) -> Table:
             _with_spread(row.original_ms, row.original_spread_ms),
             _with_spread(row.compressed_ms, row.compressed_spread_ms),
             f"{row.speedup:.2f}",
+            *(say(row) or "–" for say in known.values()),
         ]
         for row in rows
     ]
     caption = f"Medians of milliseconds an image, in brackets the interquartile range; from {clean(name)}"
-    return numbered(texts, caption, heads, 3)
+    return numbered(texts, caption, [*heads, *known], 3)
 
 
 def _with_spread(value: float, spread: float) -> str:
