@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganc.base import atomic_folder
 from ganc.base.atomic import WriteError
 from ganc.base.atomic_folder import replacing_folder
 
@@ -149,6 +150,7 @@ def test_an_error_while_the_current_folder_is_filled_leaves_it_as_it_was(tmp_pat
 @pytest.mark.parametrize("fails_at", range(2))
 def test_an_error_while_a_folder_is_exchanged_leaves_the_old_one(tmp_path, monkeypatch, fails_at, error):
     write(tmp_path / "model", "one")
+    monkeypatch.setattr(atomic_folder, "swap", lambda one, other: False)  # as where the system has no such thing
     rename, done = os.rename, []
 
     def failing(source, target):
@@ -162,3 +164,27 @@ def test_an_error_while_a_folder_is_exchanged_leaves_the_old_one(tmp_path, monke
         write(tmp_path / "model", "two")
     assert names(tmp_path) == ["model"]
     assert names(tmp_path / "model") == [MARKER, "one"]
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_two_folders_change_places_where_the_system_can(tmp_path, monkeypatch, swaps):
+    """Whoever looks, at any time, sees one folder or the other."""
+    if not swaps:
+        monkeypatch.setattr(atomic_folder, "swap", lambda one, other: False)
+    path = tmp_path / "model"
+    write(path, "one")
+    seen, moved = [], os.rename
+
+    def rename(source, target):
+        moved(source, target)
+        seen.append(path.exists())
+
+    monkeypatch.setattr(os, "rename", rename)
+    write(path, "two")
+    assert names(path) == [MARKER, "two"]
+    assert names(tmp_path) == ["model"]
+    if swaps and not seen:
+        return
+    if swaps:
+        pytest.skip("this file system cannot")
+    assert False in seen

@@ -72,8 +72,26 @@ def _must_stay(path: Path) -> bool:
     return os.path.ismount(path) or not os.access(path.parent, os.W_OK)
 
 
+def swap(one: Path, other: Path) -> bool:
+    """Let two folders take each other's places in one step; return whether this system and file system can do that."""
+    import ctypes  # --help does without
+
+    try:
+        rename = ctypes.CDLL(None).renameat2  # Linux; Python has no function for it
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+
+
 def _exchange(path: Path, new: Path) -> None:
-    """Let a new folder take the place of `path`, which comes back on any error."""
+    """Let a new folder take the place of `path`, which comes back on any error.
+
+    Where the two cannot be swapped there is a moment without `path`: of a process that is killed just then, the next
+    command with the same output puts it back.
+    """
+    if swap(path, new):
+        return  # what is now in the temporary place is removed as it is
     with temporary_folder(path, OLD) as old:
         os.rename(path, old / REPLACED)
         os.rename(new, path)
