@@ -16,9 +16,9 @@ def sizes_of(folder):
 
 
 def parts_of(size):
-    """Return sizes below one."""
+    """Return sizes below one; each has room for what a run says."""
     shares = range(0, 20, 20 // min(20, MOST or 20)) if ALL else (3, 17)
-    return sorted({size * share // 20 // PAGE * PAGE for share in shares})
+    return sorted({max(PAGE, size * share // 20 // PAGE * PAGE) for share in shares})
 
 
 class Disk:
