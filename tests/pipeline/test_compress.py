@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -124,8 +125,12 @@ def test_a_run_is_interrupted_fails_and_is_resumed(folder):
     assert "exported" in out
     assert (folder / "out" / "report.html").is_file()
     assert (folder / "out" / "report.md").read_text() in out
-    (translate,) = [line for line in out.splitlines() if line.startswith("translate: ")]
-    assert str(folder / "out" / "dist") in translate
+    translate, python = out.splitlines()[-3:-1]
+    words = shlex.split(translate)[1:]
+    succeed("ganc", *words)
+    assert (folder / "translated.png").is_file()
+    assert shlex.split(python)[2].startswith(f"import ganc; ganc.load('{folder}/out/dist')")
+    assert shlex.split(python)[2].endswith("save('translated.png')")
 
 
 def test_a_folder_that_was_begun_otherwise_is_kept_until_told(folder):

@@ -67,9 +67,10 @@ def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
         request = _request(**asked)
     except SettingError as error:
         raise click.UsageError(str(error)) from error
-    note("ganc compress: checking the inputs, timing a few steps")
-    plan = make_plan(request)
-    _show_plan(plan, as_json=as_json and dry_run, err=not dry_run)
+    note("checking the inputs")
+    plan = make_plan(request, note)
+    if dry_run or loudness() > QUIET:
+        _show_plan(plan, as_json=as_json and dry_run, err=not dry_run)
     seconds = sum(plan.seconds.values())
     if dry_run:
         return
@@ -104,7 +105,8 @@ def _show_plan(plan: "Plan", *, as_json: bool, err: bool) -> None:
     macs = format_count(teacher.costs(size).macs)
     note(f"teacher {format_widths(teacher.widths)}, {macs} MACs at {size_text(size)}, {plan.device}, into {plan.out}")
     show([_plan_row(plan, step, seconds) for step, seconds in plan.seconds.items()], err=err)
-    click.echo(f"in all about {duration(sum(plan.seconds.values()))} on this machine", err=err)
+    seconds = sum(plan.seconds.values())
+    click.echo(f"in all about {duration(seconds)} on this machine" if seconds else "nothing is left to do", err=err)
 
 
 def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
@@ -144,15 +146,19 @@ def _show_outcome(plan: "Plan", as_json: bool) -> None:
     import shlex
 
     from ganc.cli.tables import show_json
+    from ganc.data import read_images
 
-    out = plan.out
+    out, dist = plan.out, plan.out / "dist"
     if as_json:
         show_json(json.loads((out / "report.json").read_text(encoding="utf-8")))
         return
+    source = plan.configuration.direction.source
+    image = read_images(out / "data", f"test{source}").paths[0]
+    program = f"import ganc; ganc.load({str(dist)!r}).translate({str(image)!r}).save('translated.png')"
+    quoted = shlex.quote(program) if set('"$`\\!') & set(program) else f'"{program}"'
     click.echo((out / "report.md").read_text(encoding="utf-8"))
-    click.echo(f"report: {out / 'report.html'}; images to look at: {out / 'strip.jpg'}")
-    dist = shlex.quote(str(out / "dist"))
-    click.echo(f"translate: ganc translate {dist} horse.jpg -o zebra.png")
-    program = f"import ganc; ganc.load({str(out / 'dist')!r}).translate('horse.jpg').save('zebra.png')"
-    click.echo(f"Python: python -c {shlex.quote(program)}")
-    click.echo(f"export: {out / 'dist'}, with {', '.join(plan.values.get('export', {}).get('format', []))}")
+    click.echo(f"report: {out / 'report.html'}; images to look at: {out / 'strip.jpg'}\n")
+    click.echo(f"ganc translate {shlex.quote(str(dist))} {shlex.quote(str(image))} -o translated.png")
+    click.echo(f"python -c {quoted}")
+    formats = ", ".join(sorted(path.name for path in dist.iterdir() if path.is_dir()))
+    click.echo(f"{dist}: the generator for {formats}; see its README.md")

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from ganc.workflow.presets import SCRATCH, Given, Preset, configuration_of, sche
 
 CONFIGURATION, PLAN, LOCK = "compress.yaml", "compress.json", "compress.lock"  # in the folder of the run
 FORMAT, VERSION = "ganc-compress", 1
+TIMING = "timing a few steps of each stage"
 _STAGES = ("distill", "supernet", "search", "finetune", "export")
 
 
@@ -96,8 +97,11 @@ class Plan:
         return Configuration(self.values, [])
 
 
-def make_plan(request: Request) -> Plan:
+def make_plan(request: Request, say: Callable[[str], object] = lambda text: None) -> Plan:
     """Check all inputs, choose what is left to choose, and time a few steps. Nothing is written.
+
+    Args:
+        say: is called with a line about what takes seconds.
 
     Raises:
         GancError: an input cannot be used; the message says which and what to do.
@@ -112,7 +116,10 @@ def make_plan(request: Request) -> Plan:
     generator = teacher.generator.spec if teacher else None
     identity = _identity(request, said, direction, teacher)
     kept = _kept(out, identity, request.restart)
-    values, timed = (kept["configuration"], kept["timings"]) if kept else _chosen(request, said, teacher, images)
+    if kept:
+        values, timed = kept["configuration"], kept["timings"]
+    else:
+        values, timed = _chosen(request, said, teacher, images, say)
     configuration, timings = checked(values), Timings.of(timed)
     networks = Networks.of(configuration, generator)
     seconds = estimate(configuration, networks, images, timings)
@@ -128,12 +135,17 @@ def make_plan(request: Request) -> Plan:
 
 
 def _chosen(
-    request: Request, said: Mapping, teacher: Checkpoint | None, images: Mapping[str, int]
+    request: Request,
+    said: Mapping,
+    teacher: Checkpoint | None,
+    images: Mapping[str, int],
+    say: Callable[[str], object],
 ) -> tuple[Mapping, Mapping]:
     """Return the configuration, and the seconds that steps take by which its epochs were chosen."""
     generator = teacher.generator.spec if teacher else None
     if request.configuration:
         Networks.of(checked(said), generator)
+        say(TIMING)
         return said, rehearse(said, generator, request.cores)
     preset = request.preset or Preset.OVERNIGHT
     direction = request.direction or Direction.A_TO_B
@@ -151,6 +163,7 @@ def _chosen(
     values = configuration_of(given, preset)
     unscheduled = scheduled(values, preset, images, None)
     Networks.of(checked(unscheduled), generator)
+    say(TIMING)
     timed = rehearse(unscheduled, generator, request.cores)
     return scheduled(values, preset, images, Timings.of(timed)), timed
 
