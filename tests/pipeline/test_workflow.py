@@ -245,6 +245,19 @@ def test_what_a_stage_starts_from_is_made_first(tmp_path):
     assert "--original=out/original.safetensors" in run.stdout + run.stderr
 
 
+def test_a_file_of_an_original_is_what_stage_1_starts_from_and_the_student_may_be_the_result(tmp_path):
+    (tmp_path / "net_G.pth").touch()
+    path = configured(tmp_path, start="net_G.pth", stages="distill")
+    run = dry_run(tmp_path, "--configfile", path)
+    said = commands(run)
+    ran = [line.split()[0] for line in said]
+    assert not {"ganc-supernet", "ganc-search", "ganc-finetune"} & {*ran}
+    assert any(line.startswith("ganc-replace") and "--init-from out/original.safetensors" in line for line in said)
+    assert any(line.startswith("ganc-distill") and "--teacher out/replace.safetensors" in line for line in said)
+    assert "ganc import net_G.pth" in run.stdout + run.stderr
+    assert "ganc-export --checkpoint out/distill.safetensors" in run.stdout + run.stderr
+
+
 def test_what_is_to_be_read_is_also_found_in_the_clone(tmp_path):
     run = dry_run(tmp_path, "--configfile", ROOT / "workflow" / "demo.yaml")
     assert any(f"--init-from {ROOT}/workflow/demo-teacher.safetensors" in line for line in commands(run))
