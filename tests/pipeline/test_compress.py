@@ -143,8 +143,9 @@ def test_a_folder_that_was_begun_otherwise_is_kept_until_told(folder):
     said = refused("--config", "run.yaml")
     assert "out: was begun otherwise: said.distill.epochs was 40, now 41; --restart plans anew" in said
     assert files_under(folder / "out") == written
-    (folder / "out" / "compress.json").write_text("{")
-    assert "compress.json" in refused("--config", "run.yaml")
+    for damaged in ("{", "[]", "{}"):
+        (folder / "out" / "compress.json").write_text(damaged)
+        assert "compress.json" in refused("--config", "run.yaml")
 
 
 def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder):
@@ -235,7 +236,8 @@ def refused(*arguments: object, status: int = 1) -> str:
         ({"supernets": {}}, "the configuration has no key supernets; did you mean supernet?"),
         ({"distill": {"epoch": 2}}, "distill: ganc-distill has no option epoch; did you mean epochs?"),
         ({"out": None}, "the configuration names no folder to write"),
-        ({"data": "absent"}, "absent: no such directory"),
+        ({"data": "absent"}, "absent: no such folder"),
+        ({"data": None, "demo": {"train": "x"}}, "demo: Invalid value for '--train'"),
         ({"teacher": "absent.pth"}, "absent.pth: no such file"),
         ({"stages": "none"}, "stages: none: expected all or distill"),
         ({"start": "teacher.safetensors"}, "start: stage 1 starts from"),

@@ -110,6 +110,8 @@ def make_plan(request: Request, say: Callable[[str], object] = lambda text: None
     said = _said(request)
     out = Path(said["out"])
     require_own_folder(out, said.get("data"))
+    if request.configuration:
+        checked(said)
     direction = request.direction or Configuration(said, []).direction
     teacher = inputs.read_teacher(Path(file), direction) if (file := _generator_file(said)) else None
     images = _images(said)
@@ -214,7 +216,7 @@ def require_own_folder(out: Path, data: str | None) -> None:
     if data and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(data)):
         raise WriteError(f"{out}: is in the folder of the images, which is only read; choose another")
     require_writable(out / PLAN)
-    if out.is_dir() and not (out / PLAN).is_file() and any(out.iterdir()):
+    if out.is_dir() and not (out / PLAN).is_file() and {path.name for path in out.iterdir()} - {LOCK}:
         raise WriteError(f"{out}: is not empty and not of ganc compress; choose another folder")
 
 
@@ -232,9 +234,10 @@ def _kept(out: Path, identity: Mapping, restart: bool) -> Mapping | None:
         record = JsonObject.of(read_json(out / PLAN, "a plan of ganc compress"), out / PLAN).members
     except FileFormatError as error:
         raise FileFormatError(f"{error}; {again}") from error
-    if record.get("format") != FORMAT or record.get("version") != VERSION:
+    whole = {"request", "configuration", "timings"} <= record.keys()
+    if record.get("format") != FORMAT or record.get("version") != VERSION or not whole:
         raise FileFormatError(f"{out / PLAN}: is no plan that this ganc knows; {again}")
-    if changed := differences(record.get("request", {}), identity):
+    if changed := differences(record["request"], identity):
         raise RunError(f"{out}: was begun otherwise: {'; '.join(changed[:3])}; {again}, or choose another folder")
     return record
 
