@@ -235,4 +235,6 @@ def _mark(file: BinaryIO) -> None:
     found = file.read(len(LOCK_CONTENT) + 1)
     if found != LOCK_CONTENT and LOCK_CONTENT.startswith(found):
         file.truncate(0)
-        file.write(LOCK_CONTENT)
+        rest = LOCK_CONTENT
+        while rest:  # the file has no buffer: what could not be written would be tried again when that is closed
+            rest = rest[file.write(rest) :]
