@@ -27,6 +27,14 @@ def test_a_run_of_days_is_said_after_a_few_steps(capfd, total, said):
     assert bool(re.search(r"about [\d.]+ days on this machine: fewer --epochs", messages)) == said
 
 
+def test_a_run_whose_steps_get_slower_is_forecast_again_where_they_do(capfd):
+    for progress in with_progress(steps(1, 10), 10**9, gan_from=5):
+        if progress.step == 9:
+            break
+    said = re.findall(r"this takes (\w+ ?\w*) [\d.]+ days", capfd.readouterr().err)
+    assert said == ["more than", "about"]
+
+
 def test_the_time_left_counts_from_the_step_that_a_run_continues_at(capfd):
     """A thousand steps that were done before are no speed of this run."""
     for _ in with_progress(steps(1001, 1005, 0.05), 1005, behind=1000):

@@ -10,7 +10,7 @@ from ganc.cli.tables import show, show_json, size_text
 
 if TYPE_CHECKING:
     from ganc.training.job import TrainingJob
-    from ganc.training.rehearsal import Rehearsal
+    from ganc.training.rehearsal import Part, Rehearsal
 
 
 def show_dry_run(job: "TrainingJob", size: tuple[int, int], as_json: bool) -> None:
@@ -23,7 +23,8 @@ def show_dry_run(job: "TrainingJob", size: tuple[int, int], as_json: bool) -> No
         return
     outputs = [str(path) for path in (job.run.output, *job.beside.values(), job.directory.path)]
     if as_json:
-        estimate = {**asdict(found), "seconds": found.seconds, "steps_done": behind}
+        totals = {"steps": found.steps, "step_seconds": found.step_seconds, "seconds": found.seconds}
+        estimate = {**asdict(found), **totals, "steps_done": behind}
         settings = {"settings": job.directory.settings, "image_size": list(size), "networks": networks}
         show_json(settings | {"estimate": estimate, "changed": changed, "would_write": outputs})
         return
@@ -60,9 +61,15 @@ def _readable(row: dict, size: tuple[int, int]) -> dict:
     }
 
 
+def _times(part: "Part") -> str:
+    kind = "with" if part.gan else "without"
+    return f"{part.steps:,} of {format_duration(part.step_seconds)} {kind} a GAN loss"
+
+
 def _lines(found: "Rehearsal", behind: int, outputs: list[str]) -> list[str]:
     steps = f"{found.steps:,} steps" + (f" after the {behind:,} that are done" if behind else "")
-    times = f"{format_duration(found.step_seconds)} each"
+    times = ", then ".join(map(_times, found.parts)) if len(found.parts) > 1 else ""
+    times = f"{format_duration(found.step_seconds)} each" + (f" on average ({times})" if times else "")
     if found.evaluations:
         count = f"{found.evaluations} evaluation{'s' if found.evaluations > 1 else ''}"
         times += f", {count} of {format_duration(found.evaluation_seconds)} besides what the metric takes"

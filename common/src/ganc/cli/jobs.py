@@ -54,7 +54,7 @@ def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSetting
     if checkpoint is not None:
         note(f"{run.output}: already finished; --restart trains anew")
     else:
-        for _ in with_progress(job, len(job), _behind(job)):
+        for _ in with_progress(job, len(job), _behind(job), job.step.gan_from):
             pass
     if job.processes.writes:
         _show_made(job, checkpoint, shown)
@@ -115,13 +115,15 @@ def _say_everything(job: "TrainingJob") -> None:
         detail(f"  {name}: {value}")
 
 
-def with_progress(job: Iterable, total: int, behind: int = 0) -> Iterable:
+def with_progress(job: Iterable, total: int, behind: int = 0, gan_from: float = 0) -> Iterable:
     """Yield a training job's steps behind a bar that shows the losses, the last metrics and the time left.
 
-    What comes before the first step is shown there too, and not yielded. Of `total` steps `behind` are done.
+    What comes before the first step is shown there too, and not yielded. Of `total` steps `behind` are done; from
+    `gan_from` on, counted from 0, they have a GAN loss and take longer.
     """
     with progress_bar(total, "step") as bar:
         metrics: Mapping = {}
+        timed_at = 0
         start_at(bar, behind)
         for progress in job:
             if progress.note:
@@ -130,10 +132,11 @@ def with_progress(job: Iterable, total: int, behind: int = 0) -> Iterable:
                 bar.set_postfix_str("" if progress.note.lasting else progress.note.text, refresh=sys.stderr.isatty())
                 continue
             metrics = progress.metrics or metrics
-            if progress.step == behind + 1:
-                first = time.monotonic()  # graphs are compiled in it
-            elif progress.step == behind + 1 + FORECAST_STEPS:
-                _forecast(bar, (total - progress.step) * (time.monotonic() - first) / FORECAST_STEPS)
+            if progress.step in (behind + 1, gan_from + 1):
+                first, timed_at = time.monotonic(), progress.step + FORECAST_STEPS  # graphs are compiled in it
+            elif progress.step == timed_at:
+                seconds = (total - progress.step) * (time.monotonic() - first) / FORECAST_STEPS
+                _forecast(bar, seconds, slower=progress.step <= gan_from < total)
             if progress.metrics and loudness() >= VERBOSE:
                 values = ", ".join(f"{label} {value:.4g}" for label, value in progress.metrics.items())
                 bar.write(f"step {progress.step}: {values}", file=sys.stderr)
@@ -144,11 +147,12 @@ def with_progress(job: Iterable, total: int, behind: int = 0) -> Iterable:
             yield progress
 
 
-def _forecast(bar, seconds: float) -> None:
-    """Say how long the run takes where that is more than a day."""
+def _forecast(bar, seconds: float, *, slower: bool) -> None:
+    """Say how long the run takes where that is more than a day, or more than that where its steps get slower."""
     if seconds > DAY and loudness() > QUIET:
         bar.write(
-            f"this takes about {format_duration(seconds)} on this machine: fewer --epochs, --max-steps, a smaller "
-            "--crop-size or narrower networks take less; --dry-run says how long, and trains nothing",
+            f"this takes {'more than' if slower else 'about'} {format_duration(seconds)} on this machine: "
+            "fewer --epochs, --max-steps, a smaller --crop-size or narrower networks take less; "
+            "--dry-run says how long, and trains nothing",
             file=sys.stderr,
         )

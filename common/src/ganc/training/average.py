@@ -54,6 +54,11 @@ class AveragedStep:
         self.results = {**step.results, **self._average.networks}
 
     @property
+    def gan_from(self) -> float:
+        """Where the GAN loss begins; see TrainingStep."""
+        return self._step.gan_from
+
+    @property
     def beside(self) -> Mapping[str, Learner]:
         """The average, and what else learns in the step; see TrainingStep."""
         return {**self._step.beside, "average": self._average}

@@ -1,5 +1,6 @@
 """The CycleGAN step: two generators, two discriminators (Zhu et al., arXiv 1703.10593, section 3)."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -95,6 +96,7 @@ class CycleStep:
             self.optimizers["discriminators"] = Adam(judges, processes, amp)
             self.pools = {name: ImagePool(task.pool_size, seed, f"pool/{name}/{processes.index}") for name in judges}
         self.beside: dict[str, Any] = {}
+        self.gan_from = 0 if task.gan_weight else math.inf
 
     def update(self, source: np.ndarray, target: np.ndarray, step: int, learning_rate: float) -> Mapping:
         """Train on one batch; see TrainingStep."""

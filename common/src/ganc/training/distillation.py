@@ -94,7 +94,7 @@ class DistillationStep:
         if judge:
             self.optimizers["discriminator"] = Adam(judge, processes, amp)
         self.pools: dict[str, Any] = {}
-        self._gan_from = gan_from if judge else math.inf
+        self.gan_from = gan_from if judge else math.inf
 
     @property
     def beside(self) -> Mapping[str, Teacher]:
@@ -121,7 +121,7 @@ class DistillationStep:
             made, taps = self.teacher.translate(source)
             wanted = target if self.task.reference is Reference.GROUND_TRUTH else made
             described = [one.distance.describe(wanted) for one in self.added]
-        gan = step >= self._gan_from
+        gan = step >= self.gan_from
         return _Lesson(source=source, target=target, wanted=wanted, wanted_taps=taps, described=described, gan=gan)
 
     def _backward(self, widths: Widths | None, lesson: _Lesson, count: int, *, last: bool) -> dict:

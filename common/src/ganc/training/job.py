@@ -143,12 +143,12 @@ class TrainingJob:
         beside = (_checkpoint_of(path, checkpoint.sources.get(role)) for role, path in self.beside.items())
         return checkpoint if all(beside) else None
 
-    def rehearse(self) -> Generator[float, None, None]:
-        """Train and write nothing; yields the seconds of each step. The job cannot be run afterwards."""
+    def rehearse(self, first: int = 0) -> Generator[float, None, None]:
+        """Train from a step on and write nothing; yields each step's seconds. The job cannot be run afterwards."""
         self._share_weights()
         start = time.perf_counter()
-        with contextlib.closing(self._batches(0)) as made:
-            for step, batch in enumerate(made):
+        with contextlib.closing(self._batches(first)) as made:
+            for step, batch in enumerate(made, first):
                 for loss in self._update(batch, step).values():
                     float(loss)  # waits for the device
                 yield time.perf_counter() - start

@@ -1,15 +1,33 @@
 """What a run would take on this machine, from a few of its own steps. Nothing is written."""
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 from ganc.system.memory import peak_bytes
 from ganc.system.runtime import engine_threads, paddle
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Recorder
 
-STEPS, ENOUGH_SECONDS = 4, 8.0  # that are timed, fewer where they take longer together
+STEPS, ENOUGH_SECONDS = 4, 8.0  # that are timed of each part, fewer where they take longer together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Steps of a run that do the same work.
+
+    Attributes:
+        first: the first of them, from 0 over the whole run.
+        steps: how many they are, and step_seconds: what each takes.
+        gan: whether they have a GAN loss.
+    """
+
+    first: int
+    steps: int
+    step_seconds: float
+    gan: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,18 +36,27 @@ class Rehearsal:
 
     Attributes:
         device, threads: where it ran.
-        steps: that are left, and step_seconds: what each takes.
+        parts: the steps that are left: first those without a GAN loss, then those with one.
         evaluations: that are left, and evaluation_seconds: what the translations of each take, without features.
         peak_bytes: the most memory that the process had so far, of the device on a GPU.
     """
 
     device: str
     threads: int
-    steps: int
-    step_seconds: float
+    parts: tuple[Part, ...]
     evaluations: int
     evaluation_seconds: float
     peak_bytes: int
+
+    @property
+    def steps(self) -> int:
+        """How many steps are left."""
+        return sum(part.steps for part in self.parts)
+
+    @property
+    def step_seconds(self) -> float:
+        """What each of the steps that are left takes on average; 0 where none is."""
+        return sum(part.steps * part.step_seconds for part in self.parts) / max(1, self.steps)
 
     @property
     def seconds(self) -> float:
@@ -40,27 +67,35 @@ class Rehearsal:
 def rehearse(job: TrainingJob) -> Rehearsal:
     """Return the estimate of a job, which cannot be run afterwards."""
     device, behind = paddle.get_device(), job.behind()
-    seconds = _step_seconds(job)
+    parts = tuple(_timed(job, behind))
     left = range(behind + 1, len(job) + 1)
     evaluations = sum(job.course.ends(done) or job.course.ends_epoch(done, job.run.eval_every) for done in left)
     return Rehearsal(
         device=device,
         threads=engine_threads(),
-        steps=len(left),
-        step_seconds=seconds,
+        parts=parts,
         evaluations=evaluations,
         evaluation_seconds=_evaluation_seconds(job) if evaluations else 0.0,
         peak_bytes=peak_bytes(device),
     )
 
 
-def _step_seconds(job: TrainingJob) -> float:
+def _timed(job: TrainingJob, behind: int) -> Iterator[Part]:
+    """Time the steps that are left; all of them together have used the memory that the run will use."""
+    begins = int(min(max(job.step.gan_from, behind), len(job)))
+    for first, end, gan in ((behind, begins, False), (begins, len(job), True)):
+        if first < end:
+            yield Part(first=first, steps=end - first, step_seconds=_step_seconds(job, first, end), gan=gan)
+
+
+def _step_seconds(job: TrainingJob, first: int, end: int) -> float:
     """Return the least seconds of a step behind the first, in which graphs are compiled, or of the only one."""
     seconds: list[float] = []
-    with closing(job.rehearse()) as steps:
-        for one in steps:
+    with closing(job.rehearse(first)) as steps:
+        for one in islice(steps, end - first):
             seconds.append(one)
-            if len(seconds) > STEPS or (len(seconds) > 1 and sum(seconds) > ENOUGH_SECONDS):
+            enough = len(seconds) > STEPS or (len(seconds) > 1 and sum(seconds) > ENOUGH_SECONDS)
+            if job.processes.largest(enough):  # one that stopped alone would leave the others waiting for it
                 break
     return min(seconds[1:] or seconds)
 

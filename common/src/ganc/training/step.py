@@ -38,7 +38,11 @@ class TrainingStep(Learner, Protocol):
     Attributes:
         beside: what else learns in the step and is not in the checkpoint, such as a teacher, by name.
         results: what is evaluated and goes into the checkpoint, by name: the networks, or something made of them.
+        gan_from: the step, counted from 0, from which there is a GAN loss, which takes time and memory; math.inf: none.
     """
+
+    @property
+    def gan_from(self) -> float: ...
 
     @property
     def beside(self) -> Mapping[str, Learner]: ...
