@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,24 @@ def test_images_without_a_target_are_compared_without_a_metric(folder, teacher_f
         ganc.compare(models, paths, feature_set=UNTRAINED)
     with pytest.raises(ganc.GancError, match="expected a list of them"):
         ganc.compare([], paths)
+    for given in ("test", "tset"):
+        with pytest.raises(ganc.GancError, match="reference"):
+            ganc.compare(models, paths, reference=given)
+
+
+def test_a_folder_of_large_images_is_compared_one_by_one(teacher_file, tmp_path):
+    """Ten decoded images are ten times 3 MB."""
+    for number in range(10):
+        Image.new("RGB", (1000, 1000), (20 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    model = ganc.load(teacher_file)
+    tracemalloc.start()
+    try:
+        (row,) = ganc.compare([model], tmp_path, size=16)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (row["images"], row["l1"]) == (10, 0)
+    assert peak < 5 * 3_000_000
 
 
 def test_folders_are_evaluated_as_by_the_command(tiny_data):
@@ -246,6 +265,15 @@ def test_folders_are_evaluated_as_by_the_command(tiny_data):
     printed = json.loads(succeed("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 3, "--json").stdout)
     row = ganc.evaluate(*folders, feature_set=UNTRAINED, kid_subsets=3)
     assert json.loads(json.dumps(row)) == printed
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [({"statistics": "real.npz"}, "statistics"), ({"reference": "test"}, "reference"), ({"reference": "tset"}, "tset")],
+)
+def test_what_is_of_models_is_refused_of_folders_as_by_the_command(tiny_data, said, name):
+    with pytest.raises(ganc.GancError, match=name):
+        ganc.evaluate(tiny_data / "testA", tiny_data / "testB", feature_set=UNTRAINED, **said)
 
 
 def test_sub_networks_are_selected_as_by_the_command(chain):

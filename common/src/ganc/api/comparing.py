@@ -27,7 +27,8 @@ def compare(
     Args:
         models: the first is what the others are compared with, such as the original.
         images: a data folder (trainA, trainB, testA, testB), whose test images are translated, and whose target images
-            the metric compares with. Or images as of `Model.translate`, or a folder of them: then without a metric.
+            the metric compares with. Or images as of `Model.translate`, or a folder of them, which are read one by
+            one: then without a metric.
         size: (width, height) in pixels that images are brought to, or one number for both; None is the first model's.
         statistics: of the target, a file of `ganc stats`; None makes them of the data folder.
         feature_set: of the metric; None is that of the statistics, or the default one.
@@ -49,22 +50,24 @@ def compare(
     if isinstance(models, Model | str | Path) or not models:
         raise SettingError("models: expected a list of them, at least one")
     found = [opened(one) for one in models]
-    size = both_sides(size, found[0].image_size)
+    size, target_images = both_sides(size, found[0].image_size), _target_images(reference)
     if is_data_folder(images):
         wanted = comparison.Comparison(
             folder=Path(images),
             size=size,
             statistics=None if statistics is None else Path(statistics),
             feature_set=feature_set,
-            reference=_target_images(reference),
+            reference=target_images,
             differences=True,
             timed=timed,
         )
         return comparison.compare(found, wanted)
-    if statistics is not None or feature_set is not None:
-        raise SettingError("statistics and feature_set are of a metric; it needs a data folder, with testA and trainB")
+    if statistics is not None or feature_set is not None or target_images is not TargetImages.TRAIN_AND_TEST:
+        raise SettingError(
+            "statistics, feature_set and reference are of a metric; it needs a data folder, with testA and trainB"
+        )
     reading = found[0].readings.source(found[0].direction)
-    return comparison.compare_images(found, [pixels(one, reading) for one in pictures(images)], size, timed=timed)
+    return comparison.compare_images(found, (pixels(one, reading) for one in pictures(images)), size, timed=timed)
 
 
 def evaluate(
@@ -82,7 +85,7 @@ def evaluate(
 
     Args:
         model: a model, or what `ganc.load` opens. Or a folder of images: then `data` is another one, or a file of
-            statistics, and no generator is needed.
+            statistics, no generator is needed, and `statistics` and `reference` are not taken.
         data: a data folder (trainA, trainB, testA, testB).
         size, statistics, feature_set, reference: as of `compare`.
         kid_subsets, kid_subset_size: measure the kernel distance by so many random subsets of so many images too.
@@ -94,15 +97,19 @@ def evaluate(
 
     Raises:
         SpecError: the size does not fit the model.
+        SettingError: something is said that is of models, and folders are compared.
         DataError, StatisticsError: images or statistics cannot be used.
     """
-    from ganc.metrics.folders import FolderMeasure, measure_folder
+    from ganc.metrics.folders import FolderMeasure, measure_folder, said_of_models
     from ganc.metrics.kernel import Subsets
     from ganc.report.comparison import Comparison
     from ganc.report.comparison import compare as compare_models
 
+    target_images = _target_images(reference)
     subsets = Subsets(kid_subsets, kid_subset_size) if kid_subsets else None
     if not isinstance(model, Model) and Path(model).is_dir() and not (Path(model) / CARD).is_file():
+        if unfit := said_of_models({"statistics": statistics, "reference": target_images}):
+            raise SettingError(f"{unfit[0]}: is for models; two folders of images, or one and statistics, need none")
         own = None if size is None else both_sides(size, (1, 1))
         return measure_folder(
             Path(model), Path(data), FolderMeasure(size=own, feature_set=feature_set, subsets=subsets)
@@ -113,7 +120,7 @@ def evaluate(
         size=both_sides(size, found.image_size),
         statistics=None if statistics is None else Path(statistics),
         feature_set=feature_set,
-        reference=_target_images(reference),
+        reference=target_images,
         subsets=subsets,
     )
     return compare_models([found], wanted)[0]

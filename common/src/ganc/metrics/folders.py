@@ -1,11 +1,13 @@
 """How far the images of one folder are from those of another, or from statistics: no generator, no domains."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from ganc.base.errors import DataError
+from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, to_uint8
 from ganc.data.images import RESIZE_FILTER, read_size, to_rgb
 from ganc.data.lists import ImageList
@@ -33,6 +35,13 @@ class FolderMeasure:
     size: Size | None = None
     feature_set: str | None = None
     subsets: Subsets | None = None
+
+
+def said_of_models(said: Mapping[str, object]) -> list[str]:
+    """Return the names of what was said that is of models, and means nothing where folders are compared."""
+    unsaid = {"reference": TargetImages.TRAIN_AND_TEST}
+    known = {one.name for one in fields(FolderMeasure)}
+    return [name for name, value in said.items() if name not in known and value and value != unsaid.get(name)]
 
 
 def measure_folder(folder: Path, target: Path, how: FolderMeasure) -> dict:

@@ -92,12 +92,12 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
 
 
 def compare_images(
-    models: Sequence[Model], images: Sequence[np.ndarray], size: tuple[int, int], *, timed: bool = False
+    models: Sequence[Model], images: Iterable[np.ndarray], size: tuple[int, int], *, timed: bool = False
 ) -> list[dict]:
     """Return one row a model: costs, and how far its images are from the first model's; there is no metric.
 
     Args:
-        images: uint8 (h, w, c) with the models' channels, of any size.
+        images: uint8 (h, w, c) with the models' channels, of any size; each is gone before the next one is asked for.
         size: (width, height) that they are resized to.
 
     Raises:
@@ -106,15 +106,22 @@ def compare_images(
     for model in models:
         model.spec.require_size(*size)
     _require_alike(models)
-    resized = [to_float(resize(image, size))[None] for image in images]
-    rows, differences = [], Differences()
-    for model in models:
-        for _ in differences.noted(to_uint8(model.engine(image)) for image in resized):
-            pass
+    totals, values, count = [0] * len(models), 0, 0
+    for image in images:
+        source = to_float(resize(image, size))[None]
+        made = [to_uint8(model.engine(source)) for model in models]
+        totals = [total + _distance(one, made[0]) for total, one in zip(totals, made, strict=True)]
+        values, count = values + made[0].size, count + 1
+    reason, rows = "there is no target to compare with: these images are of no data folder", []
+    for model, total in zip(models, totals, strict=True):
         row = _costs(str(model.path), model.spec, model.bytes, size, timed=timed)
-        reason = "there is no target to compare with: these images are of no data folder"
-        rows.append(row | {"l1": differences.mean} | _nothing(reason) | {"images": len(images)})
+        rows.append(row | {"l1": total / values} | _nothing(reason) | {"images": count})
     return _with_times(rows, _engines(models), size) if timed else rows
+
+
+def _distance(image: np.ndarray, other: np.ndarray) -> int:
+    """Return the sum of the absolute differences of 8-bit values."""
+    return int(np.abs(image.astype(np.int16) - other).sum(dtype=np.int64))
 
 
 class Differences:
@@ -134,7 +141,7 @@ class Differences:
         for place, batch in enumerate(batches):
             if first:
                 self._first.append(batch)
-            total += int(np.abs(batch.astype(np.int16) - self._first[place]).sum(dtype=np.int64))
+            total += _distance(batch, self._first[place])
             count += batch.size
             yield batch
         self.mean = total / count if count else 0.0

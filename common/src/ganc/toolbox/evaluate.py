@@ -67,35 +67,30 @@ def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **op
         _require_two_folders(models, options)
     select_device(device)
     if folder is None:
-        _evaluate_folder(*models, {name: options[name] for name in OF_FOLDERS}, as_json)
+        _evaluate_folder(*models, options, as_json)
     else:
         _evaluate_models(models, {"folder": folder, **options}, as_json)
 
 
-# What may be said of folders; the other options are of models.
-OF_FOLDERS = ("size", "feature_set", "subsets")
-
-
 def _require_two_folders(models: tuple[Path, ...], options: Mapping) -> None:
-    from ganc.base.target_images import TargetImages
     from ganc.files.card import CARD
+    from ganc.metrics.folders import said_of_models
 
-    unfit = [name for name, value in options.items() if value and name not in (*OF_FOLDERS, "reference")]
-    unfit += ["reference"] if options["reference"] != TargetImages.TRAIN_AND_TEST else []
     if len(models) != 2 or not models[0].is_dir() or (models[0] / CARD).is_file():
         raise click.UsageError(
             "Missing option '--data': models need images to translate; without it, name a folder of images and a "
             "second folder or a file of statistics"
         )
-    if unfit:
+    if unfit := said_of_models(options):
         names = {"statistics": "--stats", "widths": "--config", "timed": "--time"}
         raise click.UsageError(f"{names.get(unfit[0], '--' + unfit[0])} is for models and needs --data")
 
 
-def _evaluate_folder(folder: Path, target: Path, how: Mapping, as_json: bool) -> None:
+def _evaluate_folder(folder: Path, target: Path, options: Mapping, as_json: bool) -> None:
     from ganc.metrics.folders import FolderMeasure, measure_folder
 
-    row = measure_folder(folder, target, FolderMeasure(**how))
+    how = FolderMeasure(size=options["size"], feature_set=options["feature_set"], subsets=options["subsets"])
+    row = measure_folder(folder, target, how)
     if as_json:
         show_json(row)
         return
