@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import struct
 import xml.etree.ElementTree as ElementTree
 
@@ -110,6 +111,23 @@ def test_tensorboard_finds_what_the_log_and_the_samples_say(tmp_path):
     assert scalars == pytest.approx(expected)
     images = {event.step: value.image for event in others for value in event.summary.value if value.tag == "samples"}
     assert {step: (image.width, image.height) for step, image in images.items()} == {10: (12, 8), 30: (12, 8)}
+
+
+def test_tensorboard_stays_in_its_folder(tmp_path, monkeypatch):
+    """However runs are named: from above, by their whole paths, or by one that ends as another's whole path does."""
+    pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
+    here = tmp_path / "here"
+    one, other = make_run(tmp_path / "x.run"), make_run(here / "x.run")
+    deeper = make_run(here / tmp_path.relative_to("/") / "x.run")
+    before = {*tmp_path.rglob("*")}
+    for place, *runs in [
+        (here, "../x.run", "x.run"), (here, one, deeper), (here, deeper, other, one), (other, ".", "../../x.run"),
+    ]:  # fmt: skip
+        monkeypatch.chdir(place)
+        succeed("ganc", "plot", *runs, "--tensorboard", tmp_path / "events")
+        assert len([path for path in (tmp_path / "events").rglob("*") if path.is_file()]) == len(runs)
+        shutil.rmtree(tmp_path / "events")
+        assert {*tmp_path.rglob("*")} == before
 
 
 def test_what_cannot_be_drawn_is_one_line_and_leaves_nothing(tmp_path):

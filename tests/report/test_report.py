@@ -1,6 +1,7 @@
 """`ganc report` through its command: the page it writes, parsed, beside the files that it speaks of."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -109,6 +110,25 @@ def test_the_summary_says_from_what_to_what(folder, tmp_path):
         ("original", 0.4), ("exported", 0.5), ("untouched images", 0.9)]  # fmt: skip
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_summary_does_not_depend_on_the_order_of_the_rows(folder, tmp_path, order):
+    rows = [UNTOUCHED, row("published", macs=900, value=None, kernel=None), row("original", macs=500, kernel=0.4),
+            row("chosen", milliseconds=9.0), row("exported"), row("between", macs=200)]  # fmt: skip
+    (folder / "report.json").write_text(json.dumps(rows[::order]))
+    page = reported(folder, tmp_path)
+    assert "From original with 500 MACs an image to exported with 100: 5 times fewer." in page.text
+    assert "from 0.400 ± 0.010" in page.text_of(page.all("dl", **{"class": "figures"})[0])
+
+
+def test_runs_of_one_stage_have_charts_of_their_own_titles(folder, tmp_path):
+    shutil.copytree(folder / "distill.safetensors.run", folder / "second.run")
+    page = reported(folder, tmp_path)
+    titles = [page.text_of(one) for one in page.all("h3")]
+    assert len({*titles}) == len(titles)
+    assert "Losses of distill.safetensors.run: has not ended: 6 steps are done" in titles
+    assert "Kernel distance while second.run (distill) trained" in titles
+
+
 def test_a_run_that_has_not_ended_is_shown_and_what_is_missing_is_named(folder, tmp_path):
     (folder / "supernet.safetensors").write_bytes((folder / "replace.safetensors").read_bytes()[:-9])
     (folder / "bench.json").write_text('[{"engine": "openvino", "compressed_ms": "fast"}]')
@@ -143,6 +163,12 @@ def test_times_on_engines_stand_side_by_side(folder, tmp_path):
     assert [(one["engine"], one["model"], one["compressed_ms"]) for one in page.data("speed-0")] == [
         ("openvino", "dist", 2.0), ("onnxruntime", "dist", 4.0)]  # fmt: skip
     assert "20 times faster" in page.text
+    slow = {"engine": "paddle", "model": "/x/slow", "compressed_ms": 80.0}
+    (folder / "bench.json").write_text(json.dumps([timed, timed | slow, timed | {"model": "y", "compressed_ms": 40.0}]))
+    drawn = reported(folder, tmp_path, name="slow.html").text
+    assert "80 ms, 2 times slower" in drawn
+    assert "40 ms, as fast" in drawn
+    assert "0.5 times" not in drawn
     (table,) = [one for one in page.all("table") if "Medians of milliseconds" in page.text_of(one)]
     assert "onnx 64x48 1,234 0.25 7.5 0.500 ± 0.010" in page.text_of(table)
     assert "times on several engines" not in page.text
@@ -292,6 +318,18 @@ def test_what_it_began_with_need_not_be_measured(folder, tmp_path):
     assert "From replace.safetensors with" in said
     assert "to distill.safetensors with" in said
     assert "kernel distance 0.200 ± 0.010 not measured before" in said
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file whose reading fails")
+def test_a_file_that_cannot_be_read_is_missing_and_no_more(folder, tmp_path):
+    made_from = dataclasses.replace(make_checkpoint(), sources={"teacher": "0" * 64})
+    write_checkpoint(folder / "replace.safetensors", made_from)
+    (folder / "teacher.pth").symlink_to("/proc/self/mem")
+    (folder / "odd.pth").symlink_to("x" * 300)
+    page = reported(folder, tmp_path)
+    gaps = page.text_of(page.all("dl", **{"class": "gaps"})[0])
+    assert "teacher.pth cannot be read (" in gaps
+    assert gaps.count("odd.pth cannot be read (") == 1
 
 
 def test_of_several_comparisons_none_is_left_out(folder, tmp_path):

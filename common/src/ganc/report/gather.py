@@ -130,8 +130,19 @@ def _take(path: Path, found: Findings) -> None:
             _take_folder(path, found)
         elif path.is_file():
             _take_file(path, found)
-    except (FileFormatError, StatisticsError, DataError) as error:
-        found.gaps.append(Gap(_name(path, found.folder), _reason(error, path)))
+    except (FileFormatError, StatisticsError, DataError, OSError) as error:
+        _miss(path, error, found)
+
+
+def _miss(path: Path, error: GancError | OSError, found: Findings) -> None:
+    """Name what cannot be read, once."""
+    name = _name(path, found.folder)
+    if isinstance(error, OSError):
+        reason = f"cannot be read ({error.strerror or error})"
+    else:
+        reason = _reason(error, path)
+    if name not in {gap.subject for gap in found.gaps}:
+        found.gaps.append(Gap(name, reason))
 
 
 def _take_folder(path: Path, found: Findings) -> None:
@@ -178,7 +189,7 @@ def _take_shards(folder: Path, found: Findings) -> None:
             elif path.suffix == ".journal":
                 parts.append(read_journal(path))
         except FileFormatError as error:
-            found.gaps.append(Gap(_name(path, folder), _reason(error, path)))
+            _miss(path, error, found)
     if not parts:
         return
     try:
@@ -193,11 +204,13 @@ def _take_foreign(entries: Sequence[Path], found: Findings) -> None:
     named = {digest for file in found.files for digest in file.checked.sources.values()}
     unknown = named - {file.checked.digest for file in found.files}
     for path in entries if unknown else ():
-        if path.suffix in FOREIGN and path.is_file():
-            digest = sha256_of(path, "a file")
-            if digest in unknown:
+        try:
+            digest = sha256_of(path, "a file") if path.suffix in FOREIGN and path.is_file() else None
+            if digest and digest in unknown:
                 checked = Checked(path, "a file of another program", digest)
                 found.files.append(FoundFile(path.name, checked, path.stat().st_size))
+        except (FileFormatError, OSError) as error:
+            _miss(path, error, found)
 
 
 def _bytes_of(path: Path) -> int:

@@ -63,10 +63,11 @@ def draw_runs(runs: Sequence[Run], output: Path, *, title: str | None = None) ->
 
 def names_of(runs: Sequence[Run]) -> list[str]:
     """Return a name for each run: its folder's, with as much of the path before it as tells it from the others."""
-    paths = [run.path.absolute() for run in runs]
-    for count in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["/".join(path.parts[-count:]) for path in paths]
-        if len(set(names)) == len(set(paths)):
+    # Names become folders below another: nothing in them may lead out of it, neither ".." nor the root.
+    places = [path.relative_to(path.anchor).parts for path in (run.path.resolve() for run in runs)]
+    for count in range(1, max(map(len, places)) + 1):
+        names = ["/".join(place[-count:]) for place in places]
+        if len(set(names)) == len(set(places)):
             break
     return names
 

@@ -1,5 +1,6 @@
 """The generators side by side: what they cost, how far their images are from the target, how fast they run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -42,8 +43,9 @@ def compared(found: Findings) -> Compared:
     if found.compared:
         name = max(found.compared, key=lambda one: len(found.compared[one]))
         rows = found.compared[name][:MOST_COMPARED]
-        models = [row for row in rows if not row.untouched]
-        # An untrained generator of the published size may stand before what it really began with.
+        # Rows are in the order in which somebody named them, which says nothing of what was made from what.
+        models = sorted((row for row in rows if not row.untouched), key=_cost, reverse=True)
+        # An untrained generator of the published size may stand beside what it really began with.
         return Compared(rows, name, _ends([row for row in models if row.value is not None] or models, models))
     files = [file for file in found.files if stage_of(file) in ORDER]
     files.sort(key=lambda file: ORDER.index(stage_of(file)))
@@ -57,6 +59,12 @@ def compared(found: Findings) -> Compared:
 
 def _ends(first: Sequence[ComparedRow], last: Sequence[ComparedRow]) -> tuple[ComparedRow, ComparedRow] | None:
     return (first[0], last[-1]) if first and last and first[0] is not last[-1] else None
+
+
+def _cost(row: ComparedRow) -> tuple:
+    """Return what orders generators by their cost: MACs; time, bytes and name tell equal ones apart."""
+    further = (math.inf if value is None else value for value in (row.milliseconds, row.bytes))
+    return (row.macs or 0, *further, row.name)
 
 
 def _row_of(file: FoundFile) -> ComparedRow:
@@ -161,7 +169,7 @@ def side_by_side(found: Findings, compared: Compared) -> Section:
     section.tables.append(_table(rows, source))
     section.lead += "".join(f" {line}." for line in remarks(rows))
     if len([row for row in rows if row.value is not None and not row.untouched]) > 1:
-        section.charts.append(_quality(rows))
+        section.charts.append(_quality(rows, compared.ends and compared.ends[1]))
     others = sorted(found.compared.keys() - {source})[: MOST_TABLES - 1]
     section.tables += [_table(found.compared[name], name) for name in others]
     if exported := _variants(found):
@@ -201,15 +209,16 @@ def _table(rows: Sequence[ComparedRow], source: str) -> Table:
     return numbered(texts, f"Costs and distances, from {source or 'the checkpoints'}", heads)
 
 
-def _quality(rows: Sequence[ComparedRow]) -> Chart:
+def _quality(rows: Sequence[ComparedRow], made: ComparedRow | None) -> Chart:
+    """Return the chart of distances; `made`, what came out, stands out in it."""
     by_kernel = _by_kernel(rows)
-    name = "kernel distance" if by_kernel else f"Fréchet distance on {rows[-1].metric}"
     known = [(row, *found) for row in rows if (found := _number(row, by_kernel))]
     models = [one for one in known if not one[0].untouched]
     measured_models, models = len(models), models[:MOST_BARS]
     untouched = [one for one in known if one[0].untouched][:1]
+    name = "kernel distance" if by_kernel else f"Fréchet distance on {models[-1][0].metric}"
     bars = [
-        Bar(row.name, value, _distance(row, by_kernel), error, "bar last" if row is models[-1][0] else "bar")
+        Bar(row.name, value, _distance(row, by_kernel), error, "bar last" if row is made else "bar")
         for row, value, error in models
     ]
     texts = [[clean(row.name), _distance(row, by_kernel)] for row, _, _ in (*models, *untouched)]

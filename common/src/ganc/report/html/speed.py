@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ganc.report.gather import Findings
 from ganc.report.html.charts import Bar, bar_chart
-from ganc.report.html.text import clean, measured, milliseconds, real
+from ganc.report.html.text import clean, measured, milliseconds, real, times
 from ganc.report.html.views import Chart, Section, Table, numbered
 from ganc.report.json_results import TimedRow
 
@@ -50,13 +50,18 @@ def _cases(rows: Sequence[TimedRow]) -> list[list[Bar]]:
             Bar(
                 f"{row.model} · {row.case}",
                 row.compressed_ms,
-                f"{milliseconds(row.compressed_ms)}, {row.speedup:.3g} times faster",
+                f"{milliseconds(row.compressed_ms)}, {_faster(row)}",
                 style="bar last",
             )
             for row in group
         ]
         for group in groups
     ]
+
+
+def _faster(row: TimedRow) -> str:
+    """Return how a generator's time compares with the original's, in words."""
+    return times(row.original_ms, row.compressed_ms, "faster", "slower") or "as fast"
 
 
 def _times(rows: Sequence[TimedRow], name: str) -> Table:

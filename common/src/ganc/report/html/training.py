@@ -34,7 +34,9 @@ def in_order(runs: Sequence[Run]) -> list[Run]:
 
 
 def title_of(run: Run) -> str:
-    return clean(run.stage or run.path.name, 60)
+    """Return a run's name, which no other in the folder has, and its stage where the name does not begin with it."""
+    name = clean(run.path.name, 60)
+    return name if not run.stage or name.startswith(run.stage) else f"{name} ({clean(run.stage, 60)})"
 
 
 def progress(run: Run) -> str:
@@ -64,7 +66,7 @@ def _losses(run: Run, number: int) -> Chart | None:
     heads = ["step", *(["learning rate"] if rates else []), *(clean(name, 40) for name in names)]
     return Chart(
         f"losses-{number}",
-        f"Losses of {title_of(run)} ({progress(run)})",
+        f"Losses of {title_of(run)}: {progress(run)}",
         line_chart(series, f"Losses of {title_of(run)} by step: {', '.join(names)}", "step"),
         {"run": clean(run.path.name), "losses": {one.name: [[*point] for point in one.points] for one in series}},
         numbered(rows, f"Losses of {clean(run.path.name)}", heads, 0),
