@@ -61,3 +61,8 @@ def test_two_images_are_too_few(supernet_file, split_data):
         5,
     )
     assert "at least 4" in refusal("ganc-search", *arguments)
+
+
+def test_a_dry_run_of_a_rank_check_is_refused_instead_of_run(supernet_file, split_data):
+    command = ("ganc-search", "--supernet", supernet_file, "--data", split_data, "--rank-check", 3, "--dry-run")
+    assert "leave out --dry-run" in refusal(*command, status=2)

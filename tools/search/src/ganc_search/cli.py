@@ -102,6 +102,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
     """
     if rank_check:
         require_output()
+        _refuse_beside_rank_check(settings, dry_run)
         _show_rank_check(settings, rank_check, shown)
         return
     if dry_run:
@@ -145,8 +146,8 @@ def _show_dry_run(settings: SearchSettings, shown: Shown) -> None:
     click.echo(f"would write {output or 'nothing: name a file with -o'}; no results were written")
 
 
-def _refuse_beside_rank_check(settings: SearchSettings) -> None:
-    given: dict[str, object] = {"-o": settings.output, "--latency": settings.latency}
+def _refuse_beside_rank_check(settings: SearchSettings, dry_run: bool) -> None:
+    given: dict[str, object] = {"-o": settings.output, "--latency": settings.latency, "--dry-run": dry_run}
     given |= {"--max-latency": settings.budget.max_latency}
     given |= {"--racing": settings.racing, "--shard": settings.shard != (1, 1)}
     given |= {"--samples, --configs or --strategy": settings.strategy != StrategyName.EXHAUSTIVE}
@@ -233,7 +234,6 @@ def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
 
 
 def _show_rank_check(settings: SearchSettings, count: int, shown: Shown) -> None:
-    _refuse_beside_rank_check(settings)
     from ganc_search.rank_check import check_ranks
 
     result = check_ranks(settings, count)
