@@ -81,9 +81,27 @@ def test_values_of_every_kind(yaml):
 
 
 def test_one_file_has_sections_for_several_commands(yaml):
-    file = yaml("epochs: 3\nganc-try:\n  lr: 0.25\nganc-other:\n  anything: 1\n")
+    file = yaml("epochs: 3\nganc-try:\n  lr: 0.25\nganc-export:\n  anything: 1\nganc data split:\n  seed: 1\n")
     assert (run("--defaults", file)["epochs"], run("--defaults", file)["learning_rate"]) == ("3", "0.25")
-    assert "named as a command" in refused("--defaults", yaml("other:\n  lr: 1\n"))
+    assert "named as a command" in refused("--defaults", yaml("zzz:\n  lr: 1\n"))
+    assert "has no option ganc-try" in refused("--defaults", yaml("ganc-try: 3\n"))
+
+
+@pytest.mark.parametrize(
+    ("section", "meant"),
+    [
+        ("ganc-tri", "ganc-try"),
+        ("ganc-distil", "ganc-distill"),
+        ("distill", "ganc-distill"),
+        ("ganc evaluat", "ganc evaluate"),
+        ("ganc data splitt", "ganc data split"),
+        ("ganc-evaluate", "ganc evaluate"),
+    ],
+)
+def test_a_section_that_names_no_command_is_refused_with_the_nearest_that_does(yaml, section, meant):
+    """It would be left out otherwise, and the run train with other values than were written down."""
+    said = refused("--defaults", yaml(f"{section}:\n  lr: 0.25\n"))
+    assert f"there is no command {section}; did you mean {meant}?" in said
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def changed(section: str, **options: object) -> dict:
         (changed("supernet", epochs=None), "supernet: epochs: expected a value"),
         (changed("supernet", epochs=True), "supernet: epochs: True: expected a value"),
         (changed("supernet", restart="maybe"), "supernet: restart: maybe: expected true or false"),
+        (changed("supernet", epochs="on"), "supernet: epochs: on: expected a value"),
         (changed("supernet", epochs=0), "supernet: epochs and decay epochs are both 0"),
         (changed("images", batch_size=0), "images: Invalid value for '--batch-size': 0"),
         (changed("images", direction="AtoC"), "images: direction 'AtoC', expected one of AtoB, BtoA"),

@@ -36,6 +36,10 @@ JINJA2 = Package("jinja2", ("report",))
 TENSORBOARD = Package("tensorboardX", ("tensorboard",))
 SNAKEMAKE = Package("snakemake", ("workflow",), "Snakemake")
 
+# The commands: that of ganc-common, and those of the stages, each a package of its own.
+TOOLBOX = "ganc"
+TOOLS = ("ganc-replace", "ganc-distill", "ganc-supernet", "ganc-search", "ganc-finetune", "ganc-export")
+
 
 def install_command(*extras: str) -> str:
     """Return what to type to install one of these extras of ganc-common.

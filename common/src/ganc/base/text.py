@@ -1,7 +1,8 @@
-"""Numbers as people type and read them: whole numbers, numbers, counts with units, errors. The one place for that."""
+"""What people type and read: numbers, counts with units, errors, yes and no, misspelt names. The one place for that."""
 
 import math
 import re
+from collections.abc import Iterable
 
 from ganc.base.errors import SpecError
 
@@ -11,6 +12,7 @@ LARGEST_NUMBER = 1e15
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")  # int() would take 4_4 for 44, and digits of other scripts
 _REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _UNITS = {"": 0, "k": 3, "m": 6, "g": 9, "t": 12}
 _BUDGET = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[0-9]{1,2})?\s*([kmgt]?)", re.IGNORECASE | re.ASCII)
 
@@ -66,6 +68,19 @@ def parse_budget(text: str) -> int:
 def budget_number(budget: int | str | None) -> int | None:
     """Return the number that a budget means: itself, what a text such as `2.7G` means, None for no bound."""
     return parse_budget(budget) if isinstance(budget, str) else budget
+
+
+def truth(value: object) -> bool | None:
+    """Return whether a value, or its text, is true or false; None if it is neither."""
+    return _TRUTHS.get(str(value).lower())
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name, "; did you mean epochs?"; empty where no name is near."""
+    from difflib import get_close_matches  # --help does without
+
+    near = get_close_matches(str(name), list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def format_count(count: float) -> str:

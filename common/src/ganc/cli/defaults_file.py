@@ -7,15 +7,15 @@ import click
 from click.core import ParameterSource
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
-from ganc.base.extras import PYYAML, require
+from ganc.base.extras import PYYAML, TOOLBOX, TOOLS, require
 from ganc.base.reading import read_bytes
+from ganc.base.text import did_you_mean, truth
 from ganc.cli.help import long_name
 from ganc.cli.paths import FILE, Place
 
 # In a context's meta: the file, and its values by the parameters' names.
 _FILE, _FROM_FILE = "ganc.defaults.file", "ganc.defaults"
 LARGEST = 1 << 20
-TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def take_defaults(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
@@ -55,13 +55,10 @@ def _values(ctx: click.Context, path: Path) -> Iterator[tuple[str, object]]:
         for name in (*option.opts, *option.secondary_opts)
         if name.startswith("--")
     }
-    from difflib import get_close_matches  # --help does without
-
     for key, value in _of_command(_read(path), ctx, path).items():
         name = str(key).replace("_", "-")
         if name not in options:
-            near = get_close_matches(name, options, 1)
-            advice = f"; did you mean {near[0]}?" if near else ""
+            advice = did_you_mean(name, options)
             raise click.UsageError(f"{path}: {ctx.command_path} has no option {str(key)[:60]}{advice}")
         option, positive = options[name]
         try:
@@ -76,13 +73,33 @@ def _may_be_said(option: click.Option) -> bool:
 
 def _of_command(content: Mapping, ctx: click.Context, path: Path) -> dict:
     """Return what a file says of a command: what stands outside of sections, and the section that has its name."""
-    values = {}
-    for key, value in content.items():
-        if not isinstance(value, Mapping):
-            values[key] = value
-        elif not str(key).startswith("ganc"):
-            raise click.UsageError(f"{path}: {str(key)[:60]}: a section is named as a command, such as ganc-distill")
-    return values | dict(content.get(ctx.command_path, {}))
+    values = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    sections = {str(key): value for key, value in content.items() if isinstance(value, Mapping)}
+    if foreign := [key for key in sections if key != ctx.command_path]:
+        known = {ctx.command_path, *_commands()}
+        for key in foreign:
+            if key not in known:
+                cure = did_you_mean(key, known) or "; a section is named as a command, such as ganc-distill"
+                raise click.UsageError(f"{path}: there is no command {key[:60]}{cure}")
+    return values | dict(sections.get(ctx.command_path, {}))
+
+
+def _commands() -> Iterator[str]:
+    """Yield the names of all commands with options: the tools, also those that are not installed, and ganc's."""
+    import importlib.metadata  # --help does without
+
+    yield from TOOLS
+    for script in importlib.metadata.entry_points(group="console_scripts", name=TOOLBOX):
+        # The script's package has the command in a module that it imports when it is called.
+        yield from _under(TOOLBOX, importlib.import_module(f"{script.module}.main").main)
+
+
+def _under(name: str, command: click.Command) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for below, one in command.commands.items():
+            yield from _under(f"{name} {below}", one)
+    else:
+        yield name
 
 
 def _checked(ctx: click.Context, option: click.Option, value: object, positive: bool) -> object:
@@ -92,10 +109,10 @@ def _checked(ctx: click.Context, option: click.Option, value: object, positive: 
     if isinstance(value, Mapping) or (isinstance(value, list) and not option.multiple):
         raise click.BadParameter("expected one value")
     if option.is_flag:
-        truth = TRUTHS.get(str(value).lower())
-        if truth is None:
+        said = truth(value)
+        if said is None:
             raise click.BadParameter(f"'{str(value)[:60]}': expected true or false")
-        return truth is positive
+        return said is positive
     given = [str(one) for one in value] if isinstance(value, list) else str(value)
     given = [given] if option.multiple and isinstance(given, str) else given
     option.type_cast_value(ctx, given)

@@ -3,7 +3,6 @@
 `crop_size=64` is `--crop-size 64`, `lr=1e-3` is `--lr 1e-3`. Values are plain ones: numbers, texts, paths, lists.
 """
 
-import difflib
 import os
 import typing
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.base.settings import Setting, settings_of
-from ganc.base.text import parse_budget
+from ganc.base.text import did_you_mean, parse_budget
 from ganc.models.families import numbers_of_any_family
 from ganc.models.space import parse_space
 from ganc.training.losses.names import WeightedLoss, parse_loss
@@ -50,9 +49,8 @@ class Options:
         known = {name for kind in kinds for name in option_names(kind).values()}
         for name in options:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                cure = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(known))}"
-                raise SettingError(f"{function}: there is no option {name}; {cure}")
+                cure = did_you_mean(name, known) or f"; it has {', '.join(sorted(known))}"
+                raise SettingError(f"{function}: there is no option {name}{cure}")
 
     def all(self) -> tuple:
         """Return the settings of all classes, in their order; raises as `make`."""

@@ -4,7 +4,6 @@ What can be wrong is found when the configuration is read, before any rule runs.
 --config gives them.
 """
 
-import difflib
 import os
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +14,8 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError
-from ganc.workflow.stage_options import STAGES, ConfigurationError, command, is_read, options_of, truth, words
+from ganc.base.text import did_you_mean, truth
+from ganc.workflow.stage_options import STAGES, ConfigurationError, command, is_read, options_of, words
 
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
@@ -293,8 +293,7 @@ def _require_known(names: Iterable, known: Collection[str], said: str) -> None:
     """Raise ConfigurationError at the first name that is not known, with the nearest that is."""
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            raise ConfigurationError(f"{said} {name}{f'; did you mean {near[0]}?' if near else ''}")
+            raise ConfigurationError(f"{said} {name}{did_you_mean(name, known)}")
 
 
 def _require_kind(place: str, value: object, option: click.Option) -> None:

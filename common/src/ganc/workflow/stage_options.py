@@ -10,9 +10,9 @@ import click
 
 from ganc.base.errors import GancError
 from ganc.base.extras import install_tools
+from ganc.base.text import truth
 from ganc.cli.paths import Written
 
-TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 GIVEN_TO_ALL = {"output", "shard"}
 _READ = ("--data", "images", "--stats", "statistics", "-o", "output")
 
@@ -63,11 +63,6 @@ def words(options: Mapping) -> Iterator[str]:
                 yield from (f"--{name}", str(one))
             elif flag:
                 yield f"--{name}"
-
-
-def truth(value: object) -> bool | None:
-    """Return whether a value, or its text, is true or false; None if it is neither."""
-    return TRUTHS.get(str(value).lower())
 
 
 def is_read(option: click.Option | None) -> bool:
