@@ -57,7 +57,8 @@ ganc-finetune:
 
 With this file `ganc-distill --defaults run.yaml …` is
 `ganc-distill --crop-size 128 --seed 7 --lr 5e-4 --loss lite0=5 --loss ssim=1 …`. A name that is no option of the
-command is refused, with the nearest that is. (`--config` was taken: it names a sub-network.)
+command is refused, and so is a section that names no command, with the nearest that is one. (`--config` was taken: it
+names a sub-network.)
 
 **The environment.** `GANC_DISTILL_LR=5e-4` is `--lr 5e-4` of `ganc-distill`, `GANC_DATA_CHECK_MINIMUM=256` is
 `--minimum 256` of `ganc data check`: the command and the long name in capitals, with `_` for spaces and dashes. A
