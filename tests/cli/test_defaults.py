@@ -17,7 +17,7 @@ from ganc.training.settings import DataSettings
 
 
 @command("ganc-try", defaults=DEFAULTS[Recipe.IMITATE])
-@distillation_options(DEFAULTS)
+@distillation_options(DEFAULTS, Recipe.IMITATE)
 @grouped("data", DataSettings, *setting_options(DataSettings))
 @schedule_options(epochs=100, decay_epochs=100)
 @click.option("-o", "--output", type=OUTPUT_FILE)

@@ -29,7 +29,7 @@ def test_a_student_imitates_its_teacher_unless_it_is_told_otherwise(tiny_data, t
     assert settings["losses"] == {"lite0": 5.0}
     assert (settings["importance"], settings["refit"]) == ("reads", 96)
     assert {name: settings.get(name, settings["task"].get(name)) for name in IMITATE} == IMITATE
-    assert settings["gan_from"] == 1  # of two epochs
+    assert settings["gan_from"] == pytest.approx(4 / 3)  # of two epochs
     assert set(line["losses"]) == {"reconstruction", "feature", "lite0"}
     assert "refitted" in said
     assert "refit" in read_checkpoint(tmp_path / "out").training

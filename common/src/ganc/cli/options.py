@@ -18,7 +18,7 @@ from ganc.cli.defaults_file import lay_under
 from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
 from ganc.files.choice import Selection
-from ganc.training.recipes import DEFAULTS, DEFAULTS_WITHOUT_GAN, Recipe
+from ganc.training.recipes import DEFAULTS, Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 
 POSITIVE = click.IntRange(min=1)
@@ -177,18 +177,20 @@ def _require_published(context: click.Context, recipe: Recipe) -> None:
         raise click.UsageError(f"--recipe {recipe.value}: {context.meta[_PUBLISHED_BY]} has the published one alone")
 
 
-recipe_option = click.option(
-    "--recipe",
-    type=EnumChoice(Recipe),
-    default=Recipe.PUBLISHED.value,
-    is_eager=True,
-    expose_value=False,
-    callback=_take_defaults(DEFAULTS_WITHOUT_GAN),
-    help="Defaults of other options: published is the papers'; imitate learns the images of --init-from's original.",
-)
+def recipe_option(defaults: Mapping[Recipe, Mapping[str, object]], usual: Recipe) -> Callable:
+    """Return the option --recipe of a stage that trains its networks with or without an original."""
+    return click.option(
+        "--recipe",
+        type=EnumChoice(Recipe),
+        default=usual.value,
+        is_eager=True,
+        expose_value=False,
+        callback=_take_defaults(defaults),
+        help="Defaults of other options: published is the papers'; imitate learns the images of --init-from.",
+    )
 
 
-def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]] = DEFAULTS) -> Callable:
+def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]], usual: Recipe) -> Callable:
     """Return the decorator that adds the options of a distillation, whose --recipe brings these defaults."""
     return grouped(
         "settings",
@@ -197,7 +199,7 @@ def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]] = DEFAU
             DistillationSettings,
             types={"losses": LOSS},
             first={"recipe": _take_defaults(defaults)},
-            recipe=Recipe.IMITATE,
+            recipe=usual,
         ),
     )
 

@@ -92,14 +92,14 @@ class Distillation:
         theirs = self.teacher.networks[DISCRIMINATOR].spec if self.stage.beside else None
         return self.trained_discriminator or theirs
 
-    @property
-    def choices(self) -> dict:
-        """What of the settings determines the result besides the task; what is not used is left out."""
+    def choices(self, epochs: int) -> dict:
+        """Return what of the settings determines the result besides the task; what is not used is left out."""
         settings = self.settings
+        gan_from = settings.epochs_without_gan(epochs) if self.has_gan else 0
         return {
             "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
             **({"discriminator": "fresh"} if self.replaces_discriminator else {}),
-            **({"gan_from": settings.gan_from} if settings.gan_from and self.has_gan else {}),
+            **({"gan_from": gan_from} if gan_from else {}),
             **({"losses": settings.added_weights} if settings.losses else {}),
         }
 
@@ -127,13 +127,12 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     require_same_depth(plan.teacher.generator, plan.student)
     epochs = schedule.epochs + schedule.decay_epochs
     _require_used_gan(plan, epochs)
-    plan = replace(plan, settings=replace(plan.settings, gan_from=plan.settings.gan_start(epochs)))
     _require_losses(plan)
     for size in (data.crop_size, data.eval_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
-    gan_from = plan.settings.gan_start(epochs) * around.course(schedule).epoch_steps
+    gan_from = round(plan.settings.epochs_without_gan(epochs) * around.course(schedule).epoch_steps)
     distillation = distillation_step(plan, data, run, around.processes, gan_from)
     teacher = distillation.teacher
     step = averaged(distillation, schedule.ema)
@@ -142,7 +141,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     engines = students | {label: shown[label] for label in plan.stage.beside}  # one that learns is evaluated too
     views = Views(evaluation=around.evaluation, engines=engines, companions=shown)
     stage = replace(
-        plan.stage, choices={**plan.stage.choices, **plan.choices}, added_weights=plan.settings.added_weights
+        plan.stage, choices={**plan.stage.choices, **plan.choices(epochs)}, added_weights=plan.settings.added_weights
     )
     start = None
     if plan.refit.images:

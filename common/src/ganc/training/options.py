@@ -18,7 +18,7 @@ from ganc.base.text import did_you_mean, parse_budget
 from ganc.models.families import numbers_of_any_family
 from ganc.models.space import parse_space
 from ganc.training.losses.names import WeightedLoss, parse_loss
-from ganc.training.recipes import DEFAULTS, Recipe
+from ganc.training.recipes import Recipe
 from ganc.training.settings import RunSettings
 
 Kind = TypeVar("Kind")
@@ -167,7 +167,7 @@ def _member(name: str, value: object, kind: type[Member]) -> Member:
 
 
 def recipe_defaults(
-    options: Mapping[str, object], usual: Recipe, table: Mapping[Recipe, Mapping[str, object]] = DEFAULTS
+    options: Mapping[str, object], usual: Recipe, table: Mapping[Recipe, Mapping[str, object]]
 ) -> dict[str, object]:
     """Return what a recipe's settings are by the fields' names, `recipe` among them, of a stage's table of defaults.
 

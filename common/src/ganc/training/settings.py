@@ -208,7 +208,7 @@ class DistillationSettings:
         recipe: what decides the losses where none is given.
         losses: what is added to the losses above, each once; without any, what the recipe adds.
         gan_from: epochs at the start in which there is neither a GAN loss nor a discriminator's; None is what the
-            recipe says, see `gan_start`.
+            recipe says, see `epochs_without_gan`.
         discriminator_width: base width of the discriminator: a fresh one where the input brings one of another width,
             or none; None continues the input's.
 
@@ -256,11 +256,11 @@ class DistillationSettings:
         if len(self.added_weights) < len(self.losses):
             raise SettingError("a loss was given twice; give each --loss once, with the whole weight")
 
-    def gan_start(self, epochs: int) -> int:
-        """Return how many of so many epochs have no GAN loss: a student that imitates first has stripes to judge."""
+    def epochs_without_gan(self, epochs: int) -> float:
+        """Return how many of so many epochs have no GAN loss: one that imitates first has something to judge."""
         if self.gan_from is not None:
             return self.gan_from
-        return 2 * epochs // 3 if self.recipe is Recipe.IMITATE else 0
+        return 2 * epochs / 3 if self.recipe is Recipe.IMITATE else 0
 
     @property
     def added_weights(self) -> dict[str, float]:

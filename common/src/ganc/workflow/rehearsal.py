@@ -90,7 +90,7 @@ def _share_without_gan(settings: list) -> float:
     (schedule,) = _of_kind(settings, Schedule)
     epochs = schedule.epochs + schedule.decay_epochs
     for one in _of_kind(settings, DistillationSettings):
-        return one.gan_start(epochs) / epochs if one.applied_to(CYCLEGAN).gan_weight else 1.0
+        return one.epochs_without_gan(epochs) / epochs if one.applied_to(CYCLEGAN).gan_weight else 1.0
     return 0.0
 
 

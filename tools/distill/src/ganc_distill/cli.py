@@ -19,8 +19,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.paths import OUTPUT_FILE, Place
 from ganc.cli.types import BLOCK_COUNT
-from ganc.training.recipes import DEFAULTS, Recipe
-from ganc_distill.settings import SCHEDULE, OnlineSettings, StudentStart
+from ganc_distill.settings import RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -34,7 +33,7 @@ def _written(values: Mapping) -> list[Place]:
     return written
 
 
-@command("ganc-distill", page="distillation.md", defaults=DEFAULTS[Recipe.IMITATE], implied=_written)
+@command("ganc-distill", page="distillation.md", defaults=RECIPES[USUAL], implied=_written)
 @grouped("start", StudentStart, *setting_options(StudentStart))
 @grouped(
     "online",
@@ -42,7 +41,7 @@ def _written(values: Mapping) -> list[Place]:
     *setting_options(OnlineSettings, types={"n_blocks": BLOCK_COUNT}, first={"online": take_published_defaults}),
 )
 @refit_options
-@distillation_options()
+@distillation_options(RECIPES, USUAL)
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options

@@ -9,6 +9,7 @@ from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, Widths
 from ganc.training.losses.names import LossName, WeightedLoss
+from ganc.training.recipes import DEFAULTS, Recipe
 from ganc.training.settings import DistillationSettings
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TEACHER_WIDTH = 64
 SCHEDULE = {"epochs": 100, "decay_epochs": 100}
+# What --recipe brings, and which recipe there is without it.
+RECIPES, USUAL = DEFAULTS, Recipe.IMITATE
 
 # Weight of OMGD's published horse2zebra run; its L1 and feature losses have the task's weights here.
 ONLINE_LOSSES = (WeightedLoss(LossName.SSIM, 10.0),)

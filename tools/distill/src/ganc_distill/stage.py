@@ -23,7 +23,7 @@ from ganc.training.settings import (
     Schedule,
 )
 from ganc_distill.importance import prune
-from ganc_distill.settings import FROZEN, SCHEDULE, OnlineSettings, StudentStart, online_student
+from ganc_distill.settings import FROZEN, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart, online_student
 
 STAGE = "distill"
 
@@ -41,7 +41,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     kinds = (StudentStart, DistillationSettings, Schedule, DataSettings, RunSettings, RefitSettings, OnlineSettings)
-    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED if options.get("online") else Recipe.IMITATE)
+    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED if options.get("online") else USUAL, RECIPES)
     if options.get("online") and defaults["recipe"] is not Recipe.PUBLISHED:
         raise SettingError(f"recipe {options['recipe']}: online has the published one alone")
     return finish(distill_job(*Options("ganc_distill.train", kinds, options, defaults).all()), watch)

@@ -13,17 +13,16 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.paths import FILE
-from ganc.training.recipes import DEFAULTS, Recipe
-from ganc_finetune.settings import SCHEDULE
+from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-@command("ganc-finetune", page="distillation.md", defaults=DEFAULTS[Recipe.IMITATE], implied=run_folder)
+@command("ganc-finetune", page="distillation.md", defaults=RECIPES[USUAL], implied=run_folder)
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @selection_options
-@distillation_options()
+@distillation_options(RECIPES, USUAL)
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options

@@ -12,9 +12,8 @@ from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.recipes import Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
-from ganc_finetune.settings import SCHEDULE
+from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
 
 STAGE = "finetune"
 
@@ -40,7 +39,7 @@ def train(
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     kinds = (Selection, DistillationSettings, Schedule, DataSettings, RunSettings)
-    defaults = SCHEDULE | recipe_defaults(options, Recipe.IMITATE)
+    defaults = SCHEDULE | recipe_defaults(options, USUAL, RECIPES)
     selection, settings, schedule, data, run = Options("ganc_finetune.train", kinds, options, defaults).all()
     checkpoint = read_supernet(Path(supernet), data.direction)
     widths = selection.choose(checkpoint)

@@ -13,14 +13,14 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import BLOCK_COUNT, FAMILY
-from ganc_replace.settings import SCHEDULE, CycleSettings
+from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, CycleSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @command("ganc-replace", page="method.md", implied=run_folder)
 @grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
-@recipe_option
+@recipe_option(RECIPES, USUAL)
 @refit_options
 @data_options
 @schedule_options(**SCHEDULE)

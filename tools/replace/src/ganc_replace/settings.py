@@ -16,11 +16,14 @@ from ganc.models.family import (
     Widths,
 )
 from ganc.models.task import CYCLEGAN, Task
+from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
 
 SCHEDULE = {"epochs": 100, "decay_epochs": 100}
+# What --recipe brings, and which recipe there is without it.
+RECIPES, USUAL = DEFAULTS_WITHOUT_GAN, Recipe.PUBLISHED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,11 +21,10 @@ from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
-from ganc_replace.settings import SCHEDULE, CycleSettings
+from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, CycleSettings
 
 STAGE = "replace"
 
@@ -42,7 +41,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     kinds = (CycleSettings, Schedule, DataSettings, RunSettings, RefitSettings)
-    defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED, DEFAULTS_WITHOUT_GAN)
+    defaults = SCHEDULE | recipe_defaults(options, USUAL, RECIPES)
     own = {name: value for name, value in options.items() if name != "recipe"}
     return finish(replace_job(*Options("ganc_replace.train", kinds, own, defaults).all()), watch)
 

@@ -14,8 +14,7 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import SPACE
-from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
-from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
+from ganc_supernet.settings import DEFAULT_SPACE, RECIPES, SCHEDULE, USUAL, SupernetStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -34,11 +33,11 @@ start_options = grouped(
     "ganc-supernet",
     page="method.md",
     moved={"space": "Network"},
-    defaults=DEFAULTS_WITHOUT_GAN[Recipe.IMITATE],
+    defaults=RECIPES[USUAL],
     implied=run_folder,
 )
 @start_options
-@distillation_options(DEFAULTS_WITHOUT_GAN)
+@distillation_options(RECIPES, USUAL)
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
+from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 
 if TYPE_CHECKING:  # --help must not wait for numpy
     from ganc.models.space import SearchSpace
 
 SCHEDULE = {"epochs": 200, "decay_epochs": 200}
+# What --recipe brings, and which recipe there is without it.
+RECIPES, USUAL = DEFAULTS_WITHOUT_GAN, Recipe.IMITATE
 DEFAULT_SPACE = "channels-32"
 
 

@@ -11,10 +11,9 @@ from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_supernet.sampling import subnets_of_step
-from ganc_supernet.settings import DEFAULT_SPACE, SCHEDULE, SupernetStart
+from ganc_supernet.settings import DEFAULT_SPACE, RECIPES, SCHEDULE, USUAL, SupernetStart
 
 STAGE = "supernet"
 
@@ -35,7 +34,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
     defaults = {
         "space": parse_space(DEFAULT_SPACE),
         **SCHEDULE,
-        **recipe_defaults(options, Recipe.IMITATE, DEFAULTS_WITHOUT_GAN),
+        **recipe_defaults(options, USUAL, RECIPES),
     }
     return finish(supernet_job(*Options("ganc_supernet.train", kinds, options, defaults).all()), watch)
 
