@@ -137,10 +137,7 @@ def _take(path: Path, found: Findings) -> None:
 def _miss(path: Path, error: GancError | OSError, found: Findings) -> None:
     """Name what cannot be read, once."""
     name = _name(path, found.folder)
-    if isinstance(error, OSError):
-        reason = f"cannot be read ({error.strerror or error})"
-    else:
-        reason = _reason(error, path)
+    reason = f"cannot be read ({error.strerror or error})" if isinstance(error, OSError) else _reason(error, path)
     if name not in {gap.subject for gap in found.gaps}:
         found.gaps.append(Gap(name, reason))
 
