@@ -1,4 +1,4 @@
-# The six stages on a CPU. Build where the repository is, then run:
+# The six stages on a CPU. Linted; not built here. Build where the repository is, then run:
 #   docker build -t ganc .
 #   docker run --rm ganc                                      # the demo
 #   docker run --rm -v "$PWD/horses:/data" ganc ganc data check /data
