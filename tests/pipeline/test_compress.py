@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,11 @@ from ganc.files.checkpoint import read_checkpoint
 from ganc.models.space import parse_space
 from ganc.models.spec import parse_widths
 from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, duration, estimate
+from ganc.workflow.estimate import Timings, estimate
 from ganc.workflow.networks import Networks
 from ganc.workflow.plan import Request, held, make_plan, write_plan
-from ganc.workflow.presets import Given, Preset, configuration_of, scheduled
+from ganc.workflow.preset import Preset
+from ganc.workflow.presets import Given, configuration_of, scheduled
 
 pytest.importorskip("snakemake", reason="ganc compress runs on Snakemake, which is an extra")
 
@@ -219,13 +221,6 @@ def test_the_published_settings_are_those_of_the_papers():
     assert [values[stage]["epochs"] for stage in ("replace", "distill", "supernet", "finetune")] == [100, 100, 200, 50]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.2, "1 s"), (80, "80 s"), (1080, "18 min"), (8640, "2.4 h"), (6e6, "69 days")]
-)
-def test_times_are_said_as_people_say_them(seconds, said):
-    assert duration(seconds) == said
-
-
 def refused(*arguments: object, status: int = 1) -> str:
     return fail("ganc", "compress", *arguments, status=status).removeprefix("Error: ")
 
@@ -239,6 +234,10 @@ def refused(*arguments: object, status: int = 1) -> str:
         ({"data": "absent"}, "absent: no such folder"),
         ({"data": None, "demo": {"train": "x"}}, "demo: Invalid value for '--train'"),
         ({"teacher": "absent.pth"}, "absent.pth: no such file"),
+        ({"data": None, "demo": {"train": "many"}}, "demo: Invalid value for '--train': 'many'"),
+        ({"distill": {"seed": date(2026, 1, 1)}}, "distill: Invalid value for '--seed': '2026-01-01'"),
+        ({"distill": {"version": True}}, "distill: version: is for a call by hand"),
+        ({"images": {"loss": "lite0=x"}}, "images: Invalid value for '--loss': 'x' is not a number"),
         ({"stages": "none"}, "stages: none: expected all or distill"),
         ({"start": "teacher.safetensors"}, "start: stage 1 starts from"),
         ({"distill": {"width": 16}}, "distill: widths: 16_16_16_16_16_16_16_16 is more than 8_8_8_8_8_8_8_8"),
@@ -266,11 +265,16 @@ def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
     (folder / "list.yaml").write_text("- 1")
     data = ("--data", "source", "-o", "new")
     assert "no.pth" in refused(*data, "--teacher", "no.pth")
-    assert "is less than" not in refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1k")
+    said = refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1000G")
+    assert "1.00 T MACs are no reduction: " in said
+    assert "teacher.safetensors has 5.86 M at 32x32" in said
     assert "has 838.66 k at 32x32" in refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1k")
     assert "mine: is not empty" in refused("--data", "source", "-o", "mine")
     assert (folder / "mine" / "letter.txt").read_text() == "keep"
     assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
+    for texts in ("a: {1: 2, x: {? [1, 2] : 3}}", "a: &a [*a]"):
+        (folder / "bad.yaml").write_text(texts)
+        assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
     assert "list.yaml: expected keys with values" in refused("--config", "list.yaml")
     assert "--data is missing" in refused("-o", "new", status=2)
     assert "--max-macs: the configuration says it" in refused("--config", "run.yaml", "--max-macs", "1G", status=2)

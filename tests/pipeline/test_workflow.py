@@ -138,7 +138,11 @@ def changed(section: str, **options: object) -> dict:
         ({"data": None}, "names no images"),
         ({"data": "absent"}, "data: absent: no such folder"),
         ({"teacher": "absent.pth"}, "teacher: absent.pth: no such file"),
-        ({"out": "a{b}"}, "out: a{b}: Snakemake takes braces"),
+        *[
+            ({key: "a{b}"}, f"{key}: a{{b}}: Snakemake takes braces for wildcards; choose another name")
+            for key in ("out", "data", "teacher", "start")
+        ],
+        (changed("replace", init_from="a{b}"), "replace: init-from: a{b}: Snakemake takes braces"),
         ({"supernets": {}}, "no key supernets; did you mean supernet?"),
         ({"supernet": 5}, "supernet: 5: expected options"),
         ({"search_images": "many"}, "search_images: many: expected a whole number"),
@@ -154,6 +158,17 @@ def changed(section: str, **options: object) -> dict:
         (changed("supernet", epochs=True), "supernet: epochs: True: expected a value"),
         (changed("supernet", restart="maybe"), "supernet: restart: maybe: expected true or false"),
         (changed("supernet", epochs="on"), "supernet: epochs: on: expected a value"),
+        (changed("supernet", epochs=[1, 2]), "supernet: epochs: [1, 2]: expected one value"),
+        (changed("replace", init_from=["a", "b"]), "replace: init-from: ['a', 'b']: expected one value"),
+        *[
+            (changed("distill", **{name: value}), f"distill: {name.replace('_', '-')}: is for a call by hand")
+            for name, value in {
+                **dict.fromkeys(("version", "dry_run", "json", "debug"), True),
+                "defaults": "settings.yaml",
+            }.items()
+        ],
+        (changed("images", dry_run=True), "images: dry-run: is for a call by hand"),
+        (changed("distill", restart_if_changed=True), "distill: restart-if-changed: is what the workflow itself says"),
         (changed("supernet", epochs=0), "supernet: epochs and decay epochs are both 0"),
         (changed("images", batch_size=0), "images: Invalid value for '--batch-size': 0"),
         (changed("images", direction="AtoC"), "images: direction 'AtoC', expected one of AtoB, BtoA"),
@@ -201,6 +216,13 @@ def test_values_of_the_command_line_arrive_as_text(tmp_path):
     for part in ("--shard 1/2", "--shard 2/2", "--search 1 ", "--format onnx --format paddle", " --restart --epochs 3"):
         assert part in said
     assert "--amp" not in said
+
+
+def test_braces_of_a_text_are_no_wildcards(tmp_path):
+    export = {"format": ["web"], "title": "from {one} to {two}"}
+    run = dry_run(tmp_path, "--configfile", configured(tmp_path, export=export))
+    assert run.returncode == 0, run.stderr
+    assert "--title 'from {one} to {two}'" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("out", ["of dad's", 'a "b" c', "$HOME; true", "./plain/", "ä 馬"])

@@ -9,6 +9,7 @@ from ganc.base.errors import SpecError
 LARGEST_COUNT = 10**9  # of whatever an option counts: steps, images, widths, pixels of a side
 LARGEST_BUDGET = 10**18
 LARGEST_NUMBER = 1e15
+DAY = 86400  # seconds
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")  # int() would take 4_4 for 44, and digits of other scripts
 _REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
@@ -103,7 +104,7 @@ def with_error(value: float | None, error: float | None) -> str:
 
 def format_duration(seconds: float) -> str:
     """Return a time as people say it: 350 ms, 41 s, 18 min, 2.4 h, 68 days."""
-    for unit, size, least in (("days", 86400, 2), ("h", 3600, 2), ("min", 60, 1.5), ("s", 1, 1)):
+    for unit, size, least in (("days", DAY, 2), ("h", 3600, 2), ("min", 60, 1.5), ("s", 1, 1)):
         if seconds >= least * size:
             amount = seconds / size
             return f"{amount:.0f} {unit}" if amount >= 10 or unit == "min" else f"{amount:.1f} {unit}"

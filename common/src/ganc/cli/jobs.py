@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganc.base.text import format_duration
+from ganc.base.text import DAY, format_duration
 from ganc.cli.messages import QUIET, VERBOSE, detail, loudness, note, warn
 from ganc.cli.options import Shown
 from ganc.cli.paths import RUN_FOLDER, Place
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ganc.training.job import TrainingJob
 
 FORECAST_STEPS = 2  # behind the first one, until it is said how long a run takes
-DAY = 86400.0
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 

@@ -23,6 +23,10 @@ STAGE, SUPERNET_STAGE = "import", "supernet"
 SPECS = {GENERATOR: GeneratorSpec, DISCRIMINATOR: DiscriminatorSpec}
 
 
+class SeveralNetworksError(FileFormatError):
+    """A file holds several networks, and nothing tells which of them is meant."""
+
+
 def import_checkpoint(
     files: Mapping[str, Path],
     *,
@@ -124,7 +128,7 @@ def _places(
     if len(alike) == 1:
         return {role: alike[0]}
     choose = "; choose one with --key" if role == GENERATOR else f"; save the {role} in a file of its own"
-    raise FileFormatError(f"{path}: holds several networks, {_listed(found)}{choose}")
+    raise SeveralNetworksError(f"{path}: holds several networks, {_listed(found)}{choose}")
 
 
 def _listed(found: Mapping[str, Tensors]) -> str:

@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING
 import click
 
 from ganc.base.direction import Direction
+from ganc.base.text import DAY, format_duration
 from ganc.cli.command import command
 from ganc.cli.messages import QUIET, loudness, note
 from ganc.cli.options import POSITIVE, direction_option, json_option
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
-from ganc.cli.types import BUDGET, SIZE
+from ganc.cli.types import BUDGET, SIZE, EnumChoice
+from ganc.workflow.preset import USUAL, Preset
 
 if TYPE_CHECKING:
     from ganc.workflow.plan import Plan
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
-PRESETS = ("cpu-minutes", "cpu-overnight", "published")
-LONG_SECONDS = 86400  # a run of more is started by those who have seen how long it takes
+LONG_SECONDS = DAY  # a run of more is started by those who have seen how long it takes
 
 
 @command(page="your-own-generator.md")
@@ -32,8 +33,8 @@ LONG_SECONDS = 86400  # a run of more is started by those who have seen how long
 )
 @click.option(
     "--preset",
-    type=click.Choice(PRESETS),
-    show_default="cpu-overnight",
+    type=EnumChoice(Preset),
+    show_default=USUAL.value,
     help="How much time to spend: minutes (distill alone), a night, or what the papers do.",
 )
 @click.option("--size", type=SIZE, show_default="the teacher's, else the images' own up to 256", help="Image size.")
@@ -60,7 +61,6 @@ def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
     """
     from ganc.base.errors import RunError, SettingError
     from ganc.system.runtime import available_cores
-    from ganc.workflow.estimate import duration
     from ganc.workflow.plan import held, make_plan, write_plan
 
     try:
@@ -75,18 +75,19 @@ def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
     if dry_run:
         return
     if seconds > LONG_SECONDS and not yes:
-        raise RunError(f"this takes about {duration(seconds)} on this machine: --yes starts it, --preset takes less")
+        raise RunError(
+            f"this takes about {format_duration(seconds)} on this machine: --yes starts it, --preset takes less"
+        )
     with held(plan.out) as lock:
         write_plan(plan)
         _run(plan, request.cores or available_cores(), lock)
         _show_outcome(plan, as_json)
 
 
-def _request(*, output, config, preset, direction, **given):
+def _request(*, output, config, **given):
     from ganc.workflow.plan import Request
-    from ganc.workflow.presets import Preset
 
-    return Request(out=output, configuration=config, preset=preset and Preset(preset), direction=direction, **given)
+    return Request(out=output, configuration=config, **given)
 
 
 def _show_plan(plan: "Plan", *, as_json: bool, err: bool) -> None:
@@ -94,7 +95,6 @@ def _show_plan(plan: "Plan", *, as_json: bool, err: bool) -> None:
     from ganc.base.text import format_count
     from ganc.cli.tables import show, show_json, size_text
     from ganc.models.family import format_widths
-    from ganc.workflow.estimate import duration
 
     for line in plan.notes:
         note(line)
@@ -106,13 +106,15 @@ def _show_plan(plan: "Plan", *, as_json: bool, err: bool) -> None:
     note(f"teacher {format_widths(teacher.widths)}, {macs} MACs at {size_text(size)}, {plan.device}, into {plan.out}")
     show([_plan_row(plan, step, seconds) for step, seconds in plan.seconds.items()], err=err)
     seconds = sum(plan.seconds.values())
-    click.echo(f"in all about {duration(seconds)} on this machine" if seconds else "nothing is left to do", err=err)
+    click.echo(
+        f"in all about {format_duration(seconds)} on this machine" if seconds else "nothing is left to do", err=err
+    )
 
 
 def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
     from ganc.base.text import format_count
     from ganc.models.family import format_widths
-    from ganc.workflow.estimate import STEPS, duration, steps_of
+    from ganc.workflow.estimate import STEPS, steps_of
 
     spec = plan.networks.trained.get(step)
     widths, macs, steps = "", "", ""
@@ -121,19 +123,19 @@ def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
         steps = str(steps_of(plan.configuration, step, plan.images))
     if step == "finetune":
         widths, macs = "as found", f"≤ {macs}"
-    about = duration(seconds) if seconds else "done"
+    about = format_duration(seconds) if seconds else "done"
     return {"step": step, "what": STEPS[step], "widths": widths, "MACs": macs, "steps": steps, "about": about}
 
 
 def _run(plan: "Plan", cores: int, lock: int) -> None:
     from ganc.workflow.engine import run_pipeline
-    from ganc.workflow.estimate import STEPS, duration
+    from ganc.workflow.estimate import STEPS
     from ganc.workflow.plan import CONFIGURATION
 
     def say(rule: str) -> None:
         name = "search" if rule == "search_shard" else rule
         if name in plan.seconds and not (name == "search" and rule == "search"):
-            about = f", about {duration(seconds)}" if (seconds := plan.seconds[name]) else ""
+            about = f", about {format_duration(seconds)}" if (seconds := plan.seconds[name]) else ""
             note(f"\n{name}: {STEPS[name]}{about}")
 
     quiet = loudness() <= QUIET

@@ -15,7 +15,7 @@ import click
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError
 from ganc.base.text import did_you_mean, truth
-from ganc.workflow.stage_options import STAGES, ConfigurationError, command, is_read, options_of, words
+from ganc.workflow.stage_options import BY_HAND, STAGES, ConfigurationError, command, is_read, options_of, words
 
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
@@ -58,8 +58,7 @@ class Configuration:
                 "the configuration names no folder to write: give one with --configfile, or out=FOLDER with --config"
             )
         self.out = os.path.normpath(str(self._values["out"]))
-        if set("{}") & set(self.out):
-            raise ConfigurationError(f"out: {self.out}: Snakemake takes braces for wildcards; choose another folder")
+        _require_plain("out", self.out)
         self._sections = {name: self._section(name) for name in ("images", *STAGES, "check")}
         self.direction = self._direction()
         self.aside = self._whole("search_images", 0)
@@ -108,6 +107,11 @@ class Configuration:
             GancError, click.UsageError: as `check` finds them.
         """
         return command(stage).settings(self._command_line(stage))
+
+    def parameters(self, stage: str) -> dict[str, Any]:
+        """Return the values that a stage's command has, defaults among them; raises as `settings` does."""
+        with command(stage).make_context(stage, self._command_line(stage)) as context:
+            return context.params
 
     def absolute(self) -> dict:
         """Return all values with absolute paths, so that they mean the same in any folder."""
@@ -158,12 +162,7 @@ class Configuration:
             self._require_images()
         elif self.has("data"):
             self.notes.append("the images are drawn, as demo says; data is not used")
-        for key in ("teacher", "start"):
-            if self.has(key) and not os.path.isfile(self.path(key)):
-                raise ConfigurationError(f"{key}: {self._values[key]}: no such file")
-        for key in ("teacher", "original"):
-            if self.has("start") and self.has(key):
-                raise ConfigurationError(f"start: stage 1 starts from {self._values['start']}: leave {key} out")
+        self._require_generators()
         _require_known(self._sections["check"], LIMITS, "check has no limit")
         for name, limit in self._sections["check"].items():
             if _number(limit) is None:
@@ -242,8 +241,19 @@ class Configuration:
     def _require_images(self) -> None:
         if not self.has("data"):
             raise ConfigurationError("the configuration names no images: give their folder as data, or draw them: demo")
+        _require_plain("data", self.path("data"))
         if not os.path.isdir(self.path("data")):
             raise ConfigurationError(f"data: {self._values['data']}: no such folder")
+
+    def _require_generators(self) -> None:
+        for key in ("teacher", "start"):
+            if self.has(key):
+                _require_plain(key, self.path(key))
+                if not os.path.isfile(self.path(key)):
+                    raise ConfigurationError(f"{key}: {self._values[key]}: no such file")
+        for key in ("teacher", "original"):
+            if self.has("start") and self.has(key):
+                raise ConfigurationError(f"start: stage 1 starts from {self._values['start']}: leave {key} out")
 
     def _check_stage(self, stage: str) -> None:
         options, own = self._options(stage), self._sections[stage]
@@ -271,11 +281,15 @@ class Configuration:
             raise ConfigurationError(f"{section}: feature-set: is that of all stages: put it beside {section}")
         if name in STAGES[stage].names:
             raise ConfigurationError(f"{section}: {name}: is what the workflow itself says; leave it out")
+        if name in BY_HAND:
+            raise ConfigurationError(f"{section}: {name}: is for a call by hand; leave it out")
         known = options_of(stage)
         _require_known([name], known, f"{section}: {' '.join(STAGES[stage].words)} has no option")
         _require_kind(f"{section}: {name}", value, known[name])
-        if is_read(known[name]) and not self._is_made(value) and not os.path.exists(value):
-            raise ConfigurationError(f"{section}: {name}: {value}: no such file")
+        for one in (value if isinstance(value, list) else [value]) if is_read(known[name]) else []:
+            _require_plain(f"{section}: {name}", one)
+            if not self._is_made(one) and not os.path.exists(one):
+                raise ConfigurationError(f"{section}: {name}: {one}: no such file")
 
     def _is_made(self, path: str) -> bool:
         """Whether a path is in the folder that the pipeline writes."""
@@ -296,7 +310,15 @@ def _require_known(names: Iterable, known: Collection[str], said: str) -> None:
             raise ConfigurationError(f"{said} {name}{did_you_mean(name, known)}")
 
 
+def _require_plain(place: str, path: str) -> None:
+    """Raise ConfigurationError where Snakemake takes a part of a path for a wildcard; no way of writing it helps."""
+    if set("{}") & set(path):
+        raise ConfigurationError(f"{place}: {path}: Snakemake takes braces for wildcards; choose another name")
+
+
 def _require_kind(place: str, value: object, option: click.Option) -> None:
+    if isinstance(value, list) and not option.multiple:
+        raise ConfigurationError(f"{place}: {value}: expected one value")
     for one in value if isinstance(value, list) else [value]:
         if (truth(one) is not None) != option.is_flag:
             expected = "true or false" if option.is_flag else "a value"

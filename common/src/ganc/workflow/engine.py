@@ -46,6 +46,7 @@ def run_pipeline(
     log.write_bytes(b"")
     options = ["--snakefile", files("ganc.workflow") / "Snakefile", "--configfile", configuration, "--directory", out]
     options += ["--cores", cores, "--nocolor", "--nolock", "--rerun-incomplete", "--scheduler", "greedy"]
+    options += ["--profile", "none", "--workflow-profile", "none"]  # one of the user's would send stages to a cluster
     command = [sys.executable, "-m", "ganc.workflow.engine", log, *options]
     with _forwarding() as forward, (out / STAGES_LOG).open("wb") if quiet else contextlib.nullcontext(2) as said_to:
         # A group of their own: a signal reaches all of them once, and the end of the last one can be waited for.

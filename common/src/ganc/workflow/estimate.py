@@ -119,12 +119,3 @@ def _evaluations(configuration: Configuration, stage: str) -> int:
 
 def _setting(configuration: Configuration, stage: str, kind: type[Schedule | DataSettings | RunSettings]):
     return next(one for one in configuration.settings(stage) if isinstance(one, kind))
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it: 40 s, 18 min, 2.4 h, 68 days."""
-    for unit, size, least in (("days", 86400, 2), ("h", 3600, 2), ("min", 60, 1.5)):
-        if seconds >= least * size:
-            amount = seconds / size
-            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "min" else f"{amount:.1f} {unit}"
-    return f"{max(1, round(seconds))} s"

@@ -1,7 +1,9 @@
 """What `ganc compress` is given: looked at before anything runs, so that a long run does not end at its first file."""
 
 import importlib.metadata
-from collections.abc import Iterable, Mapping
+import json
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -15,8 +17,10 @@ from ganc.data.images import read_size
 from ganc.data.lists import read_images
 from ganc.files.checkpoint import DEFAULT_IMAGE_SIZE, FORMAT, Checkpoint, read_checkpoint
 from ganc.files.tensors import read_any_header
-from ganc.importers import import_checkpoint
+from ganc.importers import SeveralNetworksError, import_checkpoint
 from ganc.system.runtime import select_device
+from ganc.training.losses.names import LossName
+from ganc.workflow.configuration import Configuration
 from ganc.workflow.stage_options import STAGES
 
 LARGEST_CONFIGURATION = 1 << 20  # bytes
@@ -34,9 +38,10 @@ def read_configuration(path: Path) -> dict:
     """
     try:
         values = yaml.safe_load(read_bytes(path, "a configuration of the pipeline (YAML)", limit=LARGEST_CONFIGURATION))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        values = json.loads(json.dumps(values, default=str))  # a day of YAML, such as 2026-01-01, is a text
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{path}: is no YAML ({one_line(error)[:200]})") from error
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+    if not isinstance(values, dict):
         raise FileFormatError(f"{path}: expected keys with values, such as data: horses")
     return values
 
@@ -53,7 +58,12 @@ def read_teacher(path: Path, direction: Direction) -> Checkpoint:
         ours = False
     if ours:
         return read_checkpoint(path).facing(direction, path)
-    return import_checkpoint({"generator": path}, direction=direction)
+    try:
+        return import_checkpoint({"generator": path}, direction=direction)
+    except SeveralNetworksError as error:
+        facing = "" if direction == Direction.A_TO_B else f" --direction {direction.value}"
+        command = f"ganc import {shlex.quote(str(path))} --key NAME{facing} -o teacher.safetensors"
+        raise SeveralNetworksError(f"{error}: {command}, and compress that") from error
 
 
 def tells_size(teacher: Checkpoint) -> bool:
@@ -110,10 +120,11 @@ def require_commands(stages: Iterable[str]) -> None:
         raise MissingDependencyError(f"not installed: {', '.join(absent)}; {install_tools(*absent)}")
 
 
-def require_lite0(values: Mapping) -> None:
+def require_lite0(configuration: Configuration) -> None:
     """Raise MissingDependencyError where the losses or the metric need EfficientNet-Lite0 and it is not installed."""
     from ganc.metrics.lite0.weights import packaged_file
 
-    losses = [loss for section in values.values() if isinstance(section, Mapping) for loss in section.get("loss", [])]
-    if any("lite0" in str(loss) for loss in losses) or "feature-set" not in values:
+    stages = ("distill", *(("supernet", "finetune") if configuration.searches else ()))
+    added = [configuration.setting(stage, "added_weights").added_weights for stage in stages]
+    if configuration.feature_set is None or any(LossName.LITE0.value in weights for weights in added):
         packaged_file()

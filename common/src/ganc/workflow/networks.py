@@ -11,6 +11,7 @@ from ganc.models.family import ORIGINAL_BLOCK, format_widths
 from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
+from ganc.training.settings import RefitSettings
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.stage_options import ConfigurationError
 
@@ -60,6 +61,8 @@ class Networks:
             teacher = given
         else:
             teacher = trained["replace"] = _first(configuration, "replace")
+            if original and configuration.setting("replace", "init_from").init_from:
+                _require_alike(configuration, original, teacher)
         start, data = configuration.setting("distill", "all_widths"), configuration.setting("distill", "eval_size")
         size = data.eval_size
         widths = teacher.shape.full_widths(start.all_widths[0])
@@ -84,6 +87,18 @@ class Networks:
 
 def _first(configuration: Configuration, stage: str) -> GeneratorSpec:
     return configuration.setting(stage, "cycle_weight").generator
+
+
+def _require_alike(configuration: Configuration, original: GeneratorSpec, teacher: GeneratorSpec) -> None:
+    """Raise ConfigurationError where stage 1 cannot start from the original, or cannot be refitted on it."""
+    (refit,) = (one for one in configuration.settings("replace") if isinstance(one, RefitSettings))
+    equal = ("family", "in_channels", "out_channels", *(("n_blocks", "widths") if refit.images else ()))
+    for name in equal:
+        ours, theirs = getattr(teacher, name), getattr(original, name)
+        if ours != theirs:
+            ours, theirs = map(format_widths, (ours, theirs)) if name == "widths" else (ours, theirs)
+            cure = "; make them equal, or put refit: 0" if refit.images else ""
+            raise ConfigurationError(f"replace: {name}: {ours} are not those of the original, {theirs}{cure}")
 
 
 def _narrowed(spec: GeneratorSpec, widths: tuple[int, ...], place: str) -> GeneratorSpec:

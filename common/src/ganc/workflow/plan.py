@@ -18,13 +18,16 @@ from ganc.base.errors import FileFormatError, RunError, SettingError
 from ganc.base.extras import JINJA2, MATPLOTLIB, PADDLE, SNAKEMAKE
 from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
+from ganc.base.text import format_count
 from ganc.files.checkpoint import Checkpoint
 from ganc.models.spec import GeneratorSpec
+from ganc.system.runtime import available_cores
 from ganc.workflow import inputs
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.estimate import Timings, estimate, left_of
 from ganc.workflow.networks import Networks
-from ganc.workflow.presets import SCRATCH, Given, Preset, configuration_of, scheduled
+from ganc.workflow.preset import USUAL, Preset
+from ganc.workflow.presets import SCRATCH, Given, configuration_of, scheduled
 
 CONFIGURATION, PLAN, LOCK = "compress.yaml", "compress.json", "compress.lock"  # in the folder of the run
 FORMAT, VERSION = "ganc-compress", 1
@@ -78,6 +81,7 @@ class Plan:
         networks: what is trained.
         notes: what its user should know, a line each.
         record: what is written beside the run, so that the same request goes on with the same plan.
+        restart: whether another plan may be there, which this one takes the place of.
     """
 
     values: Mapping
@@ -87,6 +91,7 @@ class Plan:
     images: Mapping[str, int]
     notes: tuple[str, ...] = ()
     record: Mapping = field(default_factory=dict)
+    restart: bool = False
 
     @property
     def out(self) -> Path:
@@ -131,7 +136,8 @@ def make_plan(request: Request, say: Callable[[str], object] = lambda text: None
         seconds=left_of(seconds, configuration, images) if kept else seconds,
         device=timings.device,
         images=images,
-        notes=tuple(configuration.notes),
+        notes=(*configuration.notes, *_notes(request.max_macs, networks)),
+        restart=request.restart,
         record={"format": FORMAT, "version": VERSION, "request": identity, "configuration": values, "timings": timed},
     )
 
@@ -149,7 +155,7 @@ def _chosen(
         Networks.of(checked(said), generator)
         say(TIMING)
         return said, rehearse(said, generator, request.cores)
-    preset = request.preset or Preset.OVERNIGHT
+    preset = request.preset or USUAL
     direction = request.direction or Direction.A_TO_B
     given = Given(
         data=said["data"],
@@ -168,6 +174,13 @@ def _chosen(
     say(TIMING)
     timed = rehearse(unscheduled, generator, request.cores)
     return scheduled(values, preset, images, Timings.of(timed)), timed
+
+
+def _notes(max_macs: int | None, networks: Networks) -> list[str]:
+    macs = networks.teacher.costs(networks.image_size).macs
+    if max_macs is None or max_macs < macs:
+        return []
+    return [f"--max-macs is no less than what the teacher has, {format_count(macs)} MACs: its blocks are the reduction"]
 
 
 def _identity(request: Request, said: Mapping, direction: Direction, teacher: Checkpoint | None) -> dict:
@@ -197,10 +210,10 @@ def _generator_file(said: Mapping) -> str | None:
 
 def _images(said: Mapping) -> dict[str, int]:
     """Return how many images there are, or will be drawn, by subset."""
-    if not said.get("demo"):
+    if said.get("demo") is None:
         return inputs.checked_images(Path(said["data"])) if said.get("data") else {}
-    drawn = {"train": 200, "test": 60, **said["demo"]}
-    return {f"{kind}{letter}": int(drawn[kind]) for kind in ("train", "test") for letter in "AB"}
+    drawn = Configuration(said, []).parameters("demo")
+    return {f"{kind}{letter}": drawn[kind] for kind in ("train", "test") for letter in "AB"}
 
 
 def _size(data: str, teacher: Checkpoint | None, direction: Direction, preset: Preset) -> tuple[int, int]:
@@ -261,15 +274,25 @@ def held(out: Path) -> Iterator[int]:
 
 
 def write_plan(plan: Plan) -> None:
-    """Write the plan and its configuration into the run's folder. Raises WriteError."""
+    """Write the plan and its configuration into the run's folder, while that is held.
+
+    Raises:
+        RunError: since it was looked at, another process has begun it otherwise.
+        WriteError: they cannot be written.
+    """
+    begun = _kept(plan.out, plan.record["request"], plan.restart)
+    if begun and begun["configuration"] != plan.record["configuration"]:
+        raise RunError(f"{plan.out}: another process has begun it meanwhile; give the command again")
+    # The plan first: by it the folder is known as a run's.
+    with replacing(plan.out / PLAN) as temporary:
+        temporary.write_text(json.dumps(plan.record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     with replacing(plan.out / CONFIGURATION) as temporary:
         temporary.write_text(
-            "# Written by ganc compress; ganc compress --config takes it, and snakemake --configfile.\n"
+            "# Written by ganc compress. To change it, copy it and name another folder (-o) with it;\n"
+            "# snakemake --configfile goes on here.\n"
             + yaml.safe_dump(dict(plan.values), sort_keys=False, allow_unicode=True, width=1000),
             encoding="utf-8",
         )
-    with replacing(plan.out / PLAN) as temporary:
-        temporary.write_text(json.dumps(plan.record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def checked(values: Mapping) -> Configuration:
@@ -278,7 +301,7 @@ def checked(values: Mapping) -> Configuration:
     inputs.require_commands([*_STAGES, *(["replace"] if not configuration.has("teacher") else [])])
     configuration.check()
     inputs.require_packages(JINJA2, *([MATPLOTLIB] if configuration.searches else []))
-    inputs.require_lite0(values)
+    inputs.require_lite0(configuration)
     return configuration
 
 
@@ -286,7 +309,9 @@ def rehearse(values: Mapping, generator: GeneratorSpec | None, cores: int | None
     """Return what `ganc.workflow.rehearsal` measures on this machine. Raises RunError where it fails."""
     job = json.dumps({"configuration": values, "teacher": generator and asdict(generator)})
     command = [sys.executable, "-m", "ganc.workflow.rehearsal"]
-    environment = os.environ | ({"OMP_NUM_THREADS": str(cores)} if cores else {})
+    cores = cores or available_cores()
+    threads = min(Configuration(values, []).threads or cores, cores)  # as Snakemake gives them to a stage
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, input=job, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]

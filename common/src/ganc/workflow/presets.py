@@ -3,16 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, REFERENCE, engines_of_parts, usable_engines, variant_packages
+from ganc.base.errors import SelectionError
 from ganc.base.extras import missing
+from ganc.base.text import format_count
 from ganc.models.family import MOBILE, format_widths
 from ganc.models.spec import GeneratorSpec
 from ganc.models.thinning import smallest, space_of, thinned
 from ganc.workflow.configuration import ALONE
 from ganc.workflow.estimate import Timings, epoch_steps
+from ganc.workflow.preset import Preset
 
 Size = tuple[int, int]
 BATCH = 2
@@ -20,15 +22,6 @@ BATCH = 2
 CROPPED = 192
 SEARCH_IMAGES, LEAST_SEARCH_IMAGES = 60, 8
 MOST_STEPS = 100_000  # of a stage; more was never seen to help
-
-
-class Preset(StrEnum):
-    """How much time a run may take."""
-
-    MINUTES = "cpu-minutes"
-    OVERNIGHT = "cpu-overnight"
-    PUBLISHED = "published"
-
 
 # Minutes of training; the rest of the preset's time is for what is around it. None: as many epochs as are published.
 MINUTES = {Preset.MINUTES: 11, Preset.OVERNIGHT: 440, Preset.PUBLISHED: None}
@@ -67,12 +60,19 @@ def configuration_of(given: Given, preset: Preset) -> dict:
     """Return the pipeline's configuration; where the preset has a time, epochs are still to be chosen (`scheduled`).
 
     Raises:
-        SelectionError: the budget is less than the smallest sub-network has, which the message names.
+        SelectionError: the budget is less than the smallest sub-network has, which the message names, or is no
+            reduction of a teacher of mobile blocks.
         SpecError: the image size does not fit the generator.
     """
     teacher = _teacher(given, preset)
     teacher.require_size(*given.size)
-    budget = given.max_macs or teacher.costs(given.size).macs // 2
+    macs = teacher.costs(given.size).macs
+    budget = given.max_macs or macs // 2
+    if budget >= macs and teacher == given.generator:
+        raise SelectionError(
+            f"{format_count(budget)} MACs are no reduction: {given.teacher} has {format_count(macs)} at "
+            f"{given.size[0]}x{given.size[1]}; ask for less"
+        )
     values: dict = {"out": given.out, "data": given.data, "images": _images(given, preset)}
     if given.teacher:
         values["start" if _is_original(given.generator) else "teacher"] = given.teacher

@@ -7,6 +7,7 @@ drawn, no file of the run is read or written.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -46,6 +47,12 @@ GAN_FROM = 1000  # the step from which one that is timed has a GAN loss
 def main() -> None:
     """Time what the job on standard input says, and write seconds as JSON."""
     job = json.load(sys.stdin)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answer:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print what is not part of the answer
+        json.dump(_timings(job), answer)
+
+
+def _timings(job: dict) -> dict:
     configuration = Configuration(job["configuration"], [])
     networks = Networks.of(configuration, job["teacher"] and spec_from_json(GeneratorSpec, job["teacher"]))
     (run,) = _of_kind(configuration.settings("distill"), RunSettings)
@@ -53,7 +60,7 @@ def main() -> None:
     # Of what every stage does before its first step, nearly all is imports: seconds of work, whatever else runs here.
     result = {"device": device, "start": time.process_time()}
     result["stages"] = {stage: _stage_seconds(stage, configuration, networks) for stage in networks.trained}
-    json.dump(result | _image_seconds(configuration, networks), sys.stdout)
+    return result | _image_seconds(configuration, networks)
 
 
 def _stage_seconds(stage: str, configuration: Configuration, networks: Networks) -> dict[str, float]:

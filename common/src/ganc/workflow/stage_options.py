@@ -13,7 +13,9 @@ from ganc.base.extras import install_tools
 from ganc.base.text import truth
 from ganc.cli.paths import Written
 
-GIVEN_TO_ALL = {"output", "shard"}
+GIVEN_TO_ALL = {"output", "shard", "restart-if-changed"}
+# What one call by hand has: with some of them a stage ends without having done anything, with status 0.
+BY_HAND = {"version", "dry-run", "json", "defaults", "debug"}
 _READ = ("--data", "images", "--stats", "statistics", "-o", "output")
 
 
