@@ -263,9 +263,13 @@ def test_without_a_comparison_the_files_say_their_costs(chain, tmp_path):
     assert f"to export with {format_count(costs.macs)}" in said
 
 
-def test_a_run_and_an_exported_folder_are_shown_alone(chain, folder, tmp_path):
+def test_a_run_and_an_exported_folder_are_shown_alone(chain, folder, tmp_path, monkeypatch):
     page = reported(folder / "distill.safetensors.run", tmp_path)
     assert page.data("losses-0")["losses"]["lite0"] == [[3, 10.0], [6, 5.0]]
+    monkeypatch.chdir(folder / "distill.safetensors.run")
+    assert reported(".", tmp_path, name="here.html").text == page.text
+    monkeypatch.chdir("samples")
+    assert reported("..", tmp_path, name="above.html").text == page.text
     page = reported(chain.export, tmp_path)
     assert read_checkpoint(chain.export / "generator.safetensors").digest[:16] in page.text
 

@@ -97,6 +97,9 @@ def gather(folder: Path) -> Findings:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileFormatError(f"{folder}: no such folder; expected what a pipeline of ganc wrote")
+    given = folder
+    if folder.name in ("", ".."):  # the folder may be a run or an exported folder itself, which is called by its name
+        folder = folder.resolve()
     found = Findings(folder)
     entries = _entries(folder, found)
     for path in [folder, *entries]:
@@ -107,7 +110,7 @@ def gather(folder: Path) -> Findings:
     if not found:
         damaged = f" that can be read ({found.gaps[0].subject}: {found.gaps[0].reason})" if found.gaps else ""
         raise FileFormatError(
-            f"{folder}: holds nothing of ganc{damaged}; expected checkpoints, runs, search results, an exported"
+            f"{given}: holds nothing of ganc{damaged}; expected checkpoints, runs, search results, an exported"
             " folder, or what --json printed"
         )
     return found
