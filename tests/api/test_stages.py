@@ -142,6 +142,7 @@ OUTPUT = {"data": "data", "output": "out.safetensors"}
         (ganc_distill.train, {**OUTPUT, "widths": ["8_8"]}, "8_8"),
         (ganc_export.export_model, {"output": "out"}, "name a generator with --checkpoint, or a supernet"),
         (ganc_export.export_model, {"output": "out", "checkpoint": "a", "format": "tflite"}, "(='tflite'): expected"),
+        (ganc_export.export_model, {"output": "out", "checkpoint": "a", "feature_set": "x"}, "name the images with"),
         (ganc_export.export_model, {"output": "out", "checkpoint": "a", "title": "x"}, "of the format web alone"),
         (ganc_export.export_model, {"output": "out", "supernet": "a"}, "--supernet needs --config or --results"),
         (ganc_export.export_model, {"output": "out", "checkpoint": "a", "max_macs": "x"}, "budget (='x') is not"),

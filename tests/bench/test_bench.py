@@ -214,6 +214,7 @@ def test_wrong_usage(models):
     assert "'--threads'" in fail("ganc", "bench", models / "compressed", "--threads", "1,4_4", status=2)
     assert str(models / "nothing") in fail("ganc", "bench", models / "nothing", status=2)
     fail("ganc", "bench", status=2)
+    assert "--data" in fail("ganc", "bench", models / "compressed", "--feature-set", "any", status=2)
 
 
 def test_the_chart_is_an_image_that_shows_every_case(models, tmp_path):

@@ -18,6 +18,8 @@ from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.family import format_widths
 from ganc.models.spec import GeneratorSpec
+from ganc_export.cli import main
+from ganc_export.settings import ExportSettings
 
 
 @pytest.fixture
@@ -176,6 +178,8 @@ def test_a_model_that_differs_is_not_written(out, tmp_path):
         (("--supernet", "{supernet}"), 2, "--config or --results"),
         (("--checkpoint", "{finetune}", "--max-macs", "1M"), 2, "--results"),
         (("--checkpoint", "{finetune}", "--format", "other"), 2, "'other'"),
+        (("--checkpoint", "{finetune}", "--format", "paddle", "--precision", "bf16"), 2, "paddle has no bf16"),
+        (("--checkpoint", "{finetune}", "--feature-set", "any"), 2, "name the images with --data"),
         (
             ("--supernet", "{finetune}", "--config", "4"),
             1,
@@ -194,6 +198,11 @@ def test_what_does_not_serve_is_refused(chain, out, tmp_path, options, status, n
     filled = [option.format(**{name: getattr(chain, name) for name in names}) for option in options]
     with nothing_changes(tmp_path):
         assert named in refusal("ganc-export", *filled, "-o", out, status=status)
+
+
+def test_a_program_gets_the_defaults_of_the_command(chain, out):
+    made = main.settings(["--checkpoint", str(chain.finetune), "-o", str(out)])
+    assert ExportSettings(output=out) in made
 
 
 def test_a_place_that_cannot_be_written_is_named(chain, tmp_path):

@@ -8,7 +8,7 @@ from ganc.base.direction import Direction
 from ganc.base.engine_table import engine_row, exported_engines, precision_row
 from ganc.base.errors import SpecError
 from ganc.base.settings import check_limits, setting
-from ganc.training.settings import RunSettings
+from ganc.training.settings import RunSettings, require_measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Wanted:
 
     Raises:
         SpecError: an engine or a precision is not known.
-        SettingError: a value is outside its limits.
+        SettingError: a value is outside its limits, or something is said of a metric without images.
     """
 
     models: Sequence[Path]
@@ -54,6 +54,7 @@ class Wanted:
 
     def __post_init__(self):
         check_limits(self)
+        require_measured(self.data, self.statistics, self.feature_set)
         for engine in self.engines:
             engine_row(engine)
         for precision in self.precisions:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ganc.base.engine_table import ENGINES, PRECISIONS, REFERENCE
+from ganc.base.errors import SettingError
 from ganc.base.extras import MATPLOTLIB, require
 from ganc.base.text import with_error
 from ganc.bench.plan import Wanted
@@ -88,9 +89,10 @@ def bench(chart: Path | None, as_json: bool, **wanted):
     require_output()
     if chart:
         require(MATPLOTLIB)
-    if wanted["data"] is None and (wanted["statistics"] or wanted["feature_set"]):
-        raise click.UsageError("--stats and --feature-set are of a metric: name the images with --data")
-    chosen = Wanted(**wanted)
+    try:
+        chosen = Wanted(**wanted)
+    except SettingError as error:  # values that do not go together
+        raise click.UsageError(str(error)) from error
     rows = run(chosen, note)
     if chart:
         draw_chart(rows, chosen.size, chart)

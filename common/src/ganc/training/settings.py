@@ -140,6 +140,12 @@ class DataSettings:
         return self.cache_memory << 20
 
 
+def require_measured(data: Path | None, *of_metric: object) -> None:
+    """Raise SettingError where statistics or a feature set are said, and no folder of images to measure on."""
+    if data is None and any(of_metric):
+        raise SettingError("--stats and --feature-set are of a metric: name the images with --data")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """Where a run writes, what it draws from, and how it is watched.

@@ -18,13 +18,14 @@ from ganc.cli.options import (
     reference_option,
     selection_parts,
     setting_option,
+    setting_options,
     stage_options,
 )
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
 from ganc.cli.tables import settings_line, show, show_json, size_text
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
-from ganc_export.settings import LAYOUTS, Source, selection_of
+from ganc_export.settings import ExportSettings, Source, selection_of
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -34,10 +35,16 @@ def _source(checkpoint, supernet, direction, **said) -> Source:
     return replace(whole, selection=selection_of(supernet, **said))
 
 
-def _variants(formats, precisions):
+def _settings(**values) -> ExportSettings:
+    settings = ExportSettings(**values)
+    _variants(settings)  # so that what no format has is wrong usage
+    return settings
+
+
+def _variants(settings: ExportSettings):
     from ganc_export.variants import wanted_variants
 
-    return wanted_variants(formats, precisions)
+    return wanted_variants(settings.formats, settings.precisions)
 
 
 def _page(**settings):
@@ -50,9 +57,6 @@ def _page(**settings):
     return PageSettings(**given)
 
 
-_written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMATS.values())
-
-
 @command("ganc-export", page="deployment.md", moved={"precision": "Files"})
 @grouped(
     "source",
@@ -62,39 +66,16 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
     *selection_parts,
     direction_option("Which generator.", default_text="the file's own"),
 )
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT_FOLDER,
-    required=True,
-    help="The folder to write; an earlier export there is replaced.",
-)
 @grouped(
-    "variants",
-    _variants,
-    click.option(
-        "--format",
-        "formats",
-        type=click.Choice(list(FORMATS)),
-        multiple=True,
-        default=["paddle"],
-        help="What to write; may be given several times.",
+    "settings",
+    _settings,
+    *setting_options(
+        ExportSettings,
+        types={"output": OUTPUT_FOLDER, "formats": click.Choice(list(FORMATS)), "precisions": PRECISION},
     ),
-    click.option(
-        "--precision",
-        "precisions",
-        type=PRECISION,
-        multiple=True,
-        default=["f32"],
-        help=f"May be given several times; each format is written in those that it has ({_written}).",
-    ),
-)
-@click.option(
-    "--io",
-    "layout",
-    type=click.Choice(LAYOUTS),
-    default="float32",
-    help="What goes in and out: floats in [-1, 1], NCHW, or bytes (uint8: NHWC), converted inside the model.",
+    setting_option(RunSettings, "statistics"),
+    feature_set_option,
+    reference_option,
 )
 @grouped(
     "page",
@@ -123,24 +104,9 @@ _written = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMA
         "--webgpu/--no-webgpu", default=True, help="Of web: also write what WebGPU needs, 27 MB, for browsers with it."
     ),
 )
-@click.option(
-    "--data",
-    type=FOLDER,
-    show_default="random ones",
-    help="Folder of images to verify on too, and to measure on; int8 is calibrated on its training images.",
-)
-@setting_option(RunSettings, "statistics")
-@feature_set_option
-@reference_option
 @dry_run_option
 @stage_options
-@click.option(
-    "--device",
-    metavar="DEVICE",
-    default="cpu",
-    help="Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.",
-)
-def main(source: Source, output: Path, variants, layout, page, data, device, dry_run, shown: Shown, **compared):
+def main(source: Source, settings: ExportSettings, page, dry_run: bool, shown: Shown):
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -152,11 +118,10 @@ def main(source: Source, output: Path, variants, layout, page, data, device, dry
     ganc-export --checkpoint finetune.safetensors -o dist/ --format web --original replace.safetensors
     ganc-export --supernet supernet.safetensors --config 16_16_32_16_32_32_16_16 -o dist/
     """
+    variants = _variants(settings)
     calibrated = [one.precision for one in variants if PRECISIONS[one.precision].calibrated]
-    if data is None and calibrated:
+    if settings.data is None and calibrated:
         raise click.UsageError(f"{calibrated[0]} is calibrated on images: name their folder with --data")
-    if data is None and (compared["statistics"] or compared["feature_set"]):
-        raise click.UsageError("--stats and --feature-set are of a metric: name the images with --data")
     if page is not None and not any(FORMATS[one.format].page for one in variants):
         raise click.UsageError("--original, --title, --sample, --runtime and --no-webgpu are of --format web: name it")
     from ganc.data.layout import IMAGE_FORMATS
@@ -164,13 +129,14 @@ def main(source: Source, output: Path, variants, layout, page, data, device, dry
     from ganc_export.stage import alone_of, export
 
     alone = alone_of(source)
-    used = select_device(device)
+    used = select_device(settings.device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)
     if dry_run:
-        _show_dry_run(alone, output, data, variants, shown)
+        _show_dry_run(alone, settings, variants, shown)
         return
-    exported = export(alone, output, data, variants, IMAGE_FORMATS[layout], page, **compared)
+    output, layout = settings.output, IMAGE_FORMATS[settings.layout]
+    exported = export(alone, output, settings.data, variants, layout, page, **settings.compared_with)
     if shown.as_json:
         from ganc_export.facts import exported_json
 
@@ -179,11 +145,11 @@ def main(source: Source, output: Path, variants, layout, page, data, device, dry
         _show(exported, output)
 
 
-def _show_dry_run(alone, output: Path, data: Path | None, variants, shown: Shown) -> None:
+def _show_dry_run(alone, settings: ExportSettings, variants, shown: Shown) -> None:
     """Print what would be written, and how long verifying takes."""
     from ganc_export.rehearsal import rehearse
 
-    found = rehearse(alone, data, variants)
+    found, output = rehearse(alone, settings.data, variants), settings.output
     if shown.as_json:
         names = [str(output / one.name) for one in variants]
         show_json({**asdict(found), "seconds": found.seconds, "would_write": names})

@@ -10,8 +10,10 @@ from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.base.target_images import TargetImages
 from ganc.files.choice import Selection, has_bounds
+from ganc.training.settings import require_measured
 
 LAYOUTS = ("float32", "uint8", "uint8-nhwc", "uint8-nchw")
+_WRITTEN = "; ".join(f"{row.name}: {', '.join(row.precisions)}" for row in FORMATS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +80,36 @@ class ExportSettings:
         SettingError: a value is not one of those that there are, or something is said of a metric without images.
     """
 
-    output: Path
-    formats: tuple[str, ...] = setting("What to write.", ("paddle",), names=("--format",))
-    precisions: tuple[str, ...] = setting("In which precisions.", ("f32",), names=("--precision",))
-    layout: str = setting("What goes in and out.", "float32", names=("--io",), choices=LAYOUTS)
-    data: Path | None = None
+    output: Path = setting(
+        "The folder to write; an earlier export there is replaced.", names=("-o", "--output"), folder=True, written=True
+    )
+    formats: tuple[str, ...] = setting(
+        "What to write; may be given several times.", ("paddle",), names=("--format",), repeats=True
+    )
+    precisions: tuple[str, ...] = setting(
+        f"May be given several times; each format is written in those that it has ({_WRITTEN}).",
+        ("f32",),
+        names=("--precision",),
+        repeats=True,
+    )
+    layout: str = setting(
+        "What goes in and out: floats in [-1, 1], NCHW, or bytes (uint8: NHWC), converted inside the model.",
+        "float32",
+        names=("--io",),
+        choices=LAYOUTS,
+    )
+    data: Path | None = setting(
+        "Folder of images to verify on too, and to measure on; int8 is calibrated on its training images.",
+        None,
+        default_text="random ones",
+        folder=True,
+    )
     statistics: Path | None = None
     feature_set: str | None = None
     reference: TargetImages = TargetImages.TRAIN_AND_TEST
-    device: str = "cpu"
+    device: str = setting(
+        "Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.", "cpu", placeholder="DEVICE"
+    )
 
     def __post_init__(self):
         check_limits(self)
@@ -94,8 +117,7 @@ class ExportSettings:
             for value in values:
                 if value not in known:
                     raise SettingError(f"{name} (={value!r}): expected one of {', '.join(known)}")
-        if self.data is None and (self.statistics or self.feature_set):
-            raise SettingError("--stats and --feature-set are of a metric: name the images with --data")
+        require_measured(self.data, self.statistics, self.feature_set)
 
     @property
     def compared_with(self) -> dict[str, object]:
