@@ -5,7 +5,6 @@ import shutil
 import pytest
 from helpers.support import make_checkpoint, succeed
 
-from ganc.base.errors import ExportError
 from ganc.files.checkpoint import write_checkpoint
 
 FORMATS = ("--format", "paddle", "--format", "onnx", "--format", "openvino")
@@ -13,19 +12,15 @@ FORMATS = ("--format", "paddle", "--format", "onnx", "--format", "openvino")
 
 @pytest.fixture(scope="session")
 def web_runtime(cache, tmp_path_factory):
-    """A folder with ONNX Runtime Web; the tests skip where npm's registry is out of reach."""
-    from ganc_export.web.runtime import find_runtime
+    """A folder with ONNX Runtime Web; the tests skip where npm's registry is out of reach, and for nothing else."""
+    from ganc_export.web.runtime import RegistryUnreachableError, find_runtime
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NPM_CONFIG_FETCH_RETRIES", "0")
-        return _found(find_runtime)
-
-
-def _found(find_runtime):
-    try:
-        return find_runtime()
-    except ExportError as error:
-        pytest.skip(f"needs ONNX Runtime Web: {error}")
+        try:
+            return find_runtime()
+        except RegistryUnreachableError as error:
+            pytest.skip(f"needs ONNX Runtime Web: {error}")
 
 
 @pytest.fixture(scope="session")

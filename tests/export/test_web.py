@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +13,18 @@ from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import SIZE, make_checkpoint, run_command, succeed
 from PIL import Image
 
+from ganc.base.errors import ExportError
 from ganc.engines.loading import open_model
 from ganc.files.card import file_digest, read_card
 from ganc.files.checkpoint import write_checkpoint
+from ganc.system.static_server import HEADERS, POLICY, StaticServer
+from ganc_export.web.runtime import ARCHIVE_BYTES, VERSION, RegistryUnreachableError, find_runtime
 
 pytest.importorskip("onnx", reason="graphs are written with the onnx package")
 pytest.importorskip("onnxruntime", reason="verifies ONNX graphs")
 
 WEB = ("--format", "web")
+DOCS = Path(__file__).parents[2] / "docs" / "browser.md"
 
 
 def manifest(folder):
@@ -45,6 +51,16 @@ def test_the_folder_is_whole_and_the_card_proves_all_of_it(web_folder):
     assert "`web`" in (folder / "README.md").read_text()
     assert "ganc serve ." in (folder / "README.md").read_text()
     assert "MIT License" in (folder / "web" / "ort" / "LICENSE.txt").read_text()
+
+
+def test_hosts_are_told_what_ganc_serve_sends(web_folder):
+    page = web_folder / "dist" / "web"
+    told = dict(line.strip().split(": ", 1) for line in (page / "_headers").read_text().splitlines()[1:])
+    assert told == HEADERS
+    assert f'content="{POLICY}"' in (page / "index.html").read_text(encoding="utf-8")
+    example = DOCS.read_text(encoding="utf-8")
+    for name, value in HEADERS.items():
+        assert f"add_header {name} {value};" in example or f'add_header {name} "{value}";' in example
 
 
 def test_the_page_is_html_that_asks_nobody_else_and_escapes_its_title(web_folder):
@@ -118,8 +134,31 @@ def test_a_runtime_that_cannot_be_fetched_is_one_line(web_folder, tmp_path, with
     assert last.startswith("Error: ")
     assert "onnxruntime-web 1." in last
     assert "--runtime" in last
+    assert "refused" in last.lower()
+    assert "Command '[" not in last
     assert not (tmp_path / "dist").exists()
     assert not any((tmp_path / "cache").iterdir())
+
+
+def test_what_a_registry_has_instead_is_no_registry_out_of_reach(monkeypatch, tmp_path):
+    """Longer than the archive, too; tests that need the runtime must not be skipped for it."""
+    archive = tmp_path / "registry/onnxruntime-web/-" / f"onnxruntime-web-{VERSION}.tgz"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(bytes(ARCHIVE_BYTES + 2))
+    with StaticServer(tmp_path / "registry", "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        for name, value in (("PATH", ""), ("GANC_CACHE", tmp_path / "cache"), ("NPM_CONFIG_REGISTRY", server.address)):
+            monkeypatch.setenv(name, str(value))
+        with pytest.raises(ExportError, match="integrity hash differs") as other:
+            find_runtime()
+        archive.unlink()
+        with pytest.raises(ExportError, match="404") as absent:
+            find_runtime()
+        server.shutdown()
+    assert not any(isinstance(one.value, RegistryUnreachableError) for one in (other, absent))
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://127.0.0.1:9")
+    with pytest.raises(RegistryUnreachableError):
+        find_runtime()
 
 
 def test_what_does_not_go_together_is_refused(web_folder, web_runtime, tmp_path):

@@ -45,9 +45,10 @@ def server(exported):
     process.communicate()
 
 
-def ask(address, target, method="GET"):
+def ask(address, target, method="GET", host=None):
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=PATIENCE)
     connection.putrequest(method, target, skip_host=True)
+    connection.putheader("Host", host or address.netloc)
     connection.endheaders()
     answer = connection.getresponse()
     content = answer.read()
@@ -74,6 +75,8 @@ def test_files_come_with_their_type_and_isolated(server, exported, target, file,
     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     head, nothing = ask(server, target, "HEAD")
     assert (head.status, nothing) == (200, b"")
     assert head.headers["Content-Length"] == str(len(content))
@@ -93,6 +96,7 @@ def test_files_come_with_their_type_and_isolated(server, exported, target, file,
             "/..%2fsecret.txt",
         ),
         *("//etc/passwd", "/%00", "/index.html/", "/../model.json", "/%ff"),
+        *(f"/{'a' * 300}", f"/{'a/' * 5000}", "http://[x/", "/main.js/x"),
     ],
 )
 def test_nothing_else_comes(server, target):
@@ -106,6 +110,29 @@ def test_it_listens_to_this_machine_alone(server):
     assert server.hostname == "127.0.0.1"
     with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.2", server.port), 5):
         pass
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *(("localhost", 200), ("LOCALHOST:9000", 200), ("127.0.0.1:80", 200), ("[::1]:8000", 200)),
+        *(("elsewhere.example", 421), ("localhost.elsewhere.example:8000", 421), ("127.0.0.2", 421), ("[x", 421)),
+    ],
+)
+def test_it_answers_to_this_machine_s_names_alone(server, host, status):
+    """A foreign site whose name leads to this machine is sent with the site's name."""
+    answer, content = ask(server, "/generator.onnx", host=host)
+    assert answer.status == status
+    assert (content == b"graph") is (status == 200)
+
+
+def test_other_machines_may_name_it_as_they_like_where_they_are_let_in(exported):
+    process, address = started(exported, "--port", 0, "--host", "0.0.0.0")
+    try:
+        assert ask(address, "/generator.onnx", host="elsewhere.example")[0].status == 200
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -133,12 +160,17 @@ def test_a_busy_port_and_a_strange_address_are_one_line(exported):
 def test_a_folder_without_a_page_says_what_writes_one(tmp_path):
     for folder in (tmp_path, tmp_path / "absent"):
         assert "--format web" in refusal("ganc", "serve", folder)
+    (tmp_path / "index.html").write_text("of something else")
+    assert "--format web" in refusal("ganc", "serve", tmp_path)
 
 
-def test_a_browser_that_leaves_in_the_middle_is_no_trouble(server):
+def test_a_browser_that_leaves_in_the_middle_is_no_trouble(exported):
+    process, server = started(exported, "--port", 0)
     connection = socket.create_connection((server.hostname, server.port), 5)
     connection.sendall(b"GET /ort/ort.wasm HTTP/1.1\r\n\r\n")
     connection.recv(10)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     connection.close()
     assert ask(server, "/")[0].status == 200
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=PATIENCE)[1].strip() == "terminated"

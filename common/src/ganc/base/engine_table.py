@@ -100,6 +100,8 @@ PRECISIONS: Mapping[str, Precision] = _by_name(
 )
 
 # Paddle's own converter to half precision refuses CPUs, and ONNX Runtime computes no convolution in bfloat16 there.
+WEB = "web"  # the format with a page
+
 FORMATS: Mapping[str, Format] = _by_name(
     Format(name="paddle", precisions=("f32",), engine="paddle-inference", packages=(PADDLE,)),
     Format(
@@ -117,7 +119,7 @@ FORMATS: Mapping[str, Format] = _by_name(
         suffix=".xml",
     ),
     Format(
-        name="web",
+        name=WEB,
         precisions=("f32",),
         engine="onnxruntime",
         packages=(ONNX,),
@@ -135,14 +137,14 @@ ENGINES: Mapping[str, EngineRow] = _by_name(
         name="openvino",
         package=OPENVINO,
         precisions=("f32", "f16", "bf16", "int8"),
-        formats=("openvino", "onnx", "web"),
+        formats=("openvino", "onnx", WEB),
         graphs=True,
     ),
     EngineRow(
         name="onnxruntime",
         package=ONNXRUNTIME,
         precisions=("f32", "f16", "int8"),
-        formats=("onnx", "web"),
+        formats=("onnx", WEB),
         graphs=True,
     ),
     EngineRow(name="paddle-inference", package=PADDLE, precisions=("f32",), formats=("paddle",), gpu_place=1),

@@ -1,8 +1,10 @@
 """A server of one folder's files for browsers, with the headers that let WebAssembly use threads."""
 
 import errno
+import ipaddress
 import os
 import socketserver
+import sys
 import urllib.parse
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -10,11 +12,17 @@ from pathlib import Path
 
 from ganc.base.errors import RunError
 
+# What a page and its workers may load: files of their own host, and nothing else. A worker's is that of its own answer.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; base-uri 'none'; form-action 'none'"
+)
 HEADERS = {
     # Together they isolate the page, without which browsers give it no shared memory, and WebAssembly no threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -33,11 +41,15 @@ TYPES = {
     ".wasm": "application/wasm",
 }
 INDEX = "index.html"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _BLOCK = 1 << 20
 
 
 class StaticServer(socketserver.ThreadingTCPServer):
     """Serves the files of a folder, and nothing outside of it, hidden or listed.
+
+    Where it listens to this machine alone, it answers to this machine's names alone: a foreign site whose name was made
+    to lead here does not get the files.
 
     Args:
         host: the address or the name to listen on.
@@ -52,6 +64,7 @@ class StaticServer(socketserver.ThreadingTCPServer):
 
     def __init__(self, folder: Path, host: str, port: int):
         self.folder = Path(os.path.realpath(folder))
+        self.host = host
         if ":" in host:
             import socket
 
@@ -69,8 +82,25 @@ class StaticServer(socketserver.ThreadingTCPServer):
         host, port = str(self.server_address[0]), self.server_address[1]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
+    def answers_to(self, host: str | None) -> bool:
+        """Return whether a request is meant for this server, by its header Host: any port, as it may be forwarded."""
+        own = str(self.server_address[0])
+        if not ipaddress.ip_address(own).is_loopback:
+            return True
+        try:
+            name = urllib.parse.urlsplit(f"//{host or ''}").hostname
+        except ValueError:
+            return False
+        return name in (*LOCAL_NAMES, own, self.host.lower())
+
     def file_of(self, target: str) -> Path | None:
         """Return the file that a request's target names, None where the folder has no such file."""
+        try:
+            return self._file_of(target)
+        except (OSError, ValueError):  # a name that no file can have, a target that is no address
+            return None
+
+    def _file_of(self, target: str) -> Path | None:
         path = urllib.parse.unquote(urllib.parse.urlsplit(target).path, errors="surrogateescape")
         parts = [part for part in path.split("/") if part]
         if "\0" in path or any(part.startswith(".") for part in parts):
@@ -79,7 +109,9 @@ class StaticServer(socketserver.ThreadingTCPServer):
         return file if file.is_relative_to(self.folder) and file.is_file() else None
 
     def handle_error(self, request, client_address) -> None:
-        """Say nothing: a browser that leaves in the middle of a file is none."""
+        """Say nothing of a browser that leaves in the middle of a file, or falls silent."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -95,6 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_content=False)
 
     def _answer(self, with_content: bool) -> None:
+        if not self.server.answers_to(self.headers.get("Host")):
+            said = f"This server answers to {LOCAL_NAMES[0]} alone; ganc serve --host lets others in."
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, explain=said)
+            return
         path = self.server.file_of(self.path)
         try:
             file = path.open("rb") if path else None

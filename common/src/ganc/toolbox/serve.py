@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganc.base.engine_table import WEB
 from ganc.base.errors import FileFormatError
 from ganc.cli.command import command
 from ganc.cli.paths import FOLDER
@@ -12,6 +13,7 @@ from ganc.cli.streams import require_output
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 PORT = 8000
+PAGE = ("index.html", "page.json")  # by which a page is known from other folders with an index.html
 
 
 @command()
@@ -38,7 +40,7 @@ def serve(folder: Path, port: int, host: str):
 
 def _page(folder: Path) -> Path:
     """Return the folder with the page. Raises FileFormatError where there is none."""
-    for place in (folder / "web", folder):
-        if (place / "index.html").is_file():
+    for place in (folder / WEB, folder):
+        if all((place / name).is_file() for name in PAGE):
             return place
     raise FileFormatError(f"{folder}: no page in it, expected a folder that ganc-export --format web wrote")

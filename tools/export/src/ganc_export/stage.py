@@ -8,7 +8,7 @@ import numpy as np
 
 from ganc.base.atomic_folder import replacing_folder
 from ganc.base.direction import Direction
-from ganc.base.engine_table import FORMATS, PRECISIONS
+from ganc.base.engine_table import FORMATS, PRECISIONS, WEB
 from ganc.base.errors import SettingError, SpecError, TooFewImagesError
 from ganc.base.rng import keyed_generator
 from ganc.base.target_images import TargetImages
@@ -201,8 +201,8 @@ def export_model(**options: object) -> Exported:
     """
     given = Options("ganc_export.export_model", (Source, Selection, ExportSettings, PageSettings), options)
     how, source, page = given.make(ExportSettings), given.make(Source), given.values(PageSettings)
-    if page and "web" not in how.formats:
-        raise SettingError(f"{', '.join(page)}: of the format web alone; name it")
+    if page and WEB not in how.formats:
+        raise SettingError(f"{', '.join(page)}: of the format {WEB} alone; name it")
     said = {one.name: one.default for one in fields(Selection)} | given.values(Selection)
     alone = alone_of(replace(source, selection=selection_of(source.supernet, **said)))
     select_device(how.device)
@@ -227,8 +227,8 @@ def _page(checkpoint: Checkpoint, settings: PageSettings) -> PageMaterial:
 
 def _verify_original(folder: Path, output: Path, original: Checkpoint, layout: ImageFormat) -> None:
     """Raise ExportError where the page's original is not what its checkpoint is."""
-    state, name = original.generator, Path("web") / ORIGINAL
-    engine = FORMATS["web"].engine
+    state, name = original.generator, Path(WEB) / ORIGINAL
+    engine = FORMATS[WEB].engine
     graph = GraphEngine(compile_graph(folder / name, engine), layout, state.spec.shape.size_multiple, name)
     compared = comparison(original, None, EagerEngine(Generator.from_state(state)), exact_engine(state))
     compared.of(graph, "f32", layout.bytes).require_close(f"{output / name}")

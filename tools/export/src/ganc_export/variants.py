@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganc.base.engine_table import FORMATS, variant_packages
+from ganc.base.engine_table import FORMATS, WEB, variant_packages
 from ganc.base.errors import ExportError, SpecError
 from ganc.base.extras import require
 from ganc.base.reading import one_line
@@ -151,7 +151,7 @@ WRITERS: Mapping[str, Writer] = {
     "paddle": Writer(_write_paddle),
     "onnx": Writer(_write_onnx),
     "openvino": Writer(_write_openvino, norms_vary=True),
-    "web": Writer(_write_web),
+    WEB: Writer(_write_web),
 }
 
 

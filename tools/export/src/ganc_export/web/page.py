@@ -2,7 +2,6 @@
 
 import html
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -21,7 +20,8 @@ from ganc.data.reading import Reading, covering
 from ganc.demo.scene import draw_scene
 from ganc.files.checkpoint import Checkpoint
 from ganc.models.convolutions import NetworkState
-from ganc_export.web.runtime import PARTS, VERSION, find_runtime
+from ganc.system.static_server import HEADERS, POLICY
+from ganc_export.web.runtime import PARTS, VERSION, find_runtime, runtime_file
 
 MANIFEST = "page.json"
 FORMAT, FORMAT_VERSION = "ganc-page", 1
@@ -29,13 +29,8 @@ TITLE = "Translate an image in your browser"
 ORIGINAL = "original.onnx"
 DRAWN_SAMPLES = 4
 LICENCE = "onnxruntime-web-LICENSE.txt"
-# What a host that reads this file (Netlify, Cloudflare Pages) needs to say, so that WebAssembly may use threads.
-HEADERS = """\
-/*
-  Cross-Origin-Opener-Policy: same-origin
-  Cross-Origin-Embedder-Policy: require-corp
-  Cross-Origin-Resource-Policy: same-origin
-"""
+# For hosts that read this file (Netlify, Cloudflare Pages).
+HOST_HEADERS = "".join(["/*\n", *(f"  {name}: {value}\n" for name, value in HEADERS.items())])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,10 +116,9 @@ def write_page(graph: Path, layout: ImageFormat, material: PageMaterial, origina
     for file in resources.files("ganc_export.web").joinpath("site").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     index = folder / "index.html"
-    index.write_text(
-        index.read_text(encoding="utf-8").replace("@title@", html.escape(material.title)), encoding="utf-8"
-    )
-    (folder / "_headers").write_text(HEADERS, encoding="utf-8")
+    text = index.read_text(encoding="utf-8").replace("@policy@", POLICY)
+    index.write_text(text.replace("@title@", html.escape(material.title)), encoding="utf-8")
+    (folder / "_headers").write_text(HOST_HEADERS, encoding="utf-8")
     if original is not None:
         (folder / ORIGINAL).write_bytes(original)
     samples = _write_samples(folder, material.samples)
@@ -166,7 +160,7 @@ def _write_runtime(folder: Path, material: PageMaterial) -> dict:
     for engine in material.engines:
         part = PARTS[engine]
         for name in (part.script, part.binary):
-            shutil.copyfile(material.runtime / name, place / name)
+            (place / name).write_bytes(runtime_file(material.runtime, name))
         binary = place / part.binary
         said[engine] = {"script": f"ort/{part.script}", "binary": _file(folder, binary)}
     licence = resources.files("ganc_export.web").joinpath(LICENCE)

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -15,15 +17,25 @@ from pathlib import Path
 from ganc.base.atomic_folder import replacing_folder
 from ganc.base.cache import default_cache
 from ganc.base.errors import ExportError
-from ganc.base.reading import one_line, sha256_of
+from ganc.base.reading import one_line, read_bytes, sha256_of
 from ganc.base.temporaries import temporary_folder
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 # Of the package's archive, as the registry publishes it.
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+ARCHIVE_BYTES = 33_106_585
 REGISTRY = "https://registry.npmjs.org"  # where npm is not installed and its configuration names no other
 MARKER = "package.json"
 SECONDS = 600
+# npm's words for a registry that nobody reaches.
+UNREACHABLE = (
+    *("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EPIPE", "ETIMEDOUT"),
+    *("ERR_SOCKET_TIMEOUT", "FETCH_ERROR"),
+)
+
+
+class RegistryUnreachableError(ExportError):
+    """The registry does not answer; what it answers otherwise is another `ExportError`."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ def find_runtime(folder: Path | None = None) -> Path:
             raise ExportError(f"{folder}: does not hold {', '.join(DIGESTS)} of {WANTED}; {WAYS}")
         for name, digest in DIGESTS.items():
             if _digest(place / name) != digest:
-                raise ExportError(f"{place / name}: is not that of {WANTED} (its digest differs); {WAYS}")
+                raise _other_file(place / name)
         return place
     kept = cached_runtime()
     if not all((kept / name).is_file() and _digest(kept / name) == digest for name, digest in DIGESTS.items()):
@@ -89,6 +101,7 @@ def fetch_runtime(folder: Path) -> None:
     NPM_CONFIG_REGISTRY names, or from the public one.
 
     Raises:
+        RegistryUnreachableError: the registry does not answer.
         ExportError: it cannot be fetched, or is not what the registry published.
         WriteError: the folder cannot be written, or holds something else.
     """
@@ -106,14 +119,30 @@ def fetch_runtime(folder: Path) -> None:
 
 def _packed(folder: Path) -> Path:
     """Let npm fetch the archive into a folder; return its path."""
-    command = ["npm", "pack", "--silent", "--pack-destination", str(folder), f"{PACKAGE}@{VERSION}"]
+    command = ["npm", "pack", "--json", "--loglevel=error", "--pack-destination", str(folder), f"{PACKAGE}@{VERSION}"]
+    failed = f"npm cannot fetch {WANTED}"
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
-        return next(folder.glob("*.tgz"))
-    except (OSError, subprocess.SubprocessError, StopIteration) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
-        reason = said.splitlines()[-1] if said else str(error)
-        raise ExportError(f"npm cannot fetch {WANTED} ({reason[:200]}); {WAYS}") from error
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RegistryUnreachableError(f"{failed} within {SECONDS} s; {WAYS}") from error
+    except OSError as error:
+        raise ExportError(f"{failed} ({one_line(error)}); {WAYS}") from error
+    archive = next(folder.glob("*.tgz"), None)
+    if done.returncode or archive is None:
+        code, reason = _npm_error(done)
+        kind = RegistryUnreachableError if code in UNREACHABLE else ExportError
+        raise kind(f"{failed} ({reason[:200]}); {WAYS}")
+    return archive
+
+
+def _npm_error(done: subprocess.CompletedProcess) -> tuple[str, str]:
+    """Return npm's code and its reason in one line: of its JSON, else the first line that it complained with."""
+    try:
+        error = json.loads(done.stdout)["error"]
+        return str(error["code"]), " ".join(str(error["summary"]).split())
+    except (ValueError, KeyError, TypeError):
+        said = done.stderr.decode(errors="replace").strip()
+        return "", said.splitlines()[0] if said else f"it ended with status {done.returncode} and no word"
 
 
 def _downloaded(path: Path) -> Path:
@@ -121,11 +150,27 @@ def _downloaded(path: Path) -> Path:
     registry = os.environ.get("NPM_CONFIG_REGISTRY") or REGISTRY
     address = f"{registry.rstrip('/')}/{PACKAGE}/-/{PACKAGE}-{VERSION}.tgz"
     try:
-        with urllib.request.urlopen(address, timeout=60) as answer, path.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-    except (OSError, ValueError, urllib.error.URLError) as error:
-        raise ExportError(f"{WANTED} cannot be fetched from npm's registry ({one_line(error)}); {WAYS}") from error
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            path.write_bytes(answer.read(ARCHIVE_BYTES + 1))  # what is longer is something else
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        answered = isinstance(error, urllib.error.HTTPError | ValueError | http.client.HTTPException)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        kind = ExportError if answered else RegistryUnreachableError
+        raise kind(f"{WANTED} cannot be fetched from npm's registry ({one_line(error)}); {WAYS}") from error
     return path
+
+
+def runtime_file(folder: Path, name: str) -> bytes:
+    """Return a file's bytes out of what `find_runtime` returned. Raises ExportError where they are others."""
+    content = read_bytes(folder / name, f"a file of {WANTED}; {WAYS}", ExportError)
+    if hashlib.sha256(content).hexdigest() != DIGESTS[name]:
+        raise _other_file(folder / name)
+    return content
+
+
+def _other_file(path: Path) -> ExportError:
+    return ExportError(f"{path}: is not that of {WANTED} (its digest differs); {WAYS}")
 
 
 def _digest(path: Path) -> str:
