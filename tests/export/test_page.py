@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers.browser import find_browser, running_browser
 from helpers.images import save_random_image
-from helpers.support import SIZE, succeed
+from helpers.support import PATIENCE, SIZE, succeed
 from PIL import Image
 
 from ganc.base.rng import keyed_generator
@@ -31,8 +31,8 @@ pytestmark = pytest.mark.skipif(find_browser() is None, reason="needs Chromium (
 
 
 @contextlib.contextmanager
-def served(folder):
-    with StaticServer(folder, "127.0.0.1", 0) as server:
+def served(folder, kind=StaticServer):
+    with kind(folder, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server.address
         server.shutdown()
@@ -158,7 +158,8 @@ def test_pixels_become_what_ganc_feeds_and_come_back(page, layout, channels):
 
 
 def test_nothing_is_asked_of_anybody_else(page, address):
-    assert page.requests
+    for name in ("main.js", "generator.onnx", "ort/ort.wasm.bundle.min.mjs"):  # the page's, and its worker's
+        assert f"{address}{name}" in page.requests
     assert {one for one in page.requests if not one.startswith((address, "blob:", "data:"))} == set()
 
 
@@ -223,17 +224,70 @@ def test_the_original_runs_beside_the_compressed_one(page, web_folder, tmp_path)
     assert shown(page, "by-original").shape == (24, 28, 3)
 
 
+CLICK_CAMERA = "document.getElementById('camera').click()"
+LIVE = "document.getElementById('status').textContent === 'The camera is on.'"
+OFF = "document.getElementById('camera').textContent === 'Use the camera' && document.body.dataset.state === 'ready'"
+# The camera, given when `allow()` is called after a click; `live()` counts what still records.
+ASKING = """
+{
+  const own = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const tracks = [];
+  window.ask = () => { window.allowed = new Promise((done) => { window.allow = done; }); };
+  window.ask();
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    await window.allowed;
+    const stream = await own(wanted);
+    tracks.push(...stream.getTracks());
+    return stream;
+  };
+  window.given = () => tracks.length;
+  window.live = () => tracks.filter((one) => one.readyState === 'live').length;
+  window.end = () => tracks.forEach((one) => one.dispatchEvent(new Event('ended')));
+  window.hide = (hidden) => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+}
+"""
+
+
+def test_no_camera_stays_on_that_nobody_sees(page):
+    """Two clicks before the visitor allows it, a page hidden while it runs and while it asks, and one unplugged."""
+    page.run(ASKING)
+    page.run(f"{CLICK_CAMERA}; {CLICK_CAMERA}; allow()")
+    page.wait_for(f"{LIVE} && given() === 2")
+    page.wait_for("live() === 1")
+    page.run("hide(true)")
+    assert page.run("live()") == 0
+    page.wait_for(OFF)
+    assert page.run("document.getElementById('status').textContent") == ""
+    page.run(f"hide(false); ask(); {CLICK_CAMERA}; hide(true); hide(false); allow()")
+    page.wait_for("given() === 3 && live() === 0")
+    assert page.run(OFF)
+    page.run(CLICK_CAMERA)
+    page.wait_for(LIVE)
+    page.run("end()")
+    page.wait_for(f"{OFF} && live() === 0")
+    page.run("delete navigator.mediaDevices.getUserMedia; delete document.hidden")
+
+
 def test_the_camera_starts_with_a_click_and_stops_with_another(page):
+    """Its figures change all the time, and are not read out."""
     assert page.run("document.querySelector('video') === null")
-    page.run("document.getElementById('camera').click()")
-    page.wait_for("document.getElementById('status').textContent.startsWith('Camera:')")
-    assert page.run("document.getElementById('camera').getAttribute('aria-pressed')") == "true"
+    page.run(CLICK_CAMERA)
+    page.wait_for(LIVE)
+    assert page.run("document.getElementById('camera').textContent") == "Stop the camera"
     assert shown(page, "before").shape == (SIZE, SIZE, 3)
-    page.run("document.getElementById('camera').click()")
-    page.wait_for("document.getElementById('camera').getAttribute('aria-pressed') === 'false'")
-    page.wait_for("document.body.dataset.state === 'ready'")
+    page.run(
+        "window.said = []; for (const name of ['status', 'pace']) new MutationObserver(() => window.said.push(name))"
+        ".observe(document.getElementById(name), { childList: true, characterData: true, subtree: true });"
+    )
+    page.wait_for("window.said.length > 2")
+    assert set(page.run("window.said")) == {"pace"}
+    page.run(CLICK_CAMERA)
+    page.wait_for(OFF)
     page.run("void (navigator.mediaDevices.getUserMedia = async () => { throw new Error('Permission denied'); })")
-    page.run("document.getElementById('camera').click()")
+    page.run(CLICK_CAMERA)
     page.wait_for("document.getElementById('status').textContent.includes('(Permission denied)')")
 
 
@@ -254,6 +308,20 @@ def test_a_dropped_image_is_taken_and_what_is_none_is_said(page, tmp_path):
         page.run(f"{drop}('image/png')")
 
 
+def test_webgpu_is_compared_square_by_square_and_without_opacity(page):
+    """A wrong corner is not made good by the rest; what no image has is not counted."""
+    made = """
+    (async () => {
+      const { worstDifference } = await import('/generator.js');
+      const [one, corner, opacity] = [0, 0, 0].map(() => new ImageData(70, 90));
+      for (let y = 80; y < 90; y++) for (let x = 64; x < 70; x++) corner.data[4 * (70 * y + x)] = 30;
+      for (let place = 3; place < opacity.data.length; place += 4) opacity.data[place] = 255;
+      return [worstDifference(one, one, 3), worstDifference(one, corner, 3), worstDifference(one, opacity, 3)];
+    })()
+    """
+    assert page.run(made) == [0, 10, 0]
+
+
 def test_chinese_is_one_click_away(page):
     page.run("document.getElementById('language').click()")
     assert page.run("document.documentElement.lang") == "zh-CN"
@@ -267,6 +335,21 @@ def test_chinese_is_one_click_away(page):
 def test_nothing_is_wider_than_the_window(page, width):
     page.look(width, 800)
     assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_a_worker_is_held_to_the_policy_too(browser, tmp_path):
+    """By the header of its own script; the page's says nothing for it."""
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "worker.js").write_text(
+        "self.addEventListener('securitypolicyviolation', ({ blockedURI }) => postMessage(blockedURI));\n"
+        "fetch('http://localhost:1/elsewhere').catch(() => 0);"
+    )
+    ask = "new Promise((done) => { new Worker('worker.js').onmessage = ({ data }) => done(data); })"
+    with served(tmp_path) as address:
+        browser.open(address)
+        browser.complaints.clear()
+        assert browser.run(ask) == "http://localhost:1/elsewhere"
+    assert any("Content Security Policy" in one for one in browser.complaints)  # a worker's are heard
 
 
 def test_a_browser_without_webassembly_is_told_so(browser, address):
@@ -290,6 +373,38 @@ def test_a_generator_that_does_not_come_is_said(browser, web_copy):
         browser.open(address)
         browser.wait_for("document.getElementById('status').textContent.startsWith('The generator could not be')")
     assert "generator.onnx" in browser.run("document.getElementById('status').textContent")
+    for name in ("compare", "panel", "beside"):  # nothing is left that would do nothing
+        assert browser.run(f"document.getElementById('{name}').checkVisibility()") is False
+
+
+class SlowServer(StaticServer):
+    """Has the compressed generator only after `gate` is set."""
+
+    gate = threading.Event()
+
+    def file_of(self, target):
+        if "generator.onnx" in target:
+            self.gate.wait(PATIENCE)
+        return super().file_of(target)
+
+
+def test_what_is_chosen_while_the_generator_loads_is_done_afterwards(tab, web_folder, tmp_path):
+    """Of two images the second; the original, asked for between them, runs too."""
+    first, second = (save_random_image(tmp_path / f"{side}.png", (side, 24)) for side in (28, 20))
+    with served(web_folder / "dist" / "web", SlowServer) as address:
+        tab.open(f"{address}?engine=wasm")
+        tab.wait_for("!document.getElementById('panel').hidden")
+        tab.wait_for("document.getElementById('status').textContent === 'Loading …'")
+        assert tab.run("document.getElementById('loaded').getAttribute('aria-label')") == "Loaded so far"
+        tab.give_file("#file", first)
+        tab.run("document.getElementById('run-original').click()")
+        tab.give_file("#file", second)
+        SlowServer.gate.set()
+        tab.wait_for(READY)
+        tab.wait_for(f"!document.getElementById('pair').hidden && {DONE}")
+        assert figures(tab)["image"] == "20 × 24"
+        assert np.abs(shown(tab, "after") - translated(web_folder / "dist", second, tmp_path)).mean() < 0.5
+        assert shown(tab, "by-original").shape == (24, 20, 3)
 
 
 # A WebGPU that answers at once, and wrongly: black images.

@@ -34,7 +34,7 @@ class BrowserError(AssertionError):
 
 
 class Browser:
-    """One tab. What the page logs as an error, throws or cannot load is collected in `complaints`."""
+    """One tab with its workers. What they log as errors, throw or cannot load is collected in `complaints`."""
 
     def __init__(self, process: subprocess.Popen, read: int, write: int):
         self.process, self._read, self._write = process, read, write
@@ -43,23 +43,36 @@ class Browser:
         self.requests: list[str] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
+        for domain in ("Page", "DOM"):
             self.send(f"{domain}.enable")
+        self._watch(self._session)
 
     def send(self, method: str, **parameters) -> dict:
         """Send a command of the DevTools protocol and return its result."""
-        self._count += 1
-        message = {"id": self._count, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
+        number = self._post(self._session, method, **parameters)
         while True:
             answer = self._next()
-            if answer.get("id") == self._count:
+            if answer.get("id") == number:
                 if "error" in answer:
                     raise BrowserError(f"{method}: {answer['error']['message']}")
                 return answer["result"]
             self._note(answer)
+
+    def _post(self, session: str | None, method: str, **parameters) -> int:
+        """Send a command and wait for nothing; return its number."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        return self._count
+
+    def _watch(self, session: str | None) -> None:
+        """Have a page or a worker tell what it does; the workers that it starts wait until they are watched too."""
+        for domain in ("Runtime", "Log", "Network"):
+            self._post(session, f"{domain}.enable")
+        self._post(session, "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True)
+        self._post(session, "Runtime.runIfWaitingForDebugger")
 
     def _next(self) -> dict:
         while b"\0" not in self._buffer:
@@ -83,6 +96,8 @@ class Browser:
             self.complaints.append(f"{values['entry']['text']} {values['entry'].get('url', '')}")
         elif event.get("method") == "Network.requestWillBeSent":
             self.requests.append(values["request"]["url"])
+        elif event.get("method") == "Target.attachedToTarget":
+            self._watch(values["sessionId"])
 
     def before_page(self, script: str) -> None:
         """Run a script before those of every page that is opened from now on."""

@@ -1,10 +1,12 @@
 /* The camera: on after a click, off after the next one and when the page is hidden. */
 
-/** Hands frames to `onFrame`, one after another, each when the one before is done. */
+/** Hands frames to `onFrame`, one after another, each when the one before is done; `onStop` is called at every end. */
 export class Camera {
-  constructor(onFrame) {
+  constructor(onFrame, onStop) {
     this.onFrame = onFrame;
+    this.onStop = onStop;
     this.video = null;
+    this.wanted = null; // what stands for the last start, until a stop
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.stop();
     });
@@ -14,29 +16,46 @@ export class Camera {
     return this.video !== null;
   }
 
-  /** Ask the visitor for the camera and begin. Throws where there is none or the visitor says no. */
+  /**
+   * Ask the visitor for the camera and begin, unless `stop` or another start came before the answer.
+   * Throws where there is none or the visitor says no.
+   */
   async start() {
-    const stream = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: "environment", width: { ideal: 640 }, height: { ideal: 480 } },
-    });
+    this.stop();
+    const start = (this.wanted = {});
+    let stream = null;
     const video = document.createElement("video");
-    video.muted = true;
-    video.playsInline = true;
-    video.srcObject = stream;
     try {
-      await video.play();
+      stream = await navigator.mediaDevices.getUserMedia({
+        video: { facingMode: "environment", width: { ideal: 640 }, height: { ideal: 480 } },
+      });
+      video.muted = true;
+      video.playsInline = true;
+      video.srcObject = stream;
+      if (this.wanted === start && !document.hidden) await video.play();
     } catch (error) {
-      for (const track of stream.getTracks()) track.stop();
+      end(stream);
+      if (this.wanted !== start) return; // nobody waits for it any more
+      this.wanted = null;
       throw error;
     }
+    if (this.wanted !== start || document.hidden) {
+      end(stream);
+      return;
+    }
     this.video = video;
+    for (const track of stream.getTracks()) {
+      track.onended = () => this.video === video && this.stop(); // unplugged, or taken back by the visitor
+    }
     this.follow(video);
   }
 
   stop() {
     const video = this.video;
-    this.video = null;
-    for (const track of video?.srcObject.getTracks() ?? []) track.stop();
+    this.video = this.wanted = null;
+    if (!video) return;
+    end(video.srcObject);
+    this.onStop();
   }
 
   async follow(video) {
@@ -49,4 +68,8 @@ export class Camera {
       await new Promise(requestAnimationFrame);
     }
   }
+}
+
+function end(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }

@@ -4,7 +4,8 @@ import { Camera } from "./camera.js";
 import { Generator, possibleThreads, trustedWebgpu } from "./generator.js";
 import { imageAmong, paint, pixels, readFile, savePng } from "./images.js";
 import { changeLanguage, figure, text, writeTexts } from "./texts.js";
-import { $, megabytes, reasonOf, say, showAll, showFigures, showPair, showSplit, state } from "./view.js";
+import { $, megabytes, reasonOf, say, sayPace, showAll, showFigures, showPair, showSplit, state } from "./view.js";
+import { isBusy, queued } from "./work.js";
 
 const asked = new URLSearchParams(location.search); // for measuring: ?engine=wasm, ?engine=webgpu, ?threads=1
 const anyTime = asked.get("engine") === "webgpu"; // take WebGPU where it is slower, too
@@ -17,29 +18,12 @@ async function measureAgain() {
   say("done", () => ({ ms: figure(state.after.ms) }));
 }
 
-/* Translating. One piece of work at a time; of what comes meanwhile, the last is done. */
+/* Translating. */
 
-/** Do it now, or when the present work is done; return whether it failed. */
-async function work(task) {
-  if (state.busy) {
-    state.next = task;
-    return false;
-  }
-  let failed = false;
-  state.busy = true;
-  document.body.dataset.state = "busy";
-  try {
-    await task();
-  } catch (error) {
-    failed = true;
-    say("failed", () => ({ reason: reasonOf(error) }));
-  }
-  state.busy = false;
-  document.body.dataset.state = "ready";
-  const next = state.next;
-  state.next = null;
-  if (next) await work(next);
-  return failed;
+/** Do it when what came before is done, and say what went wrong; return whether it failed. */
+function work(task, isImage = false) {
+  const unlessLost = async () => state.lost || task();
+  return queued(unlessLost, (error) => say("failed", () => ({ reason: reasonOf(error) })), isImage);
 }
 
 async function translate() {
@@ -76,50 +60,64 @@ async function translateByOriginal() {
 }
 
 async function takeBlob(blob) {
+  if (state.lost) return;
   camera.stop();
-  showAll();
+  const choice = (state.chosen = {});
   let bitmap;
   try {
     bitmap = await readFile(blob);
   } catch {
+    if (state.chosen !== choice) return;
+    state.chosen = null;
     say("noImage");
     return;
   }
+  if (state.chosen !== choice) return; // another one was chosen meanwhile
   state.source = { drawable: bitmap, width: bitmap.width, height: bitmap.height };
-  await work(translate);
+  await work(translate, true);
 }
 
-const camera = new Camera(async (video) => {
-  if (!video.videoWidth || state.busy) return;
+const camera = new Camera(translateFrame, () => {
+  if (state.said === "live") say("");
+  showAll();
+});
+
+state.camera = camera;
+
+async function translateFrame(video) {
+  if (!video.videoWidth || isBusy()) return;
   const start = performance.now();
   const failed = await work(async () => {
     const shape = { shorter: Number($("size").value) || Math.min(...state.page.image_size), square: true };
     const before = pixels(video, video.videoWidth, video.videoHeight, shape);
     const after = await state.compressed.run(before);
-    if (camera.on) show(before, after);
+    if (camera.video === video) show(before, after);
   });
+  if (camera.video !== video) return;
   if (failed) {
     camera.stop();
-    showAll();
+    return;
   }
-  if (camera.on) say("live", () => ({ rate: figure(1000 / (performance.now() - start)) }));
-});
-
-state.camera = camera;
+  if (state.said !== "live") say("live");
+  sayPace("livePace", () => ({ rate: figure(1000 / (performance.now() - start)) }));
+}
 
 async function toggleCamera() {
   if (camera.on) {
     camera.stop();
-    say("");
-  } else if (!navigator.mediaDevices?.getUserMedia) {
-    say("noCameraHere");
-  } else {
-    try {
-      await camera.start();
-    } catch (error) {
-      say("noCamera", () => ({ reason: reasonOf(error) }));
-    }
+    return;
   }
+  if (!navigator.mediaDevices?.getUserMedia) {
+    say("noCameraHere");
+    return;
+  }
+  const choice = (state.chosen = {});
+  try {
+    await camera.start();
+  } catch (error) {
+    say("noCamera", () => ({ reason: reasonOf(error) }));
+  }
+  if (!camera.on && state.chosen === choice) state.chosen = null;
   showAll();
 }
 
@@ -130,6 +128,8 @@ async function loaded(engine, threads, model) {
   const all = state.page.runtime[engine].binary.bytes + model.bytes;
   let done = 0;
   $("progress").hidden = false;
+  $("loaded").value = 0;
+  say("loading");
   const progress = (bytes) => {
     if (bytes === null) {
       say("preparing");
@@ -137,7 +137,7 @@ async function loaded(engine, threads, model) {
     }
     done += bytes;
     $("loaded").value = done / all;
-    say("loading", () => ({ done: megabytes(done), all: megabytes(all) }));
+    sayPace("loadingPace", () => ({ done: megabytes(done), all: megabytes(all) }));
   };
   const generator = new Generator(engine, threads, progress);
   try {
@@ -147,6 +147,18 @@ async function loaded(engine, threads, model) {
     throw error;
   } finally {
     $("progress").hidden = true;
+  }
+}
+
+async function loadCompressed() {
+  try {
+    state.threads = Number(asked.get("threads")) || possibleThreads();
+    state.compressed = await loaded("wasm", state.threads, state.page.generators.compressed);
+  } catch (error) {
+    state.lost = true;
+    camera.stop();
+    for (const name of ["compare", "panel", "beside"]) $(name).hidden = true; // nothing of it would do anything
+    say("noEngine", () => ({ reason: reasonOf(error) }));
   }
 }
 
@@ -192,7 +204,7 @@ function listen() {
     if ($("file").files[0]) takeBlob($("file").files[0]);
     $("file").value = "";
   });
-  $("size").addEventListener("change", () => state.source && !camera.on && work(translate));
+  $("size").addEventListener("change", () => state.source && !camera.on && work(translate, true));
   $("camera").addEventListener("click", toggleCamera);
   $("save").addEventListener("click", () => savePng($("after"), "translated.png"));
   $("run-original").addEventListener("click", loadOriginal);
@@ -222,13 +234,14 @@ function listen() {
 /** Go over to WebGPU where it makes the first image as WebAssembly did, and sooner. */
 async function tryWebgpu() {
   if (asked.get("engine") === "wasm" || navigator.connection?.saveData) return;
-  const model = state.page.generators.compressed;
-  const trusted = await trustedWebgpu(state.page, model, state.before, state.after, anyTime);
+  const { before, after } = state;
+  if (!before) return; // the camera has shown nothing yet
+  const trusted = await trustedWebgpu(state.page, state.page.generators.compressed, before, after, anyTime);
   if (!trusted) return;
   await work(async () => {
     state.compressed.stop();
     state.compressed = trusted;
-    await translate();
+    if (state.source && !camera.on) await translate();
   });
 }
 
@@ -246,14 +259,10 @@ async function begin() {
   await addSamples();
   showAll();
   listen();
-  try {
-    state.threads = Number(asked.get("threads")) || possibleThreads();
-    state.compressed = await loaded("wasm", state.threads, state.page.generators.compressed);
-  } catch (error) {
-    say("noEngine", () => ({ reason: reasonOf(error) }));
-    return;
-  }
-  await takeBlob(await (await fetch(state.page.samples[0])).blob());
+  await work(loadCompressed); // images that come meanwhile wait for it
+  if (state.lost) return;
+  const sample = await (await fetch(state.page.samples[0])).blob();
+  if (!state.chosen) await takeBlob(sample);
   await work(measureAgain);
   await tryWebgpu();
   document.body.dataset.webgpu = state.compressed.engine === "webgpu" ? "taken" : "left";

@@ -14,16 +14,34 @@ export const state = {
   before: null, // ImageData, and what the generators made of it with their ms:
   after: null,
   byOriginal: null,
-  said: () => "", // the status, said again when the language changes
+  said: null, // the name of the status, and what writes it and the figures beside it again in another language
+  status: () => "",
+  pace: () => "",
   threads: 1, // that WebAssembly takes
   translations: 0,
-  busy: false,
-  next: null, // the work that waits for the present one
+  lost: false, // the generator did not come
+  chosen: null, // what stands for the visitor's last choice: an image or the camera
 };
 
+/** Say what the page does now. Screen readers read it out whenever it changes. */
 export function say(name, values) {
-  state.said = () => (name ? text(name, values?.()) : "");
-  $("status").textContent = state.said();
+  state.said = name;
+  state.status = () => (name ? text(name, values?.()) : "");
+  state.pace = () => "";
+  showStatus();
+}
+
+/** Show figures beside what was said, which nobody reads out as they change all the time. */
+export function sayPace(name, values) {
+  state.pace = () => text(name, values());
+  showStatus();
+}
+
+function showStatus() {
+  for (const name of ["status", "pace"]) {
+    const said = state[name]();
+    if ($(name).textContent !== said) $(name).textContent = said;
+  }
 }
 
 export function reasonOf(error) {
@@ -85,7 +103,8 @@ export function showAll() {
   $("by-compressed").setAttribute("aria-label", text("compressed"));
   $("split").setAttribute("aria-label", text("split"));
   $("camera").textContent = text(state.camera?.on ? "cameraStop" : "camera");
-  $("camera").setAttribute("aria-pressed", String(Boolean(state.camera?.on)));
+  $("camera").classList.toggle("on", Boolean(state.camera?.on));
+  $("loaded").setAttribute("aria-label", text("loaded"));
   $("language").textContent = text("other");
   $("language").lang = document.documentElement.lang === "en" ? "zh" : "en";
   for (const [place, button] of [...$("samples").querySelectorAll("button")].entries()) {
@@ -95,7 +114,7 @@ export function showAll() {
   showSizes();
   showFigures();
   showPair();
-  $("status").textContent = state.said();
+  showStatus();
 }
 
 function showSizes() {
