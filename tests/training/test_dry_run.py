@@ -50,17 +50,17 @@ def test_a_dry_run_says_it_to_people(commands, tmp_path):
 
 
 def test_steps_without_and_with_a_gan_loss_are_timed_apart(tiny_data, teacher_file, tmp_path):
-    """By the default recipe the discriminator rests in the first epoch of two, which has three steps."""
+    """By the default recipe the discriminator rests in two thirds of the six steps."""
     command = (*distill(tiny_data, teacher_file, tmp_path / "out"), "--recipe", "imitate", "--dry-run")
     found = json.loads(succeed(*command, "--json", "--ema", "0.9").stdout)["estimate"]
-    assert [(part["first"], part["steps"], part["gan"]) for part in found["parts"]] == [(0, 3, False), (3, 3, True)]
+    assert [(part["first"], part["steps"], part["gan"]) for part in found["parts"]] == [(0, 4, False), (4, 2, True)]
     first, second = (part["step_seconds"] for part in found["parts"])
     evaluations = found["evaluations"] * found["evaluation_seconds"]
-    assert found["seconds"] == pytest.approx(3 * first + 3 * second + evaluations)
-    assert found["step_seconds"] == pytest.approx((first + second) / 2)
-    said = succeed(*command, "--max-steps", "4").stdout
-    assert re.search(r"4 steps of .* on average \(3 of .* without a GAN loss, then 1 of .* with a GAN loss\)", said)
-    alone = json.loads(succeed(*command, "--json", "--max-steps", "3").stdout)["estimate"]["parts"]
+    assert found["seconds"] == pytest.approx(4 * first + 2 * second + evaluations)
+    assert found["step_seconds"] == pytest.approx((4 * first + 2 * second) / 6)
+    said = succeed(*command, "--max-steps", "5").stdout
+    assert re.search(r"5 steps of .* on average \(4 of .* without a GAN loss, then 1 of .* with a GAN loss\)", said)
+    alone = json.loads(succeed(*command, "--json", "--max-steps", "4").stdout)["estimate"]["parts"]
     assert [part["gan"] for part in alone] == [False]
 
 
@@ -68,12 +68,16 @@ def test_a_rehearsal_trains_the_discriminator_that_the_run_will_train(tiny_data,
     """Whose memory and time the estimate would otherwise lack."""
     from ganc.training.distillation import DistillationStep
 
-    rested, judgement = [], DistillationStep._judgement
-    monkeypatch.setattr(
-        DistillationStep, "_judgement", lambda *given: rested.append(not (made := judgement(*given))) or made
-    )
+    trained, update = [], DistillationStep.update
+
+    def noted(self, source, target, step, learning_rate):
+        losses = update(self, source, target, step, learning_rate)
+        trained.append("discriminator" in losses)
+        return losses
+
+    monkeypatch.setattr(DistillationStep, "update", noted)
     succeed(*distill(tiny_data, teacher_file, tmp_path / "out"), "--recipe", "imitate", "--dry-run")
-    assert (rested.count(True), rested.count(False)) == (3, 3)
+    assert trained == [False] * 4 + [True] * 2
 
 
 def test_a_run_that_goes_on_says_where(tiny_data, teacher_file, tmp_path, monkeypatch):
