@@ -3,6 +3,8 @@
 import shutil
 
 import pytest
+from helpers.browser import find_browser, running_browser
+from helpers.page import READY, served
 from helpers.support import make_checkpoint, succeed
 
 from ganc.files.checkpoint import write_checkpoint
@@ -41,6 +43,40 @@ def web_folder(web_runtime, tmp_path_factory):
 def web_copy(web_folder, tmp_path):
     """A copy of the page that a test may damage."""
     return shutil.copytree(web_folder / "dist" / "web", tmp_path / "page")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if find_browser() is None:
+        pytest.skip("needs Chromium (Debian's package chromium)")
+    with running_browser() as one:
+        yield one
+
+
+@pytest.fixture
+def tab(browser):
+    """The browser with a window of a desktop and nothing to complain about."""
+    browser.look(1200, 900)
+    browser.complaints.clear()
+    yield browser
+    browser.run("0")  # what it had to say has come
+    assert browser.complaints == []
+
+
+@pytest.fixture(scope="module")
+def address(web_folder):
+    with served(web_folder / "dist" / "web") as one:
+        yield one
+
+
+@pytest.fixture
+def page(tab, address):
+    """The tiny generator's page, ready; opened once, and again after a test that left it."""
+    if tab.run("location.href") != address:
+        tab.requests.clear()
+        tab.open(address)
+    tab.wait_for(READY)
+    return tab
 
 
 @pytest.fixture(scope="session")

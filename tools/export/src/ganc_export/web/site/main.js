@@ -59,17 +59,21 @@ async function translateByOriginal() {
   say("done", () => ({ ms: figure(state.after.ms) }));
 }
 
-async function takeBlob(blob) {
+/** Take an image's file, or the promise of one: what was chosen last counts, not what came last. */
+async function takeBlob(coming) {
   if (state.lost) return;
   camera.stop();
   const choice = (state.chosen = {});
+  let blob = null;
   let bitmap;
   try {
+    blob = await coming;
     bitmap = await readFile(blob);
-  } catch {
+  } catch (error) {
     if (state.chosen !== choice) return;
     state.chosen = null;
-    say("noImage");
+    if (blob) say("noImage");
+    else say("failed", () => ({ reason: reasonOf(error) }));
     return;
   }
   if (state.chosen !== choice) return; // another one was chosen meanwhile
@@ -183,6 +187,10 @@ async function loadOriginal() {
   });
 }
 
+async function sampleOf(file) {
+  return (await fetch(file)).blob();
+}
+
 async function addSamples() {
   const items = state.page.samples.map((file) => {
     const [item, button, image] = ["li", "button", "img"].map((name) => document.createElement(name));
@@ -191,7 +199,7 @@ async function addSamples() {
     image.alt = "";
     image.width = image.height = 72;
     button.append(image);
-    button.addEventListener("click", async () => takeBlob(await (await fetch(file)).blob()));
+    button.addEventListener("click", () => takeBlob(sampleOf(file)));
     item.append(button);
     return item;
   });
@@ -261,8 +269,7 @@ async function begin() {
   listen();
   await work(loadCompressed); // images that come meanwhile wait for it
   if (state.lost) return;
-  const sample = await (await fetch(state.page.samples[0])).blob();
-  if (!state.chosen) await takeBlob(sample);
+  if (!state.chosen) await takeBlob(sampleOf(state.page.samples[0]));
   await work(measureAgain);
   await tryWebgpu();
   document.body.dataset.webgpu = state.compressed.engine === "webgpu" ? "taken" : "left";
