@@ -2,16 +2,19 @@
 
 import json
 import os
+import pickle
 import re
 import shlex
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers.foreign_networks import generator_chain, tensors
 from helpers.support import (
     PATIENCE,
     SIZE,
@@ -20,23 +23,20 @@ from helpers.support import (
     command_line,
     fail,
     files_under,
-    generator_spec,
     succeed,
 )
 
-from ganc.base.direction import Direction
+from ganc.base.errors import RunError
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.space import parse_space
 from ganc.models.spec import parse_widths
-from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, estimate
-from ganc.workflow.networks import Networks
+from ganc.system.runtime import available_cores
 from ganc.workflow.plan import Request, held, make_plan, write_plan
-from ganc.workflow.preset import Preset
-from ganc.workflow.presets import Given, configuration_of, scheduled
 
 pytest.importorskip("snakemake", reason="ganc compress runs on Snakemake, which is an extra")
 
+GOLDEN = Path(__file__).parents[1] / "golden"
+PROFILE = Path("profiles", "default")
 # Distill alone: what all stages do is the pipeline's own test.
 SMALL = {
     "stages": "distill",
@@ -78,7 +78,7 @@ def started(folder: Path, *arguments: object) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "SNAKEMAKE_PROFILE": str(folder / PROFILE)},
     )
 
 
@@ -89,6 +89,8 @@ def ended(process: subprocess.Popen) -> tuple[int, str, str]:
 
 
 def test_a_run_is_interrupted_fails_and_is_resumed(folder):
+    (folder / PROFILE).mkdir(parents=True)  # Snakemake takes it by itself, as it does that of the environment
+    (folder / PROFILE / "config.yaml").write_text("dry-run: true\n")
     run = folder / "out" / "distill.safetensors.run"
     process = started(folder, "--config", "run.yaml")
     patience = time.monotonic() + PATIENCE
@@ -140,6 +142,13 @@ def test_a_folder_that_was_begun_otherwise_is_kept_until_told(folder):
     with held(asked.out):
         write_plan(asked)
         assert "another process is using it" in refused("--config", "run.yaml")
+        other = replace(asked, record={**asked.record, "request": {**asked.record["request"], "size": [8, 8]}})
+        with pytest.raises(RunError, match="was begun otherwise: size was null"):
+            write_plan(other)  # as a process that looked before the other one wrote
+        with pytest.raises(RunError, match="another process has begun it meanwhile"):
+            write_plan(replace(asked, record={**asked.record, "configuration": {}}))
+    (folder / "out" / "compress.yaml").unlink()  # as a kill may leave it
+    succeed("ganc", "compress", "--config", "run.yaml", "--dry-run")
     written = files_under(folder / "out")
     configured(folder, distill={**SMALL["distill"], "epochs": 41})
     said = refused("--config", "run.yaml")
@@ -150,11 +159,44 @@ def test_a_folder_that_was_begun_otherwise_is_kept_until_told(folder):
         assert "compress.json" in refused("--config", "run.yaml")
 
 
-def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder):
+# What a library may do: print when it ends.
+NOISY = """
+import atexit, os
+atexit.register(print, "a line of a library")
+open(os.environ["NOTED"], "w").write(os.environ["OMP_NUM_THREADS"])
+"""
+
+
+def test_another_programs_file_is_compressed_and_again_otherwise(folder, monkeypatch):
+    monkeypatch.setattr("ganc.toolbox.compress.LONG_SECONDS", 0)
+    (folder / "G.pth").symlink_to(GOLDEN / "foreign-mobile-zip.pth")
+    small = {"teacher": "G.pth", "distill": {"widths": "1", "refit": 0, "epochs": 0, "decay-epochs": 1, "max-steps": 1}}
+    configured(folder, **small)
+    assert "--yes starts it" in refused("--config", "run.yaml")
+    assert not (folder / "out").exists()
+    first = succeed("ganc", "compress", "--config", "run.yaml", "--yes", "-q")
+    assert first.stderr == ""
+    assert "the generator for onnx;" in first.stdout
+    again = json.loads(succeed("ganc", "compress", "--config", "run.yaml", "-q", "--json").stdout)
+    assert again == json.loads((folder / "out" / "report.json").read_text())
+    teacher = (folder / "out" / "teacher.safetensors").stat()
+    configured(folder, **{**small, "distill": {**small["distill"], "max-steps": 2}})
+    succeed("ganc", "compress", "--config", "run.yaml", "--yes", "-q", "--restart")
+    assert read_checkpoint(folder / "out" / "distill.safetensors").training["steps"] == 2
+    assert (folder / "out" / "teacher.safetensors").stat() == teacher
+
+
+def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder, tmp_path_factory, monkeypatch):
+    site = tmp_path_factory.mktemp("site")
+    (site / "sitecustomize.py").write_text(NOISY)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("NOTED", str(site / "noted"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     given = ("--teacher", "teacher.safetensors", "--data", "source", "--max-macs", "4M", "-o", "new")
     before = sorted(folder.iterdir())
     said = json.loads(succeed("ganc", "compress", *given, "--dry-run", "--json").stdout)
     assert sorted(folder.iterdir()) == before
+    assert (site / "noted").read_text() == str(available_cores())  # as many as the run has
     assert list(said["seconds"]) == ["statistics", "distill", "supernet", "search", "finetune", "export", "report"]
     assert all(seconds > 0 for seconds in said["seconds"].values())
     values, teacher = said["configuration"], read_checkpoint(folder / "teacher.safetensors").generator.spec
@@ -165,60 +207,6 @@ def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder):
     space.require_within(student.widths)
     assert teacher.narrowed(space.smallest).costs((SIZE, SIZE)).macs <= values["finetune"]["max-macs"] == 4_000_000
     assert student.costs((SIZE, SIZE)).macs > 4_000_000
-
-
-def given(**changes: object) -> Given:
-    values = {"data": "/data", "out": "/out", "teacher": "/G.pth", "generator": generator_spec(16), "size": (256, 256)}
-    values |= {"images": {"trainA": 400, "trainB": 300, "testA": 60, "testB": 60}, "direction": Direction.A_TO_B}
-    return Given(**{**values, "max_macs": None, "gpu": False, **changes})
-
-
-TIMINGS = Timings(
-    device="cpu",
-    start=2.0,
-    first=dict.fromkeys(("replace", "distill", "supernet", "finetune"), 5.0),
-    step=dict.fromkeys(("replace", "distill", "supernet", "finetune"), 0.1),
-    features=0.01,
-    translation=0.01,
-)
-
-
-def test_an_original_is_imitated_by_mobile_blocks_first():
-    original = generator_spec(16, block="resnet")
-    values = configuration_of(given(generator=original), Preset.MINUTES)
-    assert (values["start"], values["replace"]["recipe"]) == ("/G.pth", "imitate")
-    assert "teacher" not in values
-    networks = Networks.of(Configuration(scheduled(values, Preset.MINUTES, {}, None), []), original)
-    assert list(networks.trained) == ["replace", "distill"]
-    assert networks.trained["replace"].block == "mobile"
-    assert networks.original == original
-
-
-@pytest.mark.parametrize(("preset", "minutes"), [(Preset.MINUTES, 15), (Preset.OVERNIGHT, 9 * 60)])
-@pytest.mark.parametrize("generator", [None, generator_spec(16), generator_spec(16, block="resnet")], ids=str)
-def test_a_preset_fills_its_time_and_not_more(preset, minutes, generator):
-    asked = given(generator=generator, teacher=generator and "/G.pth")
-    values = scheduled(configuration_of(asked, preset), preset, asked.images, TIMINGS)
-    configuration = Configuration(values, [])
-    networks = Networks.of(configuration, generator)
-    seconds = sum(estimate(configuration, networks, asked.images, TIMINGS).values())
-    assert 0.6 * minutes <= seconds / 60 <= minutes
-
-
-def test_a_cpu_trains_on_half_the_side_and_small_images_whole():
-    for size, crop in (((256, 256), "128"), ((512, 256), "256x128"), ((64, 64), "64")):
-        assert configuration_of(given(size=size), Preset.OVERNIGHT)["images"]["crop-size"] == crop
-
-
-def test_the_published_settings_are_those_of_the_papers():
-    values = scheduled(
-        configuration_of(given(teacher=None, generator=None), Preset.PUBLISHED), Preset.PUBLISHED, {}, None
-    )
-    networks = Networks.of(Configuration(values, []), None)
-    assert networks.teacher.widths == (64,) * 8
-    assert networks.trained["distill"].widths == (32,) * 8
-    assert networks.space == parse_space("channels-32")
-    assert [values[stage]["epochs"] for stage in ("replace", "distill", "supernet", "finetune")] == [100, 100, 200, 50]
 
 
 def refused(*arguments: object, status: int = 1) -> str:
@@ -271,6 +259,13 @@ def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
     assert "has 838.66 k at 32x32" in refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1k")
     assert "mine: is not empty" in refused("--data", "source", "-o", "mine")
     assert (folder / "mine" / "letter.txt").read_text() == "keep"
+    two = {name: tensors(generator_chain((2,) * 8, "mobile", 3, True)) for name in ("a", "b")}
+    (folder / "two of.pth").write_bytes(pickle.dumps(two, protocol=2))
+    said = refused(*data, "--teacher", "two of.pth")
+    assert "several networks, 'a', 'b'; choose one with --key: ganc import " in said
+    command = said.split("--key: ")[1].split(", and")[0].replace("NAME", "b").replace("-o teacher", "-o chosen")
+    succeed(*shlex.split(command))
+    assert read_checkpoint(folder / "chosen.safetensors").stage == "import"
     assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
     for texts in ("a: {1: 2, x: {? [1, 2] : 3}}", "a: &a [*a]"):
         (folder / "bad.yaml").write_text(texts)
@@ -279,6 +274,12 @@ def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
     assert "--data is missing" in refused("-o", "new", status=2)
     assert "--max-macs: the configuration says it" in refused("--config", "run.yaml", "--max-macs", "1G", status=2)
     assert not (folder / "new").exists()
+
+
+def test_a_loss_whose_weights_are_not_installed_is_known_before_anything_runs(folder, monkeypatch):
+    monkeypatch.setattr("ganc.metrics.lite0.weights.PACKAGE", "no-such-package")
+    configured(folder, distill={**SMALL["distill"], "loss": "lite0=5"})
+    assert "no-such-package is not installed" in refused("--config", "run.yaml")
 
 
 def test_a_broken_image_is_named_before_anything_runs(folder, tiny_data):
