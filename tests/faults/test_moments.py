@@ -36,9 +36,19 @@ def test_a_signal_at_any_moment(name, what, cases, server, undisturbed, tmp_path
 @pytest.mark.parametrize("number", WORDS)
 @pytest.mark.parametrize("program", PROGRAMS if ALL else PROGRAMS[:1])
 def test_a_signal_while_a_program_starts(program, number, teacher_file, tiny_data, tmp_path, record_property):
-    """As a console script; before ganc's first line runs, Python itself answers."""
+    """As a console script, from its first call on; before that Python itself answers."""
     package = "ganc.toolbox" if program == "ganc" else program.replace("-", "_")
-    script = f"import sys; from {package} import run; print(flush=True); sys.argv[0] = {program!r}; run()"
+    script = "\n".join(
+        (
+            "import sys",
+            "from ganc.system import signals",
+            f"from {package} import run",
+            "first = signals.end_at_once",
+            "signals.end_at_once = lambda: (first(), print(flush=True))",
+            f"sys.argv[0] = {program!r}",
+            "run()",
+        )
+    )
     arguments = ["evaluate", teacher_file, "--data", tiny_data] if program == "ganc" else ["--help"]
     command = [sys.executable, "-c", script, *map(str, arguments)]
     ends = set()
