@@ -26,6 +26,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="of the images")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     arguments = parser.parse_args()
+    if absent := [str(path) for path in (arguments.teacher, *arguments.students) if not path.is_file()]:
+        parser.error(f"no such file: {', '.join(absent)}")
 
     exam = Exam(arguments.teacher, arguments.data, arguments.size)
     rows = [exam(path, "--time", "--engine", "openvino") for path in (arguments.teacher, *arguments.students)]

@@ -55,7 +55,7 @@ def run_pipeline(
         stopped = forward(process.pid)
         said = _followed(process, log, started)
     if number := stopped():
-        raise InterruptedRun("stopped; the same command goes on from there", number)
+        raise InterruptedRun("stopped; the same command goes on", number)
     if process.returncode:
         raise RunError(_reason(said, log, out / STAGES_LOG if quiet else None))
 

@@ -158,7 +158,8 @@ def _examples(card: Described) -> Iterator[str]:
         yield "```sh\nganc serve .\n```\n"
     for engine, variant in _runnable([row.variant for row in card.rows if row.variant]):
         program = PROGRAMS[engine]
-        yield f"Without ganc, in {program.title}: `{program.name}`, which needs {program.packages}, numpy and Pillow.\n"
+        needs = f"{program.packages}, numpy and Pillow"
+        yield f"Without ganc, in {program.title}: save this as `{program.name}`; it needs {needs}.\n"
         yield f"```python\n{program_text(program, variant, card)}```\n"
 
 
