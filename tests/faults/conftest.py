@@ -9,9 +9,20 @@ from helpers.search_rows import eight_rows, make_results
 from helpers.support import TINY_TRAINING, UNTRAINED_SET, make_checkpoint, succeed
 
 from ganc.files.checkpoint import write_checkpoint
+from ganc.files.run_directory import LOG_FILE
 from ganc.results.hdf5 import write_results
 
+LOGGED = f"write out.safetensors.run/{LOG_FILE}"
+MEASURED = "sync s.h5.journal"  # its head; the rows are measured in one round
 ALL_FORMATS = ("--format", "paddle", "--format", "onnx", "--format", "openvino")
+
+
+def logged(operations, place):
+    return LOGGED not in operations[place + 1 :]
+
+
+def measured(operations, place):
+    return MEASURED in operations[:place]
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +54,11 @@ def cases(tiny_data, teacher_file, supernet_file, tmp_path_factory):
             ("ganc-finetune", "--supernet", supernet_file, *taught, "--config", "4", *training),
             "out.safetensors",
             copying(made / "other.safetensors"),
+            finishes=logged,
         ),
-        "ganc-distill": Case(("ganc-distill", *taught, "--width", "4", *training), "out.safetensors"),
-        "ganc-replace": Case(("ganc-replace", *networks, *training), "out.safetensors"),
-        "ganc-supernet": Case(("ganc-supernet", *taught, *training), "out.safetensors"),
+        "ganc-distill": Case(("ganc-distill", *taught, "--width", "4", *training), "out.safetensors", finishes=logged),
+        "ganc-replace": Case(("ganc-replace", *networks, *training), "out.safetensors", finishes=logged),
+        "ganc-supernet": Case(("ganc-supernet", *taught, *training), "out.safetensors", finishes=logged),
         "ganc-search": Case(
             (
                 "ganc-search",
@@ -61,6 +73,7 @@ def cases(tiny_data, teacher_file, supernet_file, tmp_path_factory):
                 "s.h5",
             ),
             "s.h5",
+            finishes=measured,
             grows=True,
         ),
         "ganc-export": Case(

@@ -11,7 +11,7 @@ from helpers.fault_runs import ALL, COMMANDS, FEW, MOST, Fault, content, met, pi
 
 # The faults, and at how many operations each is tried in the quick form.
 TRIED = {"SIGKILL": 3, "torn": 2, "SIGTERM": 1, "SIGINT": 1, "ENOSPC": 3, "EIO": 1, "EACCES": 0, "full": 1}
-DAMAGED = {"torn": ("write",), "full": ("make", "write"), "ENOSPC": ("make", "write", "sync", "move")}
+DAMAGED = {"torn": ("write",), "full": ("make", "write"), "ENOSPC": ("make", "write", "sync", "move", "swap")}
 
 
 def runs_of(name, what):
@@ -45,3 +45,25 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(name, undisturbed):
     outputs = [path for path in moved if ".png." not in path]
     assert outputs
     assert [path for path in outputs if not any(f"{one}/".startswith(f"{path}/") for one in synced)] == []
+
+
+@pytest.mark.parametrize("what", ["SIGKILL", "SIGTERM", "EIO"])
+@pytest.mark.parametrize("swaps", [True, False])
+def test_a_folder_takes_the_place_of_another(swaps, what, cases, server, undisturbed, tmp_path, record_property):
+    """In one step, or where the system has none, by two renames; the fault comes at each of them."""
+    case = cases["ganc-export"]
+    whole = content(undisturbed("ganc-export")[0])
+    (ended,) = server.run(case.prepare(tmp_path / "counted"), case.command, Fault(swaps=swaps))
+    kinds = [line.split()[0] for line in ended.operations]
+    last = [number for number, line in enumerate(ended.operations) if line == "swap dist"]
+    assert len(last) == swaps
+    if not swaps:
+        moves = [number for number, kind in enumerate(kinds) if kind == "move"]
+        last = moves[-2:]
+        assert ended.operations[last[0]] == "move dist"
+    problems = []
+    for place in last:
+        found = met(server, case, tmp_path / f"{place}", whole, Fault(what, at=place, swaps=swaps))
+        problems += [f"{ended.operations[place]} ({place}): {one}" for one in found]
+    record_property(f"{what} while folders change places: ganc-export", len(last))
+    assert not problems, "\n".join(problems)

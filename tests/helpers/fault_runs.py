@@ -27,6 +27,7 @@ ALL = bool(os.environ.get("GANC_FAULTS"))
 MOST = int(os.environ["GANC_FAULTS"]) if ALL and os.environ["GANC_FAULTS"] != "all" else None
 STATUSES = {"SIGKILL": -signal.SIGKILL, "torn": -signal.SIGKILL, "SIGTERM": 143, "SIGINT": 130}
 WORDS = {143: ("terminated", "stopped"), 130: ("interrupted", "stopped")}
+Finishes = Callable[[Sequence[str], int], bool]
 CACHE = "cache"  # a cache may be of any content, but it holds whole files
 
 
@@ -37,6 +38,7 @@ class Fault:
     Attributes:
         after: seconds after which the signal `what` is sent, instead of at an operation.
         largest: bytes that a file may have, for all programs in the process.
+        swaps: whether two folders can change places in one step, as on Linux.
     """
 
     what: str | None = None
@@ -44,6 +46,7 @@ class Fault:
     lasting: bool = False
     after: float | None = None
     largest: int | None = None
+    swaps: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,14 @@ class Case:
         command: with relative paths of outputs.
         output: a file or folder that it writes; what else it leaves belongs to it.
         old: makes what was there before, None for nothing.
+        finishes: whether a signal at a place among the operations comes after the last step, which lets the run finish.
         grows: whether the output may also hold a part of what is asked for, which the next run completes.
     """
 
     command: tuple[object, ...]
     output: str
     old: Callable[[Path], object] | None = None
+    finishes: Finishes | None = None
     grows: bool = False
 
     def prepare(self, folder: Path) -> Path:
@@ -166,17 +171,27 @@ def met(
     begin()
     (ended,) = server.run(folder, case.command, fault)
     end()
-    wrong = wrong_end(ended, fault) + wrong_output(case, ended, before, content(folder), whole)
-    (again,) = server.run(folder, case.command, Fault())
+    wrong = wrong_end(ended, fault, case.finishes) + wrong_output(case, ended, fault, before, content(folder), whole)
+    (again,) = server.run(folder, case.command, Fault(swaps=fault.swaps))
     wrong += wrong_rerun(again, content(folder), whole)
     shutil.rmtree(folder)
     return [f"{one}: {ended.said[-600:]}" for one in wrong]
 
 
-def wrong_end(ended: Ended, fault: Fault) -> list[str]:
-    """Return what is wrong with a run's status and last line. Status 0 is right where the fault was got over."""
-    expected, problems = STATUSES.get(fault.what, 1), []
-    if ended.status not in (0, expected):
+def wrong_end(ended: Ended, fault: Fault, finishes: Finishes | None = None) -> list[str]:
+    """Return what is wrong with a run's status and last line, and whether it came to the operation at all.
+
+    Status 0 is right where an operation's failure was got over, or a signal came too late: at a moment, or where a run
+    had made its last step.
+    """
+    at_place = fault.what is not None and fault.after is None
+    problems = []
+    if at_place and fault.at >= len(ended.operations):
+        problems.append(f"the fault was not met: {len(ended.operations)} operations")
+    expected = STATUSES.get(fault.what, 1)
+    too_late = expected > 0 and finishes is not None and finishes(ended.operations, fault.at)
+    got_over = not (at_place and fault.what in STATUSES) or too_late
+    if ended.status != expected and not (got_over and ended.status == 0):
         problems.append(f"status {ended.status}")
     if "Traceback" in ended.said or "unexpected" in ended.said:
         problems.append("an error without a name")
@@ -188,13 +203,18 @@ def wrong_end(ended: Ended, fault: Fault) -> list[str]:
     return problems
 
 
-def wrong_output(case: Case, ended: Ended, before: dict, left: dict, whole: dict) -> list[str]:
-    """Return what is wrong with an output after a fault: it is the new one, or the one before."""
+def wrong_output(case: Case, ended: Ended, fault: Fault, before: dict, left: dict, whole: dict) -> list[str]:
+    """Return what is wrong with an output after a fault: it is the new one, or the one before.
+
+    Where folders cannot change places, a kill may come while there is neither; the next run must then make it whole.
+    """
     found, old, new = (_part(one, case.output) for one in (left, before, whole))
     if found == new:
         return []
     if ended.status == 0:
         return ["status 0 without the output"]
+    if not found and not fault.swaps and fault.what == "SIGKILL":
+        return []
     images = not any(name.endswith(".json") for name in new)  # a folder of them is no unit, but each of its files is
     names = {name for name in old | new | found if not name.endswith(".part")}
     each = all(found.get(name) in (old.get(name), new.get(name)) for name in names)

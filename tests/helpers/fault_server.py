@@ -75,7 +75,8 @@ def _run(run: dict) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (run["largest"], run["largest"]))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does at its start
     what = run.get("what") if run.get("after") is None else None
-    install(Faults(folder, what, run.get("at", -1), run.get("lasting", False), Path(run["said"] + ".log")))
+    faults = Faults(folder, what, run.get("at", -1), run.get("lasting", False), Path(run["said"] + ".log"))
+    install(faults, swaps=run.get("swaps", True))
     program, *arguments = run["command"]
     sys.argv = [program, *arguments]
     try:

@@ -1,7 +1,7 @@
 """Makes one operation on files of this process fail, or ends the process there: what a disk or a kill does.
 
 Python's own ways to the files of one folder are counted, in order: making files and folders, writing, syncing, moving,
-removing. What libraries written in C do with files is not seen here.
+removing, and two folders that change places. What libraries written in C do with files is not seen here.
 """
 
 import builtins
@@ -12,6 +12,8 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+
+from ganc.base import atomic_folder
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 TORN = "torn"  # killed in the middle of a write
@@ -60,8 +62,9 @@ class Faults:
         raise OSError(code, os.strerror(code), place)
 
 
-def install(faults: Faults) -> None:
-    """From now on this process meets faults."""
+def install(faults: Faults, *, swaps: bool = True) -> None:
+    """From now on this process meets faults; without `swaps` no two folders can change places in one step."""
+    atomic_folder.swap = _swapping(faults, atomic_folder.swap) if swaps else lambda one, other: False
     builtins.open = io.open = _opening(faults)
     for name, kind in _FUNCTIONS.items():
         setattr(os, name, _meeting(faults, kind, getattr(os, name)))
@@ -81,6 +84,19 @@ def _meeting(faults: Faults, kind: str, function: Callable) -> Callable:
         return function(path, *args, **kwargs)
 
     return called
+
+
+def _swapping(faults: Faults, function: Callable[[Path, Path], bool]) -> Callable[[Path, Path], bool]:
+    """Return what stands for the system's exchange of two folders, which Python's own functions take no part in."""
+
+    def swap(one: Path, other: Path) -> bool:
+        try:
+            faults.meet("swap", one)
+        except OSError:
+            return False  # as the system's answer is read
+        return function(one, other)
+
+    return swap
 
 
 def _opening(faults: Faults) -> Callable:
