@@ -2,8 +2,6 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +15,14 @@ from ganc.report.describe import describe
 from ganc.results.hdf5 import read_results, write_results
 from ganc.results.journal import Journal, read_journal
 from ganc_search.latency import latency_file
+from helpers.fuzz_inputs import BROUGHT
+from helpers.fuzz_kind import Kind
 from helpers.search_rows import IDENTITY, eight_rows, make_results
 from helpers.support import make_checkpoint
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SETTINGS = {"seed": 1, "stage": "distill", "learning_rate": 2e-4, "crop_size": [32, 32]}
 LATENCY = {"engine": "openvino", "size": [32, 32]}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of file.
-
-    Attributes:
-        make: writes what is read into an empty folder.
-        read: returns what it holds; raises a GancError where it refuses it.
-        file: what is damaged, below the folder.
-        fits: whether what was read from a damaged file is part of what was written.
-    """
-
-    file: str
-    make: Callable[[Path], None]
-    read: Callable[[Path], object]
-    fits: Callable[[object, object], bool] = lambda found, written: found == written
 
 
 def _make_checkpoint(folder: Path) -> None:
@@ -112,7 +95,14 @@ def _make_export(folder: Path) -> None:
     (folder / "openvino").mkdir()
     (folder / "openvino" / "generator.xml").write_text('<?xml version="1.0"?>\n<net name="generator" version="11"/>\n')
     (folder / "openvino" / "generator.bin").write_bytes(bytes(range(256)) * 20)
-    forms = {"onnx": ["onnx/generator.onnx"], "openvino": ["openvino/generator.xml", "openvino/generator.bin"]}
+    (folder / "paddle").mkdir()
+    (folder / "paddle" / "generator.json").write_text('{"base_code": {"magic": "pir", "version": 1}, "program": {}}\n')
+    (folder / "paddle" / "generator.pdiparams").write_bytes(bytes(range(256)) * 20)
+    forms = {
+        "onnx": ["onnx/generator.onnx"],
+        "openvino": ["openvino/generator.xml", "openvino/generator.bin"],
+        "paddle": ["paddle/generator.json", "paddle/generator.pdiparams"],
+    }
     listed = [
         {"format": name, "precision": "f32", "files": {file: file_digest(folder / file) for file in files}}
         for name, files in forms.items()
@@ -179,6 +169,8 @@ KINDS = {
     "card": Kind(CARD, _make_export, _read_export),
     "onnx graph": Kind("onnx/generator.onnx", _make_export, _read_export),
     "openvino graph": Kind("openvino/generator.xml", _make_export, _read_export),
+    "paddle graph": Kind("paddle/generator.json", _make_export, _read_export),
+    "paddle weights": Kind("paddle/generator.pdiparams", _make_export, _read_export),
     "exported checkpoint": Kind("generator.safetensors", _make_export, _read_export),
     "settings": Kind(f"run/{SETTINGS_FILE}", _make_run, _read_run),
     "log": Kind(f"run/{LOG_FILE}", _make_run, _read_run),
@@ -186,6 +178,7 @@ KINDS = {
     "pth": _foreign("foreign-mobile-zip.pth"),
     "legacy pth": _foreign("foreign-resnet-legacy.pth"),
     "pdparams": _foreign("foreign-paddlegan.pdparams"),
+    **BROUGHT,
 }
 # A damaged file of these changes nothing: the run goes on from its state.
 NEVER_REFUSED = ("settings", "log")

@@ -13,7 +13,8 @@ import traceback
 from pathlib import Path
 
 from ganc.base.errors import GancError
-from helpers.fuzz_kinds import KINDS, NEVER_REFUSED, Kind
+from helpers.fuzz_kind import Kind
+from helpers.fuzz_kinds import KINDS, NEVER_REFUSED
 from helpers.mutations import mutated
 
 SECONDS = 10

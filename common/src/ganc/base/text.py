@@ -25,11 +25,11 @@ def parse_whole(text: str, smallest: int | None = None, largest: int = LARGEST_C
         SpecError: the text is no whole number, or the number is not between `smallest` and `largest`.
     """
     if not _WHOLE.fullmatch(text.strip()):
-        raise SpecError(f"'{_shortened(text)}' is not a whole number")
+        raise SpecError(f"'{shortened(text)}' is not a whole number")
     value = int(text)
     if value > largest or (smallest is not None and value < smallest):
         least = -largest if smallest is None else smallest
-        raise SpecError(f"{_shortened(text)} is not a whole number from {least} to {largest}")
+        raise SpecError(f"{shortened(text)} is not a whole number from {least} to {largest}")
     return value
 
 
@@ -40,9 +40,9 @@ def parse_real(text: str) -> float:
         SpecError: the text is no finite number, or the number is above LARGEST_NUMBER.
     """
     if not _REAL.fullmatch(text.strip()):
-        raise SpecError(f"'{_shortened(text)}' is not a number")
+        raise SpecError(f"'{shortened(text)}' is not a number")
     if abs(value := float(text)) > LARGEST_NUMBER:
-        raise SpecError(f"{_shortened(text)} is too large a number, expected at most {LARGEST_NUMBER:g}")
+        raise SpecError(f"{shortened(text)} is too large a number, expected at most {LARGEST_NUMBER:g}")
     return value
 
 
@@ -56,13 +56,11 @@ def parse_budget(text: str) -> int:
 
     match = _BUDGET.fullmatch(text.strip())
     if not match:
-        raise SpecError(
-            f"budget (={_shortened(text)!r}) is not a positive number; write it as 2.7G, 350M or 2700000000"
-        )
+        raise SpecError(f"budget (={shortened(text)!r}) is not a positive number; write it as 2.7G, 350M or 2700000000")
     number, exponent, unit = match.groups()
     value = Decimal(number + (exponent or "")).scaleb(_UNITS[unit.lower()])
     if not 1 <= value <= LARGEST_BUDGET:
-        raise SpecError(f"budget (={_shortened(text)!r}) is not between 1 and 10^18; write it as 2.7G or 350M")
+        raise SpecError(f"budget (={shortened(text)!r}) is not between 1 and 10^18; write it as 2.7G or 350M")
     return int(value)
 
 
@@ -116,5 +114,6 @@ def format_bytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= 60 else text[:60] + "…"
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text as a message quotes it: what is longer than `most` characters is cut."""
+    return text if len(text) <= most else text[:most] + "…"

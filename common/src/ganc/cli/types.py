@@ -6,7 +6,7 @@ import click
 
 from ganc.base.errors import DataError, SpecError
 from ganc.base.image_files import LARGEST_SIDE
-from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole
+from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole, shortened
 from ganc.training.losses.names import parse_loss
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -106,7 +106,11 @@ class Size(click.ParamType):
         except SpecError:
             sides = []
         if len(sides) not in (1, 2):
-            self.fail(f"'{value}': expected a number of pixels or WIDTHxHEIGHT, such as 256 or 512x256", param, ctx)
+            self.fail(
+                f"'{shortened(str(value))}': expected a number of pixels or WIDTHxHEIGHT, such as 256 or 512x256",
+                param,
+                ctx,
+            )
         return sides[0], sides[-1]
 
 
@@ -174,7 +178,7 @@ def _block_count(text: str) -> int:
         blocks = 0
     if not blocks or all(blocks % multiple for multiple in multiples):
         raise SpecError(
-            f"'{text}': expected a positive multiple of {DEFAULT.block_multiple}, such as 9 or 6, up to "
+            f"'{shortened(text)}': expected a positive multiple of {DEFAULT.block_multiple}, such as 9 or 6, up to "
             f"{LARGEST_BLOCK_COUNT}"
         )
     return blocks
@@ -193,7 +197,7 @@ class Shard(click.ParamType):
             count = parse_whole(last, 1)
             return parse_whole(first, 1, count), count
         except SpecError:
-            self.fail(f"'{value}': expected K/N with 1 <= K <= N, such as 3/16", param, ctx)
+            self.fail(f"'{shortened(str(value))}': expected K/N with 1 <= K <= N, such as 3/16", param, ctx)
 
 
 SIZE = Size()

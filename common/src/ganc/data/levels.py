@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.base.errors import DataError, SpecError
-from ganc.base.text import parse_real
+from ganc.base.text import parse_real, shortened
 
 AUTO = "auto"
 
@@ -59,7 +59,7 @@ def parse_levels(text: str) -> LevelsChoice:
         return AUTO
     ranges = [_parse_range(part, text) for part in text.split(",")]
     if len(ranges) > 2:
-        raise DataError(f"levels (={text!r}) name {len(ranges)} ranges; expected one, or two for A and B")
+        raise DataError(f"levels (={shortened(text)!r}) name {len(ranges)} ranges; expected one, or two for A and B")
     return ranges[0], ranges[-1]
 
 
@@ -82,8 +82,8 @@ def _parse_range(part: str, text: str) -> Levels:
         if colon:
             return Levels(parse_real(low), parse_real(high))
     except SpecError as error:
-        raise DataError(f"levels (={text!r}): {error}") from error
-    raise DataError(f"levels (={text!r}) are neither auto nor MIN:MAX, such as 0:4095 or -1024:3071")
+        raise DataError(f"levels (={shortened(text)!r}): {error}") from error
+    raise DataError(f"levels (={shortened(text)!r}) are neither auto nor MIN:MAX, such as 0:4095 or -1024:3071")
 
 
 def _plain(value: float) -> float:

@@ -19,10 +19,12 @@ from unicodedata import normalize
 
 from ganc.base.errors import DataError
 from ganc.base.reading import LARGEST_LIST, read_text, sha256_of
+from ganc.base.text import shortened
 from ganc.data.reading import Reading
 from ganc.data.scan import scan_folder
 
 LETTERS = ("A", "B")
+LONGEST_LINE = 300  # characters of a list's line that a message quotes; what is no list may have one line of megabytes
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,9 @@ def _resolve(root: Path, subset: str, number: int, line: str) -> ListEntry:
     """Find the file that a list line means: the line itself, then written with / for \\, then in other normal forms."""
     text = _below(root, line)
     if _leaves(text):
-        return ListEntry(number, line, None, f"{line} lies outside {root}; a list names only files below its folder")
+        return ListEntry(
+            number, line, None, f"{_quoted(line)} lies outside {root}; a list names only files below its folder"
+        )
     for spelling in dict.fromkeys((text, text.replace("\\", "/"))):
         places = (f"{subset}/{spelling}", spelling)
         from_the_root = "/" in spelling or text != line
@@ -202,7 +206,11 @@ def _resolve(root: Path, subset: str, number: int, line: str) -> ListEntry:
             for form in dict.fromkeys((name, normalize("NFC", name), normalize("NFD", name))):
                 if os.path.isfile(root / form):
                     return ListEntry(number, line, PurePosixPath(form).as_posix())
-    return ListEntry(number, line, None, f"no such file: {line}")
+    return ListEntry(number, line, None, f"no such file: {_quoted(line)}")
+
+
+def _quoted(line: str) -> str:
+    return shortened(line, LONGEST_LINE)
 
 
 def _below(root: Path, text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ganc.base.errors import SpecError
-from ganc.base.text import parse_whole
+from ganc.base.text import parse_whole, shortened
 
 if TYPE_CHECKING:  # options name families and widths, and --help must not wait for layers
     from ganc.models.layers import Layers
@@ -98,8 +98,9 @@ class Family(ABC):
         """
         widths = numbers * self.segments if len(numbers) == 1 else self.completed(numbers)
         if len(widths) != self.segments or min(widths) < 1:
+            said = shortened(format_widths(numbers) if text is None else text, 200)
             raise SpecError(
-                f"widths '{format_widths(numbers) if text is None else text}': expected {self.segments} positive "
+                f"widths '{said}': expected {self.segments} positive "
                 f"numbers joined by _ such as {format_widths((32,) * self.segments)}; {self.short_forms}"
                 "or one number for all segments"
             )

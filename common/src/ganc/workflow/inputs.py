@@ -39,7 +39,9 @@ def read_configuration(path: Path) -> dict:
     try:
         values = yaml.safe_load(read_bytes(path, "a configuration of the pipeline (YAML)", limit=LARGEST_CONFIGURATION))
         values = json.loads(json.dumps(values, default=str))  # a day of YAML, such as 2026-01-01, is a text
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except FileFormatError:
+        raise
+    except Exception as error:  # values that are not what their own tags say, such as !!bool x, raise nearly anything
         raise FileFormatError(f"{path}: is no YAML ({one_line(error)[:200]})") from error
     if not isinstance(values, dict):
         raise FileFormatError(f"{path}: expected keys with values, such as data: horses")
