@@ -6,6 +6,7 @@ from dataclasses import fields
 import click
 import pytest
 from click.testing import CliRunner
+from helpers.endless_yaml import ENDLESS
 from helpers.stages import refusal
 from helpers.support import invoke, run_command, succeed
 
@@ -129,6 +130,11 @@ def test_a_file_that_cannot_be_read_is_said_in_one_line(tmp_path, content):
         if content is not None:
             (tmp_path / name).write_bytes(content)
         assert name in refusal("ganc", "profile", "--widths", "8", "--defaults", tmp_path / name)
+
+
+def test_a_small_file_that_means_endlessly_many_values_is_refused(yaml):
+    said = refusal("ganc", "profile", "--widths", "8", "--defaults", yaml(ENDLESS))
+    assert "more than 100,000 values" in said
 
 
 def test_without_pyyaml_a_file_is_toml(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.endless_yaml import ENDLESS
 from helpers.foreign_networks import generator_chain, tensors
 from helpers.support import (
     PATIENCE,
@@ -267,7 +268,14 @@ def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
     succeed(*shlex.split(command))
     assert read_checkpoint(folder / "chosen.safetensors").stage == "import"
     assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
-    for texts in ("a: {1: 2, x: {? [1, 2] : 3}}", "a: &a [*a]", "a: !!bool x", "a: !!timestamp x", "a: !!int ''"):
+    for texts in (
+        "a: {1: 2, x: {? [1, 2] : 3}}",
+        "a: &a [*a]",
+        "a: !!bool x",
+        "a: !!timestamp x",
+        "a: !!int ''",
+        ENDLESS,
+    ):
         (folder / "bad.yaml").write_text(texts)
         assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
     assert "list.yaml: expected keys with values" in refused("--config", "list.yaml")

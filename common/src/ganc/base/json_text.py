@@ -13,6 +13,7 @@ from ganc.base.reading import one_line, read_bytes
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 40  # Python's own limit is near 1,000, but a walk through such a value recurses too
 MAX_DIGITS = 40
+MAX_VALUES = 100_000  # of YAML
 
 _REQUIRED = object()
 _KINDS = {
@@ -54,6 +55,20 @@ def parse_json(text: str | bytes, source: object, what: str = "its JSON") -> Any
 def read_json(path: Path, expected: str) -> Any:
     """Return the value of a JSON file; raises FileFormatError as `parse_json` and for a file that cannot be read."""
     return parse_json(read_bytes(path, expected, limit=MAX_BYTES), path)
+
+
+def require_few_values(value: Any) -> None:
+    """Raise ValueError where a value read from YAML holds more than MAX_VALUES.
+
+    Aliases, which JSON lacks, let a few lines mean more values than memory has, once each is written out.
+    """
+    left = [value]
+    for _ in range(MAX_VALUES):
+        if not left:
+            return
+        one = left.pop()
+        left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    raise ValueError(f"it means more than {MAX_VALUES:,} values")
 
 
 @dataclass(frozen=True)

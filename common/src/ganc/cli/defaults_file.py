@@ -143,10 +143,13 @@ def _parsed(text: str, *, is_toml: bool) -> dict:
     require(PYYAML)
     import yaml
 
+    from ganc.base.json_text import require_few_values  # --help does without
+
     try:
         found = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+    require_few_values(found)
     if not isinstance(found, dict):
         raise ValueError("expected lines such as epochs: 20")
     return found

@@ -11,6 +11,7 @@ import yaml
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError, FileFormatError, MissingDependencyError
 from ganc.base.extras import Package, install_command, install_tools
+from ganc.base.json_text import require_few_values
 from ganc.base.reading import one_line, read_bytes
 from ganc.data.check import check_folder, count_images
 from ganc.data.images import read_size
@@ -38,6 +39,7 @@ def read_configuration(path: Path) -> dict:
     """
     try:
         values = yaml.safe_load(read_bytes(path, "a configuration of the pipeline (YAML)", limit=LARGEST_CONFIGURATION))
+        require_few_values(values)
         values = json.loads(json.dumps(values, default=str))  # a day of YAML, such as 2026-01-01, is a text
     except FileFormatError:
         raise
