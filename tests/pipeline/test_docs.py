@@ -65,6 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
     shutil.copytree(tiny_data, folder / "horse2zebra")
     data = ("--data", folder / "horse2zebra", *UNTRAINED_SET)
     succeed("ganc", "data", "split", folder / "horse2zebra", "--search", 2)
+    shutil.copytree(folder / "horse2zebra", folder / "images")
     succeed("ganc", "stats", *data, "--size", SIZE, "-o", folder / "real_B.npz", "--device", "cpu")
     common = (*data, "--stats", folder / "real_B.npz", *STEP)
     teacher, supernet = folder / "replace.safetensors", folder / "supernet.safetensors"
