@@ -163,9 +163,9 @@ def test_the_environment_stands_for_options_of_the_toolbox_too(monkeypatch):
     assert invoke("ganc-distill").exit_code == 2
 
 
-def test_a_value_of_the_environment_is_refused_by_its_option(monkeypatch):
+def test_a_value_of_the_environment_is_refused_by_its_option(monkeypatch, tmp_path):
     monkeypatch.setenv("GANC_DISTILL_LR", "fast")
-    assert "--lr" in refusal("ganc-distill", "--data", "d", "-o", "out", status=2)
+    assert "--lr" in refusal("ganc-distill", "--data", "d", "-o", tmp_path / "out", status=2)
 
 
 @pytest.mark.parametrize("program", ["ganc", "ganc-distill"])

@@ -58,6 +58,6 @@ def _several(name: str, values: Sequence) -> str:
         return ("_" if name == "widths" else "x").join(map(str, values))
     if name in _COUNTS and len(values) == 2:
         return " to ".join(plain(name, one) for one in values)
-    if any(isinstance(one, list | tuple) for one in values):
+    if all(isinstance(one, list | tuple) for one in values):
         return ", ".join("x".join(map(str, one)) for one in values)
     return " ".join(plain(name, one) for one in values)
