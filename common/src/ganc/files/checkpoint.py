@@ -64,7 +64,7 @@ class Checkpoint:
     @property
     def image_size(self) -> tuple[int, int]:
         """(width, height) of the images that it was trained on; 256 x 256 where the file does not say."""
-        width, height = self.training.get("image_size", DEFAULT_IMAGE_SIZE)
+        width, height = self.training.get("image_size") or DEFAULT_IMAGE_SIZE
         return width, height
 
     @property
