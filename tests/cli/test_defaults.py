@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.endless_yaml import ENDLESS
 from helpers.stages import refusal
-from helpers.support import invoke, run_command, succeed
+from helpers.support import TINY_TRAINING, invoke, run_command, succeed
 
 from ganc.cli.command import command
 from ganc.cli.options import distillation_options, grouped, schedule_options, setting_options
@@ -166,6 +166,13 @@ def test_the_environment_stands_for_options_of_the_toolbox_too(monkeypatch):
 def test_a_value_of_the_environment_is_refused_by_its_option(monkeypatch, tmp_path):
     monkeypatch.setenv("GANC_DISTILL_LR", "fast")
     assert "--lr" in refusal("ganc-distill", "--data", "d", "-o", tmp_path / "out", status=2)
+
+
+def test_a_dry_run_is_asked_for_by_hand_alone(monkeypatch, teacher_file, tiny_data, tmp_path):
+    monkeypatch.setenv("GANC_DISTILL_DRY_RUN", "1")
+    given = ("--teacher", teacher_file, "--data", tiny_data, "--width", "4", *TINY_TRAINING, "--max-steps", "1")
+    succeed("ganc-distill", *given, "-o", tmp_path / "out")
+    assert (tmp_path / "out").is_file()
 
 
 @pytest.mark.parametrize("program", ["ganc", "ganc-distill"])

@@ -180,6 +180,7 @@ def test_another_programs_file_is_compressed_and_again_otherwise(folder, monkeyp
     assert "the generator for onnx;" in first.stdout
     again = json.loads(succeed("ganc", "compress", "--config", "run.yaml", "-q", "--json").stdout)
     assert again == json.loads((folder / "out" / "report.json").read_text())
+    assert [row["name"] for row in again][1:3] == ["published original", "teacher"]  # theirs is no "mobile" of ours
     teacher = (folder / "out" / "teacher.safetensors").stat()
     configured(folder, **{**small, "distill": {**small["distill"], "max-steps": 2}})
     succeed("ganc", "compress", "--config", "run.yaml", "--yes", "-q", "--restart")

@@ -4,7 +4,8 @@ import click
 
 from ganc.cli.help import long_name
 
-NOT_SAID = ("help", "version")
+# What is for a call by hand: from the environment a dry run would leave a pipeline's stages without outputs.
+NOT_SAID = ("help", "version", "dry-run")
 
 
 def variable_prefix(*names: str) -> str:

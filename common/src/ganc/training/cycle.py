@@ -13,6 +13,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE
 from ganc.models.convolutions import NetworkSpec, NetworkState, initial_state
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
+from ganc.models.network import Network
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import Task
 from ganc.system.processes import Processes
@@ -20,6 +21,7 @@ from ganc.system.runtime import paddle
 from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
+from ganc.training.settings import RunSettings
 from ganc.training.step import detached, frozen, judged, judgement_loss, mixed_precision
 from ganc.training.teachers import FrozenTeacher
 
@@ -169,3 +171,27 @@ class CycleStep:
 
     def _pooled(self, name: str, made, step: int):
         return self.pools[name].exchange(made.detach().astype("float32"), step)
+
+
+def networks_of(states: Mapping[str, NetworkState]) -> dict[str, Network]:
+    """Return the networks of a CycleGAN's states, by their names in checkpoints."""
+    return {
+        name: (Generator if isinstance(state.spec, GeneratorSpec) else Discriminator).from_state(state)
+        for name, state in states.items()
+    }
+
+
+def cycle_step(
+    task: Task, networks: Mapping[str, Any], run: RunSettings, processes: Processes, guide: Guide | None
+) -> CycleStep:
+    """Return the step of such networks; discriminators may be absent where the task has no GAN loss."""
+    return CycleStep(
+        task=task,
+        generators=(networks[GENERATOR], networks[GENERATOR + REVERSE]),
+        discriminators=(networks.get(DISCRIMINATOR), networks.get(DISCRIMINATOR + REVERSE)),
+        seed=run.seed,
+        processes=processes,
+        amp=run.amp,
+        engine=run.engine,
+        guide=guide,
+    )

@@ -21,10 +21,9 @@ from ganc.base.engine_table import engines_of_parts, usable_engines
 from ganc.base.errors import GancError
 from ganc.base.rng import keyed_generator
 from ganc.engines.loading import run_network
-from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint
+from ganc.files.checkpoint import GENERATOR, Checkpoint
 from ganc.metrics.features import feature_set
 from ganc.models.convolutions import initial_state
-from ganc.models.discriminator import Discriminator
 from ganc.models.family import DISCRIMINATOR_WIDTH, Widths
 from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec, spec_from_json
@@ -33,7 +32,7 @@ from ganc.system.processes import Processes
 from ganc.system.runtime import select_device
 from ganc.training.assembly import Stage
 from ganc.training.average import averaged
-from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
+from ganc.training.cycle import Guide, cycle_specs, cycle_step, fresh_states, networks_of
 from ganc.training.distillation_job import Distillation, distillation_step
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc.training.teachers import FrozenTeacher
@@ -134,26 +133,12 @@ def _cycle(stage: str, settings: list, networks: Networks) -> Any:
     (run,) = _of_kind(settings, RunSettings)
     cycle = settings[0]
     specs = cycle_specs(cycle.task, networks.trained[stage], cycle.discriminator_width or DISCRIMINATOR_WIDTH)
-    states = fresh_states(specs, 0)
-    judges: list[Any] = [
-        Discriminator.from_state(states[name]) if cycle.gan_weight else None
-        for name in (DISCRIMINATOR, DISCRIMINATOR + REVERSE)
-    ]
-    makers: list[Any] = [Generator.from_state(states[name]) for name in (GENERATOR, GENERATOR + REVERSE)]
+    trained = {name: spec for name, spec in specs.items() if cycle.gan_weight or isinstance(spec, GeneratorSpec)}
     guide = None
     if cycle.original_weight and networks.original:
         guided: Any = Generator.from_state(initial_state(networks.original, 0, "rehearsal/original"))
         guide = Guide(cycle.original_weight, FrozenTeacher(guided, run.engine))
-    return CycleStep(
-        task=cycle.task,
-        generators=(makers[0], makers[1]),
-        discriminators=(judges[0], judges[1]),
-        seed=0,
-        processes=Processes(),
-        amp=run.amp,
-        engine=run.engine,
-        guide=guide,
-    )
+    return cycle_step(cycle.task, networks_of(fresh_states(trained, 0)), run, Processes(), guide)
 
 
 def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str, float]:

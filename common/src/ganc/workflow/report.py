@@ -19,12 +19,15 @@ from ganc.base.temporaries import remove_leftovers
 from ganc.base.text import format_count, with_error
 from ganc.data import EvaluationSet, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
+from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
 from ganc.metrics.judgement import Judgement, sentence
 from ganc.report.comparison import Comparison, compare
 
-ROLES = ("mobile", "student", "chosen sub-network", "exported")
-WITHOUT_SEARCH = ("mobile", "student", "exported")
+ROLES = ("teacher", "student", "chosen sub-network", "exported")
+WITHOUT_SEARCH = ("teacher", "student", "exported")
+MOBILE = "mobile"  # what stage 1 made, which has the teacher's part
+ORIGINAL, PUBLISHED = "original", "published original"  # what stage 1 started from, or costs to compare with
 STRIP_ROWS = 3
 
 
@@ -39,9 +42,10 @@ def main() -> None:
         models = [open_model(path) for path in (*originals, *arguments.models)]
         rows = compare(models, _wanted(arguments, models[0]))
         roles = ROLES if len(arguments.models) == len(ROLES) else WITHOUT_SEARCH
-        names = ("untouched images", "original", *roles)
+        teacher = _teacher(arguments.models[0])
+        names = ("untouched images", ORIGINAL if originals else PUBLISHED, teacher, *roles[1:])
         rows = [{"name": name, **row} for name, row in zip(names, rows, strict=True)]
-        _write_strip(models, arguments)
+        _write_strip(models, arguments, ORIGINAL if originals else teacher)
         for path, text in ((arguments.table, _table(rows)), (arguments.rows, json.dumps(rows, indent=1))):
             with replacing(path) as temporary:
                 temporary.write_text(text + "\n")
@@ -104,7 +108,12 @@ def remarks(rows: list[dict]) -> list[str]:
     return said + [line for row in models if (line := sentence(row["name"], Judgement(row["judgement"])))]
 
 
-def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
+def _teacher(path: Path) -> str:
+    """Return what the network that the student learns from is called: one that stage 1 did not make is the user's."""
+    return MOBILE if read_checkpoint(path).stage == "replace" else ROLES[0]
+
+
+def _write_strip(models: list[Model], arguments: argparse.Namespace, teacher: str) -> None:
     """Show some test images, evenly spread, and what the networks make of them, two images a row."""
     images, _ = evaluation_images(
         arguments.data, models[0].direction.source, reading=models[0].readings.source(models[0].direction)
@@ -115,7 +124,6 @@ def _write_strip(models: list[Model], arguments: argparse.Namespace) -> None:
     made = (model.engine(inputs) for model in (first, student, exported))
     samples = list(zip(*(to_uint8(images) for images in (inputs, *made)), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
-    teacher = "original" if arguments.original else "mobile"
     save_image(arguments.strip, strip(rows, ["input", teacher, "student", "exported"] * 2))
 
 

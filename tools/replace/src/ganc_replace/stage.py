@@ -10,14 +10,13 @@ from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
-from ganc.models.discriminator import Discriminator
 from ganc.models.family import DISCRIMINATOR_WIDTH
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
-from ganc.training.cycle import CycleStep, Guide, cycle_specs, fresh_states
+from ganc.training.cycle import Guide, cycle_specs, cycle_step, fresh_states, networks_of
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
@@ -72,19 +71,10 @@ def replace_job(
         specs = _without_training(specs, start)
     readings = chosen_readings(data, generator, start)
     around = prepare(task, specs[DISCRIMINATOR] if task.gan_weight else None, data, run, readings)
-    networks = {name: _network(state) for name, state in fresh_states(specs, run.seed).items()}
+    networks = networks_of(fresh_states(specs, run.seed))
     facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
-    cycle = CycleStep(
-        task=task,
-        generators=(networks[GENERATOR], networks[GENERATOR + REVERSE]),
-        discriminators=(networks.get(DISCRIMINATOR), networks.get(DISCRIMINATOR + REVERSE)),
-        seed=run.seed,
-        processes=around.processes,
-        amp=run.amp,
-        engine=run.engine,
-        guide=_guide(start, settings.original_weight, run.engine),
-    )
-    step = averaged(cycle, schedule.ema)
+    guide = _guide(start, settings.original_weight, run.engine)
+    step = averaged(cycle_step(task, networks, run, around.processes, guide), schedule.ema)
     stage = Stage(
         name=STAGE,
         task=task,
@@ -143,10 +133,6 @@ def _refit_start(
         if name in start.networks
     }
     return RefitStart(fitted, samples, refit.images)
-
-
-def _network(state: NetworkState) -> Network:
-    return (Generator if isinstance(state.spec, GeneratorSpec) else Discriminator).from_state(state)
 
 
 def _start_from(start: Checkpoint, path: Path, networks: dict[str, Network]) -> int:
