@@ -14,6 +14,10 @@ WORKERS ?= $(shell $(BIN)/python -c "from ganc.system.runtime import available_c
 TORCH ?=
 NO_TORCH = echo "PyTorch could not be installed: the tests that compare with it are skipped" >&2
 
+# What make demo runs: TASK=pix2pix the pipeline for paired images, CONFIG=FILE any other configuration.
+TASK := cyclegan
+CONFIG := $(if $(filter pix2pix,$(TASK)),workflow/pix2pix-demo.yaml,workflow/demo.yaml)
+
 BIN := .venv/bin
 BIN26 := .venv-paddle26/bin
 READY := .venv/ready-$(PADDLE)
@@ -32,6 +36,9 @@ PIP := -m pip install $(QUIET) --disable-pip-version-check
 ifeq ($(filter cpu gpu,$(PADDLE)),)
 $(error PADDLE=$(PADDLE): expected cpu or gpu)
 endif
+ifeq ($(filter cyclegan pix2pix,$(TASK)),)
+$(error TASK=$(TASK): expected cyclegan or pix2pix)
+endif
 
 # Packages that a user's PYTHONPATH brings in would count as installed.
 unexport PYTHONPATH PYTHONHOME
@@ -41,7 +48,7 @@ unexport PYTHONPATH PYTHONHOME
 
 help:
 	@echo "make setup          install everything into .venv; PADDLE=gpu: with Paddle's GPU build"
-	@echo "make demo           run the six stages on a synthetic set of images"
+	@echo "make demo           run the six stages on a synthetic set of images; TASK=pix2pix: on paired ones; CONFIG=FILE: another pipeline"
 	@echo "make test           run the tests; TORCH=2.13.0: with PyTorch, for those that compare with it"
 	@echo "make test-faults    kill commands, and fail what they do with files, at every place (an hour)"
 	@echo "make test-fuzz      read 2,000 damaged files of each kind, and try absurd values for every option (half an hour)"
@@ -81,8 +88,8 @@ $(READY26): $(PROJECTS) constraints-paddle26.txt
 
 demo: setup
 	@$(BIN)/snakemake --cores all --quiet host reason rules --snakefile workflow/Snakefile \
-		--configfile workflow/demo.yaml
-	@$(BIN)/python workflow/check.py workflow/demo.yaml
+		--configfile $(CONFIG)
+	@$(BIN)/python workflow/check.py $(CONFIG)
 
 test: setup
 	@test -z "$(TORCH)" || $(BIN)/python $(PIP) -c $(CONSTRAINTS) torch==$(TORCH) || $(NO_TORCH)
