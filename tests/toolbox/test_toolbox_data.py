@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 from helpers.stages import listing, nothing_changes, refusal
 from helpers.support import fail, invoke, succeed
@@ -30,6 +31,24 @@ def test_demo_draws_the_same_images_for_the_same_seed(tmp_path):
     assert not [name for name in images if one[name] == other[name]]
     assert len({one[name] for name in images}) == 6
     assert load_rgb(tmp_path / "one" / "trainA" / "00000.png").shape == (32, 48, 3)
+
+
+def test_demo_draws_outlines_beside_the_animals_that_they_are_the_outlines_of(tmp_path):
+    how = ("--paired", "--train", 2, "--test", 2, "--size", "48x32")
+    said = succeed("ganc", "data", "demo", tmp_path / "one", *how)
+    assert said.stdout.splitlines()[2].split() == [str(tmp_path / "one"), "2", "2"]
+    succeed("ganc", "data", "demo", tmp_path / "again", *how)
+    assert listing(tmp_path / "one") == listing(tmp_path / "again")
+    files = [tmp_path / "one" / kind / f"0000{place}.png" for kind in ("train", "test") for place in (0, 1)]
+    pairs = [np.hsplit(load_rgb(file).astype(float), 2) for file in files]
+    assert pairs[0][0].shape == (32, 48, 3)
+    for outlines, scene in pairs:
+        assert np.median(outlines) == 255 > np.median(scene)  # paper, and a meadow
+    # Lines are where the scene has edges: they fit their own scene better than any other one.
+    edges = [np.abs(np.diff(scene, axis=1)).sum(-1) for _, scene in pairs]
+    lines = [np.abs(np.diff(outlines, axis=1)).sum(-1) for outlines, _ in pairs]
+    fits = np.array([[np.corrcoef(line.ravel(), edge.ravel())[0, 1] for edge in edges] for line in lines])
+    assert fits.argmax(1).tolist() == [0, 1, 2, 3]
 
 
 def test_demo_replaces_its_own_folder_and_no_other(tmp_path):

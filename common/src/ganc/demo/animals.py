@@ -131,6 +131,14 @@ def paint_animal(canvas: Image.Image, animal: Animal, draw: np.random.Generator)
     canvas.paste(_shaded(layer, mask, unit), mask=mask)
 
 
+def sketch_animal(
+    pencil: ImageDraw.ImageDraw, size: tuple[int, int], animal: Animal, draw: np.random.Generator
+) -> None:
+    """Draw the animal's shapes with a pen for an image of `size`; equal draws give the stripes of `paint_animal`."""
+    unused = ImageDraw.Draw(Image.new("L", size))
+    _paint_body(_Brush(pencil, unused, size, animal), animal, draw)
+
+
 class _Brush:
     """Paints shapes given in an animal's units onto its layer and into its mask."""
 

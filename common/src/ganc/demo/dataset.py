@@ -1,26 +1,30 @@
-"""The synthetic demo set: plain-coated animals on meadow (A) and the same kind of animals striped (B)."""
+"""The synthetic demo sets: plain-coated animals on meadow (A) and the same kind of animals striped (B); or, paired,
+outlines (A) of animals of both coats beside the scenes that they are the outlines of (B)."""
 
 import json
 from pathlib import Path
+
+from PIL import Image
 
 from ganc.base.atomic_folder import replacing_folder
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size
 from ganc.data.lists import LETTERS, ImageList, list_path, read_images
-from ganc.demo.scene import draw_scene
+from ganc.demo.scene import draw_outlines, draw_scene
 
 MARKER = "demo.json"
 SMALLEST = 16
 
 
 def write_demo_set(
-    root: Path, train: int = 200, test: int = 60, size: int | Size = 64, seed: int = 0
+    root: Path, train: int = 200, test: int = 60, size: int | Size = 64, seed: int = 0, *, paired: bool = False
 ) -> dict[str, ImageList]:
     """Write the demo set: folders trainA, trainB, testA, testB of PNG files, a list of each, and `demo.json`.
 
-    The domains differ in the animals' coats only, and no animal is in both. Equal arguments give byte-equal files
-    with one version of Pillow. An older demo set at `root` is replaced.
+    The domains differ in the animals' coats only, and no animal is in both. A paired set has folders train and test
+    instead, of files that are twice as wide: outlines on the left (A), the scene on the right (B). Equal arguments give
+    byte-equal files with one version of Pillow. An older demo set at `root` is replaced.
 
     Args:
         root: the folder to make.
@@ -28,6 +32,7 @@ def write_demo_set(
         test: test images of each domain.
         size: width and height in pixels, or one number for both.
         seed: what the images are drawn from.
+        paired: write pairs, one after the other with a plain and a striped animal.
 
     Returns:
         The images of each subset.
@@ -41,7 +46,8 @@ def write_demo_set(
         raise DataError(f"train (={train}) and test (={test}) must be at least 1")
     if min(width, height) < SMALLEST:
         raise DataError(f"size (={width}x{height}) must be at least {SMALLEST}x{SMALLEST}")
-    subsets = [(f"{kind}{letter}", count) for kind, count in (("train", train), ("test", test)) for letter in LETTERS]
+    letters = ("",) if paired else LETTERS
+    subsets = [(f"{kind}{letter}", count) for kind, count in (("train", train), ("test", test)) for letter in letters]
     with replacing_folder(Path(root), MARKER, of_many=True) as folder:
         for subset, count in subsets:
             _write_subset(folder, subset, count, (width, height), seed)
@@ -52,7 +58,7 @@ def write_demo_set(
             "test": test,
             "size": (width, height),
             "seed": seed,
-        }
+        } | ({"paired": True} if paired else {})
         (folder / MARKER).write_text(json.dumps(settings, sort_keys=True) + "\n", encoding="utf-8")
     return {subset: read_images(root, subset) for subset, _ in subsets}
 
@@ -61,6 +67,17 @@ def _write_subset(folder: Path, subset: str, count: int, size: Size, seed: int) 
     (folder / subset).mkdir()
     names = [f"{subset}/{index:05d}.png" for index in range(count)]
     for index, name in enumerate(names):
-        image = draw_scene(keyed_generator(seed, f"demo.{subset}", index), size, striped=subset.endswith("B"))
+        draw = keyed_generator(seed, f"demo.{subset}", index)
+        if subset[-1] in LETTERS:
+            image = draw_scene(draw, size, striped=subset.endswith("B"))
+        else:
+            image = _beside(*draw_outlines(draw, size, striped=index % 2 == 1))
         image.save(folder / name)
     list_path(folder, subset).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def _beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    joined = Image.new("RGB", (left.width + right.width, left.height))
+    joined.paste(left)
+    joined.paste(right, (left.width, 0))
+    return joined

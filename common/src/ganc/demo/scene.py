@@ -1,11 +1,13 @@
 """The images of the demo set: a meadow with sky, clouds, hills, trees and flowers, and one or two animals on it."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from ganc.demo.animals import Colour, draw_animal, draw_coat, paint_animal
+from ganc.demo.animals import Colour, draw_animal, draw_coat, paint_animal, sketch_animal
+from ganc.demo.pencil import Pencil
 
 _SKIES = (
     ((86, 148, 214), (196, 222, 240)),
@@ -32,16 +34,46 @@ def draw_scene(
     Args:
         stripes: for plain animals, draws striped coats that take the place of theirs; all else stays as it is.
     """
+    return _draw(draw, size, striped, stripes)
+
+
+def draw_outlines(draw: np.random.Generator, size: tuple[int, int], striped: bool) -> tuple[Image.Image, Image.Image]:
+    """Return two RGB images of `size` = (width, height): a scene's outlines on paper, and the scene.
+
+    Hills, trees and animals are drawn by lines in their own colours; the horizon is a line of the sky's colour above
+    one of the meadow's. Clouds, grass and light are in the scene alone.
+    """
+    paper = Image.new("RGB", _canvas_size(size), "white")
+    scene = _draw(draw, size, striped, paper=paper)
+    return paper.resize(size, Image.Resampling.LANCZOS), scene
+
+
+def _canvas_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of what is drawn, which is larger than the image."""
     factor = 4 if max(size) <= 128 else 2
-    canvas_size = (size[0] * factor, size[1] * factor)
+    return size[0] * factor, size[1] * factor
+
+
+def _draw(
+    draw: np.random.Generator,
+    size: tuple[int, int],
+    striped: bool,
+    stripes: np.random.Generator | None = None,
+    paper: Image.Image | None = None,
+) -> Image.Image:
+    """Return a scene, and draw its outlines onto `paper` of the canvas' size."""
     horizon = draw.uniform(0.26, 0.44)
     sky, meadow = _SKIES[draw.integers(len(_SKIES))], _MEADOWS[draw.integers(len(_MEADOWS))]
-    canvas = _gradient(canvas_size, horizon, sky, meadow)
+    canvas = _gradient(_canvas_size(size), horizon, sky, meadow)
     _paint_clouds(canvas, draw, horizon)
-    _paint_hills(canvas, draw, horizon, sky[1], meadow[0])
+    if paper:
+        pencil = Pencil(paper)
+        _paint_hills(pencil, canvas.size, deepcopy(draw), horizon, sky[1], meadow[0])
+        pencil.border(horizon * canvas.size[1], sky[1], meadow[0])
+    _paint_hills(ImageDraw.Draw(canvas), canvas.size, draw, horizon, sky[1], meadow[0])
     _paint_patches(canvas, draw, horizon)
     _paint_grass(canvas, draw, horizon, meadow)
-    _paint_animals(canvas, draw, horizon, striped, meadow, stripes)
+    _paint_animals(canvas, draw, horizon, striped, meadow, stripes, paper)
     light = np.array(_LIGHTS[draw.integers(len(_LIGHTS))]) * draw.uniform(0.94, 1.04)
     resized = canvas.resize(size, Image.Resampling.LANCZOS)
     return resized.point([min(255, round(level * gain)) for gain in light for level in range(256)])
@@ -69,10 +101,16 @@ def _paint_clouds(canvas: Image.Image, draw: np.random.Generator, horizon: float
     canvas.paste((250, 248, 244), mask=mask.filter(ImageFilter.GaussianBlur(0.012 * width)))
 
 
-def _paint_hills(canvas: Image.Image, draw: np.random.Generator, horizon: float, haze: Colour, green: Colour) -> None:
+def _paint_hills(
+    pen: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    draw: np.random.Generator,
+    horizon: float,
+    haze: Colour,
+    green: Colour,
+) -> None:
     """Paint ranges of hills, the farther the hazier, and trees and bushes along the nearest one."""
-    width, height = canvas.size
-    pen = ImageDraw.Draw(canvas)
+    width, height = size
     x = np.linspace(0, 1, 33)
     deep = np.array(green) * (0.62, 0.72, 0.66)
     for clear in (0.35, 0.7)[draw.integers(2) :]:
@@ -131,6 +169,7 @@ def _paint_animals(
     striped: bool,
     meadow: tuple,
     stripes: np.random.Generator | None,
+    paper: Image.Image | None,
 ) -> None:
     """Paint one animal, and in a fifth of the images a second one behind it, with grass about their hooves."""
     placed = [(draw.uniform(0.84, 0.95), draw.uniform(0.42, 0.52))]
@@ -145,7 +184,10 @@ def _paint_animals(
         scale = min(scale, 0.94 / shorter / (right - left))
         leftmost, rightmost = 0.02 - shorter * scale * left, 0.98 - shorter * scale * right
         x = draw.uniform(leftmost, rightmost)
-        paint_animal(canvas, replace(animal, foot=(x, foot), scale=scale), stripes or draw)
+        animal = replace(animal, foot=(x, foot), scale=scale)
+        if paper:
+            sketch_animal(Pencil(paper), paper.size, animal, deepcopy(stripes or draw))
+        paint_animal(canvas, animal, stripes or draw)
         _paint_tufts(canvas, draw, (x, foot), scale, meadow)
 
 

@@ -29,18 +29,22 @@ def data():
 @click.option("--test", type=POSITIVE, default=60, help="Test images of each domain.")
 @click.option("--size", type=SIZE, default="64", help="Image size, N or WxH.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every image.")
+@click.option("--paired", is_flag=True, help="Draw pairs for pix2pix, side by side in one file.")
 @json_option
-def demo(folder: Path, train: int, test: int, size, seed: int, as_json: bool):
+def demo(folder: Path, train: int, test: int, size, seed: int, paired: bool, as_json: bool):
     """Draw images to try ganc on.
 
-    FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows.
+    FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows. With --paired it becomes a set of
+    outlines (A, left) beside the animals that they are the outlines of (B, right).
 
     \b
     ganc data demo images
+    ganc data demo pairs --paired
     """
     from ganc.demo.dataset import write_demo_set
 
-    made = {name: len(found) for name, found in write_demo_set(folder, train, test, size, seed).items()}
+    written = write_demo_set(folder, train, test, size, seed, paired=paired)
+    made = {name: len(found) for name, found in written.items()}
     show_rows([_counts(folder, made)], {"folder": str(folder), "images": made}, as_json=as_json)
 
 
