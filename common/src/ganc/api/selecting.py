@@ -25,7 +25,7 @@ def select(
         max_macs, max_params: at most so many multiply-accumulates of an image, and parameters; a number, or "2.7G".
         max_latency: at most so many milliseconds an image.
         max_metric: at most this Fréchet distance.
-        pareto: only what no other beats in both distance and MACs.
+        pareto: only what no other beats in both distance and MACs, or milliseconds where the search lowered these.
         top: only the best so many.
 
     Returns:

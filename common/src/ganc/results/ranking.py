@@ -1,4 +1,4 @@
-"""Ranking rows by two objectives, a metric and MACs, as NSGA-II does.
+"""Ranking rows by what a search lowers: a metric and a cost as NSGA-II does, or the metric alone.
 
 Deb, Pratap, Agarwal, Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE Transactions on
 Evolutionary Computation 6(2), 2002. The functions are short beside the front that ganc has anyway, so no library is
@@ -10,18 +10,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ganc.results.objective import Objective
 from ganc.results.selection import pareto_front
 from ganc.results.table import SearchRow
 
 
-def fittest(rows: Sequence[SearchRow], objective: str, count: int) -> list[SearchRow]:
-    """Return the best `count` of the rows that may have children, best first: by front, then the least crowded.
+def fittest(
+    rows: Sequence[SearchRow], metric: str, count: int, objective: Objective = Objective.PARETO
+) -> list[SearchRow]:
+    """Return the best `count` of the rows that may have children, best first.
 
-    Rows may have children that were measured on the most images of all and have a finite metric. Ties go to the larger
-    widths.
+    Two objectives order by front, then the least crowded; the metric alone by its value, then fewer MACs. Rows may
+    have children that were measured on the most images of all, and have a finite metric and cost. Ties go to the
+    larger widths.
     """
-    rows = sorted(_judged(rows, objective), key=lambda row: row.widths, reverse=True)
-    points = _points(rows, objective)
+    rows = sorted(_judged(rows, metric, objective), key=lambda row: row.widths, reverse=True)
+    if objective.is_single:
+        return sorted(rows, key=lambda row: (row.metrics[metric], row.macs))[:count]
+    points = _points(rows, metric, objective)
     ranks = nondominated_ranks(*points)
     crowding = np.empty(len(rows))
     for rank in range(ranks.max(initial=-1) + 1):
@@ -63,17 +69,22 @@ def crowding_distances(*objectives: np.ndarray) -> np.ndarray:
     return distances
 
 
-def _judged(rows: Sequence[SearchRow], objective: str) -> list[SearchRow]:
+def front(rows: Sequence[SearchRow], metric: str, objective: Objective = Objective.PARETO) -> list[SearchRow]:
+    """Return the rows that no other beats, of those that `fittest` looks at: in the metric alone, the lowest."""
+    rows = _judged(rows, metric, objective)
+    values, costs = _points(rows, metric, objective)
+    return [rows[place] for place in pareto_front(values, np.zeros(len(rows)) if objective.is_single else costs)]
+
+
+def _judged(rows: Sequence[SearchRow], metric: str, objective: Objective) -> list[SearchRow]:
     most = max((row.images for row in rows), default=0)
-    return [row for row in rows if row.images == most and math.isfinite(row.metrics.get(objective, math.nan))]
+
+    def fit(row: SearchRow) -> bool:
+        return math.isfinite(row.metrics.get(metric, math.nan)) and objective.cost_of(row) is not None
+
+    return [row for row in rows if row.images == most and fit(row)]
 
 
-def front(rows: Sequence[SearchRow], objective: str) -> list[SearchRow]:
-    """Return the rows that no other beats in metric and MACs, of those that `fittest` looks at."""
-    rows = _judged(rows, objective)
-    return [rows[place] for place in pareto_front(*_points(rows, objective))]
-
-
-def _points(rows: Sequence[SearchRow], objective: str) -> np.ndarray:
-    """Return (2, N): the metric and the MACs."""
-    return np.array([[row.metrics[objective] for row in rows], [row.macs for row in rows]], np.float64)
+def _points(rows: Sequence[SearchRow], metric: str, objective: Objective) -> np.ndarray:
+    """Return (2, N): the metric and the cost."""
+    return np.array([[row.metrics[metric] for row in rows], [objective.cost_of(row) for row in rows]], np.float64)

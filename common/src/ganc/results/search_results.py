@@ -13,6 +13,7 @@ import numpy as np
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.ranking_metric import kernel_metric, ranking_metric
+from ganc.results.objective import Objective, objective_of
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, canonical, joined
 
 _FIXED_COLUMNS = {*COST_COLUMNS, "widths", "images", "latency_ms", "latency_setup", "seconds"}
@@ -124,6 +125,11 @@ class SearchResults:
     def ranking(self) -> np.ndarray:
         """(N,) values of `ranking_name`, NaN where not evaluated."""
         return self.rows.metrics.get(self.ranking_name, np.full(len(self), np.nan))
+
+    @property
+    def objective(self) -> Objective:
+        """What the search lowered; its cost is what a front is drawn against."""
+        return objective_of(self.facts.get("objective"))
 
     @property
     def metric(self) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 
 from ganc.base.errors import SelectionError
 from ganc.base.text import format_count
+from ganc.results.objective import Objective
 from ganc.results.search_results import SearchResults
 from ganc.results.table import RowTable
 
@@ -27,7 +28,8 @@ def select(
 
     Args:
         max_macs, max_params, max_latency (ms), max_metric (of `results.metric_name`): upper bounds, inclusive.
-        pareto: keep what no other row within the bounds beats in the ranking metric and MACs.
+        pareto: keep what no other row within the bounds beats in the ranking metric and the cost of the search's
+            objective: milliseconds where it lowered latency, else MACs.
         top: keep the best so many. rank: keep the one in this place, counted from 1.
 
     Raises:
@@ -58,7 +60,10 @@ def select(
         passed.append(f"{option} {text(bound)}")
     kept = kept[rows.images[kept] == rows.images[kept].max()]
     if pareto:
-        kept = kept[pareto_front(results.ranking[kept], rows.macs[kept])]
+        front = pareto_front(results.ranking[kept], _front_costs(results)[kept])
+        if not len(front):
+            raise SelectionError(f"{results.source}: the search lowered latency, and none is there; measure it again")
+        kept = kept[front]
     # Rows are in falling order of widths, so the smaller widths come last.
     kept = kept[np.lexsort([-kept, rows.macs[kept], results.ranking[kept]])]
     if rank is not None:
@@ -87,6 +92,15 @@ def pareto_front(metric: np.ndarray, cost: np.ndarray) -> np.ndarray:
     stays = (best_here < best_cheaper) | (np.arange(len(best_here)) == 0)
     group = np.cumsum(first) - 1
     return np.sort(order[stays[group] & (values == best_here[group])])
+
+
+def _front_costs(results: SearchResults) -> np.ndarray:
+    """Return (N,) costs to draw a front against. Raises SelectionError where they are latencies and do not compare."""
+    rows, objective = results.rows, results.objective
+    if objective is Objective.LATENCY and len(rows.setups) > 1:
+        setups = "; ".join(" ".join(filter(None, setup)) for setup in rows.setups)
+        raise SelectionError(f"{results.source}: latencies of different set-ups make no front: {setups}")
+    return objective.costs(rows)
 
 
 def _exact_count(count: float) -> str:

@@ -161,7 +161,9 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
 @click.argument("results", type=click.Path(dir_okay=False, allow_dash=True))
 @measured_budget_options
 @click.option("--max-metric", type=float, help="At most this Fréchet distance.")
-@click.option("--pareto", is_flag=True, help="Only what no other beats in both distance and MACs.")
+@click.option(
+    "--pareto", is_flag=True, help="Only what no other beats in distance and MACs, or what the search lowered."
+)
 @click.option("--top", type=POSITIVE, show_default="10, or all with --pareto or --json", help="Only the best so many.")
 @json_option
 def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds):

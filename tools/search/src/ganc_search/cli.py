@@ -80,7 +80,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 @click.option(
     "--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N on two halves of the images."
 )
-@click.option("--top", type=POSITIVE, default=5, help="Rows to print; of an evolution its whole Pareto front is.")
+@click.option("--top", type=POSITIVE, default=5, help="Rows to print; a front that evolved is printed whole.")
 @click.option(
     "--memory", expose_value=False, callback=_say_that_memory_is_gone, help="Has no effect any more; see --group-size."
 )
@@ -221,10 +221,12 @@ def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
     from ganc.cli.results import results_json, show_results
     from ganc.results.selection import select
 
-    evolved = settings.strategy == StrategyName.EVOLUTION  # it ends with a front, not with one point
-    best = select(results, pareto=evolved, top=None if evolved else top)
+    # An evolution by two objectives ends with a front, not with one point.
+    has_front = settings.strategy == StrategyName.EVOLUTION and not settings.objective.is_single
+    best = select(results, pareto=has_front, top=None if has_front else top)
     if shown.as_json:
-        found = {"metric": results.metric_name, "ordered_by": results.ranking_name, "best": results_json(best)}
+        found = {"metric": results.metric_name, "ordered_by": results.ranking_name}
+        found |= {"objective": str(results.objective), "best": results_json(best)}
         show_json({"file": str(settings.output), "digest": results.digest, "subnets": len(results), **found})
         return
     piped = settings.output == PIPE

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from ganc.base.rng import keyed_generator
 from ganc.models.family import Widths
+from ganc.results.objective import Objective
 from ganc.system.memory import peak_bytes
 from ganc_search.search import Search
 from ganc_search.settings import PIPE, Budget, SearchSettings
@@ -49,7 +50,8 @@ def rehearse(settings: SearchSettings) -> Rehearsal:
         GancError: as of `Search`.
     """
     budget = replace(settings.budget, max_latency=None)
-    trial = replace(settings, output=PIPE, run_dir=None, latency=None, racing=None, budget=budget)
+    trial = replace(settings, output=PIPE, run_dir=None, racing=None, budget=budget)
+    trial = replace(trial, latency=None, objective=Objective.PARETO)
     with Search(trial) as search:
         inputs, evaluation = search.inputs, search.inputs.evaluation
         few = _few(trial, search)

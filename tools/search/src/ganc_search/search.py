@@ -84,7 +84,8 @@ class Search:
         self.strategy = self._named_strategy(latency)
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
-        how: dict[str, Any] = {"group_size": settings.group_size, "racing": settings.racing, "latency": latency}
+        how: dict[str, Any] = {name: getattr(settings, name) for name in ("group_size", "racing", "objective")}
+        how["latency"] = latency
         self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, **how)
         self.total = self._rounds.planned(self.strategy.total)
 
@@ -148,7 +149,7 @@ class Search:
         settings, inputs = self.settings, self.inputs
         allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency.of if latency else None)
         if settings.strategy == StrategyName.EVOLUTION:
-            return Evolution(allowed, self.ranking, settings.seed, settings.evolution)
+            return Evolution(allowed, self.ranking, settings.seed, settings.evolution, settings.objective)
         if settings.strategy == StrategyName.RANDOM:
             found = sample(allowed, settings.samples, settings.seed)
         elif settings.strategy == StrategyName.CONFIGS:
@@ -166,7 +167,7 @@ class Search:
 
     def _facts(self) -> dict:
         settings, evaluation = self.settings, self.inputs.evaluation
-        facts = {name: getattr(settings, name) for name in ("strategy", "seed", "latency")}
+        facts = {name: getattr(settings, name) for name in ("strategy", "objective", "seed", "latency")}
         facts |= {name: evaluation.facts()[name] for name in ("subset", "resize")}
         facts |= {"statistics_verified": evaluation.statistics.verified, "engine": self.engine}
         facts |= {"budget": asdict(settings.budget), "racing": settings.racing and asdict(settings.racing)}

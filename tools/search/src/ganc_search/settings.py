@@ -13,6 +13,7 @@ from ganc.base.settings import check_limits, setting
 from ganc.base.target_images import TargetImages
 from ganc.base.text import format_count
 from ganc.models.family import Widths, format_widths
+from ganc.results.objective import Objective
 from ganc.training.settings import RunSettings
 from ganc_search.strategies.racing import Racing
 
@@ -122,6 +123,7 @@ class SearchSettings:
         output: the results file, PIPE for standard output.
         space, image_size (width, height): None takes the supernet's.
         statistics, feature_set, reference, device: as of `ganc.training.settings.RunSettings`.
+        objective: what an evolution lowers, what a race keeps, and of what the results' front is.
         strategy: None takes the one that `samples` or `configs` imply, else EXHAUSTIVE.
         racing: None evaluates every sub-network on all images.
         shard: which part, from 1, of how many.
@@ -148,6 +150,10 @@ class SearchSettings:
         "Which sub-networks to look at.",
         None,
         default_text="random with --samples, configs with --configs, else exhaustive",
+    )
+    objective: Objective = setting(
+        "What is lowered: metric and MACs (pareto), the metric alone within the budget, or metric and milliseconds.",
+        Objective.PARETO,
     )
     samples: int | None = setting("So many random sub-networks.", None, least=1)
     configs: Path | None = setting("The sub-networks that a file names, a width string a line; - is stdin.", None)
@@ -178,6 +184,7 @@ class SearchSettings:
         check_limits(self)
         object.__setattr__(self, "direction", Direction(self.direction))
         object.__setattr__(self, "reference", TargetImages(self.reference))
+        object.__setattr__(self, "objective", Objective(self.objective))
         meant = {"random": self.samples is not None, "configs": self.configs is not None, "exhaustive": True}
         strategy = self.strategy or next(name for name, given in meant.items() if given)
         object.__setattr__(self, "strategy", StrategyName(strategy))
@@ -188,6 +195,8 @@ class SearchSettings:
             raise SettingError("--strategy evolution has no shards: a generation needs all rows of the one before")
         if self.budget.max_latency is not None and self.latency is None:
             raise SettingError("--max-latency needs --latency measured or --latency table")
+        if self.objective is Objective.LATENCY and self.latency is None:
+            raise SettingError("--objective latency needs --latency measured or --latency table")
         if self.run_dir and self.output != PIPE:
             raise SettingError("--run-dir is for -o -: a results file keeps its own rows")
 

@@ -11,6 +11,7 @@ from ganc.models.convolutions import Costs
 from ganc.models.family import Widths
 from ganc.models.space import SearchSpace
 from ganc.results.journal import ResultsWriter
+from ganc.results.objective import Objective
 from ganc.results.table import SearchRow
 from ganc_search.evaluate.processes import Measured, Team
 from ganc_search.evaluate.shared_segments import cut_into_groups
@@ -40,7 +41,7 @@ class Rounds:
         writer: has the rows of earlier runs, and takes the new ones.
         space: in which the sub-networks have to be.
         group_size: sub-networks that are evaluated together, at most; a kill loses one such group a process.
-        racing: None evaluates all on all images. latency: None leaves it out.
+        racing: None evaluates all on all images; it keeps what is best by `objective`. latency: None leaves it out.
     """
 
     def __init__(
@@ -52,10 +53,11 @@ class Rounds:
         *,
         group_size: int = 32,
         racing: Racing | None = None,
+        objective: Objective = Objective.PARETO,
         latency: LatencyModel | None = None,
     ):
         self._team, self._writer, self._space, self._costs_of = team, writer, space, costs_of
-        self._group_size, self._racing, self._latency = group_size, racing, latency
+        self._group_size, self._racing, self._objective, self._latency = group_size, racing, objective, latency
         evaluator = team.evaluator
         self._metric, self._ranking = evaluator.metric, evaluator.ranking
         self._rungs = racing.rungs(evaluator.images, evaluator.whole_batch) if racing else [evaluator.images]
@@ -87,7 +89,7 @@ class Rounds:
                         raced.append(self._measured_on(row, images))
                     yield self._progress(row, known)
             if images < self._rungs[-1]:
-                stay = self._racing.survivors(raced, self._ranking)
+                stay = self._racing.survivors(raced, self._ranking, self._objective)
                 candidates = [widths for widths in candidates if widths in stay]
 
     def _rung(self, candidates: Sequence[Widths], images: int) -> Iterator[tuple[SearchRow, bool]]:

@@ -1,8 +1,8 @@
-"""Evolutionary search with two objectives, a metric and MACs; it ends with a Pareto front.
+"""Evolutionary search: the metric and a cost together, which ends with a Pareto front, or the metric alone.
 
 Parents, children and their numbers are those of Once-for-All and GAN Compression (arXiv 1908.09791, section 3; arXiv
-2003.08936, section 3.3), which keep the best by one objective. Here NSGA-II ranks (ganc.results.ranking): by
-non-dominated fronts, and by crowding distance within one.
+2003.08936, section 3.3), which keep the best by one objective. With two of them NSGA-II ranks (ganc.results.ranking):
+by non-dominated fronts, and by crowding distance within one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 
 from ganc.base.rng import keyed_generator
 from ganc.models.family import Widths
+from ganc.results.objective import Objective
 from ganc.results.ranking import fittest, front
 from ganc.results.table import SearchRow
 from ganc_search.settings import EvolutionSettings
@@ -24,16 +25,24 @@ HARDER_TRIES = 20
 
 
 class Evolution:
-    """The strategy that lowers the metric `objective` and MACs together.
+    """The strategy that lowers what `objective` says: `metric` and MACs, or milliseconds, together, or `metric` alone.
 
     Every sub-network that it asks for is allowed, and none is asked for twice. What is asked depends on the seed and on
-    the rows alone. Rows with fewer images than others, and rows without a finite value of the metric, never become
-    parents. It ends after the settings' generations, patience or evaluations, or when it finds no new sub-network.
+    the rows alone. Rows with fewer images than others, and rows without a finite value of the metric or without the
+    cost, never become parents. It ends after the settings' generations, patience or evaluations, or when it finds no
+    new sub-network.
     """
 
-    def __init__(self, allowed: Allowed, objective: str, seed: int, settings: EvolutionSettings | None = None):
+    def __init__(
+        self,
+        allowed: Allowed,
+        metric: str,
+        seed: int,
+        settings: EvolutionSettings | None = None,
+        objective: Objective = Objective.PARETO,
+    ):
         self._settings = settings = settings or EvolutionSettings()
-        self._allowed, self._objective, self._seed = allowed, objective, seed
+        self._allowed, self._metric, self._seed, self._objective = allowed, metric, seed, objective
         self._most = settings.evaluations or settings.population * (settings.generations + 1)
         self.total = min(self._most, len(allowed.space))
         self._asked = sample(allowed, min(settings.population, self._most), seed)
@@ -49,8 +58,8 @@ class Evolution:
     def tell(self, rows: Iterable[SearchRow]) -> None:
         """Choose parents among the rows so far, and make the next generation of them."""
         settings, before, rows = self._settings, self._front, list(rows)
-        self._survivors = fittest([*self._survivors, *rows], self._objective, settings.population)
-        self._front = front([*before, *rows], self._objective)
+        self._survivors = fittest([*self._survivors, *rows], self._metric, settings.population, self._objective)
+        self._front = front([*before, *rows], self._metric, self._objective)
         added = {row.widths for row in self._front} - {row.widths for row in before}
         self._idle = 0 if added else self._idle + 1
         ended = self._idle == settings.patience or self._generation == settings.generations

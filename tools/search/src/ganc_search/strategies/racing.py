@@ -1,8 +1,9 @@
 """Racing: all sub-networks of a round on a part of the images, the worst dropped, the rest on more.
 
 Successive halving (Jamieson and Talwalkar, arXiv 1502.07943; the inner loop of Hyperband, arXiv 1603.06560) with the
-number of images as its budget. The metric alone would drop every small sub-network, so what stays is chosen by metric
-and MACs as NSGA-II chooses survivors (as multi-objective successive halving does, arXiv 2106.12639).
+number of images as its budget. The metric alone would drop every small sub-network, so what stays is chosen by the
+search's objective: with a cost beside the metric, as NSGA-II chooses survivors (as multi-objective successive halving
+does, arXiv 2106.12639).
 """
 
 import math
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import Widths
+from ganc.results.objective import Objective
 
 if TYPE_CHECKING:  # --help must not wait for numpy
     from ganc.results.table import SearchRow
@@ -44,11 +46,13 @@ class Racing:
         parts = {math.ceil(images * part / whole_batch) * whole_batch for part in PARTS[:-1]}
         return [*sorted(count for count in parts if FEWEST_IMAGES <= count < images), images]
 
-    def survivors(self, rows: "Sequence[SearchRow]", metric: str) -> set[Widths]:
+    def survivors(
+        self, rows: "Sequence[SearchRow]", metric: str, objective: Objective = Objective.PARETO
+    ) -> set[Widths]:
         """Return which of a rung's rows, all on equally many images, are kept."""
         from ganc.results.ranking import fittest  # needs numpy, for which --help does not wait
 
-        return {row.widths for row in fittest(rows, metric, self.count(len(rows)))}
+        return {row.widths for row in fittest(rows, metric, self.count(len(rows)), objective)}
 
     def count(self, candidates: int) -> int:
         """Return how many of so many are kept."""
