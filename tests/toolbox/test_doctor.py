@@ -1,0 +1,117 @@
+"""`ganc doctor`, with what is installed, and where packages are absent, broken, too old or for other GPUs."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from helpers.support import run_command
+
+from ganc.system.installation import Installation, Part, State
+from ganc.system.trial import try_out
+
+CPU = {"version": "3.3.1", "cuda": None, "device": "cpu", "gpus": []}
+HOPPER = {"name": "H100", "capability": "9.0"}
+
+
+def doctor(*options, path: Path | None = None, **settings):
+    if path is not None:
+        paths = [str(path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        settings["environment"] = {"PYTHONPATH": os.pathsep.join(paths)}
+    return run_command("ganc", "doctor", *options, **settings)
+
+
+def test_all_that_works_is_said_and_a_gpu_that_paddle_does_not_use(tmp_path):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'Some GPU, 8.6'\n")
+    program.chmod(0o755)
+    done = doctor("--json", environment={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["problems"], said["not_installed"]) == (0, [], [])
+    assert {part["state"] for part in (*said["packages"], *said["tools"])} == {"works"}
+    assert said["paddle"]["device"] == "cpu"
+    assert said["engines"][0]["engine"] == "openvino"
+    assert not any(engine["lacks"] for engine in said["engines"])
+    (note,) = said["notes"]
+    assert note["note"].startswith("Some GPU: Paddle's build is for processors")
+    assert "ganc-common[gpu]" in note["cure"]
+
+
+def test_what_crashes_fails_and_is_too_old_is_said_and_the_rest_still_looked_at(tmp_path):
+    for name, program in {
+        "paddle": "import os; os.abort()",
+        "onnxruntime": "raise ImportError('libsomething.so: no such file')",
+        "tabulate": "raise ImportError('no tables')",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(program)
+    old = tmp_path / "h5py-2.0.0.dist-info"
+    old.mkdir()
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: h5py\nVersion: 2.0.0\n")
+    done = doctor("-q", path=tmp_path)
+    said = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (1, b"")
+    _, _, wrong = said.partition("\nwrong\n")
+    assert "paddlepaddle: ends Python by signal 6 (SIGABRT)\n    pip install --force-reinstall paddlepaddle==" in wrong
+    assert "onnxruntime: ImportError: libsomething.so: no such file" in wrong
+    assert "tabulate: ImportError: no tables" in wrong
+    assert "h5py: is 2.0.0, expected >=3.10\n    pip install 'h5py>=3.10'" in wrong
+    assert "engines  openvino (the fastest first); onnxruntime lacks onnxruntime;" in said
+    assert "nothing is wrong" not in said
+
+
+def test_what_is_absent_is_listed_with_what_brings_it():
+    done = doctor("--json", absent=("paddle", "paddlepaddle", "matplotlib", "ganc_search", "ganc_export"))
+    said = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert said["problems"] == [
+        {
+            "problem": "paddlepaddle: is not installed",
+            "cure": "pip install 'ganc-common[cpu]' or 'ganc-common[gpu]'",
+        }
+    ]
+    report, tools = said["not_installed"]
+    assert (report["name"], report["cure"]) == ("report: charts, and ganc report", "pip install 'ganc-common[report]'")
+    assert tools["name"] == "ganc-search, ganc-export"
+    assert "./tools/search ./tools/export" in tools["cure"]
+    assert said["paddle"] == {"builds": {}}
+
+
+def test_a_package_that_hangs_is_given_up(tmp_path, monkeypatch):
+    (tmp_path / "endless.py").write_text("import time; time.sleep(1e6)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert try_out(["endless"], seconds=0.5)["endless"].error == "does not answer within 0.5 s"
+
+
+def installed(**values) -> Installation:
+    return Installation(
+        parts=[Part(name="onnx", version=None, state=State.MISSING, extras=("onnx",))], tools=[], **values
+    )
+
+
+def test_extras_that_are_not_installed_are_no_problem():
+    found = installed(paddle=CPU, builds={"paddlepaddle": "3.3.1"})
+    assert not found.problems
+    assert list(found.missing_extras) == ["onnx"]
+
+
+def test_two_builds_of_paddle_are_a_problem():
+    (problem,) = installed(paddle=CPU, builds={"paddlepaddle": "3.3.1", "paddlepaddle-gpu": "2.6.2"}).problems
+    assert "paddlepaddle 3.3.1 and paddlepaddle-gpu 2.6.2 are one folder" in problem[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "capability", "fits"),
+    [("2.6.2", "8.6", True), ("2.6.2", "8.9", True), ("2.6.2", "9.0", False), ("3.2.0", "9.0", True)],
+)
+def test_a_gpu_that_this_paddle_has_no_kernels_for_is_a_problem(version, capability, fits):
+    gpu = {"name": "GPU", "capability": capability}
+    paddle = {"version": version, "cuda": "11.8", "device": "gpu:0", "gpus": [gpu]}
+    found = installed(paddle=paddle, builds={"paddlepaddle-gpu": version})
+    assert bool(found.problems) != fits
+    assert found.engines[0][0].name == "paddle"
+
+
+@pytest.mark.parametrize(("cuda", "said"), [("11.8", "can run CUDA 11.8"), (None, "Paddle's own build for GPUs")])
+def test_a_gpu_that_paddle_does_not_see_is_told(cuda, said):
+    ((_, cure),) = installed(paddle={**CPU, "cuda": cuda}, other_gpus=[HOPPER]).notes
+    assert said in cure
