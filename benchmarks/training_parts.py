@@ -61,9 +61,9 @@ def _ganc_update(case: Case, engine: str) -> Update:
 def _cycle_step(case: Case, networks: Mapping, engine: str):
     from ganc.models.task import CYCLEGAN
     from ganc.system.processes import Processes
-    from ganc.training.cycle import CycleStep
+    from ganc.training.gan import GanStep
 
-    return CycleStep(
+    return GanStep(
         task=CYCLEGAN,
         generators=(networks["generator"], networks["generator_b"]),
         discriminators=(networks["discriminator"], networks["discriminator_b"]),

@@ -5,8 +5,8 @@ from ganc.models.generator import Generator
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
 from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
-from ganc.training.cycle import CycleStep
 from ganc.training.distillation import DistillationStep, DistilledNetworks
+from ganc.training.gan import GanStep
 from ganc.training.state import RunState
 from ganc.training.step import learners_of
 from ganc.training.teachers import FrozenTeacher
@@ -45,7 +45,7 @@ def cycle_step(*, task=CYCLEGAN, fresh=False):
     if fresh:
         for index, network in enumerate(networks):
             network.initialise(0, f"test/{index}")
-    return CycleStep(
+    return GanStep(
         task=task, generators=tuple(networks[:2]), discriminators=tuple(networks[2:]), seed=5, processes=Processes()
     )
 

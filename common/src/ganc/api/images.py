@@ -10,8 +10,9 @@ from PIL import Image
 from ganc.base.errors import DataError
 from ganc.data import Reading
 from ganc.data.images import CHANNELS, MOST_PIXELS, load_image, pillow_array, to_pillow
-from ganc.data.lists import LETTERS, has_subset
+from ganc.data.lists import has_subset
 from ganc.data.scan import scan_folder
+from ganc.data.side_by_side import LETTERS
 
 PathLike = str | os.PathLike[str]
 Picture = Image.Image | np.ndarray | PathLike

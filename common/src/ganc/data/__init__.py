@@ -4,9 +4,10 @@ from ganc.data.check import Finding, check_folder, count_images
 from ganc.data.images import load_rgb, resize, to_float, to_rgb, to_uint8
 from ganc.data.lists import ImageList, has_subset, read_images
 from ganc.data.loader import batches, steps_per_epoch
+from ganc.data.pairs import read_pairs
 from ganc.data.reading import Reading, Readings
 from ganc.data.saving import save_image
-from ganc.data.sets import EvaluationSet, TrainingSet, UnpairedSet
+from ganc.data.sets import EvaluationSet, PairedSet, TrainingSet, UnpairedSet
 from ganc.data.split import SearchSplit, split_search
 from ganc.data.strips import strip
 
@@ -14,6 +15,7 @@ __all__ = [
     "EvaluationSet",
     "Finding",
     "ImageList",
+    "PairedSet",
     "Reading",
     "Readings",
     "SearchSplit",
@@ -25,6 +27,7 @@ __all__ = [
     "has_subset",
     "load_rgb",
     "read_images",
+    "read_pairs",
     "resize",
     "save_image",
     "split_search",

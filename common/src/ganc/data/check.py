@@ -8,8 +8,9 @@ from ganc.base.errors import DataError
 from ganc.base.reading import sha256_of
 from ganc.data.images import BYTES, WORDS, Size, StoredValues, load_image, read_size, stored_values
 from ganc.data.levels import Levels
-from ganc.data.lists import LETTERS, has_subset, is_companion, list_lines, list_path, read_images, scan_subset
+from ganc.data.lists import has_subset, is_companion, list_lines, list_path, read_images, scan_subset
 from ganc.data.scan import DANGLING, FOLDER, HIDDEN, OTHER, Scan, scan_folder
+from ganc.data.side_by_side import LETTERS
 
 SUBSETS = tuple(f"{kind}{letter}" for kind in ("train", "test") for letter in LETTERS)
 _SEARCH = tuple(f"search{letter}" for letter in LETTERS)

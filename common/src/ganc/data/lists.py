@@ -4,6 +4,8 @@
     root/trainA.txt trainB.txt …               optional: which of them, and in what order, one a line
     root/searchA.txt                           optional: images set aside for the search
 
+Where none of these is there, train/ and test/ may hold both domains side by side (`ganc.data.side_by_side`).
+
 A line holds `trainA/x.jpg` (relative to root), `x.jpg` (relative to the subset's folder) or an absolute path below
 root, in UTF-8. Without a list the folder is read: every file in it that is an image by its name or content. What
 `searchA.txt` names is never part of `trainA`, whatever `trainA.txt` says: so a split that was interrupted between its
@@ -22,8 +24,8 @@ from ganc.base.reading import LARGEST_LIST, read_text, sha256_of
 from ganc.base.text import shortened
 from ganc.data.reading import Reading
 from ganc.data.scan import scan_folder
+from ganc.data.side_by_side import LETTERS, stored_as, there_is
 
-LETTERS = ("A", "B")
 LONGEST_LINE = 300  # characters of a list's line that a message quotes; what is no list may have one line of megabytes
 
 
@@ -74,6 +76,8 @@ class ImageList:
             encoded = os.fsencode(name)
             digest.update(len(encoded).to_bytes(8, "little") + encoded + _file_digest(path))
         digest.update(self.reading.content.encode())
+        if self.reading.half:
+            digest.update(self.reading.half.value.encode())
         return digest.hexdigest()
 
 
@@ -100,8 +104,8 @@ def list_path(root: Path, subset: str) -> Path:
 
 
 def has_subset(root: Path, subset: str) -> bool:
-    """Return whether there is a list or a folder of this subset."""
-    return list_path(root, subset).is_file() or (Path(root) / subset).is_dir()
+    """Return whether there is a list or a folder of this subset, or of both domains' images side by side."""
+    return there_is(Path(root), stored_as(root, subset)[0])
 
 
 def scan_subset(root: Path, subset: str) -> list[ListEntry]:
@@ -119,7 +123,8 @@ def scan_subset(root: Path, subset: str) -> list[ListEntry]:
         return _scan_list(root, subset)
     if (root / subset).is_dir():
         return _scan_folder(root, subset)
-    raise DataError(f"{root}: has neither a folder {subset} nor a list {subset}.txt")
+    side = f", nor a folder {subset[:-1]} of images side by side" if subset.endswith(LETTERS) else ""
+    raise DataError(f"{root}: has neither a folder {subset} nor a list {subset}.txt{side}")
 
 
 def read_images(root: Path, subset: str, reading: Reading | None = None) -> ImageList:
@@ -137,17 +142,19 @@ def read_images(root: Path, subset: str, reading: Reading | None = None) -> Imag
             outside `root`.
     """
     root = Path(root)
-    names = _names_or_error(root, subset)
-    reserved_list = list_path(root, subset.replace("train", "search"))
-    if subset.startswith("train") and reserved_list.is_file():
-        reserved = set(_names_or_error(root, reserved_list.stem))
+    stored, half = stored_as(root, subset)
+    names = stored_names(root, stored)
+    reserved_list = list_path(root, stored.replace("train", "search"))
+    if stored.startswith("train") and reserved_list.is_file():
+        reserved = set(stored_names(root, reserved_list.stem))
         names = [name for name in names if name not in reserved]
         if not names:
-            raise DataError(f"{reserved_list}: names every image of {subset}; none is left to train on")
-    return ImageList(root, tuple(names), reading or Reading())
+            raise DataError(f"{reserved_list}: names every image of {stored}; none is left to train on")
+    return ImageList(root, tuple(names), replace(reading or Reading(), half=half))
 
 
-def _names_or_error(root: Path, subset: str) -> list[str]:
+def stored_names(root: Path, subset: str) -> list[str]:
+    """Return what a list or a folder names, those set aside too. Raises DataError as `read_images`."""
     entries = scan_subset(root, subset)
     wrong = [entry for entry in entries if entry.problem]
     if wrong:

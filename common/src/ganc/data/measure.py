@@ -6,7 +6,8 @@ from pathlib import Path
 from ganc.base.errors import DataError
 from ganc.data.images import stored_values
 from ganc.data.levels import Levels, LevelsChoice
-from ganc.data.lists import LETTERS, has_subset, read_images
+from ganc.data.lists import has_subset, read_images
+from ganc.data.side_by_side import LETTERS
 
 
 def domain_levels(choice: LevelsChoice, folder: Path) -> dict[str, Levels]:

@@ -9,8 +9,9 @@ import numpy as np
 from ganc.base.direction import Direction
 from ganc.base.errors import DataError
 from ganc.base.resizing import Resize
-from ganc.data.images import RESIZE_FILTER, Size, load_image, resize
+from ganc.data.images import RESIZE_FILTER, Size, load_image, read_size, resize
 from ganc.data.levels import Levels, levels_from_json, levels_to_json
+from ganc.data.side_by_side import Half
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Reading:
         channels: 1 (grey), 3 (RGB) or 4 (RGB and opacity).
         levels: the stored values that become black and white; None takes what the files can hold.
         resize: how images come to the size that is wanted.
+        half: which half of a file the image is; None is the whole file.
     """
 
     channels: int = 3
     levels: Levels | None = None
     resize: Resize = Resize.BOTH
+    half: Half | None = None
 
     @property
     def content(self) -> str:
@@ -46,7 +49,16 @@ class Reading:
 
     def load(self, path: Path) -> np.ndarray:
         """Return an image as it is, uint8 (h, w, channels). Raises DataError."""
-        return load_image(path, self.channels, self.levels)
+        image = load_image(path, self.channels, self.levels)
+        if self.half is None:
+            return image
+        width, _ = self.half.size(path, (image.shape[1], image.shape[0]))
+        return image[:, :width] if self.half is Half.LEFT else image[:, width:]
+
+    def size(self, path: Path) -> Size:
+        """Return the (width, height) of an image as it is; only the file's header is read. Raises DataError."""
+        whole = read_size(path)
+        return self.half.size(path, whole) if self.half else whole
 
     def resized_size(self, own: Size, size: Size) -> Size:
         """Return the (width, height) that an image of size `own` is resized to where `size` is wanted."""

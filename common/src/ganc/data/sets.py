@@ -9,15 +9,16 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ganc.base.errors import DataError
 from ganc.base.resizing import Resize
 from ganc.base.rng import keyed_generator
-from ganc.data.images import Size, read_size, to_float
+from ganc.data.images import Size, to_float
 from ganc.data.lists import ImageList
+from ganc.data.pairs import require_equal_sizes
 from ganc.data.reading import require_covering
 
 
@@ -64,11 +65,10 @@ class PreparedImages:
         return self._kept[index]
 
 
-class UnpairedSet:
-    """Images of two domains that do not belong together: A in order or shuffled, B drawn at random (CycleGAN).
+class _TwoDomains:
+    """Images of two domains, resized to `load_size` (bicubic) as their list's `Reading.resize` says.
 
-    Each is resized to `load_size` (bicubic) as its list's `Reading.resize` says, cropped to `crop_size` at a random
-    place and mirrored in half of the cases (method.md, "Training").
+    A sample is cropped to `crop_size` at a random place and mirrored in half of the cases (method.md, "Training").
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class UnpairedSet:
         if min(crop_size) < 1:
             raise DataError(f"crop_size (={_text(crop_size)}) must be positive")
         if not len(source) or not len(target):
-            raise DataError(f"an unpaired set needs images of both domains, got {len(source)} and {len(target)}")
+            raise DataError(f"a training set needs images of both domains, got {len(source)} and {len(target)}")
         self.source = source
         self.target = target
         self.load_size = load_size
@@ -126,21 +126,9 @@ class UnpairedSet:
         """Return the samples an epoch: the number of images of the larger domain."""
         return max(len(self.source), len(self.target))
 
-    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return (source, target), each float32 (channels, h, w) in [-1, 1].
-
-        Raises:
-            DataError: an image cannot be read.
-            IndexError: `index` is not in 0 … len - 1.
-        """
+    def _require_index(self, index: int) -> None:
         if not 0 <= index < len(self):
             raise IndexError(f"index (={index}) must be in 0 … {len(self) - 1}")
-        source = self._source_index(epoch, index)
-        target = int(keyed_generator(self.seed, "data.target", epoch, index).integers(len(self.target)))
-        return (
-            self._augment(self._sources[source], "source", epoch, index),
-            self._augment(self._targets[target], "target", epoch, index),
-        )
 
     def _source_index(self, epoch: int, index: int) -> int:
         index %= len(self.source)
@@ -152,12 +140,55 @@ class UnpairedSet:
             self._order = (epoch, order)
         return int(order[index])
 
-    def _augment(self, image: np.ndarray, domain: str, epoch: int, index: int) -> np.ndarray:
-        crop_draw = keyed_generator(self.seed, f"data.crop.{domain}", epoch, index)
+    def _augment(self, image: np.ndarray, draws: str, epoch: int, index: int) -> np.ndarray:
+        """Return an image cropped and mirrored; equal names of draws do the same to images of equal size."""
+        crop_draw = keyed_generator(self.seed, f"data.crop.{draws}", epoch, index)
         image = random_crop(image, self.crop_size, crop_draw)
-        if self.flip and keyed_generator(self.seed, f"data.flip.{domain}", epoch, index).integers(2):
+        if self.flip and keyed_generator(self.seed, f"data.flip.{draws}", epoch, index).integers(2):
             image = image[:, ::-1]
         return to_float(image)
+
+
+class UnpairedSet(_TwoDomains):
+    """Images of two domains that do not belong together: A in order or shuffled, B drawn at random (CycleGAN)."""
+
+    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (source, target), each float32 (channels, h, w) in [-1, 1].
+
+        Raises:
+            DataError: an image cannot be read.
+            IndexError: `index` is not in 0 … len - 1.
+        """
+        self._require_index(index)
+        source = self._source_index(epoch, index)
+        target = int(keyed_generator(self.seed, "data.target", epoch, index).integers(len(self.target)))
+        return (
+            self._augment(self._sources[source], "source", epoch, index),
+            self._augment(self._targets[target], "target", epoch, index),
+        )
+
+
+class PairedSet(_TwoDomains):
+    """Images with their partners, which are cropped and mirrored alike (pix2pix, arXiv 1611.07004, section 6.2).
+
+    Raises:
+        DataError: as of an `UnpairedSet`; or partners differ in number or size: one is named.
+    """
+
+    def __init__(self, source: ImageList, target: ImageList, **options: Any):
+        if len(source) != len(target):
+            raise DataError(f"a paired set needs as many targets as sources, got {len(source)} and {len(target)}")
+        require_equal_sizes(source, target)
+        super().__init__(source, target, **options)
+
+    def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (source, target) of one pair; as `UnpairedSet.sample`."""
+        self._require_index(index)
+        place = self._source_index(epoch, index)
+        source, target = (
+            self._augment(images[place], "pair", epoch, index) for images in (self._sources, self._targets)
+        )
+        return source, target
 
 
 class EvaluationSet:
@@ -225,7 +256,7 @@ def _bytes_resized(images: ImageList, load_size: Size, crop_size: Size) -> int:
         return len(images) * load_size[0] * load_size[1] * reading.channels
     pixels = 0
     for path in images.paths:
-        width, height = reading.resized_size(read_size(path), load_size)
+        width, height = reading.resized_size(reading.size(path), load_size)
         require_covering(path, (width, height), crop_size)
         pixels += width * height
     return pixels * reading.channels

@@ -10,7 +10,8 @@ from ganc.base.atomic_folder import replacing_folder
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size
-from ganc.data.lists import LETTERS, ImageList, list_path, read_images
+from ganc.data.lists import ImageList, list_path, read_images
+from ganc.data.side_by_side import LETTERS
 from ganc.demo.scene import draw_outlines, draw_scene
 
 MARKER = "demo.json"

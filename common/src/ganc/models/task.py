@@ -9,6 +9,16 @@ from enum import Enum
 from typing import Any
 
 from ganc.base.errors import SpecError
+from ganc.models.family import DISCRIMINATOR_WIDTH
+
+CONDITIONAL_DISCRIMINATOR_WIDTH = 128
+
+
+class TaskName(Enum):
+    """The tasks that options name."""
+
+    CYCLEGAN = "cyclegan"
+    PIX2PIX = "pix2pix"
 
 
 class Pairing(Enum):
@@ -62,6 +72,38 @@ class Task:
             value = getattr(self, field.name)
             if field.name.endswith(("_weight", "_size")) and not value >= 0:
                 raise SpecError(f"{field.name} (={value}) must not be negative")
+
+    @property
+    def name(self) -> TaskName | None:
+        """Which of the published tasks it is, whatever its weights; None where it is another one."""
+        alike = (name for name, one in PUBLISHED.items() if one.kinds == self.kinds)
+        return next(alike, None)
+
+    @property
+    def kinds(self) -> tuple[Enum, ...]:
+        """All that a task is but its numbers."""
+        return self.pairing, self.adversarial_loss, self.discriminator_input, self.reference
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether stage 1 trains the reverse direction too, which only unpaired images need."""
+        return self.pairing is Pairing.UNPAIRED
+
+    @property
+    def judges_first(self) -> bool:
+        """Whether stage 1 updates the discriminator before the generator (pix2pix), or after it (CycleGAN)."""
+        return self.pairing is Pairing.PAIRED
+
+    @property
+    def ground_truth_weight(self) -> float:
+        """The weight of the L1 distance to the ground truth, which stage 1 has where the images are paired."""
+        return self.reconstruction_weight if self.reference is Reference.GROUND_TRUTH else 0.0
+
+    @property
+    def discriminator_width(self) -> int:
+        """The base width that the published discriminators have."""
+        conditional = self.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE
+        return CONDITIONAL_DISCRIMINATOR_WIDTH if conditional else DISCRIMINATOR_WIDTH
 
     def judged_channels(self, source: int, image: int) -> int:
         """Return how many channels a discriminator sees of images with so many, and of their sources with so many."""
@@ -118,3 +160,5 @@ PIX2PIX = Task(
     feature_weight=1.0,
     pool_size=0,
 )
+
+PUBLISHED = {TaskName.CYCLEGAN: CYCLEGAN, TaskName.PIX2PIX: PIX2PIX}

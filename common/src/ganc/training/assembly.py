@@ -1,12 +1,22 @@
 """Putting a training job together from settings, checkpoints and a step; the four training stages share this."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganc.base.engine_table import REFERENCE
 from ganc.base.errors import DataError, SpecError, TooFewImagesError
-from ganc.data import EvaluationSet, Readings, TrainingSet, UnpairedSet, read_images, steps_per_epoch
+from ganc.data import (
+    EvaluationSet,
+    PairedSet,
+    Readings,
+    TrainingSet,
+    UnpairedSet,
+    read_images,
+    read_pairs,
+    steps_per_epoch,
+)
+from ganc.data.lists import ImageList
 from ganc.data.measure import domain_levels
 from ganc.engines.parts import require_engine_of_parts
 from ganc.files.checkpoint import Checkpoint
@@ -106,7 +116,7 @@ def prepare(
         DataError, StatisticsError: images or statistics are missing or do not fit.
         RunError: there is no such device, it has no mixed precision, or the engine does not train on it.
         MissingDependencyError: the engine is not installed.
-        SpecError: there is no image set for the task, or the crop is too small for the discriminator.
+        SpecError: the crop is too small for the discriminator.
     """
     samples = training_set(task, data, run.seed, readings)
     if judge and min(data.crop_size) < judge.smallest_image:
@@ -149,18 +159,11 @@ def training_set(task: Task, data: DataSettings, seed: int, readings: Readings |
     """Return the training images, paired as the task wants them.
 
     Raises:
-        DataError: images or lists are missing, or sizes do not fit.
-        SpecError: there is no image set for the task's pairing.
+        DataError: images, lists or partners are missing, or sizes do not fit.
     """
-    if task.pairing not in IMAGE_SETS:
-        raise SpecError(f"the task's images are {task.pairing.value}, and ganc has no image set for that")
-    return IMAGE_SETS[task.pairing](data, seed, readings or Readings())
-
-
-def _unpaired_set(data: DataSettings, seed: int, readings: Readings) -> TrainingSet:
-    return UnpairedSet(
-        read_images(data.folder, f"train{data.direction.source}", readings.source(data.direction)),
-        read_images(data.folder, f"train{data.direction.target}", readings.target(data.direction)),
+    kind, images_of = IMAGE_SETS[task.pairing]
+    return kind(
+        *images_of(data, readings or Readings()),
         load_size=data.load_size,
         crop_size=data.crop_size,
         seed=seed,
@@ -169,7 +172,21 @@ def _unpaired_set(data: DataSettings, seed: int, readings: Readings) -> Training
     )
 
 
-IMAGE_SETS = {Pairing.UNPAIRED: _unpaired_set}
+def _unpaired_images(data: DataSettings, readings: Readings) -> Sequence[ImageList]:
+    way = data.direction
+    found = ((way.source, readings.source(way)), (way.target, readings.target(way)))
+    return [read_images(data.folder, f"train{letter}", reading) for letter, reading in found]
+
+
+def _paired_images(data: DataSettings, readings: Readings) -> Sequence[ImageList]:
+    way = data.direction
+    return read_pairs(data.folder, f"train{way.source}", readings.source(way), readings.target(way))
+
+
+IMAGE_SETS: Mapping[Pairing, tuple[type, Callable[[DataSettings, Readings], Sequence[ImageList]]]] = {
+    Pairing.UNPAIRED: (UnpairedSet, _unpaired_images),
+    Pairing.PAIRED: (PairedSet, _paired_images),
+}
 
 
 def assemble_job(

@@ -8,7 +8,7 @@ from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
-from ganc.models.family import DISCRIMINATOR_WIDTH, Widths, format_widths
+from ganc.models.family import Widths, format_widths
 from ganc.models.generator import Generator
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.system.processes import Processes
@@ -82,7 +82,7 @@ class Distillation:
         if self.discriminator and not self.replaces_discriminator:
             return self.discriminator.spec
         spec: GeneratorSpec = self.student.spec
-        width = self.settings.discriminator_width or DISCRIMINATOR_WIDTH
+        width = self.settings.discriminator_width or self.stage.task.discriminator_width
         seen = self.stage.task.judged_channels(spec.in_channels, spec.out_channels)
         return DiscriminatorSpec(width=width, in_channels=seen)
 
@@ -97,7 +97,7 @@ class Distillation:
         settings = self.settings
         gan_from = settings.epochs_without_gan(epochs) if self.has_gan else 0
         return {
-            "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
+            "discriminator_width": settings.discriminator_width or self.stage.task.discriminator_width,
             **({"discriminator": "fresh"} if self.replaces_discriminator else {}),
             **({"gan_from": gan_from} if gan_from else {}),
             **({"losses": settings.added_weights} if settings.losses else {}),

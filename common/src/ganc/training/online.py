@@ -12,7 +12,7 @@ from ganc.models.spec import GeneratorSpec
 from ganc.models.task import CYCLEGAN
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.cycle import CycleStep, cycle_specs, fresh_states
+from ganc.training.gan import GanStep, fresh_states, gan_specs
 from ganc.training.settings import RunSettings
 
 CYCLE_NETWORKS = (GENERATOR, GENERATOR + REVERSE, DISCRIMINATOR, DISCRIMINATOR + REVERSE)
@@ -21,7 +21,7 @@ CYCLE_NETWORKS = (GENERATOR, GENERATOR + REVERSE, DISCRIMINATOR, DISCRIMINATOR +
 class CycleTeacher:
     """A teacher that the CycleGAN step trains; see Teacher. It shows what it does without dropout."""
 
-    def __init__(self, cycle: CycleStep):
+    def __init__(self, cycle: GanStep):
         self._cycle, self.generator = cycle, cycle.generator
         self.networks, self.optimizers, self.pools = cycle.networks, cycle.optimizers, cycle.pools
 
@@ -43,7 +43,7 @@ def cycle_teacher(
 ) -> CycleTeacher:
     """Return the teacher that starts from a checkpoint with all four networks; `generator` is its forward one."""
     networks = start.networks
-    cycle = CycleStep(
+    cycle = GanStep(
         task=start.task,
         generators=(generator, Generator.from_state(networks[GENERATOR + REVERSE])),
         discriminators=tuple(Discriminator.from_state(networks[DISCRIMINATOR + end]) for end in ("", REVERSE)),
@@ -57,7 +57,7 @@ def cycle_teacher(
 
 def fresh_cycle(generator: GeneratorSpec, discriminator_width: int, direction: Direction, seed: int) -> Checkpoint:
     """Return an untrained CycleGAN, the one that ganc-replace would start from."""
-    specs = cycle_specs(CYCLEGAN, generator, discriminator_width)
+    specs = gan_specs(CYCLEGAN, generator, discriminator_width)
     return Checkpoint(stage="replace", task=CYCLEGAN, direction=direction, networks=fresh_states(specs, seed))
 
 

@@ -24,7 +24,7 @@ from ganc.engines.loading import run_network
 from ganc.files.checkpoint import GENERATOR, Checkpoint
 from ganc.metrics.features import feature_set
 from ganc.models.convolutions import initial_state
-from ganc.models.family import DISCRIMINATOR_WIDTH, Widths
+from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec, spec_from_json
 from ganc.models.task import CYCLEGAN
@@ -32,8 +32,8 @@ from ganc.system.processes import Processes
 from ganc.system.runtime import select_device
 from ganc.training.assembly import Stage
 from ganc.training.average import averaged
-from ganc.training.cycle import Guide, cycle_specs, cycle_step, fresh_states, networks_of
 from ganc.training.distillation_job import Distillation, distillation_step
+from ganc.training.gan import Guide, fresh_states, gan_specs, gan_step, networks_of
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc.training.teachers import FrozenTeacher
 from ganc.workflow.configuration import Configuration
@@ -132,13 +132,13 @@ def _subnets(networks: Networks, step: int) -> Sequence[Widths | None]:
 def _cycle(stage: str, settings: list, networks: Networks) -> Any:
     (run,) = _of_kind(settings, RunSettings)
     cycle = settings[0]
-    specs = cycle_specs(cycle.task, networks.trained[stage], cycle.discriminator_width or DISCRIMINATOR_WIDTH)
-    trained = {name: spec for name, spec in specs.items() if cycle.gan_weight or isinstance(spec, GeneratorSpec)}
+    specs = gan_specs(cycle.task, networks.trained[stage], cycle.discriminator_width)
+    trained = {name: spec for name, spec in specs.items() if cycle.task.gan_weight or isinstance(spec, GeneratorSpec)}
     guide = None
     if cycle.original_weight and networks.original:
         guided: Any = Generator.from_state(initial_state(networks.original, 0, "rehearsal/original"))
         guide = Guide(cycle.original_weight, FrozenTeacher(guided, run.engine))
-    return cycle_step(cycle.task, networks_of(fresh_states(trained, 0)), run, Processes(), guide)
+    return gan_step(cycle.task, networks_of(fresh_states(trained, 0)), run, Processes(), guide)
 
 
 def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str, float]:

@@ -13,13 +13,17 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import BLOCK_COUNT, FAMILY
-from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, CycleSettings
+from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, ReplaceSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
+TYPES = {"family": FAMILY, "n_blocks": BLOCK_COUNT}
+
 
 @command("ganc-replace", page="method.md", implied=run_folder)
-@grouped("settings", CycleSettings, *setting_options(CycleSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT}))
+@grouped(
+    "settings", ReplaceSettings, *setting_options(ReplaceSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT})
+)
 @recipe_option(RECIPES, USUAL)
 @refit_options
 @data_options
@@ -27,12 +31,14 @@ from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, CycleSettings
 @run_options
 @stage_options
 def main(settings, refit, schedule, data, run, shown):
-    """Stage 1: train a CycleGAN whose generators are made of mobile blocks.
+    """Stage 1: train a CycleGAN or a pix2pix whose generators are made of mobile blocks.
 
-    Mobile blocks are cheaper than the original's. The generator is the teacher of the later stages.
+    Mobile blocks are cheaper than the original's. The generator is the teacher of the later stages, which read the task
+    from the checkpoint.
 
     \b
     ganc-replace --data horse2zebra -o replace.safetensors
+    ganc-replace --task pix2pix --data facades --direction BtoA -o replace.safetensors
     ganc-replace --data horse2zebra --block resnet -o original.safetensors
     ganc-replace --data horse2zebra --init-from original.safetensors --recipe imitate \\
                  -o replace.safetensors

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
@@ -11,11 +11,10 @@ from ganc.models.family import (
     DEFAULT_BLOCK,
     DEFAULT_BLOCK_COUNT,
     DEFAULT_FAMILY,
-    DISCRIMINATOR_WIDTH,
     ORIGINAL_BLOCK,
     Widths,
 )
-from ganc.models.task import CYCLEGAN, Task
+from ganc.models.task import CYCLEGAN, PIX2PIX, PUBLISHED, Task, TaskName
 from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 
 if TYPE_CHECKING:
@@ -26,14 +25,36 @@ SCHEDULE = {"epochs": 100, "decay_epochs": 100}
 RECIPES, USUAL = DEFAULTS_WITHOUT_GAN, Recipe.PUBLISHED
 
 
+def _either(name: str) -> str:
+    """Return the published values of both tasks in words, once where they are equal."""
+    values = {task.value: f"{getattr(PUBLISHED[task], name):g}" for task in TaskName}
+    if len({*values.values()}) == 1:
+        return next(iter(values.values()))
+    return ", ".join(f"{value} for {task}" for task, value in values.items())
+
+
+def _words(task: Task, *, other: bool = False) -> str:
+    """Return how options name the task, or the other one."""
+    return (TaskName.CYCLEGAN if task.both_ways != other else TaskName.PIX2PIX).value
+
+
 @dataclass(frozen=True, kw_only=True)
-class CycleSettings:
-    """A CycleGAN. The weights are those of the published one unless others are said.
+class ReplaceSettings:
+    """A CycleGAN, or a pix2pix. The weights are those of the published one unless others are said.
+
+    Attributes:
+        task_name: None is the task of `init_from`, else a CycleGAN.
 
     Raises:
-        SettingError: a value is outside its limits.
+        SettingError: a value is outside its limits, or is of the other task.
     """
 
+    task_name: TaskName | None = setting(
+        "cyclegan learns from unpaired images, both ways; pix2pix from pairs, one way.",
+        None,
+        names=("--task",),
+        default_text="that of --init-from, else cyclegan",
+    )
     width: int = setting("Base width of the generators, all segments alike.", 64, least=1)
     widths: Widths | None = setting("Base widths segment by segment, instead of --width.", None)
     family: str = setting("The family of generators.", DEFAULT_FAMILY)
@@ -41,16 +62,26 @@ class CycleSettings:
     n_blocks: int = setting("Residual blocks, a multiple of 3.", DEFAULT_BLOCK_COUNT, least=1)
     dropout: float = setting("Dropout in the blocks.", 0.0, least=0, below=1)
     discriminator_width: int | None = setting(
-        "Base width of the discriminators.", None, least=1, default_text=str(DISCRIMINATOR_WIDTH)
+        "Base width of the discriminators.", None, least=1, default_text=_either("discriminator_width")
     )
     init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
     original_weight: float = setting(
         "Weight of the L1 distance to the images that --init-from's generators make.", 0.0, least=0
     )
-    gan_weight: float = setting("Weight of the GAN losses; 0 trains no discriminators.", CYCLEGAN.gan_weight, least=0)
-    cycle_weight: float = setting("Weight of the cycle losses.", CYCLEGAN.cycle_weight, least=0)
-    identity_weight: float = setting(
-        "Weight of identity losses, times --cycle-weight.", CYCLEGAN.identity_weight, least=0
+    gan_weight: float | None = setting(
+        "Weight of the GAN losses; 0 trains no discriminators.", None, least=0, default_text=_either("gan_weight")
+    )
+    cycle_weight: float | None = setting(
+        "Weight of the cycle losses, of cyclegan alone.", None, least=0, default_text=f"{CYCLEGAN.cycle_weight:g}"
+    )
+    identity_weight: float | None = setting(
+        "Weight of identity losses, times --cycle-weight.", None, least=0, default_text=f"{CYCLEGAN.identity_weight:g}"
+    )
+    reconstruction_weight: float | None = setting(
+        "Weight of the L1 distance to the ground truth, of pix2pix alone.",
+        None,
+        least=0,
+        default_text=f"{PIX2PIX.reconstruction_weight:g}",
     )
 
     def __post_init__(self):
@@ -60,13 +91,58 @@ class CycleSettings:
                 f"--original-weight {self.original_weight:g}, which --recipe imitate has too: name the original with "
                 "--init-from"
             )
-        if self.discriminator_width and not self.gan_weight:
+        if self.task_name or not self.init_from:
+            self.task_of(None, None)  # refuses what does not go together; else that is done when the file is read
+
+    @property
+    def task(self) -> Task:
+        """The task where no checkpoint says another, with these weights."""
+        return self.task_of(None, None)
+
+    @property
+    def given_weights(self) -> dict[str, float]:
+        """The weights that were said, by the names that a task has for them."""
+        names = ("gan_weight", "cycle_weight", "identity_weight", "reconstruction_weight")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def applied_to(self, task: Task) -> Task:
+        """Return the task with the weights that were said.
+
+        Raises:
+            SettingError: a weight is not the task's, or no loss is left.
+        """
+        others = ("reconstruction_weight",) if task.both_ways else ("cycle_weight", "identity_weight")
+        for name in others:
+            if getattr(self, name):
+                raise SettingError(
+                    f"--{name.replace('_', '-')} {getattr(self, name):g}: {_words(task)} has no such loss; leave it "
+                    f"out, or choose --task {_words(task, other=True)}"
+                )
+        weights: dict[str, Any] = {name: one for name, one in self.given_weights.items() if name not in others}
+        made = replace(task, **weights)
+        if self.discriminator_width and not made.gan_weight:
             raise SettingError(
                 f"--discriminator-width {self.discriminator_width}: no discriminator trains, as the GAN losses have "
                 "weight 0; leave it out, or give --gan-weight"
             )
-        if not (self.gan_weight or self.cycle_weight or self.original_weight):
-            raise SettingError("all losses have weight 0: give one of --gan-weight, --cycle-weight, --original-weight")
+        if not (made.gan_weight or made.cycle_weight or made.ground_truth_weight or self.original_weight):
+            own = "--cycle-weight" if made.both_ways else "--reconstruction-weight"
+            raise SettingError(f"all losses have weight 0: give one of --gan-weight, {own}, --original-weight")
+        return made
+
+    def task_of(self, start: Task | None, path: Path | None) -> Task:
+        """Return the task with these weights, where it starts from a checkpoint of a task.
+
+        Raises:
+            SettingError: another task was asked for; `path` is named.
+        """
+        theirs = start.name if start else None
+        if theirs and self.task_name and theirs is not self.task_name:
+            raise SettingError(
+                f"--task {self.task_name.value}: {path} was trained as {theirs.value}; leave --task out, or choose "
+                "another --init-from"
+            )
+        return self.applied_to(PUBLISHED[self.task_name or theirs or TaskName.CYCLEGAN])
 
     @property
     def generator(self) -> "GeneratorSpec":
@@ -80,14 +156,4 @@ class CycleSettings:
             block=self.block,
             n_blocks=self.n_blocks,
             dropout=self.dropout,
-        )
-
-    @property
-    def task(self) -> Task:
-        """CycleGAN with these weights."""
-        return replace(
-            CYCLEGAN,
-            gan_weight=self.gan_weight,
-            cycle_weight=self.cycle_weight,
-            identity_weight=self.identity_weight,
         )

@@ -1,4 +1,4 @@
-"""Stage 1: a CycleGAN with mobile (or original) blocks, trained from scratch or from another checkpoint."""
+"""Stage 1: a CycleGAN or pix2pix with mobile (or original) blocks, from scratch or from another checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,26 +10,25 @@ from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
 from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
-from ganc.models.family import DISCRIMINATOR_WIDTH
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
-from ganc.training.cycle import Guide, cycle_specs, cycle_step, fresh_states, networks_of
+from ganc.training.gan import Guide, fresh_states, gan_specs, gan_step, networks_of
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
-from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, CycleSettings
+from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, ReplaceSettings
 
 STAGE = "replace"
 
 
 def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
-    """Train the CycleGAN to its end, write its checkpoint and return it; called again, it goes on where it stopped.
+    """Train the networks to their end, write its checkpoint and return it; called again, it goes on where it stopped.
 
     Args:
         watch: is called with each step's progress: `step`, `losses` and, where it was evaluated, `metrics`.
@@ -39,20 +38,20 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
         SettingError: there is no such option, or its value is not possible.
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    kinds = (CycleSettings, Schedule, DataSettings, RunSettings, RefitSettings)
+    kinds = (ReplaceSettings, Schedule, DataSettings, RunSettings, RefitSettings)
     defaults = SCHEDULE | recipe_defaults(options, USUAL, RECIPES)
     own = {name: value for name, value in options.items() if name != "recipe"}
     return finish(replace_job(*Options("ganc_replace.train", kinds, own, defaults).all()), watch)
 
 
 def replace_job(
-    settings: CycleSettings,
+    settings: ReplaceSettings,
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
     refit: RefitSettings = NO_REFIT,
 ) -> TrainingJob:
-    """Return the job that trains the CycleGAN.
+    """Return the job that trains a CycleGAN or a pix2pix.
 
     Args:
         refit: whether generators are refitted, before the first step, on those of the checkpoint that they start from.
@@ -60,13 +59,14 @@ def replace_job(
     Raises:
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    generator, task, init_from = settings.generator, settings.task, settings.init_from
+    generator, init_from = settings.generator, settings.init_from
     if refit.images and not init_from:
         raise SpecError("--refit: there is nothing to refit to; name the original with --init-from, or leave it out")
     start = read_checkpoint(init_from).facing(data.direction, init_from) if init_from else None
+    task = settings.task_of(start.task if start else None, init_from)
     for size in (data.crop_size, data.eval_size):
         generator.require_size(*size)
-    specs = cycle_specs(task, generator, settings.discriminator_width or DISCRIMINATOR_WIDTH)
+    specs = gan_specs(task, generator, settings.discriminator_width)
     if not task.gan_weight:
         specs = _without_training(specs, start)
     readings = chosen_readings(data, generator, start)
@@ -74,7 +74,7 @@ def replace_job(
     networks = networks_of(fresh_states(specs, run.seed))
     facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
     guide = _guide(start, settings.original_weight, run.engine)
-    step = averaged(cycle_step(task, networks, run, around.processes, guide), schedule.ema)
+    step = averaged(gan_step(task, networks, run, around.processes, guide), schedule.ema)
     stage = Stage(
         name=STAGE,
         task=task,
@@ -82,7 +82,7 @@ def replace_job(
         facts=facts,
         choices={
             "generator": asdict(generator),
-            "discriminator_width": settings.discriminator_width or DISCRIMINATOR_WIDTH,
+            "discriminator_width": settings.discriminator_width or task.discriminator_width,
             **({"original_weight": settings.original_weight} if settings.original_weight else {}),
             **refit.choices,
         },
@@ -90,7 +90,7 @@ def replace_job(
     views = Views(
         evaluation=around.evaluation,
         engines={"generator": EagerEngine(step.results[GENERATOR])},
-        back=_return_trip(step.results[GENERATOR + REVERSE], data, readings),
+        back=_return_trip(step.results[GENERATOR + REVERSE], data, readings) if task.both_ways else None,
     )
     return assemble_job(
         stage, step, around, views, schedule, data, run, _refit_start(start, networks, around.samples, refit)
@@ -130,7 +130,7 @@ def _refit_start(
     fitted = {
         name: Refitted(teacher=Generator.from_state(start.networks[name]), student=networks[name], domain=domain)
         for domain, name in enumerate((GENERATOR, GENERATOR + REVERSE))
-        if name in start.networks
+        if name in networks and name in start.networks
     }
     return RefitStart(fitted, samples, refit.images)
 
