@@ -63,7 +63,8 @@ names a sub-network.)
 **The environment.** `GANC_DISTILL_LR=5e-4` is `--lr 5e-4` of `ganc-distill`, `GANC_DATA_CHECK_MINIMUM=256` is
 `--minimum 256` of `ganc data check`: the command and the long name in capitals, with `_` for spaces and dashes. A
 variable for an option that repeats has several values with spaces between them; one for an option without a value is
-`1` or `0`. `GANC_DISTILL_DEFAULTS` names a file. `--dry-run` is for a call by hand alone.
+`1` or `0`. `GANC_DISTILL_DEFAULTS` names a file. `--dry-run` is for a call by hand alone. A command warns of a variable
+that looks like one of its own, or like one of no command, and has no effect.
 
 ## Completion
 

@@ -181,3 +181,26 @@ def test_a_shell_completes_options(program):
     assert b"complete" in run_command(program, environment={name: "bash_source"}).stdout
     words = {"COMP_WORDS": f"{program} --vers", "COMP_CWORD": "1"}
     assert run_command(program, environment={name: "bash_complete", **words}).stdout == b"plain,--version\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("GANC_PROFILE_WIDTH", "ganc profile has no such option; did you mean GANC_PROFILE_WIDTHS?"),
+        ("GANC_PROFIL_WIDTHS", "no command begins so; did you mean GANC_PROFILE_WIDTHS?"),
+        ("GANC_CASHE", "no command begins so; did you mean GANC_CACHE?"),
+        ("GANC_PROFILE_VERSION", "what it stands for is for a call by hand"),
+    ],
+)
+def test_a_misspelt_variable_is_told(monkeypatch, variable, said):
+    monkeypatch.setenv(variable, "8")
+    assert succeed("ganc", "profile", "--widths", "8").stderr == f"warning: {variable} has no effect: {said}\n"
+    wrong = invoke("ganc", "profile")  # the option that it was to stand for is missed
+    assert wrong.exit_code == 2
+    assert f"{variable} has no effect" in wrong.stderr
+
+
+def test_variables_of_other_commands_are_theirs(monkeypatch):
+    for variable in ("GANC_DISTILL_LRR", "GANC_DATA_CHECK_MINIMUM", "GANC_FAULTS"):
+        monkeypatch.setenv(variable, "8")
+    assert not succeed("ganc", "profile", "--widths", "8").stderr

@@ -173,11 +173,13 @@ def help_of(*names):
 def test_help_has_the_required_options_first_and_every_option_once(names, command):
     said, sections = help_of(*names)
     shown = [name for title, members in sections.items() if title != "Commands" for name in members]
-    own = [one for one in command.params if isinstance(one, click.Option)]
+    own = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     assert sorted(shown) == sorted({*(next(name for name in one.opts if name[:2] == "--") for one in own), "--help"})
     required = [name for one in own if one.required for name in one.opts if name[:2] == "--"]
-    assert sections.get("Required", []) == required
-    assert not required or next(iter(sections)) == "Required"
+    needed = [f"--{name}" for name, title in getattr(command, "moved", {}).items() if title == "Required"]
+    assert sorted(sections.get("Required", [])) == sorted(required + needed)
+    assert not required + needed or next(iter(sections)) == "Required"
+    assert "Options" not in sections or len(sections) <= 3, "a long command has groups"
     assert not re.search(r"RANGE|INTEGER|FLOAT|DIRECTORY|x[<>]=?\d", said)
 
 
@@ -194,6 +196,13 @@ def test_the_options_of_a_long_command_stand_in_groups():
     assert list(sections) == ["Required", "Files", "Network", "Images", "Schedule", "Losses", "Metric", "Run"]
     assert sections["Run"][-1] == "--help"
     assert {"--epochs", "--lr"} <= {*sections["Schedule"]}
+
+
+@pytest.mark.parametrize(("program", "weight"), [("ganc-distill", 1), ("ganc-supernet", 0), ("ganc-finetune", 1)])
+def test_help_says_the_weight_that_this_command_takes(program, weight):
+    (option,) = [one for one in main_of(program).params if one.name == "gan_weight"]
+    assert f"with --recipe imitate {weight}" in option.show_default
+    assert "supernet" not in option.show_default
 
 
 def test_a_new_option_needs_no_group():

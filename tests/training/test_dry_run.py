@@ -49,6 +49,11 @@ def test_a_dry_run_says_it_to_people(commands, tmp_path):
     assert "nothing was written" in done.stdout
 
 
+def test_the_images_that_are_left_for_training_are_counted_by_domain(split_data, teacher_file, tmp_path):
+    said = succeed(*distill(split_data, teacher_file, tmp_path / "out"), "--dry-run").stderr
+    assert f"images 4 of A and 6 of B at {SIZE}x{SIZE}" in said
+
+
 def test_steps_without_and_with_a_gan_loss_are_timed_apart(tiny_data, teacher_file, tmp_path):
     """By the default recipe the discriminator rests in two thirds of the six steps."""
     command = (*distill(tiny_data, teacher_file, tmp_path / "out"), "--recipe", "imitate", "--dry-run")

@@ -7,7 +7,7 @@ import click
 from ganc.base.errors import GancError, InterruptedRun
 from ganc.base.reading import one_line
 from ganc.cli.defaults_file import defaults_places
-from ganc.cli.environment import name_variables, variable_prefix
+from ganc.cli.environment import name_variables, variable_prefix, warn_of_misspelt
 from ganc.cli.everywhere import DEBUG, defaults_option, everywhere, say_where_from
 from ganc.cli.help import Helpful, wants_colour
 from ganc.cli.paths import Place, places, prepare_outputs, require_reachable, require_separate
@@ -83,7 +83,11 @@ class Command(Helpful, Program, click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         name_variables(self, ctx)
-        return super().parse_args(ctx, list(self._with_new_names(args)))
+        try:
+            return super().parse_args(ctx, list(self._with_new_names(args)))
+        except click.UsageError:  # perhaps of what a variable was to say
+            warn_of_misspelt(ctx)
+            raise
 
     def _with_new_names(self, args: Sequence[str]) -> Iterator[str]:
         for arg in args:
@@ -109,6 +113,7 @@ class Command(Helpful, Program, click.Command):
     def invoke(self, ctx: click.Context):
         try:
             say_where_from(ctx)
+            warn_of_misspelt(ctx)
             found = [*defaults_places(ctx), *places(self.params, ctx.params), *self.implied(ctx.params)]
             require_reachable(found)
             require_separate(found)

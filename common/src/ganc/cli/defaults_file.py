@@ -7,11 +7,12 @@ import click
 from click.core import ParameterSource
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
-from ganc.base.extras import PYYAML, TOOLBOX, TOOLS, require
+from ganc.base.extras import PYYAML, require
 from ganc.base.reading import read_bytes
 from ganc.base.text import did_you_mean, truth
 from ganc.cli.help import long_name
 from ganc.cli.paths import FILE, Place
+from ganc.cli.programs import command_names
 
 # In a context's meta: the file, and its values by the parameters' names.
 _FILE, _FROM_FILE = "ganc.defaults.file", "ganc.defaults"
@@ -76,30 +77,12 @@ def _of_command(content: Mapping, ctx: click.Context, path: Path) -> dict:
     values = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
     sections = {str(key): value for key, value in content.items() if isinstance(value, Mapping)}
     if foreign := [key for key in sections if key != ctx.command_path]:
-        known = {ctx.command_path, *_commands()}
+        known = {ctx.command_path, *command_names()}
         for key in foreign:
             if key not in known:
                 cure = did_you_mean(key, known) or "; a section is named as a command, such as ganc-distill"
                 raise click.UsageError(f"{path}: there is no command {key[:60]}{cure}")
     return values | dict(sections.get(ctx.command_path, {}))
-
-
-def _commands() -> Iterator[str]:
-    """Yield the names of all commands with options: the tools, also those that are not installed, and ganc's."""
-    import importlib.metadata  # --help does without
-
-    yield from TOOLS
-    for script in importlib.metadata.entry_points(group="console_scripts", name=TOOLBOX):
-        # The script's package has the command in a module that it imports when it is called.
-        yield from _under(TOOLBOX, importlib.import_module(f"{script.module}.main").main)
-
-
-def _under(name: str, command: click.Command) -> Iterator[str]:
-    if isinstance(command, click.Group):
-        for below, one in command.commands.items():
-            yield from _under(f"{name} {below}", one)
-    else:
-        yield name
 
 
 def _checked(ctx: click.Context, option: click.Option, value: object, positive: bool) -> object:

@@ -16,14 +16,15 @@ GROUPS = {
         *("run-dir", "chart", "discriminator", "generator-b", "discriminator-b", "recursive", "existing", "format"),
         *("io",),
     ),
+    "Budget": ("preset",),
     "Page": ("title", "sample", "runtime", "webgpu"),
     "Network": (
         *("width", "widths", "family", "block", "n-blocks", "dropout", "importance", "online", "teacher-width", "key"),
         *("discriminator-width", "refit", "sampling"),
     ),
     "Sub-networks": (
-        *("space", "config", "results", "max-macs", "max-params", "max-latency", "rank", "strategy", "samples"),
-        *("configs", "shard", "latency", "racing", "racing-keep", "group-size", "rank-check", "top"),
+        *("space", "config", "results", "max-macs", "max-params", "max-latency", "rank", "objective", "strategy"),
+        *("samples", "configs", "shard", "latency", "racing", "racing-keep", "group-size", "rank-check", "top"),
     ),
     "Evolution": (
         *("population", "generations", "parent-ratio", "mutation-ratio", "mutation", "patience", "evaluations"),
@@ -43,7 +44,7 @@ GROUPS = {
     OTHERS: (),
     RUN: (
         *("seed", "device", "engine", "latency-engine", "precision", "batch", "threads", "repeats", "min-seconds"),
-        *("time", "amp", "workers", "cache-memory", "restart", "restart-if-changed", "memory", "dry-run", "json"),
+        *("time", "amp", "workers", "cores", "cache-memory", "restart", "restart-if-changed", "yes", "dry-run", "json"),
         *("defaults", "quiet", "verbose", "debug", "version", "help"),
     ),
 }  # fmt: skip
@@ -68,10 +69,11 @@ def group_of(option: click.Option) -> str:
 
 
 def in_groups(options: Iterable[click.Option], moved: Mapping[str, str] | None = None) -> dict[str, list[click.Option]]:
-    """Return options by their groups, those that are required first; a few need no groups, nor does one alone.
+    """Return options by their groups, those that are required first; a few need no groups.
 
     Args:
-        moved: the groups of options that stand elsewhere in this command, by the options' long names.
+        moved: the groups of options that stand elsewhere in this command, by the options' long names; REQUIRED for
+            those that are needed unless another option stands for them.
     """
     found: dict[str, list[click.Option]] = {name: [] for name in (REQUIRED, *GROUPS)}
     shown = [option for option in options if not option.hidden]
@@ -79,11 +81,10 @@ def in_groups(options: Iterable[click.Option], moved: Mapping[str, str] | None =
     for option in shown:
         plain = not own or (option in own and len(own) <= FEW)
         group = (moved or {}).get(long_name(option)) or group_of(option)
-        found[REQUIRED if option.required else OTHERS if plain else group].append(option)
+        needed = option.required or group == REQUIRED
+        found[REQUIRED if needed else OTHERS if plain else group].append(option)
     for group in GROUPS:
-        if len(found[group]) == 1 and group != RUN:
-            found[OTHERS] += found.pop(group) if group != OTHERS else []
-        elif group != OTHERS:
+        if group != OTHERS:
             found[group].sort(key=lambda option: _place_in(group, option))
     return {name: members for name, members in found.items() if members}
 

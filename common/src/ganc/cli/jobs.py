@@ -17,6 +17,7 @@ from ganc.cli.tables import checkpoint_facts, checkpoint_row, settings_line, sho
 from ganc.training.settings import DataSettings, RunSettings
 
 if TYPE_CHECKING:
+    from ganc.data import TrainingSet
     from ganc.files.checkpoint import Checkpoint
     from ganc.training.job import TrainingJob
 
@@ -64,7 +65,7 @@ def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
         name,
         data=data.folder,
         direction=data.direction,
-        images=f"{len(job.samples)} an epoch at {size_text(data.crop_size)}",
+        images=f"{_counts(job.samples, data)} at {size_text(data.crop_size)}",
         cached="yes" if getattr(job.samples, "cached", False) else "no",
         steps=len(job),
         batch=job.course.schedule.batch_size,
@@ -73,6 +74,15 @@ def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
         run_dir=job.run.directory,
     )
     _say_everything(job)
+
+
+def _counts(samples: "TrainingSet", data: DataSettings) -> str:
+    """Return how many images there are of each domain, or how many samples an epoch where they are not of two lists."""
+    lists = {data.direction.source: "source", data.direction.target: "target"}
+    counts = {letter: len(getattr(samples, name, ())) for letter, name in lists.items()}
+    if not all(counts.values()):
+        return f"{len(samples)} an epoch"
+    return " and ".join(f"{count} of {letter}" for letter, count in sorted(counts.items()))
 
 
 def _show_made(job: "TrainingJob", checkpoint: "Checkpoint | None", shown: Shown) -> None:

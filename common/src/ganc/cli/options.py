@@ -60,6 +60,7 @@ def setting_options(
     kind: type,
     types: Mapping[str, click.ParamType] | None = None,
     first: Mapping[str, Callable] | None = None,
+    texts: Mapping[str, str] | None = None,
     **defaults: object,
 ) -> list[Callable]:
     """Return one Click option for each setting of a settings class (ganc.base.settings), in the order of its fields.
@@ -67,10 +68,17 @@ def setting_options(
     Args:
         types: of options that read more than their field's type says, by the field's name.
         first: callbacks of options that are read before the others, by the field's name.
+        texts: what help says in place of a default, where it is not what the field says; by the field's name.
         defaults: of fields that have none of their own, or another one here.
     """
     return [
-        _option(one, said, defaults.get(name, one.default), (types or {}).get(name), (first or {}).get(name))
+        _option(
+            one,
+            replace(said, default_text=(texts or {}).get(name, said.default_text)),
+            defaults.get(name, one.default),
+            (types or {}).get(name),
+            (first or {}).get(name),
+        )
         for name, (one, said) in settings_of(kind).items()
     ]
 
@@ -192,6 +200,7 @@ def recipe_option(defaults: Mapping[Recipe, Mapping[str, object]], usual: Recipe
 
 def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]], usual: Recipe) -> Callable:
     """Return the decorator that adds the options of a distillation, whose --recipe brings these defaults."""
+    imitated = defaults[Recipe.IMITATE]["gan_weight"]
     return grouped(
         "settings",
         DistillationSettings,
@@ -199,6 +208,7 @@ def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]], usual:
             DistillationSettings,
             types={"losses": LOSS},
             first={"recipe": _take_defaults(defaults)},
+            texts={"gan_weight": f"the input's; with --recipe {Recipe.IMITATE.value} {imitated:g}"},
             recipe=usual,
         ),
     )

@@ -7,6 +7,7 @@ import click
 from ganc.base.direction import Direction
 from ganc.base.text import DAY, format_duration
 from ganc.cli.command import command
+from ganc.cli.help import REQUIRED
 from ganc.cli.messages import QUIET, loudness, note
 from ganc.cli.options import POSITIVE, direction_option, json_option
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
 LONG_SECONDS = DAY  # a run of more is started by those who have seen how long it takes
 
 
-@command(page="your-own-generator.md")
+@command(page="your-own-generator.md", moved={"data": REQUIRED, "output": REQUIRED, "max-macs": "Budget"})
 @click.option("--teacher", type=FILE, help="The generator to compress: a .pth, .pdparams or checkpoint of ganc.")
-@click.option("--data", type=FOLDER, help="Folder with trainA, trainB, testA, testB.")
-@click.option("-o", "--output", type=OUTPUT_FOLDER, help="The folder to write; the same command goes on in it.")
+@click.option("--data", type=FOLDER, help="Folder with trainA, trainB, testA, testB; needed without --config.")
+@click.option(
+    "-o",
+    "--output",
+    type=OUTPUT_FOLDER,
+    help="The folder to write, in which the same command goes on; needed without --config.",
+)
 @click.option(
     "--max-macs",
     type=BUDGET,

@@ -226,12 +226,7 @@ class DistillationSettings:
         "Defaults of other options: imitate learns the teacher's images first; published is the papers'.",
         Recipe.PUBLISHED,
     )
-    gan_weight: float | None = setting(
-        "Weight of the GAN loss.",
-        None,
-        least=0,
-        default_text="the input's; with --recipe imitate 1, in ganc-supernet 0",
-    )
+    gan_weight: float | None = setting("Weight of the GAN loss.", None, least=0, default_text="the input's")
     reconstruction_weight: float | None = setting("Weight of the L1 loss.", None, least=0, default_text="the input's")
     feature_weight: float | None = setting("Weight of feature distillation.", None, least=0, default_text="the input's")
     losses: tuple[WeightedLoss, ...] = setting(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import click
 
 from ganc.cli.command import command
+from ganc.cli.help import REQUIRED
 from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
     data_options,
@@ -33,7 +34,7 @@ def _written(values: Mapping) -> list[Place]:
     return written
 
 
-@command("ganc-distill", page="distillation.md", defaults=RECIPES[USUAL], implied=_written)
+@command("ganc-distill", page="distillation.md", moved={"teacher": REQUIRED}, defaults=RECIPES[USUAL], implied=_written)
 @grouped("start", StudentStart, *setting_options(StudentStart))
 @grouped(
     "online",

@@ -13,6 +13,7 @@ from ganc.base.settings import settings_of
 from ganc.base.text import format_bytes, format_count, format_duration
 from ganc.cli.command import command
 from ganc.cli.engines import EngineChoice
+from ganc.cli.help import REQUIRED, RUN
 from ganc.cli.messages import note, warn
 from ganc.cli.options import (
     POSITIVE,
@@ -75,14 +76,18 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
         note("--memory has no effect any more: --group-size bounds what is held in memory")
 
 
-@command("ganc-search", page="search.md")
+@command("ganc-search", page="search.md", moved={"output": REQUIRED, "batch-size": RUN})
 @search_options
 @click.option(
     "--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N on two halves of the images."
 )
 @click.option("--top", type=POSITIVE, default=5, help="Rows to print; a front that evolved is printed whole.")
 @click.option(
-    "--memory", expose_value=False, callback=_say_that_memory_is_gone, help="Has no effect any more; see --group-size."
+    "--memory",
+    hidden=True,
+    expose_value=False,
+    callback=_say_that_memory_is_gone,
+    help="Has no effect any more; see --group-size.",
 )
 @dry_run_option
 @stage_options
@@ -109,7 +114,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
         _show_dry_run(settings, shown)
         return
     if settings.output is None:
-        raise click.UsageError("Missing option '-o' / '--output'.")
+        raise click.UsageError("Missing option '-o': name the results to write.")
     if settings.output == PIPE and shown.as_json:
         raise click.UsageError("-o - and --json both write to standard output: leave one out")
     with _results_to_stdout() if settings.output == PIPE else contextlib.nullcontext() as stdout:

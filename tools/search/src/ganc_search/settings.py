@@ -139,7 +139,10 @@ class SearchSettings:
     folder: Path = setting("Folder with searchA.txt or testA, and trainB.", names=("--data",), folder=True)
     direction: Direction = setting("Which way to translate.", Direction.A_TO_B)
     output: Path | None = setting(
-        "The results file (HDF5); - writes it to standard output.", None, names=("-o", "--output"), written=True
+        "The results file (HDF5), - writes it to standard output; needed without --rank-check and --dry-run.",
+        None,
+        names=("-o", "--output"),
+        written=True,
     )
     run_dir: Path | None = setting(
         "With -o -: where finished rows are kept, to resume from.", None, folder=True, written=True
