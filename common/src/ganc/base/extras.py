@@ -37,6 +37,7 @@ MATPLOTLIB = Package("matplotlib", ("report",))
 PYYAML = Package("yaml", ("yaml",), "PyYAML")
 JINJA2 = Package("jinja2", ("report",))
 TENSORBOARD = Package("tensorboardX", ("tensorboard",))
+SCIKIT_LEARN = Package("sklearn", ("predictor",), "scikit-learn")
 SNAKEMAKE = Package("snakemake", ("workflow",), "Snakemake")
 
 # What comes with ganc-common, and what its extras bring, as they are listed for people.

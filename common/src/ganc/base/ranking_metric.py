@@ -6,11 +6,22 @@ from collections.abc import Sequence
 # Up to so many images the kernel distance orders models. docs/metric.md, "How many images are few", has the
 # measurement: there, the Fréchet distance still falls by 8 % from 240 to 480 images, and the kernel distance does not.
 FEW_IMAGES = 500
+PREDICTED = ".predicted"
 
 
 def kernel_metric(feature_set: str) -> str:
     """Return the name of the kernel distance on a feature set; the Fréchet distance has the feature set's own."""
     return f"{feature_set}-kid"
+
+
+def predicted_metric(metric: str) -> str:
+    """Return the name under which predictions of a metric are kept, which are never mixed with what was measured."""
+    return metric + PREDICTED
+
+
+def is_predicted(metric: str) -> bool:
+    """Whether a metric's values are predictions."""
+    return metric.endswith(PREDICTED)
 
 
 def are_few(images: int) -> bool:

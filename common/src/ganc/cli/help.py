@@ -29,6 +29,7 @@ GROUPS = {
     "Evolution": (
         *("population", "generations", "parent-ratio", "mutation-ratio", "mutation", "patience", "evaluations"),
     ),
+    "Predictor": ("predictor-model", "predictor-first", "predictor-refits"),
     "Images": (
         *("data", "domain", "direction", "load-size", "crop-size", "resize", "eval-size", "size", "levels", "channels"),
         *("shuffle", "alpha", "tile", "overlap", "quality"),

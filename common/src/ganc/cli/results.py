@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from ganc.base.ranking_metric import kernel_metric, near_best
+from ganc.base.ranking_metric import kernel_metric, near_best, predicted_metric
 from ganc.base.text import format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
@@ -30,10 +30,12 @@ def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[di
     Args:
         marks: what follows a row's value of `ranking`, by the row's widths.
     """
-    kernel = kernel_metric(metric)
+    kernel, predicted = kernel_metric(metric), predicted_metric(ranking)
     further = {}
     if any(kernel in row.metrics for row in rows):
         further[kernel] = lambda row: _value(row, kernel) + (marks.get(row.widths, "") if ranking == kernel else "")
+    if any(predicted in row.metrics for row in rows):
+        further[f"{ranking}, predicted"] = lambda row: _value(row, predicted)
     if any(row.latency_ms is not None for row in rows):
         further["ms an image"] = _latency
     return [
@@ -44,7 +46,7 @@ def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[di
             "parameters": format_count(row.params),
             metric: _value(row, metric),
             **{name: text(row) for name, text in further.items()},
-            "images": row.images,
+            "images": row.images or "-",
         }
         for row in rows
     ]

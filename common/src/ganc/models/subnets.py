@@ -42,6 +42,17 @@ class SubnetCosts:
                 total += (np.diagonal(table) if reads == segment else table).reshape(axes)
         return totals
 
+    def of_many(self, widths: np.ndarray) -> np.ndarray:
+        """Return MACs, device MACs and parameters, int64 (3, N), of many sub-networks (N, segments)."""
+        total = np.zeros((3, len(widths)), np.int64)
+        for segment in range(widths.shape[1]):
+            own, before = widths[:, segment].astype(np.int64), widths[:, self._spec.shape.input_segment(segment)]
+            pairs, places = np.unique(own << 32 | before, return_inverse=True)
+            costs = [self._segment_costs(segment, int(pair & 0xFFFFFFFF), int(pair >> 32)) for pair in pairs]
+            table = np.array([(cost.macs, cost.device_macs, cost.params) for cost in costs], np.int64)
+            total += table.reshape(-1, 3)[places].T
+        return total
+
     def _count(self, segment: int, before: int, width: int) -> Costs:
         """Count one segment; none depends on more than its own width and its input's."""
         widths = list(self._spec.widths)

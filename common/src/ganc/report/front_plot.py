@@ -175,7 +175,7 @@ def _label(top, bottom, results: SearchResults, title: str | None, *, shared: bo
     scaled = "" if size == theirs else f"; published MACs scaled from {theirs}"
     bottom.set_xlabel(f"GMACs of one {size} image (logarithmic){scaled}")
     top.set_ylabel(f"{results.ranking_name} (lower is better)")
-    top.set_title(title or f"{len(results):,} sub-networks of {results.identity.space}")
+    top.set_title(title or f"{results.measured:,} sub-networks of {results.identity.space}")
     if not shared:
         reason = "another metric" if results.ranking_name != FID else f"of {theirs} images"
         bottom.set_ylabel("FID, as published")

@@ -16,6 +16,7 @@ from ganc.base.journal_file import JournalFile, read_journal_file
 from ganc.base.json_text import JsonObject
 from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
+from ganc.results.predictions import Predictions, with_predictions
 from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined
 
@@ -112,6 +113,7 @@ class ResultsWriter:
             self._journal.close(remove=not self._journal.rows)
             raise
         self._new = {row.widths: row for row in self._journal.rows}
+        self._predictions: Predictions | None = None
         self._written = False  # whether the file has all rows and the facts
 
     def __enter__(self) -> "ResultsWriter":
@@ -140,10 +142,18 @@ class ResultsWriter:
 
     def results(self) -> SearchResults:
         """Return all rows so far."""
-        if not self._new:
-            return self._folded
-        rows = joined([self._folded.rows, RowTable.of(self._new.values())])
-        return SearchResults(self._folded.identity, self._folded.facts, rows, source=str(self.path))
+        found, source = self._folded, str(self.path)
+        if self._new:
+            rows = joined([found.rows, RowTable.of(self._new.values())])
+            found = SearchResults(found.identity, found.facts, rows, source=source)
+        if self._predictions is None:
+            return found
+        facts = {**found.facts, "predictions": self._predictions.facts()}
+        return SearchResults(found.identity, facts, with_predictions(found.rows, self._predictions), source=source)
+
+    def predict(self, predictions: Predictions) -> None:
+        """Keep what a model predicted with the rows, in place of earlier predictions; the next fold writes it."""
+        self._predictions, self._written = predictions, False
 
     def fold(self) -> None:
         """Write all rows, and the facts, into the file unless it has them; no rows leave no file."""
@@ -151,7 +161,7 @@ class ResultsWriter:
             return
         results = self.results()
         write_results(self.path, results)
-        self._folded, self._new, self._written = results, {}, True
+        self._folded, self._new, self._predictions, self._written = results, {}, None, True
         self._journal.clear()
 
     def close(self) -> SearchResults:

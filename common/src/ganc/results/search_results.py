@@ -107,6 +107,11 @@ class SearchResults:
         return iter(self.rows)
 
     @property
+    def measured(self) -> int:
+        """How many sub-networks were measured; of the others there are predictions alone."""
+        return int((self.rows.images > 0).sum())
+
+    @property
     def metric_name(self) -> str:
         """The Fréchet distance: the metric named like the feature set, else the first column."""
         names = [*self.rows.metrics]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ganc.base.errors import SelectionError
+from ganc.base.ranking_metric import predicted_metric
 from ganc.base.text import format_count
 from ganc.results.objective import Objective
 from ganc.results.search_results import SearchResults
@@ -73,6 +74,30 @@ def select(
     return rows.take(kept[:top])
 
 
+def select_predicted(
+    results: SearchResults, *, max_macs: int | None = None, max_params: int | None = None, top: int | None = None
+) -> RowTable:
+    """Return the rows within the bounds that were predicted and not measured, best first by what was predicted.
+
+    They are to look at, or to measure next: nothing else of ganc takes a sub-network that was not measured.
+
+    Raises:
+        SelectionError: there are none.
+    """
+    rows = results.rows
+    values = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
+    within = (rows.macs <= (np.inf if max_macs is None else max_macs)) & (
+        rows.params <= (np.inf if max_params is None else max_params)
+    )
+    kept = np.flatnonzero(~np.isnan(values) & (rows.images == 0) & within)
+    if not len(kept):
+        raise SelectionError(
+            f"{results.source}: no sub-network that was not measured is predicted to be on the front; "
+            "'ganc-search --strategy predictor' writes those that are"
+        )
+    return rows.take(kept[np.lexsort([rows.macs[kept], values[kept]])][:top])
+
+
 def pareto_front(metric: np.ndarray, cost: np.ndarray) -> np.ndarray:
     """Return the indices, in rising order, of the points that no other point beats.
 
@@ -111,7 +136,7 @@ def _exact_count(count: float) -> str:
 def _nothing_left(results: SearchResults, values: np.ndarray, bound: tuple, passed: list[str]) -> str:
     option, given, text, unit = bound
     values = values[~np.isnan(values)]
-    among = f"the {len(results)} sub-networks" + (f" within {' and '.join(passed)}" if passed else "")
+    among = f"the {results.measured} sub-networks" + (f" within {' and '.join(passed)}" if passed else "")
     if not len(values):
         return f"{results.source}: no latency was measured for {among}; leave {option} out, or measure it in the search"
     return (

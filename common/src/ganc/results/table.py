@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.ranking_metric import is_predicted
 
 # Two evaluations of one sub-network on other machines differ in the last digits of their float32 features.
 SAME_VALUE = 1e-4
@@ -171,7 +172,8 @@ def canonical(table: RowTable) -> RowTable:
     """Return the table with each sub-network once, widths in falling lexicographic order (the largest first).
 
     Of several rows of one sub-network the one on most images stays, and on equal images the one with the lowest
-    metric; what it lacks is filled from rows on equally many images.
+    metric; what it lacks is filled from rows on equally many images. Of two predictions the one with the smaller error
+    stays.
 
     Raises:
         FileFormatError: rows of one sub-network differ in their costs, or in a metric on equally many images.
@@ -196,8 +198,12 @@ def _absorb(merged: RowTable, places: np.ndarray, others: RowTable) -> None:
     for name in COST_COLUMNS:
         _refuse(getattr(merged, name)[places] != getattr(others, name), name, getattr(merged, name)[places], others)
     equal_images = merged.images[places] == others.images
+    for name in filter(is_predicted, others.metrics):
+        _take_better_prediction(merged, places, others, name)
     for kind in ("metrics", "errors"):
         for name, other in getattr(others, kind).items():
+            if is_predicted(name):
+                continue
             column = getattr(merged, kind)[name]
             mine = column[places]
             differs = np.abs(mine - other) > _tolerance(merged, places, others, kind, name)  # never of what is NaN
@@ -207,6 +213,15 @@ def _absorb(merged: RowTable, places: np.ndarray, others: RowTable) -> None:
     fill = np.isnan(merged.latency_ms[places])
     merged.latency_ms[places[fill]] = others.latency_ms[fill]
     merged.latency_setup[places[fill]] = others.latency_setup[fill]
+
+
+def _take_better_prediction(merged: RowTable, places: np.ndarray, others: RowTable, name: str) -> None:
+    """Put a prediction of `others` into merged[places] where there is none, or one with a larger error."""
+    unknown = np.full(len(merged), np.nan)
+    value, error = merged.metrics[name], merged.errors.get(name, unknown)
+    theirs, their_error = others.metrics[name], others.errors.get(name, unknown[: len(others)])
+    better = ~np.isnan(theirs) & (np.isnan(value[places]) | (their_error < error[places]))
+    value[places[better]], error[places[better]] = theirs[better], their_error[better]
 
 
 def _tolerance(merged: RowTable, places: np.ndarray, others: RowTable, kind: str, name: str) -> np.ndarray:

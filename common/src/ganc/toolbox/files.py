@@ -164,9 +164,10 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
 @click.option(
     "--pareto", is_flag=True, help="Only what no other beats in distance and MACs, or what the search lowered."
 )
+@click.option("--predicted", is_flag=True, help="Only what was predicted to be on the front, and not measured.")
 @click.option("--top", type=POSITIVE, show_default="10, or all with --pareto or --json", help="Only the best so many.")
 @json_option
-def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds):
+def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json: bool, **bounds):
     """List the best sub-networks of search results.
 
     Those that satisfy all bounds, best first: by the kernel distance where the search had few images, else by the
@@ -175,13 +176,22 @@ def select(results: str, top: int | None, pareto: bool, as_json: bool, **bounds)
     \b
     ganc select search.h5 --max-macs 2.7G --top 3
     ganc select search.h5 --pareto --json
+    ganc select search.h5 --predicted
     """
     from ganc.cli.results import results_json, show_results
     from ganc.results.hdf5 import read_results
     from ganc.results.selection import select as select_rows
+    from ganc.results.selection import select_predicted
 
+    measured_only = {"--pareto": pareto, "--max-latency": bounds["max_latency"], "--max-metric": bounds["max_metric"]}
+    if predicted and (wrong := [name for name, value in measured_only.items() if value]):
+        raise click.UsageError(f"{wrong[0]} is for what was measured: leave it or --predicted out")
     read = read_results(results)
-    rows = select_rows(read, pareto=pareto, top=top or (None if pareto or as_json else 10), **bounds)
+    most = top or (None if pareto or as_json else 10)
+    if predicted:
+        rows = select_predicted(read, max_macs=bounds["max_macs"], max_params=bounds["max_params"], top=most)
+    else:
+        rows = select_rows(read, pareto=pareto, top=most, **bounds)
     if as_json:
         show_json(results_json(rows))
     else:

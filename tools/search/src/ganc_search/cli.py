@@ -34,7 +34,15 @@ from ganc.cli.tables import settings_line, show, show_json, show_rows, size_text
 from ganc.cli.types import SHARD, SPACE
 from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
-from ganc_search.settings import AUTO, PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
+from ganc_search.settings import (
+    AUTO,
+    PIPE,
+    Budget,
+    EvolutionSettings,
+    PredictorSettings,
+    SearchSettings,
+    StrategyName,
+)
 from ganc_search.strategies.racing import Racing
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -43,8 +51,10 @@ from ganc_search.strategies.racing import Racing
 def _settings(racing: bool, keep: float, **values) -> SearchSettings:
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
+    predictor = PredictorSettings(**{name: values.pop(name) for name in settings_of(PredictorSettings)})
     raced = Racing(keep)  # made in any case, so that a wrong number is refused
-    return SearchSettings(budget=budget, evolution=evolution, racing=raced if racing else None, **values)
+    parts = {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
+    return SearchSettings(**parts, **values)
 
 
 def _engine_option(name: str, engines: tuple[str, ...], words: str):
@@ -68,6 +78,7 @@ search_options = grouped(
     click.option("--racing", is_flag=True, help="First on a part of the images; drop the worst, the rest on more."),
     *setting_options(Racing),
     *setting_options(EvolutionSettings),
+    *setting_options(PredictorSettings),
 )
 
 
@@ -81,7 +92,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 @click.option(
     "--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N on two halves of the images."
 )
-@click.option("--top", type=POSITIVE, default=5, help="Rows to print; a front that evolved is printed whole.")
+@click.option("--top", type=POSITIVE, default=5, help="Rows to print; a front is printed whole.")
 @click.option(
     "--memory",
     hidden=True,
@@ -100,6 +111,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
     ganc-search --supernet supernet.safetensors --data horse2zebra --stats real_B.npz \\
                 --max-macs 2.7G -o search.h5
     ganc-search … --strategy evolution --racing -o search.h5
+    ganc-search … --strategy predictor --samples 150 -o search.h5
     ganc-search … --samples 500 --shard 3/16 -o shard3.h5
     my-own-strategy | ganc-search … --configs - -o search.h5
     ganc-search … -o - | ganc-finetune … --results - -o finetune.safetensors
@@ -226,18 +238,21 @@ def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
     from ganc.cli.results import results_json, show_results
     from ganc.results.selection import select
 
-    # An evolution by two objectives ends with a front, not with one point.
-    has_front = settings.strategy == StrategyName.EVOLUTION and not settings.objective.is_single
+    # What lowers two objectives ends with a front, not with one point.
+    fronted = settings.strategy in (StrategyName.EVOLUTION, StrategyName.PREDICTOR)
+    has_front = fronted and not settings.objective.is_single
     best = select(results, pareto=has_front, top=None if has_front else top)
     if shown.as_json:
         found = {"metric": results.metric_name, "ordered_by": results.ranking_name}
         found |= {"objective": str(results.objective), "best": results_json(best)}
-        show_json({"file": str(settings.output), "digest": results.digest, "subnets": len(results), **found})
+        show_json({"file": str(settings.output), "digest": results.digest, "subnets": results.measured, **found})
         return
     piped = settings.output == PIPE
     show_results(results, best, err=piped)
     written = "standard output" if piped else f"{settings.output} ({settings.output.stat().st_size:,} bytes)"
-    click.echo(f"{len(results)} sub-networks in {written}", err=piped)
+    click.echo(f"{results.measured} sub-networks in {written}", err=piped)
+    if further := len(results) - results.measured:
+        click.echo(f"{further} more are predicted to be on the front: 'ganc select --predicted' lists them", err=piped)
 
 
 def _show_rank_check(settings: SearchSettings, count: int, shown: Shown) -> None:

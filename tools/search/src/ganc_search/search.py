@@ -10,6 +10,7 @@ from typing import Any
 from ganc.base.atomic import WriteError, place_of
 from ganc.base.engine_table import fastest_engine, graph_engines
 from ganc.base.errors import InterruptedRun, RunError, SelectionError, SettingError
+from ganc.base.extras import SCIKIT_LEARN, require
 from ganc.models.family import Widths
 from ganc.results.journal import ResultsWriter, journal_path
 from ganc.results.search_results import SearchResults
@@ -20,12 +21,22 @@ from ganc.training.options import Options
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
 from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
-from ganc_search.settings import AUTO, KEPT_FILE, PIPE, Budget, EvolutionSettings, SearchSettings, StrategyName
+from ganc_search.settings import (
+    AUTO,
+    KEPT_FILE,
+    PIPE,
+    Budget,
+    EvolutionSettings,
+    PredictorSettings,
+    SearchSettings,
+    StrategyName,
+)
 from ganc_search.setup import SearchInputs
 from ganc_search.strategies import Strategy
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.evolution import Evolution
 from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
+from ganc_search.strategies.predictor import Predictor
 from ganc_search.strategies.racing import Racing
 
 
@@ -127,6 +138,8 @@ class Search:
             of = f" of {self.at_most(self.total)}" if strategy is self.strategy else ""
             raise InterruptedRun(f"stopped after {done}{of} {self.unit}; {kept}", stop.signal_number) from None
         finally:
+            if isinstance(strategy, Predictor) and strategy.predictions is not None:
+                self._writer.predict(strategy.predictions)
             self._writer.fold()
 
     def at_most(self, total: int | None) -> str:
@@ -150,6 +163,10 @@ class Search:
         allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency.of if latency else None)
         if settings.strategy == StrategyName.EVOLUTION:
             return Evolution(allowed, self.ranking, settings.seed, settings.evolution, settings.objective)
+        if settings.strategy == StrategyName.PREDICTOR:
+            require(SCIKIT_LEARN)  # now, and not after the first sample was measured
+            how = (settings.samples, settings.predictor, settings.objective)
+            return Predictor(allowed, self.ranking, settings.seed, *how)
         if settings.strategy == StrategyName.RANDOM:
             found = sample(allowed, settings.samples, settings.seed)
         elif settings.strategy == StrategyName.CONFIGS:
@@ -173,6 +190,8 @@ class Search:
         facts |= {"budget": asdict(settings.budget), "racing": settings.racing and asdict(settings.racing)}
         if settings.strategy == StrategyName.EVOLUTION:
             facts["evolution"] = asdict(settings.evolution)
+        if settings.strategy == StrategyName.PREDICTOR:
+            facts["predictor"] = asdict(settings.predictor)
         return {name: value for name, value in facts.items() if value is not None}
 
 
@@ -193,10 +212,11 @@ def find_subnets(
         SettingError: there is no such option, or its value is not possible.
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    kinds = (Budget, EvolutionSettings, Racing, SearchSettings)
+    kinds = (Budget, EvolutionSettings, PredictorSettings, Racing, SearchSettings)
     given = Options("ganc_search.find_subnets", kinds, options)
-    budget, evolution, raced = (given.make(kind) for kind in kinds[:-1])
-    settings = given.make(SearchSettings, budget=budget, evolution=evolution, racing=raced if racing else None)
+    budget, evolution, predictor, raced = (given.make(kind) for kind in kinds[:-1])
+    parts = {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
+    settings = given.make(SearchSettings, **parts)
     if settings.output in (None, PIPE):
         raise SettingError("ganc_search.find_subnets: output is missing, the file (HDF5) to write")
     with Search(settings) as search:

@@ -33,7 +33,16 @@ class StrategyName(StrEnum):
     EXHAUSTIVE = "exhaustive"
     RANDOM = "random"
     EVOLUTION = "evolution"
+    PREDICTOR = "predictor"
     CONFIGS = "configs"
+
+
+class ModelName(StrEnum):
+    """What predicts the metric from the widths."""
+
+    LINEAR = "linear"
+    TREES = "trees"
+    GAUSSIAN_PROCESS = "gaussian-process"
 
 
 class LatencyKind(StrEnum):
@@ -116,6 +125,35 @@ class EvolutionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PredictorSettings:
+    """The numbers of a search by predictions. Raises SettingError: a value is outside its limits.
+
+    Attributes:
+        model: None takes, at each refit, the one that cross-validation says orders sub-networks best.
+        first: the part of the samples that is spread over the space before anything is predicted.
+        refits: how often the model is fitted, each time to what was measured since.
+    """
+
+    model: ModelName | None = setting(
+        "Predictor: the model.", None, names=("--predictor-model",), default_text="the best by cross-validation"
+    )
+    first: float = setting(
+        "Predictor: the first sample, as a part.",
+        1 / 3,
+        names=("--predictor-first",),
+        above=0,
+        most=1,
+        default_text="1/3",
+    )
+    refits: int = setting("Predictor: how often it is fitted anew.", 5, names=("--predictor-refits",), least=1)
+
+    def __post_init__(self):
+        check_limits(self)
+        if self.model is not None:
+            object.__setattr__(self, "model", ModelName(self.model))
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchSettings:
     """What is searched, how, on which images, and where the rows go.
 
@@ -158,9 +196,10 @@ class SearchSettings:
         "What is lowered: metric and MACs (pareto), the metric alone within the budget, or metric and milliseconds.",
         Objective.PARETO,
     )
-    samples: int | None = setting("So many random sub-networks.", None, least=1)
+    samples: int | None = setting("So many sub-networks: random ones, or the predictor's.", None, least=1)
     configs: Path | None = setting("The sub-networks that a file names, a width string a line; - is stdin.", None)
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
+    predictor: PredictorSettings = field(default_factory=PredictorSettings)
     racing: Racing | None = None
     latency: LatencyKind | None = setting(
         "Add milliseconds an image: each sub-network timed, or summed up from its segments.", None
@@ -188,20 +227,28 @@ class SearchSettings:
         object.__setattr__(self, "direction", Direction(self.direction))
         object.__setattr__(self, "reference", TargetImages(self.reference))
         object.__setattr__(self, "objective", Objective(self.objective))
-        meant = {"random": self.samples is not None, "configs": self.configs is not None, "exhaustive": True}
-        strategy = self.strategy or next(name for name, given in meant.items() if given)
-        object.__setattr__(self, "strategy", StrategyName(strategy))
-        for name, option in (("random", "--samples"), ("configs", "--configs")):
-            if (strategy == name) != meant[name]:
-                raise SettingError(f"{option} and --strategy {name} go together, here is one without the other")
-        if self.strategy == StrategyName.EVOLUTION and self.shard[1] > 1:
-            raise SettingError("--strategy evolution has no shards: a generation needs all rows of the one before")
+        object.__setattr__(self, "strategy", self._meant_strategy())
+        if self.strategy in (StrategyName.EVOLUTION, StrategyName.PREDICTOR) and self.shard[1] > 1:
+            raise SettingError(f"--strategy {self.strategy} has no shards: a round needs all rows of the one before")
         if self.budget.max_latency is not None and self.latency is None:
             raise SettingError("--max-latency needs --latency measured or --latency table")
         if self.objective is Objective.LATENCY and self.latency is None:
             raise SettingError("--objective latency needs --latency measured or --latency table")
         if self.run_dir and self.output != PIPE:
             raise SettingError("--run-dir is for -o -: a results file keeps its own rows")
+
+    def _meant_strategy(self) -> StrategyName:
+        """Return the strategy. Raises SettingError: options of another one are given, or its own are missing."""
+        given = {"--samples": self.samples is not None, "--configs": self.configs is not None}
+        implied = {StrategyName.RANDOM: given["--samples"], StrategyName.CONFIGS: given["--configs"]}
+        meant = next((name for name, means in implied.items() if means), StrategyName.EXHAUSTIVE)
+        strategy = StrategyName(self.strategy or meant)
+        sampled = strategy == StrategyName.PREDICTOR
+        for name, option in ((StrategyName.RANDOM, "--samples"), (StrategyName.CONFIGS, "--configs")):
+            if (strategy == name or (sampled and option == "--samples")) != given[option]:
+                named = strategy if sampled and option == "--samples" else name
+                raise SettingError(f"{option} and --strategy {named} go together, here is one without the other")
+        return strategy
 
     @property
     def restarts(self) -> dict[str, bool]:

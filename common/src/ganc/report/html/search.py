@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganc.base.ranking_metric import predicted_metric
 from ganc.models.family import format_widths
 from ganc.report.gather import Findings, stage_of
 from ganc.report.html.charts import Group, key, scatter_chart
@@ -12,7 +13,6 @@ from ganc.report.html.views import MOST_ROWS, Chart, Section, Table, numbered
 from ganc.results.search_results import SearchResults
 from ganc.results.selection import pareto_front
 
-PREDICTED = ".predicted"  # the end of a column's name with what was predicted of a metric, and not measured
 MOST_POINTS = 900  # of a kind that are drawn
 MOST_SEARCHES = 6
 MOST_PICKED = 20
@@ -42,7 +42,7 @@ class Points:
         """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
         rows, values = results.rows, results.ranking
         kept = np.flatnonzero(np.isfinite(values))
-        predictions = rows.metrics.get(results.ranking_name + PREDICTED, np.full(len(rows), np.nan))
+        predictions = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
         whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
         front = whole[pareto_front(values[whole], rows.macs[whole])]
         tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]

@@ -21,6 +21,7 @@ class Allowed:
 
     Attributes:
         listed: all within the costs, the largest first; None where they are too many.
+        costs: MACs, device MACs and parameters (3, N) of widths (N, segments).
 
     Raises:
         SelectionError: not even the smallest sub-network satisfies the budget.
@@ -31,7 +32,15 @@ class Allowed:
             raise ValueError(f"max_latency (={budget.max_latency}) needs latency_of, which tells latencies")
         budget.require_possible(space, costs_of, latency_of)
         self.space, self.budget, self._costs_of, self._latency_of = space, budget, costs_of, latency_of
+        self.costs = costs_of.of_many
         self.listed = listed(space, costs_of, budget.allows)
+
+    @property
+    def first(self) -> tuple[Widths, ...]:
+        """The first of all that is allowed: the largest sub-network, where it is; none where nothing is listed."""
+        if self.listed is None:
+            return (self.space.largest,) if self.space.largest in self else ()
+        return (self.listed[0],) if self.fast_enough(self.listed[0]) else ()
 
     def fast_enough(self, widths: Widths) -> bool:
         """Whether a sub-network satisfies the latency bound, if there is one."""

@@ -64,6 +64,16 @@ def rung_metric(metric: str, images: int) -> str:
     return f"{metric}{_STEP}{images}"
 
 
+def readings_of(row: "SearchRow") -> dict[tuple[str, int], float]:
+    """Return a row's finite values by metric and number of images, those of earlier steps of a race among them."""
+    found = {}
+    for name, value in row.metrics.items():
+        metric, step, images = name.partition(_STEP)
+        if math.isfinite(value):
+            found[metric, int(images) if step else row.images] = value
+    return found
+
+
 def both_steps(first: "SearchRow", other: "SearchRow", metrics: Collection[str]) -> "SearchRow":
     """Return which of two rows of a sub-network has more images, with the metrics of the other's step beside it.
 

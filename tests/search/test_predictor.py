@@ -1,0 +1,228 @@
+"""The predictor: what it asks for, how near it comes to a known front, and predictions that stay predictions."""
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers.search_rows import make_results, make_row
+from helpers.stages import SPACE, json_of, refusal
+from helpers.support import UNTRAINED_SET, run_command, succeed
+
+from ganc.base.rng import keyed_generator
+from ganc.models.space import parse_space
+from ganc.models.spec import GeneratorSpec
+from ganc.models.subnets import SubnetCosts
+from ganc.results.hdf5 import read_results, write_results
+from ganc.results.objective import Objective
+from ganc.results.search_results import merge_results
+from ganc.results.selection import pareto_front
+from ganc.results.table import SearchRow
+from ganc_search.predict.gain import Stair
+from ganc_search.predict.models import CANDIDATES, fit_best
+from ganc_search.settings import Budget, ModelName, PredictorSettings
+from ganc_search.strategies.allowed import Allowed
+from ganc_search.strategies.lists import sample
+from ganc_search.strategies.predictor import Predictor
+
+LARGE = parse_space("16,12,8/16,12,8/12,10,8/12,10,8/12/12,10,8/16/16,12,8")  # 729 sub-networks
+COSTS = SubnetCosts(GeneratorSpec(widths=LARGE.largest), (64, 64))
+GAUSSIAN = PredictorSettings(model=ModelName.GAUSSIAN_PROCESS)  # the fastest here
+
+
+def made_up(widths):
+    """Worse the narrower, by other amounts in each place, and where two of the blocks do not match."""
+    narrow = np.log(np.array(LARGE.largest) / np.array(widths))
+    return 5 + np.dot([3, 1, 5, 2, 4, 3, 1, 2], narrow**1.3) + 3 * abs(narrow[3] - narrow[5]) * narrow[2]
+
+
+def row_of(widths, images=40, **metrics):
+    cost = COSTS(widths)
+    costs = {"macs": cost.macs, "device_macs": cost.device_macs, "params": cost.params}
+    return SearchRow(widths=widths, **costs, images=images, metrics=metrics or {"toy": made_up(widths)})
+
+
+def rounds_of(strategy, row_of=row_of):
+    rounds = []
+    while candidates := strategy.ask():
+        rounds.append([row_of(widths) for widths in candidates])
+        strategy.tell(rounds[-1])
+    return rounds
+
+
+def predictor(samples, budget=None, seed=0, space=LARGE, objective=Objective.PARETO):
+    return Predictor(Allowed(space, budget or Budget(), COSTS), "toy", seed, samples, GAUSSIAN, objective)
+
+
+def hypervolume(rows):
+    """The area that the rows' front dominates, up to the worst metric and the most MACs of the space."""
+    metric, macs = np.array([(row.metrics["toy"], row.macs) for row in rows]).T
+    front = pareto_front(metric, macs)
+    front = front[np.argsort(macs[front])]
+    ends = np.append(macs[front][1:], COSTS(LARGE.largest).macs)
+    return ((made_up(LARGE.smallest) - metric[front]) * (ends - macs[front])).sum()
+
+
+def test_few_evaluations_come_near_the_front_of_all_and_random_ones_do_not():
+    every = hypervolume([row_of(widths) for widths in LARGE])
+    for seed in (1, 2):
+        found = list(itertools.chain(*rounds_of(predictor(60, seed=seed))))
+        drawn = [row_of(widths) for widths in sample(Allowed(LARGE, Budget(), COSTS), 60, seed)]
+        assert hypervolume(found) > 0.98 * every > 1.05 * hypervolume(drawn)
+
+
+def test_it_asks_for_as_many_as_it_may_each_once_within_the_budget_smallest_and_largest_first():
+    most = (COSTS(LARGE.smallest).macs + COSTS(LARGE.largest).macs) // 2
+    budget = Budget(max_macs=most)
+    rounds = rounds_of(predictor(40, budget))
+    asked = [row.widths for row in itertools.chain(*rounds)]
+    assert len(asked) == len(set(asked)) == 40
+    assert all(COSTS(widths).macs <= most for widths in asked)
+    largest = max((widths for widths in LARGE if COSTS(widths).macs <= most), key=lambda widths: COSTS(widths).macs)
+    assert {LARGE.smallest, largest} <= {row.widths for row in rounds[0]}
+    widths_looked_at = [set(column) for column in zip(*(row.widths for row in rounds[0]), strict=True)]
+    assert widths_looked_at == [set(choices) for choices in LARGE.choices]
+
+
+def test_a_space_with_fewer_sub_networks_than_samples_is_evaluated_whole():
+    space = parse_space("16,12/16/12,10/12/12/12/16/16,12")
+    assert {row.widths for row in itertools.chain(*rounds_of(predictor(50, space=space)))} == {*space}
+
+
+def test_the_metric_alone_is_lowered_where_the_objective_says_so():
+    most = (COSTS(LARGE.smallest).macs + COSTS(LARGE.largest).macs) // 2
+    found = list(itertools.chain(*rounds_of(predictor(40, Budget(max_macs=most), objective=Objective.METRIC))))
+    within = [made_up(widths) for widths in LARGE if COSTS(widths).macs <= most]
+    assert min(row.metrics["toy"] for row in found) == pytest.approx(min(within), rel=1e-3)
+
+
+def test_what_a_race_measured_on_few_images_is_fitted_with_what_it_measured_on_all():
+    """A third of each round has all images; the others' metric is another quantity, larger and on fewer images."""
+
+    def raced(widths):
+        if sum(widths) % 3:
+            return row_of(widths, images=10, toy=2 * made_up(widths) + 3)
+        return row_of(widths, toy=made_up(widths), **{"toy.first-10": 2 * made_up(widths) + 3})
+
+    strategy = predictor(60)
+    rows = list(itertools.chain(*rounds_of(strategy, raced)))
+    said = dict(zip(map(tuple, strategy.predictions.widths.tolist()), strategy.predictions.values, strict=True))
+    off = [abs(said[row.widths] - made_up(row.widths)) for row in rows]
+    assert np.median(off) < 0.1
+
+
+def test_the_gain_is_what_a_front_gains():
+    """Without doubt about the metric it is the area that is added; drawn at random, its mean."""
+    stair = Stair(np.array([5.0, 3.0, 4.0]), np.array([1.0, 6.0, 3.0]), 10.0)
+    mean, cost = np.array([3.5, 6.0, 2.0]), np.array([2.0, 2.0, 8.0])
+    assert stair.gains(mean, np.zeros(3), cost) == pytest.approx([1.5 + 1.5, 0, 2.0])
+    drawn = mean[:, None] + 1.5 * keyed_generator(0, "gain").standard_normal((3, 40_000))
+    added = np.mean([stair.gains(one, np.zeros(3), cost) for one in drawn.T], axis=0)
+    assert stair.gains(mean, np.full(3, 1.5), cost) == pytest.approx(added, rel=0.03)
+
+
+def test_the_model_that_orders_what_it_has_not_seen_is_taken():
+    inputs = keyed_generator(0, "inputs").uniform(-1, 1, (40, 4))
+    values = 7 + inputs @ [3, 1, 0, 2] + inputs[:, 0] * inputs[:, 1]
+    fitted = fit_best(inputs, values, CANDIDATES, 0)
+    assert fitted.correlations.keys() == {*map(str, CANDIDATES)}
+    assert fitted.correlations[fitted.name] == max(fitted.correlations.values()) > 0.99
+    assert fitted.error == pytest.approx(np.sqrt(np.mean((fitted.left_out - values) ** 2)))
+    assert fitted.predict(inputs)[0] == pytest.approx(values, abs=0.5)
+
+
+@pytest.fixture
+def files(supernet_file, tiny_data):
+    return ("--supernet", supernet_file, "--data", tiny_data, "--space", SPACE, *UNTRAINED_SET, "--device", "cpu")
+
+
+@pytest.fixture
+def arguments(files):
+    return (*files, "--strategy", "predictor", "--predictor-refits", 2)
+
+
+def test_a_search_by_predictions_and_what_commands_show_of_it(arguments, tmp_path):
+    out = tmp_path / "search.h5"
+    said = succeed("ganc-search", *arguments, "--samples", 14, "-o", out)
+    results = read_results(out)
+    metric = results.ranking_name
+    measured = [row for row in results if row.images]
+    assert (len(measured), results.measured) == (14, 14)
+    assert results.facts["strategy"] == "predictor"
+    assert results.facts["predictions"]["model"] in {*map(str, CANDIDATES)}
+    error = results.facts["predictions"]["error"]
+    for row in results:
+        assert f"{metric}.predicted" in row.metrics
+        assert row.errors[f"{metric}.predicted"] == error
+        assert (metric in row.metrics) == bool(row.images)
+    assert f"{metric}, predicted" in said.stdout
+    best = json_of("ganc", "select", out)
+    assert len(best) == 14  # what was measured, and nothing else
+    only = {"_".join(map(str, row.widths)) for row in results if not row.images}
+    if only:
+        assert {row["widths"] for row in json_of("ganc", "select", out, "--predicted")} == only
+    succeed("ganc", "plot", out, "-o", tmp_path / "front.png")
+
+
+def test_a_search_that_was_cut_short_ends_with_the_same_file(arguments, tmp_path):
+    whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
+    command = ("ganc-search", *arguments, "--samples", 13, "--racing", "--predictor-model", "linear")
+    succeed(*command, "-o", whole)
+    results = read_results(whole)
+    measured = [row for row in results if row.images]
+    write_results(cut, make_results(measured[:6], identity=results.identity))
+    succeed(*command, "-o", cut)
+    assert read_results(cut).digest == results.digest
+
+
+def test_predictions_give_way_to_what_is_measured(files, arguments, tmp_path):
+    out = tmp_path / "search.h5"
+    succeed("ganc-search", *arguments, "--samples", 12, "--predictor-model", "gaussian-process", "-o", out)
+    only_predicted = [row.widths for row in read_results(out) if not row.images]
+    succeed("ganc-search", *files, "-o", out)  # all of them
+    results = read_results(out)
+    assert len(results) == results.measured == 32
+    assert not any(f"{results.ranking_name}.predicted" in results.find(widths).metrics for widths in only_predicted)
+
+
+def test_of_two_predictions_of_one_sub_network_that_with_the_smaller_error_stays():
+    def predicted(value, error, **more):
+        column = "untrained.predicted"
+        return make_row((8, 4), metrics={column: value, **more}, errors={column: error})
+
+    sure, unsure = (make_results([predicted(*one, untrained=3.0)]) for one in ((3.1, 0.1), (2.5, 0.7)))
+    for parts in ((sure, unsure), (unsure, sure)):
+        (row,) = merge_results(parts)
+        assert row.metrics == {"untrained": 3.0, "untrained.predicted": 3.1}
+        assert row.errors == {"untrained.predicted": 0.1}
+
+
+def test_nothing_predicted_is_chosen(tmp_path):
+    path = tmp_path / "search.h5"
+    rows = [make_row((8, 4), 3.0), make_row((8, 2), images=0, metrics={"untrained.predicted": 1.0})]
+    write_results(path, make_results(rows))
+    assert [row["widths"] for row in json_of("ganc", "select", path)] == ["8_4"]
+    assert [row["widths"] for row in json_of("ganc", "select", path, "--predicted")] == ["8_2"]
+    assert "no sub-network" in refusal("ganc", "select", path, "--max-macs", make_row((8, 2)).macs)
+    write_results(path, make_results(rows[:1]))
+    assert "--strategy predictor" in refusal("ganc", "select", path, "--predicted")
+    succeed("ganc", "select", path, "--json")
+    assert "--pareto" in refusal("ganc", "select", path, "--predicted", "--pareto", status=2)
+
+
+def test_the_budget_of_evaluations_is_needed_and_shards_are_refused(arguments, tmp_path):
+    out = ("-o", tmp_path / "search.h5")
+    assert "--samples and --strategy predictor" in refusal("ganc-search", *arguments, *out, status=2)
+    sharded = (*arguments, "--samples", 9, "--shard", "1/2")
+    assert "no shards" in refusal("ganc-search", *sharded, *out, status=2)
+
+
+def test_without_scikit_learn_it_says_what_to_install(arguments, tmp_path):
+    out = ("-o", tmp_path / "search.h5")
+    done = run_command("ganc-search", *arguments, "--samples", 9, *out, absent=("sklearn",))
+    assert done.returncode == 1
+    assert (
+        done.stderr.decode()
+        .splitlines()[-1]
+        .startswith("Error: scikit-learn is not installed: pip install 'ganc-common[pre")
+    )
+    assert not (tmp_path / "search.h5").exists()
