@@ -30,8 +30,8 @@ from ganc.system.runtime import available_cores
 from ganc.system.static_server import StaticServer
 from ganc_export.web.runtime import VERSION
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from helpers.browser import Browser, find_browser, running_browser  # the browser that tests drive
+sys.path.append(str(Path(__file__).parents[1]))
+from shared.browser import Browser, find_browser, running_browser
 
 NAMES = ("original", "compressed")
 

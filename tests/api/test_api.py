@@ -264,6 +264,9 @@ def test_folders_are_evaluated_as_by_the_command(tiny_data):
     folders = (tiny_data / "testA", tiny_data / "testB")
     printed = json.loads(succeed("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 3, "--json").stdout)
     row = ganc.evaluate(*folders, feature_set=UNTRAINED, kid_subsets=3)
+    with pytest.raises(ganc.GancError, match="is for kid_subsets, which is not given"):
+        ganc.evaluate(*folders, feature_set=UNTRAINED, kid_subset_size=2)
+    assert "for --kid-subsets" in fail("ganc", "evaluate", *folders, "--kid-subset-size", 2, status=2)
     assert json.loads(json.dumps(row)) == printed
 
 

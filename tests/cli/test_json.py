@@ -52,6 +52,15 @@ def test_an_export_prints_every_variant_in_full(chain, tmp_path):
     assert said["untouched"]["images"] == checkpoint["metric"]["images"] == 4
 
 
+def test_a_report_prints_what_it_shows_and_lacks(chain, tmp_path):
+    output = tmp_path / "report.html"
+    said = json_of("ganc", "report", chain.folder, "-o", output)
+    assert (said["file"], said["bytes"]) == (str(output), output.stat().st_size)
+    assert {path.name for path in (chain.replace, chain.export)} <= {*said["files"]}
+    assert said["searches"] == [chain.search.name]
+    assert {"subject": "times on several engines", "reason": "ganc bench … --json > bench.json"} in said["missing"]
+
+
 def test_tools_print_what_they_did_in_full(chain, tmp_path):
     statistics = tmp_path / "b.npz"
     said = json_of("ganc", "stats", "--data", chain.data, "--size", SIZE, *UNTRAINED_SET, "-o", statistics)

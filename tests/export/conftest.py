@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from helpers.browser import find_browser, running_browser
 from helpers.page import READY, served
 from helpers.support import make_checkpoint, succeed
+from shared.browser import find_browser, running_browser
 
 from ganc.files.checkpoint import write_checkpoint
 

@@ -145,7 +145,7 @@ def _make_timed(folder: Path) -> None:
 
 
 def _read_report(folder: Path) -> object:
-    return write_report(gather(folder), folder / "report.html")
+    return write_report(gather(folder), folder / "report.html").bytes
 
 
 def _printed(name: str, make: Callable[[Path], None]) -> Kind:

@@ -71,7 +71,7 @@ def public(tmp_path_factory):
     """The public PyTorch network with the random weights, pytorch-fid's distance, and the weights' file."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     pytest.importorskip("pytorch_fid", reason="pytorch-fid is not installed")
-    from helpers.inception_blocks import import_pytorch_fid
+    from shared.inception_blocks import import_pytorch_fid
 
     inception, score = import_pytorch_fid()
     state = {name: torch.from_numpy(array) for name, array in random_tensors().items()}

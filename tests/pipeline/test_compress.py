@@ -122,6 +122,8 @@ def test_a_run_is_interrupted_fails_and_is_resumed(folder):
     status, out, err = ended(started(folder, "--config", "run.yaml"))
     assert status == 0, err
     assert "statistics:" not in err  # it was there
+    took = re.findall(r"^(\w+): took \d", err, re.MULTILINE)
+    assert took == ["distill", "export", "report"]
     assert re.search(r"^statistics .* done$", err, re.MULTILINE)
     student = read_checkpoint(folder / "out" / "distill.safetensors")
     assert student.training["steps"] == 240
@@ -196,8 +198,10 @@ def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder, tmp_path
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     given = ("--teacher", "teacher.safetensors", "--data", "source", "--max-macs", "4M", "-o", "new")
     before = sorted(folder.iterdir())
-    said = json.loads(succeed("ganc", "compress", *given, "--dry-run", "--json").stdout)
+    done = succeed("ganc", "compress", *given, "--dry-run", "--json")
+    said = json.loads(done.stdout)
     assert sorted(folder.iterdir()) == before
+    assert re.findall(r"^  (\w+): \S+ \S+ a step$", done.stderr, re.MULTILINE) == ["distill", "supernet", "finetune"]
     assert (site / "noted").read_text() == str(available_cores())  # as many as the run has
     assert list(said["seconds"]) == ["statistics", "distill", "supernet", "search", "finetune", "export", "report"]
     assert all(seconds > 0 for seconds in said["seconds"].values())

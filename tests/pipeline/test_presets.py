@@ -8,7 +8,7 @@ from ganc.models.space import parse_space
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.estimate import Timings, estimate
 from ganc.workflow.networks import Networks
-from ganc.workflow.preset import Preset
+from ganc.workflow.preset_names import Preset
 from ganc.workflow.presets import Given, configuration_of, scheduled
 from ganc.workflow.stage_options import ConfigurationError
 

@@ -167,3 +167,20 @@ def test_names_are_drawn_as_they_are(tmp_path, texts):
     assert {"a $x_{$ b.run", "_hidden.run", "訓練.run", "loss: $\\bad{$"} <= {*found}
     succeed("ganc", "plot", runs[0], "-o", tmp_path / "one.svg", "--title", "100 $ or $200")
     assert "100 $ or $200" in texts(tmp_path / "one.svg")
+
+
+def test_a_font_that_was_installed_after_matplotlib_listed_all_fonts_is_found(monkeypatch):
+    """The list of fonts is made once and kept in the user's folder; characters that no font in it has are boxes."""
+    import matplotlib
+    from matplotlib import font_manager
+
+    from ganc.report.drawing import OTHER_FONTS, drawing
+
+    manager = font_manager.fontManager
+    with drawing():
+        if not {*matplotlib.rcParams["font.family"]} & {*OTHER_FONTS}:
+            pytest.skip("no font with Chinese characters is installed (apt-get install fonts-noto-cjk)")
+    files = {font.fname for font in manager.ttflist if font.name in OTHER_FONTS}
+    monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font.fname not in files])
+    with drawing():
+        assert {*matplotlib.rcParams["font.family"]} & {*OTHER_FONTS}

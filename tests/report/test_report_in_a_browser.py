@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.browser import Browser, find_browser, running_browser
 from helpers.search_rows import eight_rows, make_results
 from helpers.support import succeed
 from PIL import Image
+from shared.browser import Browser, find_browser, running_browser
 
 from ganc.results.hdf5 import write_results
 

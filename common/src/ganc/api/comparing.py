@@ -79,7 +79,7 @@ def evaluate(
     feature_set: str | None = None,
     reference: str = TargetImages.TRAIN_AND_TEST.value,
     kid_subsets: int | None = None,
-    kid_subset_size: int = 1000,
+    kid_subset_size: int | None = None,
 ) -> dict:
     """Return how far a model's images are from the target's, as `ganc evaluate --json` prints it.
 
@@ -88,7 +88,7 @@ def evaluate(
             statistics, no generator is needed, and `statistics` and `reference` are not taken.
         data: a data folder (trainA, trainB, testA, testB).
         size, statistics, feature_set, reference: as of `compare`.
-        kid_subsets, kid_subset_size: measure the kernel distance by so many random subsets of so many images too.
+        kid_subsets, kid_subset_size: measure the kernel distance by so many subsets too, of so many images (1,000).
 
     Returns:
         Plain values: model, macs, device_macs, params, bytes, metric, value (the Fréchet distance: lower is nearer),
@@ -97,16 +97,16 @@ def evaluate(
 
     Raises:
         SpecError: the size does not fit the model.
-        SettingError: something is said that is of models, and folders are compared.
+        SettingError: something is said that is of models, and folders are compared; a size of subsets and no count.
         DataError, StatisticsError: images or statistics cannot be used.
     """
     from ganc.metrics.folders import FolderMeasure, measure_folder, said_of_models
-    from ganc.metrics.kernel import Subsets
+    from ganc.metrics.kernel import subsets_asked
     from ganc.report.comparison import Comparison
     from ganc.report.comparison import compare as compare_models
 
     target_images = _target_images(reference)
-    subsets = Subsets(kid_subsets, kid_subset_size) if kid_subsets else None
+    subsets = subsets_asked(kid_subsets, kid_subset_size)
     if not isinstance(model, Model) and Path(model).is_dir() and not (Path(model) / CARD).is_file():
         if unfit := said_of_models({"statistics": statistics, "reference": target_images}):
             raise SettingError(f"{unfit[0]}: is for models; two folders of images, or one and statistics, need none")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganc.base.errors import SettingError
 from ganc.base.rng import keyed_generator
 from ganc.metrics.frechet import checked_features, require_equal_dimensions
 
@@ -33,6 +34,24 @@ class Subsets:
 
     count: int = 100
     most: int = 1000
+
+
+def subsets_asked(count: int | None, most: int | None) -> Subsets | None:
+    """Return the subsets that someone asks for by their count and their size, None where there is no count.
+
+    Raises:
+        SettingError: a size without a count, or one of them is too small.
+    """
+    if most is not None and count is None:
+        raise SettingError(f"kid_subset_size (={most}) is for kid_subsets, which is not given")
+    if count is None:
+        return None
+    wanted = Subsets(count) if most is None else Subsets(count, most)
+    if wanted.count < 1 or wanted.most < 2:
+        raise SettingError(
+            f"kid_subsets (={wanted.count}) must be at least 1, and kid_subset_size (={wanted.most}) at least 2"
+        )
+    return wanted
 
 
 @dataclass(frozen=True)

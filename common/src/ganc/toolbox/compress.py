@@ -1,5 +1,6 @@
 """`ganc compress`: all stages by one command."""
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from ganc.cli.messages import QUIET, loudness, note
 from ganc.cli.options import POSITIVE, direction_option, json_option
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
 from ganc.cli.types import BUDGET, SIZE, EnumChoice
-from ganc.workflow.preset import USUAL, Preset
+from ganc.workflow.preset_names import USUAL, Preset
 
 if TYPE_CHECKING:
     from ganc.workflow.plan import Plan
@@ -135,17 +136,31 @@ def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
 
 def _run(plan: "Plan", cores: int, lock: int) -> None:
     from ganc.workflow.engine import run_pipeline
-    from ganc.workflow.estimate import STEPS
     from ganc.workflow.plan import CONFIGURATION
 
-    def say(rule: str) -> None:
+    quiet = loudness() <= QUIET
+    run_pipeline(plan.out, plan.out / CONFIGURATION, cores, _Said(plan), held=lock, quiet=quiet)
+
+
+class _Said:
+    """Says of each step of a plan that it starts and how long that takes, and in the end how long it took."""
+
+    def __init__(self, plan: "Plan"):
+        self._plan = plan
+        self._since: dict[str, float] = {}
+
+    def started(self, rule: str) -> None:
+        from ganc.workflow.estimate import STEPS
+
         name = "search" if rule == "search_shard" else rule
-        if name in plan.seconds and not (name == "search" and rule == "search"):
-            about = f", about {format_duration(seconds)}" if (seconds := plan.seconds[name]) else ""
+        if name in self._plan.seconds and name not in self._since:
+            self._since[name] = time.monotonic()
+            about = f", about {format_duration(seconds)}" if (seconds := self._plan.seconds[name]) else ""
             note(f"\n{name}: {STEPS[name]}{about}")
 
-    quiet = loudness() <= QUIET
-    run_pipeline(plan.out, plan.out / CONFIGURATION, cores, say, held=lock, quiet=quiet)
+    def finished(self, rule: str) -> None:
+        if rule in self._since:
+            note(f"{rule}: took {format_duration(time.monotonic() - self._since[rule])}")
 
 
 def _show_outcome(plan: "Plan", as_json: bool) -> None:

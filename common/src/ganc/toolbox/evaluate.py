@@ -37,7 +37,12 @@ from ganc.training.settings import RunSettings
 @feature_set_option
 @reference_option
 @click.option("--kid-subsets", type=POSITIVE, help="Kernel distance by so many random subsets too; published: 100.")
-@click.option("--kid-subset-size", type=click.IntRange(min=2), default=1000, help="Images in a subset, at most.")
+@click.option(
+    "--kid-subset-size",
+    type=click.IntRange(min=2),
+    show_default="1000",
+    help="With --kid-subsets: images in one, at most.",
+)
 @click.option("--untouched", is_flag=True, help="With --json, a row for the untranslated images; tables have it.")
 @click.option("--original", is_flag=True, help="Add costs and time of the published original, untrained.")
 @click.option("--time/--no-time", "timed", default=False, help="Measure milliseconds an image at batch 1.")
@@ -58,11 +63,14 @@ def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **op
     ganc evaluate zebras/ horse2zebra/testB
     ganc evaluate zebras/ real_B.npz --kid-subsets 100
     """
-    from ganc.metrics.kernel import Subsets
     from ganc.system.runtime import select_device
 
+    if kid_subset_size is not None and kid_subsets is None:
+        raise click.UsageError("--kid-subset-size is for --kid-subsets, which says how many there are")
+    from ganc.metrics.kernel import subsets_asked
+
     require_output()
-    options["subsets"] = Subsets(kid_subsets, kid_subset_size) if kid_subsets else None
+    options["subsets"] = subsets_asked(kid_subsets, kid_subset_size)
     if folder is None:
         _require_two_folders(models, options)
     select_device(device)

@@ -1,11 +1,15 @@
 """`ganc report`: what a pipeline made, as one HTML file."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from ganc.cli.command import command
+from ganc.cli.messages import note
+from ganc.cli.options import json_option
 from ganc.cli.paths import FOLDER, OUTPUT_FILE
+from ganc.cli.tables import show_json
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -15,7 +19,8 @@ SUFFIXES = (".html", ".htm")
 @command(page="report.md")
 @click.argument("folder", type=FOLDER)
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The report, a file named .html.")
-def report(folder: Path, output: Path):
+@json_option
+def report(folder: Path, output: Path, as_json: bool):
     """Show all that a pipeline made as one HTML file.
 
     Costs, times, the search's front, losses, images, files with what each was made from, and settings. FOLDER is what
@@ -35,5 +40,17 @@ def report(folder: Path, output: Path):
     from ganc.report.html.page import write_report
 
     found = gather(folder)
-    size = write_report(found, output)
-    click.echo(f"{output}: {size / 1e6:.2f} MB", err=True)
+    made = write_report(found, output)
+    if as_json:
+        show_json(
+            {
+                "file": str(output),
+                "bytes": made.bytes,
+                "files": [file.name for file in found.files],
+                "runs": [run.path.name for run in found.runs],
+                "searches": list(found.searches),
+                "missing": [asdict(gap) for gap in made.gaps],
+            }
+        )
+        return
+    note(f"{output}: {made.bytes / 1e6:.2f} MB")

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ganc.base.errors import InterruptedRun, RunError
 from ganc.system.signals import SIGNALS
@@ -24,17 +24,28 @@ from ganc.system.signals import SIGNALS
 LOG, STAGES_LOG = "snakemake.log", "stages.log"  # in the run's folder
 POLL_SECONDS = 0.2
 _RULE = re.compile(r"^(?:local)?rule (\w+):", re.MULTILINE)
+_FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)", re.MULTILINE)
 _FAILED = re.compile(r"^\s*Error in rule (\w+):", re.MULTILINE)
 
 
+class Watcher(Protocol):
+    """What is told of a pipeline's rules, by their names, as they go; some run beside each other."""
+
+    def started(self, rule: str) -> None:
+        """Take note of a rule that starts."""
+
+    def finished(self, rule: str) -> None:
+        """Take note of a rule that has ended well."""
+
+
 def run_pipeline(
-    out: Path, configuration: Path, cores: int, started: Callable[[str], object], *, held: int, quiet: bool = False
+    out: Path, configuration: Path, cores: int, watcher: Watcher, *, held: int, quiet: bool = False
 ) -> None:
     """Run the pipeline to its end, or go on with it.
 
     Args:
         out: the run's folder, where Snakemake keeps its notes and its log.
-        started: is called with the name of each rule that starts.
+        watcher: is told of each rule that starts and ends.
         held: a file descriptor that Snakemake inherits, for a lock that lasts as long as it runs.
         quiet: what the stages say goes to a file and not to standard error.
 
@@ -53,23 +64,25 @@ def run_pipeline(
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said_to, "stderr": said_to}
         process = subprocess.Popen(list(map(str, command)), **streams, process_group=0, pass_fds=[held])
         stopped = forward(process.pid)
-        said = _followed(process, log, started)
+        said = _followed(process, log, watcher)
     if number := stopped():
         raise InterruptedRun("stopped; the same command goes on", number)
     if process.returncode:
         raise RunError(_reason(said, log, out / STAGES_LOG if quiet else None))
 
 
-def _followed(process: subprocess.Popen, log: Path, started: Callable[[str], object]) -> str:
+def _followed(process: subprocess.Popen, log: Path, watcher: Watcher) -> str:
     """Wait for the end of a process and all that it started; return its log."""
-    seen, said = 0, ""
+    told, said = [0, 0], ""
     while True:
         ended = process.poll() is not None and not _alive(process.pid)
         said = log.read_text(encoding="utf-8", errors="replace")
-        rules = [match.group(1) for match in _RULE.finditer(said)]
-        for rule in rules[seen:]:
-            started(rule)
-        seen = len(rules)
+        # What has ended comes first: between two looks a rule may end and the next one start.
+        for place, (pattern, tell) in enumerate(((_FINISHED, watcher.finished), (_RULE, watcher.started))):
+            rules = pattern.findall(said)
+            for rule in rules[told[place] :]:
+                tell(rule)
+            told[place] = len(rules)
         if ended:
             return said
         time.sleep(POLL_SECONDS)

@@ -1,10 +1,21 @@
 """How long the steps of a pipeline take, from what the rehearsal timed and how many images there are."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from ganc.base.errors import RunError
+from ganc.base.text import format_duration
 from ganc.files.run_directory import RunDirectory
+from ganc.models.spec import GeneratorSpec
+from ganc.system.runtime import available_cores
 from ganc.training.settings import DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
@@ -55,6 +66,49 @@ class Timings:
         first, step = ({name: one[key] for name, one in stages.items()} for key in ("first", "step"))
         others = {name: one for name, one in found.items() if name != "stages"}
         return cls(first=first, step=step, **others)
+
+
+def rehearse(values: Mapping, generator: GeneratorSpec | None, cores: int | None, say: Callable[[str], object]) -> dict:
+    """Return what `ganc.workflow.rehearsal` measures on this machine.
+
+    Args:
+        values: the pipeline's configuration; generator: the one to compress, None where it is trained.
+        cores: to use; None for all.
+        say: is called with a line about each stage when it was timed.
+
+    Raises:
+        RunError: it fails.
+    """
+    job = json.dumps({"configuration": values, "teacher": generator and asdict(generator)})
+    cores = cores or available_cores()
+    threads = min(Configuration(values, []).threads or cores, cores)  # as Snakemake gives them to a stage
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    command, pipe, found = [sys.executable, "-m", "ganc.workflow.rehearsal"], subprocess.PIPE, dict[str, Any]()
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment)
+        with process:
+            try:
+                for line in _answers(process, job):
+                    found = json.loads(line)
+                    if "stage" in found:
+                        say(f"  {found['stage']}: {format_duration(found['step'])} a step")
+            except BaseException:  # a signal too
+                process.kill()
+                raise
+        if process.returncode:
+            errors.seek(0)
+            last = errors.read().strip().splitlines()[-1:] or ["it said nothing"]
+            raise RunError(f"steps cannot be timed: {last[0]}")
+    return found
+
+
+def _answers(process: subprocess.Popen[str], given: str) -> Iterator[str]:
+    """Hand a text to a process and yield the lines that it prints."""
+    assert process.stdin
+    assert process.stdout
+    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(given)
+    yield from process.stdout
 
 
 def steps_of(configuration: Configuration, stage: str, images: Mapping[str, int]) -> int:

@@ -3,10 +3,8 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -20,13 +18,11 @@ from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
 from ganc.base.text import format_count
 from ganc.files.checkpoint import Checkpoint
-from ganc.models.spec import GeneratorSpec
-from ganc.system.runtime import available_cores
 from ganc.workflow import inputs
 from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, estimate, left_of
+from ganc.workflow.estimate import Timings, estimate, left_of, rehearse
 from ganc.workflow.networks import Networks
-from ganc.workflow.preset import USUAL, Preset
+from ganc.workflow.preset_names import USUAL, Preset
 from ganc.workflow.presets import SCRATCH, Given, configuration_of, scheduled
 
 CONFIGURATION, PLAN, LOCK = "compress.yaml", "compress.json", "compress.lock"  # in the folder of the run
@@ -154,7 +150,7 @@ def _chosen(
     if request.configuration:
         Networks.of(checked(said), generator)
         say(TIMING)
-        return said, rehearse(said, generator, request.cores)
+        return said, rehearse(said, generator, request.cores, say)
     preset = request.preset or USUAL
     direction = request.direction or Direction.A_TO_B
     given = Given(
@@ -172,7 +168,7 @@ def _chosen(
     unscheduled = scheduled(values, preset, images, None)
     Networks.of(checked(unscheduled), generator)
     say(TIMING)
-    timed = rehearse(unscheduled, generator, request.cores)
+    timed = rehearse(unscheduled, generator, request.cores, say)
     return scheduled(values, preset, images, Timings.of(timed)), timed
 
 
@@ -303,17 +299,3 @@ def checked(values: Mapping) -> Configuration:
     inputs.require_packages(JINJA2, *([MATPLOTLIB] if configuration.searches else []))
     inputs.require_lite0(configuration)
     return configuration
-
-
-def rehearse(values: Mapping, generator: GeneratorSpec | None, cores: int | None) -> dict:
-    """Return what `ganc.workflow.rehearsal` measures on this machine. Raises RunError where it fails."""
-    job = json.dumps({"configuration": values, "teacher": generator and asdict(generator)})
-    command = [sys.executable, "-m", "ganc.workflow.rehearsal"]
-    cores = cores or available_cores()
-    threads = min(Configuration(values, []).threads or cores, cores)  # as Snakemake gives them to a stage
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, input=job, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise RunError(f"steps cannot be timed: {last[0]}")
-    return json.loads(done.stdout)

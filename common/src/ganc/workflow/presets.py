@@ -14,7 +14,7 @@ from ganc.models.spec import GeneratorSpec
 from ganc.models.thinning import smallest, space_of, thinned
 from ganc.workflow.configuration import ALONE
 from ganc.workflow.estimate import Timings, epoch_steps
-from ganc.workflow.preset import Preset
+from ganc.workflow.preset_names import Preset
 
 Size = tuple[int, int]
 BATCH = 2

@@ -3,7 +3,8 @@
     python -m ganc.workflow.rehearsal < JOB.json > TIMINGS.json
 
 A process of its own, since it needs Paddle for seconds and what started it waits for hours. Weights and images are
-drawn, no file of the run is read or written.
+drawn, no file of the run is read or written. TIMINGS.json gets a line of each stage as soon as that was timed, and a
+last one with all that was found.
 """
 
 import json
@@ -48,17 +49,24 @@ def main() -> None:
     job = json.load(sys.stdin)
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answer:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print what is not part of the answer
-        json.dump(_timings(job), answer)
+
+        def say(found: dict) -> None:
+            answer.write(json.dumps(found) + "\n")
+            answer.flush()
+
+        say(_timings(job, say))
 
 
-def _timings(job: dict) -> dict:
+def _timings(job: dict, say: Callable[[dict], None]) -> dict:
     configuration = Configuration(job["configuration"], [])
     networks = Networks.of(configuration, job["teacher"] and spec_from_json(GeneratorSpec, job["teacher"]))
     (run,) = _of_kind(configuration.settings("distill"), RunSettings)
     device = select_device(run.device)
     # Of what every stage does before its first step, nearly all is imports: seconds of work, whatever else runs here.
-    result = {"device": device, "start": time.process_time()}
-    result["stages"] = {stage: _stage_seconds(stage, configuration, networks) for stage in networks.trained}
+    result: dict[str, Any] = {"device": device, "start": time.process_time(), "stages": {}}
+    for stage in networks.trained:
+        result["stages"][stage] = _stage_seconds(stage, configuration, networks)
+        say({"stage": stage, **result["stages"][stage]})
     return result | _image_seconds(configuration, networks)
 
 

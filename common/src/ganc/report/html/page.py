@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,20 +32,28 @@ class Shown:
     alternative: str
 
 
-def write_report(found: Findings, output: Path) -> int:
-    """Write the report and return how many bytes it has.
+@dataclass(frozen=True)
+class Report:
+    """A report that was written: how many bytes it has, and what it names as missing."""
+
+    bytes: int
+    gaps: Sequence[Gap]
+
+
+def write_report(found: Findings, output: Path) -> Report:
+    """Write the report. Equal folders give equal pages.
 
     Raises:
         WriteError: the file cannot be written.
     """
-    text = report_page(found).encode("utf-8", errors="replace")
+    content = _content(found)
+    text = _page(content).encode("utf-8", errors="replace")
     with replacing(output) as temporary:
         temporary.write_bytes(text)
-    return len(text)
+    return Report(len(text), content["gaps"])
 
 
-def report_page(found: Findings) -> str:
-    """Return the page. Equal folders give equal pages."""
+def _page(content: Mapping) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -57,9 +66,7 @@ def report_page(found: Findings) -> str:
     )
     style = (HERE / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("report.html.jinja").render(
-        style=Markup(style), style_digest=digest, **_content(found)
-    )
+    return environment.get_template("report.html.jinja").render(style=Markup(style), style_digest=digest, **content)
 
 
 def _clean(value: object) -> object:
