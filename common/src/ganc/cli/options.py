@@ -19,7 +19,14 @@ from ganc.cli.paths import FILE, FOLDER, INPUT_TEXT, OUTPUT_FILE, RUN_FOLDER
 from ganc.cli.types import BUDGET, LOSS, SIZE, WIDTHS, EnumChoice
 from ganc.files.choice import Selection
 from ganc.training.recipes import DEFAULTS, Recipe
-from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.settings import (
+    DataSettings,
+    DistillationSettings,
+    InitSettings,
+    RefitSettings,
+    RunSettings,
+    Schedule,
+)
 
 POSITIVE = click.IntRange(min=1)
 
@@ -214,6 +221,7 @@ def distillation_options(defaults: Mapping[Recipe, Mapping[str, object]], usual:
     )
 
 
+init_options = grouped("init", InitSettings, *setting_options(InitSettings))
 refit_options = grouped("refit", RefitSettings, *setting_options(RefitSettings))
 feature_set_option = setting_option(RunSettings, "feature_set")
 reference_option = setting_option(RunSettings, "reference")

@@ -32,6 +32,7 @@ SPECS: dict[str, type] = {
     ADAPTORS: AdaptorsSpec,
 }
 
+ANCESTORS = "ancestors"  # the training fact of what it started from, and that from, the nearest first
 WIDTHS = "widths"  # the training fact of a generator that was trained at several widths, which it lists
 
 DEFAULT_IMAGE_SIZE = (256, 256)  # of the published networks
@@ -217,6 +218,8 @@ def _training(facts: JsonObject) -> dict:
     facts.take("space", str, "")
     if any(not isinstance(one, str) for one in facts.take(WIDTHS, list, [])):
         raise SpecError("its 'training.widths' has a member that is no string")
+    if any(not isinstance(one, Mapping) for one in facts.take(ANCESTORS, list, [])):
+        raise SpecError(f"its 'training.{ANCESTORS}' has a member that is no object")
     if facts.members.get("metric") is not None:
         metric = facts.within("metric")
         metric.take("name", str)

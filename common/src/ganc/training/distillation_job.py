@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import MissingDependencyError, SettingError, SpecError
 from ganc.engines.eager import EagerEngine
-from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, Checkpoint
+from ganc.files.checkpoint import ADAPTORS, DISCRIMINATOR, GENERATOR, Checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.family import Widths, format_widths
@@ -15,6 +15,7 @@ from ganc.system.processes import Processes
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.distillation import DistillationStep, DistilledNetworks
+from ganc.training.init_from import InitFrom
 from ganc.training.job import TrainingJob
 from ganc.training.losses.table import AddedLoss, Given, added_losses
 from ganc.training.observer import Views
@@ -50,6 +51,7 @@ class Distillation:
         make_teacher: makes the teacher of its generator, the processes, which one that learns needs, and an engine.
         refit: whether the student is refitted on the teacher before the first step.
         kept: which of the teacher's channels the student has, see `ganc.training.refit.refit`.
+        init_from: the checkpoint whose networks take the places of these; what it brings is not refitted.
     """
 
     stage: Stage
@@ -62,6 +64,7 @@ class Distillation:
     make_teacher: Callable[[Generator, Processes, str], Teacher] = _frozen_teacher
     refit: RefitSettings = NO_REFIT
     kept: Kept = field(default_factory=dict)
+    init_from: InitFrom | None = None
 
     @property
     def has_gan(self) -> bool:
@@ -125,12 +128,15 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
     require_same_depth(plan.teacher.generator, plan.student)
+    plan = _started(plan)
     epochs = schedule.epochs + schedule.decay_epochs
     _require_used_gan(plan, epochs)
     _require_losses(plan)
     for size in (data.crop_size, data.eval_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
+    if plan.init_from:
+        plan.init_from.require_readings(readings)
     around = prepare(plan.stage.task, plan.judge, data, run, readings)
     gan_from = round(plan.settings.epochs_without_gan(epochs) * around.course(schedule).epoch_steps)
     distillation = distillation_step(plan, data, run, around.processes, gan_from)
@@ -148,6 +154,29 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         fitted = Refitted(teacher=teacher.generator, student=distillation.student, kept=plan.kept)
         start = RefitStart({GENERATOR: fitted}, around.samples, plan.refit.images)
     return assemble_job(stage, step, around, views, schedule, data, run, start)
+
+
+def _started(plan: Distillation) -> Distillation:
+    """Return the plan with the networks that it starts from, as far as those of --init-from replace others."""
+    if not (init := plan.init_from):
+        return plan
+    states = init.into({GENERATOR: plan.student})
+    stage = replace(
+        plan.stage,
+        sources={**plan.stage.sources, **init.sources},
+        facts={**plan.stage.facts, **init.facts},
+    )
+    # The judge of a student beside a teacher that learns is that teacher's.
+    theirs = None if stage.beside else init.checkpoint.networks.get(DISCRIMINATOR)
+    spec: GeneratorSpec = plan.student.spec
+    fits = theirs and theirs.spec.in_channels == stage.task.judged_channels(spec.in_channels, spec.out_channels)
+    return replace(
+        plan,
+        stage=stage,
+        student=states[GENERATOR],
+        discriminator=theirs if fits else plan.discriminator,
+        refit=NO_REFIT,
+    )
 
 
 def distillation_step(
@@ -210,6 +239,8 @@ def _distilled_networks(plan: Distillation, teacher: Teacher, run: RunSettings) 
     taps = AdaptorsSpec(in_channels=student.spec.tap_channels, out_channels=plan.teacher.generator.spec.tap_channels)
     adaptors = Adaptors(taps)
     adaptors.initialise(run.seed, f"{stage}/adaptors")
+    if plan.init_from:
+        adaptors.load(dict(plan.init_from.into({ADAPTORS: adaptors.state()})[ADAPTORS].tensors))
     discriminator = _discriminator(plan, run.seed) or teacher.networks.get(DISCRIMINATOR)
     return DistilledNetworks(student=student, discriminator=discriminator, adaptors=adaptors, engine=run.engine)
 

@@ -276,6 +276,15 @@ class DistillationSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InitSettings:
+    """Whether a run starts from another checkpoint's networks (`ganc.training.init_from`)."""
+
+    init_from: Path | None = setting(
+        "Start from this checkpoint's networks, with a schedule of its own: so a finished run goes on.", None
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefitSettings:
     """Whether a generator starts nearer to what it was made of (`ganc.training.refit`).
 
@@ -299,4 +308,5 @@ class RefitSettings:
         return {"refit": self.images} if self.images else {}
 
 
+NO_INIT = InitSettings()
 NO_REFIT = RefitSettings()

@@ -11,7 +11,6 @@ from ganc.models.family import ORIGINAL_BLOCK, format_widths
 from ganc.models.space import SearchSpace
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
-from ganc.training.settings import RefitSettings
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.stage_options import ConfigurationError
 
@@ -62,7 +61,7 @@ class Networks:
         else:
             teacher = trained["replace"] = _first(configuration, "replace")
             if original and configuration.setting("replace", "init_from").init_from:
-                _require_alike(configuration, original, teacher)
+                _require_alike(original, teacher)
         start, data = configuration.setting("distill", "all_widths"), configuration.setting("distill", "eval_size")
         size = data.eval_size
         widths = teacher.shape.full_widths(start.all_widths[0])
@@ -89,16 +88,15 @@ def _first(configuration: Configuration, stage: str) -> GeneratorSpec:
     return configuration.setting(stage, "cycle_weight").generator
 
 
-def _require_alike(configuration: Configuration, original: GeneratorSpec, teacher: GeneratorSpec) -> None:
-    """Raise ConfigurationError where stage 1 cannot start from the original, or cannot be refitted on it."""
-    (refit,) = (one for one in configuration.settings("replace") if isinstance(one, RefitSettings))
-    equal = ("family", "in_channels", "out_channels", *(("n_blocks", "widths") if refit.images else ()))
-    for name in equal:
+def _require_alike(original: GeneratorSpec, teacher: GeneratorSpec) -> None:
+    """Raise ConfigurationError where stage 1 cannot start from the original."""
+    for name in ("family", "in_channels", "out_channels", "n_blocks", "widths"):
         ours, theirs = getattr(teacher, name), getattr(original, name)
         if ours != theirs:
             ours, theirs = map(format_widths, (ours, theirs)) if name == "widths" else (ours, theirs)
-            cure = "; make them equal, or put refit: 0" if refit.images else ""
-            raise ConfigurationError(f"replace: {name}: {ours} are not those of the original, {theirs}{cure}")
+            raise ConfigurationError(
+                f"replace: {name}: {ours} are not those of the original, {theirs}; make them equal"
+            )
 
 
 def _narrowed(spec: GeneratorSpec, widths: tuple[int, ...], place: str) -> GeneratorSpec:

@@ -10,7 +10,7 @@ from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, Widths
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.recipes import DEFAULTS, Recipe
-from ganc.training.settings import DistillationSettings
+from ganc.training.settings import DistillationSettings, InitSettings
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
@@ -41,7 +41,7 @@ class Ranking(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudentStart:
+class StudentStart(InitSettings):
     """The student's widths, and where it starts from.
 
     Attributes:

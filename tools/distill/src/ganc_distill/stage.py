@@ -10,6 +10,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkp
 from ganc.models.family import DISCRIMINATOR_WIDTH, Widths, format_widths
 from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
+from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.online import cycle_teacher, fresh_cycle, require_cycle
 from ganc.training.options import Options, recipe_defaults
@@ -67,6 +68,8 @@ def distill_job(
     several = {WIDTHS: [format_widths(one) for one in (widths, *narrower)]} if narrower else {}
     pruned = prune(teacher.generator, widths, start.importance)
     sources = {"teacher": teacher.digest} if start.teacher_file else {}
+    init = InitFrom.read(start.init_from, data.direction) if start.init_from else None
+    refit = NO_REFIT if init else refit
     own = online_student(settings) if online.online else settings
     stage = Stage(
         name=STAGE,
@@ -85,6 +88,7 @@ def distill_job(
         views={"student": None} | {format_widths(one): one for one in narrower},
         refit=refit,
         kept=pruned.kept,
+        init_from=init,
     )
     return distillation_job(_online(plan, online, run) if online.online else plan, schedule, data, run)
 

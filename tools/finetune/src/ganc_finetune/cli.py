@@ -7,6 +7,7 @@ from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
     data_options,
     distillation_options,
+    init_options,
     run_options,
     schedule_options,
     selection_options,
@@ -22,12 +23,13 @@ from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
 @click.option("--supernet", type=FILE, required=True, help="The supernet's checkpoint, from ganc-supernet.")
 @click.option("--teacher", type=FILE, required=True, help="The teacher's checkpoint, from ganc-replace.")
 @selection_options
+@init_options
 @distillation_options(RECIPES, USUAL)
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
 @stage_options
-def main(supernet, teacher, selection, settings, schedule, data, run, shown):
+def main(supernet, teacher, selection, init, settings, schedule, data, run, shown):
     """Stage 5: train one sub-network alone.
 
     Name it with --config, or select it with --results and bounds. It is evaluated before the first step too, and the
@@ -44,7 +46,7 @@ def main(supernet, teacher, selection, settings, schedule, data, run, shown):
     widths = selection.choose(checkpoint)
     run_training(
         "ganc-finetune",
-        lambda: finetune_job(checkpoint, widths, teacher, settings, schedule, data, run),
+        lambda: finetune_job(checkpoint, widths, teacher, settings, schedule, data, run, init),
         data,
         run,
         shown,

@@ -10,9 +10,10 @@ from ganc.files.choice import Selection
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
+from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc.training.settings import NO_INIT, DataSettings, DistillationSettings, InitSettings, RunSettings, Schedule
 from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
 
 STAGE = "finetune"
@@ -38,12 +39,12 @@ def train(
         SelectionError: no sub-network satisfies the bounds.
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    kinds = (Selection, DistillationSettings, Schedule, DataSettings, RunSettings)
+    kinds = (Selection, DistillationSettings, Schedule, DataSettings, RunSettings, InitSettings)
     defaults = SCHEDULE | recipe_defaults(options, USUAL, RECIPES)
-    selection, settings, schedule, data, run = Options("ganc_finetune.train", kinds, options, defaults).all()
+    selection, settings, schedule, data, run, init = Options("ganc_finetune.train", kinds, options, defaults).all()
     checkpoint = read_supernet(Path(supernet), data.direction)
     widths = selection.choose(checkpoint)
-    return finish(finetune_job(checkpoint, widths, Path(teacher), settings, schedule, data, run), watch)
+    return finish(finetune_job(checkpoint, widths, Path(teacher), settings, schedule, data, run, init), watch)
 
 
 def read_supernet(path: Path, direction: Direction) -> Checkpoint:
@@ -65,8 +66,9 @@ def finetune_job(
     schedule: Schedule,
     data: DataSettings,
     run: RunSettings,
+    init: InitSettings = NO_INIT,
 ) -> TrainingJob:
-    """Return the job that fine-tunes the supernet's sub-network of `widths`.
+    """Return the job that fine-tunes the supernet's sub-network of `widths`, or goes on with one of --init-from.
 
     Raises:
         GancError: a file, the images or the settings cannot be used; the message says which.
@@ -87,5 +89,6 @@ def finetune_job(
         settings=settings,
         subnets_of=lambda step: [None],
         views={"student": None},
+        init_from=InitFrom.read(init.init_from, data.direction) if init.init_from else None,
     )
     return distillation_job(plan, schedule, data, run)

@@ -16,6 +16,7 @@ from ganc.models.family import (
 )
 from ganc.models.task import CYCLEGAN, PIX2PIX, PUBLISHED, Task, TaskName
 from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
+from ganc.training.settings import InitSettings
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
@@ -39,7 +40,7 @@ def _words(task: Task, *, other: bool = False) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReplaceSettings:
+class ReplaceSettings(InitSettings):
     """A CycleGAN, or a pix2pix. The weights are those of the published one unless others are said.
 
     Attributes:
@@ -64,10 +65,10 @@ class ReplaceSettings:
     discriminator_width: int | None = setting(
         "Base width of the discriminators.", None, least=1, default_text=_either("discriminator_width")
     )
-    init_from: Path | None = setting("A checkpoint whose tensors to start from where they fit.", None)
-    original_weight: float = setting(
-        "Weight of the L1 distance to the images that --init-from's generators make.", 0.0, least=0
+    original: Path | None = setting(
+        "The trained generators whose images to imitate.", None, default_text="those of --init-from"
     )
+    original_weight: float = setting("Weight of the L1 distance to the images of --original.", 0.0, least=0)
     gan_weight: float | None = setting(
         "Weight of the GAN losses; 0 trains no discriminators.", None, least=0, default_text=_either("gan_weight")
     )
@@ -86,11 +87,13 @@ class ReplaceSettings:
 
     def __post_init__(self):
         check_limits(self)
-        if self.original_weight and not self.init_from:
+        if self.original_weight and not (self.init_from or self.original):
             raise SettingError(
                 f"--original-weight {self.original_weight:g}, which --recipe imitate has too: name the original with "
-                "--init-from"
+                "--init-from, or with --original"
             )
+        if self.original and not self.original_weight:
+            raise SettingError(f"--original {self.original}: its images have weight 0; give --original-weight")
         if self.task_name or not self.init_from:
             self.task_of(None, None)  # refuses what does not go together; else that is done when the file is read
 

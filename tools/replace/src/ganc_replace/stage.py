@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 from ganc.base.errors import SpecError
 from ganc.data import EvaluationSet, Readings, TrainingSet
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
-from ganc.models.convolutions import NetworkSpec, NetworkState, tensor_shapes
+from ganc.models.convolutions import NetworkSpec
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.gan import Guide, fresh_states, gan_specs, gan_step, networks_of
+from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.observer import ReturnTrip, Views
 from ganc.training.options import Options, recipe_defaults
@@ -62,7 +62,9 @@ def replace_job(
     generator, init_from = settings.generator, settings.init_from
     if refit.images and not init_from:
         raise SpecError("--refit: there is nothing to refit to; name the original with --init-from, or leave it out")
-    start = read_checkpoint(init_from).facing(data.direction, init_from) if init_from else None
+    init = InitFrom.read(init_from, data.direction) if init_from else None
+    start = init.checkpoint if init else None
+    original = _original(settings, data, start)
     task = settings.task_of(start.task if start else None, init_from)
     for size in (data.crop_size, data.eval_size):
         generator.require_size(*size)
@@ -71,14 +73,16 @@ def replace_job(
         specs = _without_training(specs, start)
     readings = chosen_readings(data, generator, start)
     around = prepare(task, specs[DISCRIMINATOR] if task.gan_weight else None, data, run, readings)
-    networks = networks_of(fresh_states(specs, run.seed))
-    facts = {"tensors_taken": _start_from(start, init_from, networks)} if start else {}
-    guide = _guide(start, settings.original_weight, run.engine)
+    states = fresh_states(specs, run.seed)
+    facts = {"tensors_taken": init.taken(states), **init.facts} if init else {}
+    networks = networks_of(init.into(states, other_blocks=True) if init else states)
+    refit = NO_REFIT if init and init.whole(generator) else refit  # it would be fitted to itself
+    guide = _guide(original, settings.original_weight, run.engine)
     step = averaged(gan_step(task, networks, run, around.processes, guide), schedule.ema)
     stage = Stage(
         name=STAGE,
         task=task,
-        sources={"init_from": start.digest} if start else {},
+        sources=(init.sources if init else {}) | ({"original": original.digest} if settings.original else {}),
         facts=facts,
         choices={
             "generator": asdict(generator),
@@ -113,11 +117,28 @@ def _without_training(specs: dict[str, NetworkSpec], start: Checkpoint | None) -
     return generators | {name: handed_on[name].spec for name in specs if name in handed_on and name not in generators}
 
 
-def _guide(start: Checkpoint | None, weight: float, engine: str) -> Guide | None:
+def _original(settings: ReplaceSettings, data: DataSettings, start: Checkpoint | None) -> Checkpoint | None:
+    """Return the checkpoint whose images are imitated; without one of its own, that of --init-from.
+
+    Raises:
+        FileFormatError: it is none, or of another direction.
+        SpecError: its images have other channels.
+    """
+    if not (path := settings.original):
+        return start
+    original = read_checkpoint(path).facing(data.direction, path)
+    for name in ("in_channels", "out_channels"):
+        theirs, ours = getattr(original.generator.spec, name), getattr(settings.generator, name)
+        if theirs != ours:
+            raise SpecError(f"{path}: its generator has {name} {theirs}, this run's {ours}; choose another --original")
+    return original
+
+
+def _guide(original: Checkpoint | None, weight: float, engine: str) -> Guide | None:
     """Return what the generators learn from besides, where that has a weight."""
-    if start is None or not weight:
+    if original is None or not weight:
         return None
-    found = (start.networks.get(name) for name in (GENERATOR, GENERATOR + REVERSE))
+    found = (original.networks.get(name) for name in (GENERATOR, GENERATOR + REVERSE))
     return Guide(weight, *(state and FrozenTeacher(Generator.from_state(state), engine) for state in found))
 
 
@@ -133,28 +154,3 @@ def _refit_start(
         if name in networks and name in start.networks
     }
     return RefitStart(fitted, samples, refit.images)
-
-
-def _start_from(start: Checkpoint, path: Path, networks: dict[str, Network]) -> int:
-    """Take over every tensor of equal name and shape; return how many.
-
-    So a mobile CycleGAN starts from an original one with everything but its blocks.
-    """
-    taken = {
-        name: _fitting_tensors(start.networks[name], network)
-        for name, network in networks.items()
-        if name in start.networks
-    }
-    if not taken[GENERATOR]:
-        raise SpecError(
-            f"{path}: none of its generator's tensors has the shape that these networks need; "
-            "choose --width, --widths and --n-blocks as they are there (ganc inspect shows them)"
-        )
-    for name, tensors in taken.items():
-        networks[name].load({**networks[name].state().tensors, **tensors})
-    return sum(len(tensors) for tensors in taken.values())
-
-
-def _fitting_tensors(state: NetworkState, network: Network) -> dict:
-    shapes = tensor_shapes(network.spec)
-    return {name: array for name, array in state.tensors.items() if shapes.get(name) == array.shape}

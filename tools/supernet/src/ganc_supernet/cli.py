@@ -23,6 +23,7 @@ start_options = grouped(
     SupernetStart,
     setting_option(SupernetStart, "teacher_file"),
     setting_option(SupernetStart, "student_file"),
+    setting_option(SupernetStart, "init_from"),
     click.option("--space", type=SPACE, default=DEFAULT_SPACE, help="A named space, or lists such as 32,24/32,16/…."),
     setting_option(SupernetStart, "width"),
     setting_option(SupernetStart, "sampling"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
+from ganc.training.settings import InitSettings
 
 if TYPE_CHECKING:  # --help must not wait for numpy
     from ganc.models.space import SearchSpace
@@ -34,7 +35,7 @@ class Sampling(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SupernetStart:
+class SupernetStart(InitSettings):
     """Where the supernet starts from.
 
     Attributes:
@@ -60,5 +61,9 @@ class SupernetStart:
 
     def __post_init__(self):
         check_limits(self)
+        if self.student_file and self.init_from:
+            raise SettingError(
+                f"--init-from {self.init_from}: --student too says what the supernet starts from; leave one of them out"
+            )
         if self.student_file and self.width:
             raise SettingError("--width is for a supernet without --student; a student brings its own widths")

@@ -9,6 +9,7 @@ from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
 from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
+from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
@@ -68,6 +69,7 @@ def supernet_job(
         discriminator=student.networks.get(DISCRIMINATOR) if student else None,
         settings=settings,
         subnets_of=lambda step: subnets_of_step(start.sampling, start.space, run.seed, step),
+        init_from=InitFrom.read(start.init_from, data.direction) if start.init_from else None,
         views={"largest": start.space.largest, "smallest": start.space.smallest},
     )
     return distillation_job(plan, schedule, data, run)
