@@ -1,5 +1,6 @@
 """`ganc plot` through its command: what the image says, which it reads from the file it wrote."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from helpers.colours import BLIND, nearest
 from helpers.search_rows import changed, make_results, make_row
 from helpers.stages import nothing_changes, refusal
 from helpers.support import run_command, succeed
@@ -18,6 +20,7 @@ from ganc.results.hdf5 import write_results
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 FID = "inception-v3-fid"
+VERMILLION = "#d55e00"  # the front's line
 POINTS = [(1.0, 90), (1.5, 80), (2.0, 85), (2.5, 70), (3.0, 75)]  # GMACs, metric; three are on the front
 
 
@@ -58,41 +61,68 @@ def plotted(tmp_path, *options, **values):
     return texts_of(tmp_path / "front.svg"), panels_of(tmp_path / "front.svg")
 
 
-def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
+def test_the_chart_says_what_it_shows(tmp_path):
     texts, panels = plotted(tmp_path)
     assert panels == 1
-    for one in published.HORSE2ZEBRA:
-        assert one.method in texts
     assert "inception-v3-fid (lower is better)" in texts
-    assert "GMACs of one 256x256 image" in texts
+    assert "MACs of one 256x256 image" in texts
     assert "Pareto front (3)" in texts
     assert "5 sub-networks on 120 images" in texts
     assert "5 sub-networks of channels-32" in texts
+    assert "published original: 56.80 GMACs" in texts  # a note: no file says what the own original costs
+    assert not [one.method for one in published.HORSE2ZEBRA if one.method in texts]
+    assert "horse2zebra" not in texts
+
+
+def test_fids_of_the_same_size_share_the_axis_with_the_published_ones(tmp_path):
+    texts, panels = plotted(tmp_path, "--published")
+    assert panels == 1
+    for one in published.COMPRESSED:
+        assert one.method in texts
+    assert "published original: 56.80 GMACs, FID 61.5 to 65.8" in texts
     assert "not comparable" not in texts
-    assert "published original: 56.8 GMACs at 256x256" in texts  # a note: no file says what the own original costs
 
 
 @pytest.mark.parametrize(
-    ("values", "reason", "scaled"),
+    ("values", "reason"),
     [
-        ({"name": "untrained-conv3-v1"}, "another metric", False),
-        ({"size": (64, 64)}, "of 256x256 images", True),
-        ({"name": "untrained-conv3-v1", "size": (64, 32)}, "another metric", True),
+        ({"name": "untrained-conv3-v1"}, "another metric"),
+        ({"size": (64, 64)}, "of 256x256 images"),
+        ({"name": "untrained-conv3-v1", "size": (64, 32)}, "another metric"),
     ],
 )
-def test_what_does_not_compare_with_published_values_has_an_axis_of_its_own(tmp_path, values, reason, scaled):
-    texts, panels = plotted(tmp_path, **values)
+def test_what_does_not_compare_with_published_values_has_axes_of_its_own(tmp_path, values, reason):
+    texts, panels = plotted(tmp_path, "--published", **values)
     assert panels == 2
     assert f"FIDs on horse2zebra: {reason}, not comparable with the values above" in texts
     assert "FID, as published" in texts
-    assert ("published MACs scaled from 256x256" in texts) == scaled
+    for one in published.HORSE2ZEBRA:
+        assert one.method in texts
+    assert plotted(tmp_path, **values)[1] == 1
+
+
+def test_the_points_fill_the_picture(tmp_path):
+    """Neither the original nor what is far off on fewer images makes them a spot in a corner."""
+    fewer = [(1.7, 4000.0), (2.2, 79.0)]
+    results = write(tmp_path / "search.h5", points=POINTS + fewer, images=[120] * 5 + [30] * 2)
+    succeed("ganc", "plot", results, "-o", tmp_path / "front.svg", "--original", "650")
+    svg = (tmp_path / "front.svg").read_text()
+    (frame,) = re.findall(r'<g id="patch_2">\s*<path d="M (\S+) (\S+)\s+L (\S+) \S+\s+L \S+ (\S+)', svg)
+    left, bottom, right, top = map(float, frame)
+    (line,) = re.findall(rf'<path d="([^"]+)" clip-path="[^"]+" style="fill: none; stroke: {VERMILLION}', svg)
+    xs, ys = zip(*(map(float, each) for each in re.findall(r"[ML] (\S+) (\S+)", line)), strict=True)
+    assert max(xs) - min(xs) > 0.6 * (right - left)  # from the cheapest of all to the dearest of the front
+    assert max(ys) - min(ys) > 0.6 * (bottom - top)
+    texts = texts_of(tmp_path / "front.svg")
+    assert "original generator (650, as given) ↑" in texts
+    assert "2 on fewer images (30; 1 out of view)" in texts
 
 
 def test_the_original_s_value_is_drawn_where_it_is_given(tmp_path):
-    texts, _ = plotted(tmp_path, "--original", "64.95", "--title", "Zebras")
-    assert "original generator (64.95, as given)" in texts
-    assert published.ORIGINAL.method not in texts  # one original is enough
+    texts, _ = plotted(tmp_path, "--original", "74.95", "--title", "Zebras")
+    assert "original generator (74.95, as given)" in texts
     assert "Zebras" in texts
+    assert "original generator (4.95, as given) ↓" in plotted(tmp_path, "--original", "4.95")[0]
 
 
 def test_rows_on_fewer_images_are_named_and_not_on_the_front(tmp_path):
@@ -100,6 +130,39 @@ def test_rows_on_fewer_images_are_named_and_not_on_the_front(tmp_path):
     assert "4 sub-networks on 120 images" in texts
     assert "1 on fewer images (30)" in texts
     assert "Pareto front (3)" in texts  # 90, 80 and now 75
+
+
+def with_predictions(path):
+    rows = [make_row((i + 1,) * 8, macs=int(g * 1e9), images=120, metrics={FID: m}) for i, (g, m) in enumerate(POINTS)]
+    rows += [make_row((i + 10,) * 8, images=0, metrics={f"{FID}.predicted": 20.0 + i}) for i in range(4)]
+    rows.append(make_row((30,) * 8, images=30, metrics={FID: 95.0}))
+    write_results(path, make_results(rows, identity=changed(feature_set=FID, image_size=(256, 256))))
+    return path
+
+
+def test_what_is_predicted_is_never_taken_for_measured(tmp_path):
+    results = with_predictions(tmp_path / "search.h5")
+    said = succeed("ganc", "plot", results, "-o", tmp_path / "front.svg", "--json")
+    made = json.loads(said.stdout)
+    assert (made["subnets"], made["predicted"], made["front"]) == (6, 4, 3)
+    texts = texts_of(tmp_path / "front.svg")
+    assert "4 predicted, not measured" in texts
+    assert "Pareto front (3)" in texts  # though all that is predicted is better and cheaper
+    only = [make_row((2,) * 8, images=0, metrics={f"{FID}.predicted": 20.0})]
+    write_results(results, make_results(only, identity=changed(feature_set=FID)))
+    assert "no row has a value" in refusal("ganc", "plot", results, "-o", tmp_path / "other.svg")
+
+
+@pytest.mark.parametrize("kind", BLIND)
+def test_kinds_of_points_differ_in_colour_for_everybody_and_in_shape(tmp_path, kind):
+    succeed("ganc", "plot", with_predictions(tmp_path / "search.h5"), "-o", tmp_path / "front.svg", "--published")
+    svg = (tmp_path / "front.svg").read_text()
+    legend = svg[svg.index('id="legend_1"') :]
+    colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", legend)) - {"#000000", "#ffffff"}
+    assert len(colours) == 5  # measured, front, fewer, predicted, published
+    assert nearest(colours, kind) > 12
+    shapes = re.findall(r'<use xlink:href="(#\w+)"', legend) + re.findall(r'<path d="([^"]+)" style="', legend)
+    assert len(set(shapes)) == 5
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.colours import BLIND, nearest
 from helpers.pages import Page, require_sound
 from helpers.search_rows import eight_rows, make_results, make_row
 from helpers.stages import nothing_changes, refusal
@@ -184,6 +185,17 @@ def test_what_is_predicted_is_drawn_apart_from_what_is_measured(folder, tmp_path
     predicted = points["6_6_6_6_6_6_6_6"]
     assert (predicted["value"], predicted["predicted"], predicted["front"]) == (None, 2.5, False)
     assert "predicted, not measured (1)" in page.text
+
+
+@pytest.mark.parametrize("kind", BLIND)
+def test_no_two_colours_of_a_chart_are_alike_for_anybody(folder, tmp_path, kind):
+    style = reported(folder, tmp_path).text
+    for theme in re.findall(r":root {(.*?)}", style, re.DOTALL):
+        series = re.findall(r"--s[0-5]: (#[0-9a-f]{6})", theme)
+        assert nearest(series, kind) > 12
+        front = [*(series[i] for i in (0, 1, 3)), *re.findall(r"--plain: (#[0-9a-f]{6})", theme)]
+        assert len(front) == 4
+        assert nearest(front, kind) > 12
 
 
 def test_everything_that_files_say_is_escaped(folder, tmp_path):

@@ -7,13 +7,12 @@ from pathlib import Path
 from ganc.base.atomic import replacing
 from ganc.base.errors import RunError
 from ganc.base.extras import MATPLOTLIB, require
-from ganc.report.drawing import drawing
+from ganc.report.drawing import SERIES, drawing
 from ganc.report.front_plot import METADATA
 from ganc.report.run_log import Run
 
 # matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
 
-COLOURS = ("#0b62a4", "#b8470b", "#00735a", "#83378a", "#6d5800", "#4a4f55")
 DASHES, MARKERS = ("-", "--", ":", "-."), ("o", "s", "^", "D", "v", "P", "X")
 LOGARITHMIC_FROM = 12
 MOST_PANELS = 24
@@ -110,7 +109,7 @@ def _draw(axes, panel: Panel) -> None:
 def _look(number: int) -> dict:
     """Return how a run's line looks: runs differ in more than the colour."""
     return {
-        "color": COLOURS[number % len(COLOURS)],
+        "color": SERIES[number % len(SERIES)],
         "linestyle": DASHES[number % len(DASHES)],
         "marker": MARKERS[number % len(MARKERS)],
         "markersize": 3.5,

@@ -5,13 +5,11 @@ from pathlib import Path
 
 from ganc.base.atomic import replacing
 from ganc.base.extras import MATPLOTLIB, require
-from ganc.report.drawing import drawing
+from ganc.report.drawing import GREY, SERIES, drawing
 
 # matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
 
 CASE = ("engine", "precision", "batch", "threads", "device")  # what the bars of one group have in common
-ORIGINAL_COLOUR = "#9aa3ad"
-COLOURS = ("#1f6fb4", "#d9822b", "#3a9d5d", "#8e5ea2", "#c0504d", "#6b6b6b")
 LOGARITHMIC_FROM = 30  # the ratio of the longest to the shortest bar beyond which the short ones would not be seen
 
 
@@ -88,7 +86,7 @@ def _draw_bars(axes, cases: Sequence[Mapping], models: Sequence[str]) -> float:
             places.append(place + height * (number - len(models) / 2))
             lengths.append(row["original_ms" if name is None else "compressed_ms"])
             texts.append(_time(lengths[-1]) + ("" if name is None else f"  ({row['speedup']:.1f}x)"))
-        colour = ORIGINAL_COLOUR if name is None else COLOURS[(number - 1) % len(COLOURS)]
+        colour = GREY if name is None else SERIES[(number - 1) % len(SERIES)]
         bars = axes.barh(places, lengths, height=0.92 * height, color=colour, label=name or "original")
         axes.bar_label(bars, texts, padding=3, fontsize=8)
         longest = max(longest, *lengths)

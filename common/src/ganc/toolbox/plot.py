@@ -20,6 +20,7 @@ from ganc.cli.tables import show_json
 )
 @click.option("-o", "--output", type=OUTPUT_FILE, help="The chart: .png, .svg or .pdf.")
 @click.option("--original", type=float, help="The original generator's value of the metric, to draw beside them.")
+@click.option("--published", is_flag=True, help="Draw published FIDs on horse2zebra too.")
 @click.option(
     "--title", show_default="the number of sub-networks and their space, or the run's name", help="The chart's title."
 )
@@ -30,18 +31,21 @@ from ganc.cli.tables import show_json
     help="A folder to write the runs into for TensorBoard, each into a folder of its own.",
 )
 @json_option
-def plot(inputs: Sequence[Path], output, original: float | None, title: str | None, tensorboard, as_json: bool):
+def plot(
+    inputs: Sequence[Path], output, original: float | None, published, title: str | None, tensorboard, as_json: bool
+):
     """Draw search results, or the losses of training runs.
 
     RESULTS is a file of ganc-search, or - for standard input: the metric of all sub-networks against their MACs, with
-    the Pareto front. Published results are drawn beside them: on the same axis where the metric is the FID of images
-    of the same size, else in a panel of their own.
+    the Pareto front. What was predicted and not measured has marks of its own, and is never on the front. The original
+    is a note at the edge. --published draws published FIDs beside them: on the same axes where the metric is the FID of
+    images of the same size, else in a panel of their own.
 
     RUN is the directory of a run, or its log: every loss and distance by step, several runs in the same panels.
 
     \b
     ganc plot search.h5 -o front.png
-    ganc plot search.h5 --original 64.95 -o front.svg
+    ganc plot search.h5 --original 64.95 --published -o front.svg
     ganc plot distill.safetensors.run other.safetensors.run -o losses.png
     ganc plot distill.safetensors.run --tensorboard events
     """
@@ -56,12 +60,14 @@ def plot(inputs: Sequence[Path], output, original: float | None, title: str | No
     if not any(of_runs):
         if len(inputs) > 1 or tensorboard or output is None:
             raise click.UsageError("--tensorboard and several inputs are for runs; of search results name one file")
-        made = _plot_results(str(inputs[0]), output, original, title)
+        made = _plot_results(str(inputs[0]), output, original, title, published)
         if as_json:
             show_json(made)
         return
-    if not all(of_runs) or original is not None:
-        raise click.UsageError("runs are drawn by themselves: name no search results and no --original with them")
+    if not all(of_runs) or original is not None or published:
+        raise click.UsageError(
+            "runs are drawn by themselves: name no search results, no --original and no --published with them"
+        )
     runs = [read_run(path) for path in inputs]
     for run in runs:
         for said in run.notes:
@@ -71,15 +77,17 @@ def plot(inputs: Sequence[Path], output, original: float | None, title: str | No
         show_json(made)
 
 
-def _plot_results(results: str, output: Path, original: float | None, title: str | None) -> dict:
+def _plot_results(results: str, output: Path, original: float | None, title: str | None, published: bool) -> dict:
     """Draw search results; return what was drawn, for programs."""
     from ganc.report.front_plot import draw_results
     from ganc.results.hdf5 import read_results
 
-    read = read_results(results)
-    draw_results(read, output, original=original, title=title)
-    note(f"{len(read)} sub-networks in {output}")
-    return {"file": str(output), "subnets": len(read)}
+    points = draw_results(read_results(results), output, original=original, title=title, with_published=published)
+    said = f"{points.measured} sub-networks in {output}"
+    if predicted := len(points.predicted):
+        said += f", and {predicted} that were only predicted"
+    note(said)
+    return {"file": str(output), "subnets": points.measured, "predicted": predicted, "front": len(points.front)}
 
 
 def _plot_runs(runs: Sequence, output: Path | None, title: str | None, tensorboard: Path | None) -> dict:

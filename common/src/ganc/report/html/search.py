@@ -1,84 +1,16 @@
 """The search: its front, every measured sub-network, and what a file predicts of those that were not measured."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ganc.base.ranking_metric import predicted_metric
 from ganc.models.family import format_widths
+from ganc.report.front_points import Points, fewer_name
 from ganc.report.gather import Findings, stage_of
 from ganc.report.html.charts import Group, key, scatter_chart
 from ganc.report.html.text import clean, count, measured
 from ganc.report.html.views import MOST_ROWS, Chart, Section, Table, numbered
-from ganc.results.search_results import SearchResults
-from ganc.results.selection import pareto_front
 
 MOST_POINTS = 900  # of a kind that are drawn
 MOST_SEARCHES = 6
-MOST_PICKED = 20
-
-
-@dataclass(frozen=True)
-class Points:
-    """The rows of a search by what they are; all of these are places of rows.
-
-    Attributes:
-        values: (N,) of the metric that orders the rows, NaN where not measured; predictions: what was predicted of it.
-        front: by rising MACs; others: measured on as many images; fewer: measured on fewer.
-        picked: those that were fine-tuned.
-    """
-
-    results: SearchResults
-    values: np.ndarray
-    predictions: np.ndarray
-    front: np.ndarray
-    others: np.ndarray
-    fewer: np.ndarray
-    predicted: np.ndarray
-    picked: np.ndarray
-
-    @classmethod
-    def of(cls, results: SearchResults, chosen: set[str]) -> "Points":
-        """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
-        rows, values = results.rows, results.ranking
-        kept = np.flatnonzero(np.isfinite(values))
-        predictions = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
-        whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
-        front = whole[pareto_front(values[whole], rows.macs[whole])]
-        tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
-        return cls(
-            results=results,
-            values=values,
-            predictions=predictions,
-            front=front[np.argsort(rows.macs[front], kind="stable")],
-            others=np.setdiff1d(whole, front),
-            fewer=np.setdiff1d(kept, whole),
-            predicted=np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values)),
-            picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
-        )
-
-    @property
-    def measured(self) -> int:
-        return len(self.front) + len(self.others) + len(self.fewer)
-
-    def __len__(self) -> int:
-        return self.measured + len(self.predicted)
-
-    def listed(self) -> list[int]:
-        """Return the rows for a table: the front by rising MACs, then others by value, what is predicted last."""
-        parts = [part[np.argsort(self.values[part], kind="stable")] for part in (self.others, self.fewer)]
-        last = self.predicted[np.argsort(self.predictions[self.predicted], kind="stable")]
-        return np.concatenate([self.front, *parts, last]).astype(int).tolist()
-
-    def drawn(self) -> list[int]:
-        """Return the rows that are drawn."""
-        parts = (self.front, self.others, self.fewer, self.predicted)
-        return [place for part in parts for place in thinned(part).tolist()]
-
-
-def _places(widths: np.ndarray, chosen: str) -> np.ndarray:
-    numbers = [int(part) for part in chosen.split("_")]
-    return np.flatnonzero((widths == numbers).all(axis=1)) if len(numbers) == widths.shape[1] else np.array([], int)
 
 
 def searched(found: Findings) -> Section:
@@ -96,10 +28,12 @@ def searched(found: Findings) -> Section:
 
 def front_chart(points: Points, identity: str, name: str) -> Chart:
     """Return the chart of a search's metric against MACs."""
-    metric, places = points.results.ranking_name, points.drawn()
+    metric, places = points.results.ranking_name, _drawn(points)
     note = "The steps join the front: between two of its points the cheaper one is the best there is."
     if len(places) < len(points):
         note += f" {len(places):,} of {len(points):,} points are drawn."
+    if len(points.fewer) and not len(points.fewer_in_view()):
+        note += f" {len(points.fewer):,} on fewer images are not drawn: their values are far from the others'."
     groups = _groups(points)
     said = (
         f"{metric} of {points.measured} measured sub-networks against their MACs; {len(points.front)} are on the front"
@@ -117,15 +51,16 @@ def front_chart(points: Points, identity: str, name: str) -> Chart:
 
 def _groups(points: Points) -> list[Group]:
     kinds = [
-        ("on fewer images", "cross", "mark few", 3.2, points.fewer),
-        ("predicted, not measured", "triangle", "mark predicted", 4.0, points.predicted),
-        ("measured", "circle", "mark plain", 3.2, points.others),
+        ("predicted, not measured", "triangle", "mark predicted", 3.0, points.predicted),
+        ("measured", "circle", "mark plain", 2.8, points.others),
         ("Pareto front", "diamond", "mark front", 4.4, points.front),
     ]
     groups = [
         Group(f"{name} ({len(places):,})", shape, style, _said(points, places), size, line=places is points.front)
         for name, shape, style, size, places in kinds
     ]
+    if len(points.fewer):
+        groups.insert(0, Group(fewer_name(points), "cross", "mark few", _said(points, points.fewer_in_view()), 3.2))
     groups.append(Group("fine-tuned", "circle", "mark chosen", _said(points, points.picked), 9.0))
     return [group for group in groups if group.points]
 
@@ -137,6 +72,12 @@ def _said(points: Points, places: np.ndarray) -> list[tuple[float, float, str]]:
         (float(macs[i]), float(values[i]), f"{_widths(points, i)}: {count(macs[i])} MACs, {values[i]:.4g}")
         for i in thinned(places).tolist()
     ]
+
+
+def _drawn(points: Points) -> list[int]:
+    """Return the rows whose data a chart has."""
+    parts = (points.front, points.others, points.fewer, points.predicted)
+    return [place for part in parts for place in thinned(part).tolist()]
 
 
 def thinned(places: np.ndarray) -> np.ndarray:

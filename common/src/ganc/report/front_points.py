@@ -1,0 +1,97 @@
+"""The rows of a search by what a chart shows them as: on the front, measured, on fewer images, only predicted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganc.base.ranking_metric import predicted_metric
+from ganc.results.search_results import SearchResults
+from ganc.results.selection import pareto_front
+
+MOST_PICKED = 20
+
+
+@dataclass(frozen=True)
+class Points:
+    """The rows of a search by what they are; all of these are places of rows.
+
+    Attributes:
+        values: (N,) of the metric that orders the rows, NaN where not measured; predictions: what was predicted of it.
+        front: by rising MACs; others: measured on as many images; fewer: measured on fewer.
+        picked: those that were fine-tuned.
+    """
+
+    results: SearchResults
+    values: np.ndarray
+    predictions: np.ndarray
+    front: np.ndarray
+    others: np.ndarray
+    fewer: np.ndarray
+    predicted: np.ndarray
+    picked: np.ndarray
+
+    @classmethod
+    def of(cls, results: SearchResults, chosen: Iterable[str] = ()) -> "Points":
+        """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
+        rows, values = results.rows, results.ranking
+        kept = np.flatnonzero(np.isfinite(values))
+        predictions = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
+        whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
+        front = whole[pareto_front(values[whole], rows.macs[whole])]
+        tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
+        return cls(
+            results=results,
+            values=values,
+            predictions=predictions,
+            front=front[np.argsort(rows.macs[front], kind="stable")],
+            others=np.setdiff1d(whole, front),
+            fewer=np.setdiff1d(kept, whole),
+            predicted=np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values)),
+            picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
+        )
+
+    @property
+    def measured(self) -> int:
+        return len(self.front) + len(self.others) + len(self.fewer)
+
+    def __len__(self) -> int:
+        return self.measured + len(self.predicted)
+
+    def listed(self) -> list[int]:
+        """Return the rows for a table: the front by rising MACs, then others by value, what is predicted last."""
+        parts = [part[np.argsort(self.values[part], kind="stable")] for part in (self.others, self.fewer)]
+        last = self.predicted[np.argsort(self.predictions[self.predicted], kind="stable")]
+        return np.concatenate([self.front, *parts, last]).astype(int).tolist()
+
+    @property
+    def comparable(self) -> np.ndarray:
+        """The values that mean the same: those on the most images, and what is predicted of them."""
+        whole = np.concatenate([self.front, self.others])
+        return np.concatenate([self.values[whole], self.predictions[self.predicted]])
+
+    def fewer_in_view(self) -> np.ndarray:
+        """Return the rows on fewer images that a chart has room for.
+
+        A distance may be many times larger on fewer images, and what a race has dropped is: with all of it in view the
+        other points would lie on a line. They have at least a third of the height.
+        """
+        values = self.comparable
+        spread = float(np.ptp(values)) if len(values) else 0.0
+        if not spread:
+            return self.fewer
+        fewer = self.values[self.fewer]
+        return self.fewer[(fewer >= values.min() - spread) & (fewer <= values.max() + spread)]
+
+
+def fewer_name(points: Points) -> str:
+    """Return the name of the rows on fewer images, with how many of them are out of view."""
+    images = points.results.rows.images[points.fewer]
+    counts = f"{images.min()}" if len(set(images)) == 1 else f"{images.min()} or more"
+    beyond = len(points.fewer) - len(points.fewer_in_view())
+    return f"{len(points.fewer):,} on fewer images ({counts}" + (f"; {beyond:,} out of view)" if beyond else ")")
+
+
+def _places(widths: np.ndarray, chosen: str) -> np.ndarray:
+    numbers = [int(part) for part in chosen.split("_")]
+    return np.flatnonzero((widths == numbers).all(axis=1)) if len(numbers) == widths.shape[1] else np.array([], int)
