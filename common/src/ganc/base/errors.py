@@ -37,6 +37,10 @@ class RunError(GancError):
     """A run directory belongs to other settings, or a run cannot continue."""
 
 
+class LostProcessError(RunError):
+    """Another process of the run has failed or ended; the message says which, and why where that is known."""
+
+
 class ExportError(GancError):
     """An exported model does not do what its checkpoint does, or cannot be made."""
 

@@ -21,6 +21,7 @@ from ganc.cli.streams import (
     say,
 )
 from ganc.cli.types import strict
+from ganc.system.meeting import say_failure
 from ganc.system.signals import ended_by, ending, words
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -128,11 +129,14 @@ class Command(Helpful, Program, click.Command):
             if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and is_of_output(error)):
                 ctx.exit(_end_of_output(error))
             if ctx.meta.get(DEBUG):
+                say_failure(_message(error))
                 raise
             if isinstance(error, InterruptedRun):
                 say(str(error))
                 ctx.exit(128 + error.signal_number)
-            raise click.ClickException(_message(error)) from error
+            message = _message(error)
+            say_failure(message)
+            raise click.ClickException(message) from error
 
 
 def _end_of_output(error: OSError) -> int:

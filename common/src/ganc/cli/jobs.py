@@ -1,5 +1,6 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -73,6 +74,8 @@ def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
         seed=job.run.seed,
         run_dir=job.run.directory,
     )
+    if job.processes.writes and (logs := os.environ.get("PADDLE_LOG_DIR")):
+        note(f"Paddle's launcher writes what each process says to {logs}; its --log_dir names another folder")
     _say_everything(job)
 
 

@@ -37,7 +37,7 @@ def batches(
         workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
         process: which process's share of every batch to yield.
         processes: into how many shares a batch is split. The small batch that ends an epoch may leave a process without
-            samples: its arrays then have n = 0.
+            samples: it gets the first one, which must not count twice.
 
     Raises:
         DataError: an image cannot be read; raised in place of the batch that it belongs to.
@@ -73,7 +73,6 @@ def _ahead(
 def _batch(dataset: TrainingSet, batch_size: int, step: int, process: int, processes: int) -> tuple[np.ndarray, ...]:
     epoch, position = divmod(step, steps_per_epoch(dataset, batch_size))
     indices = range(position * batch_size, min((position + 1) * batch_size, len(dataset)))
-    share = indices[process::processes]
-    # A process without samples still needs the shapes.
-    samples = [dataset.sample(epoch, index) for index in share or indices[:1]]
-    return tuple(np.stack(column)[: len(share)] for column in zip(*samples, strict=True))
+    share = indices[process::processes] or indices[:1]
+    samples = [dataset.sample(epoch, index) for index in share]
+    return tuple(np.stack(column) for column in zip(*samples, strict=True))

@@ -5,30 +5,38 @@ DataParallel wrapper is not used: it aborts when a network runs more than once b
 handed out and collected as bytes.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
+from ganc.system.meeting import Meeting, join
 from ganc.system.runtime import paddle
 
 _WORD = 1 << 30  # lengths are said in two whole numbers of 32 bits
 
 
-@dataclass(frozen=True)
+@dataclass
 class Processes:
     """Which of how many processes this one is.
 
-    Every method but `writes` must be called by all processes, in the same order.
+    Every method but `writes` must be called by all processes, in the same order. They wait for each other as long as it
+    takes, and raise LostProcessError where one has failed or ended.
 
     Attributes:
         index: from 0.
         count: how many work together.
+        weight: of this process's gradients in their mean; 1 on average over the processes.
+        meeting: where they wait for each other; None for one process.
     """
 
     index: int = 0
     count: int = 1
+    weight: float = 1.0
+    meeting: Meeting | None = None
 
     @property
     def writes(self) -> bool:
@@ -39,16 +47,24 @@ class Processes:
         """Give every process the weights of the first."""
         if self.count > 1:
             for network in networks:
-                for parameter in network.parameters():
-                    paddle.distributed.broadcast(parameter, src=0)
+                with self._together():
+                    for parameter in network.parameters():
+                        paddle.distributed.broadcast(parameter, src=0)
+
+    def weigh(self, images: int) -> None:
+        """Weigh this process's gradients by its share of a batch of so many images, of which it has every count-th."""
+        self.weight = len(range(self.index, images, self.count)) * self.count / images
 
     def average_gradients(self, parameters: Iterable) -> None:
-        """Replace each gradient by its mean over the processes."""
+        """Replace each gradient by its weighted mean over the processes."""
         if self.count == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = paddle.concat([gradient.flatten() for gradient in gradients])
-        paddle.distributed.all_reduce(flat)
+        if self.weight != 1.0:
+            flat = flat * self.weight
+        with self._together():
+            paddle.distributed.all_reduce(flat)
         parts = paddle.split(flat / self.count, [int(np.prod(gradient.shape)) for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.set_value(part.reshape(gradient.shape))
@@ -62,7 +78,8 @@ class Processes:
         if self.count == 1:
             return list(numbers)
         shared = paddle.to_tensor(list(numbers), dtype="int32")
-        paddle.distributed.all_reduce(shared, op=paddle.distributed.ReduceOp.MAX)
+        with self._together():
+            paddle.distributed.all_reduce(shared, op=paddle.distributed.ReduceOp.MAX)
         return [int(number) for number in shared.numpy()]
 
     def wait_for_all(self) -> None:
@@ -97,18 +114,23 @@ class Processes:
         parts = self._gathered(content, max(lengths))
         return [part[:length] for part, length in zip(parts, lengths, strict=True)]
 
+    def _together(self) -> AbstractContextManager[None]:
+        return self.meeting.together() if self.meeting else contextlib.nullcontext()
+
     def _sent(self, content: bytes, source: int) -> Callable[[], bytes]:
         """Return what reads the bytes that the process `source` gave, in every process."""
         mine = content if self.index == source else b""
         high, low = self.largest_of(divmod(len(mine), _WORD))  # the others say 0
         length = high * _WORD + low
         shared = paddle.to_tensor(_padded(mine, length))
-        paddle.distributed.broadcast(shared, src=source)
+        with self._together():
+            paddle.distributed.broadcast(shared, src=source)
         return lambda: shared.numpy().tobytes()[:length]
 
     def _gathered(self, content: bytes, length: int) -> list[bytes]:
         parts: list = []
-        paddle.distributed.all_gather(parts, paddle.to_tensor(_padded(content, length)))
+        with self._together():
+            paddle.distributed.all_gather(parts, paddle.to_tensor(_padded(content, length)))
         return [part.numpy().tobytes() for part in parts]
 
 
@@ -118,8 +140,14 @@ def _padded(content: bytes, length: int) -> np.ndarray:
 
 
 def join_processes() -> Processes:
-    """Join the other processes where the launcher started several; else be the only one."""
+    """Join the other processes where the launcher started several; else be the only one.
+
+    Raises:
+        LostProcessError: not all of them come.
+    """
     if int(os.environ.get("PADDLE_TRAINERS_NUM", "1")) == 1:
         return Processes()
     paddle.distributed.init_parallel_env()
-    return Processes(paddle.distributed.get_rank(), paddle.distributed.get_world_size())
+    processes = Processes(paddle.distributed.get_rank(), paddle.distributed.get_world_size())
+    processes.meeting = join(processes.index, processes.count, processes.share_bytes)
+    return processes

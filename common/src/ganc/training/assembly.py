@@ -1,11 +1,12 @@
 """Putting a training job together from settings, checkpoints and a step; the four training stages share this."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganc.base.engine_table import REFERENCE
-from ganc.base.errors import DataError, SpecError, TooFewImagesError
+from ganc.base.errors import DataError, RunError, SpecError, TooFewImagesError
 from ganc.data import (
     EvaluationSet,
     PairedSet,
@@ -115,6 +116,7 @@ def prepare(
     Raises:
         DataError, StatisticsError: images or statistics are missing or do not fit.
         RunError: there is no such device, it has no mixed precision, or the engine does not train on it.
+        LostProcessError: not all processes come.
         MissingDependencyError: the engine is not installed.
         SpecError: the crop is too small for the discriminator.
     """
@@ -199,9 +201,14 @@ def assemble_job(
     run: RunSettings,
     start: RefitStart | None = None,
 ) -> TrainingJob:
-    """Return the job of one stage; `start` is done before the first step."""
+    """Return the job of one stage; `start` is done before the first step.
+
+    Raises:
+        RunError: the processes see different files, or were started with different settings.
+    """
     course = around.course(schedule)
     directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run))
+    _require_alike(around.processes, directory.settings)
     observer = Observer()
     if around.processes.writes:
         product = _product(_with_schedule(stage, schedule), step, around, data, run)
@@ -220,6 +227,16 @@ def assemble_job(
         start=start,
         beside={role: one.output for role, one in stage.beside.items()},
     )
+
+
+def _require_alike(processes: Processes, settings: Mapping) -> None:
+    said = [json.loads(one) for one in processes.gather_bytes(json.dumps(settings).encode())]
+    for index, theirs in enumerate(said):
+        if names := [name for name in sorted(said[0] | theirs) if said[0].get(name) != theirs.get(name)]:
+            raise RunError(
+                f"process {index + 1} of {processes.count} differs from the first in {', '.join(names)}: start all of "
+                "them with the same command, where they see the same files"
+            )
 
 
 def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: DataSettings, run: RunSettings) -> dict:

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.atomic import WriteError
-from ganc.base.errors import FileFormatError, GancError, InterruptedRun, RunError, SettingError
+from ganc.base.errors import FileFormatError, GancError, InterruptedRun, LostProcessError, RunError, SettingError
+from ganc.base.rng import keyed_generator
 from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -94,8 +95,9 @@ class TrainingJob:
         Raises:
             InterruptedRun: Ctrl-C or SIGTERM; the state is saved.
             RunError: the run directory belongs to another run, or a loss is not finite.
-            WriteError: the directory or the output cannot be written; where steps are saved, the message says how to
-                go on from them.
+            WriteError: the directory or the output cannot be written.
+            LostProcessError: another process has failed or ended. Of this and the one above, where steps are saved, the
+                message says how to go on from them.
         """
         unless = len(self) if self.run.restart_if_changed else None
         with self.observer.opened(self.run.restart, unless) as changed, noticed_signals() as signalled:
@@ -103,8 +105,8 @@ class TrainingJob:
                 yield Progress(0, {}, note=Note(f"starting over: {'; '.join(changed)}", lasting=True))
             try:
                 yield from self._run(signalled)
-            except WriteError as error:
-                raise WriteError(f"{error}{self._kept()}") from error
+            except (WriteError, LostProcessError) as error:
+                raise type(error)(f"{error}{self._kept()}") from error
 
     def _run(self, signalled: Callable[[], int]) -> Iterator[Progress]:
         self._share_weights()
@@ -133,7 +135,18 @@ class TrainingJob:
         )
 
     def finished(self) -> Checkpoint | None:
-        """Return the checkpoint if this very run has already written it, and what belongs beside it, else None."""
+        """Return the checkpoint if this very run has already written it, and what belongs beside it, else None.
+
+        Raises:
+            RunError: not all processes see that.
+        """
+        checkpoint = self._finished()
+        least, most = self.processes.largest_of([not checkpoint, bool(checkpoint)])
+        if least and most:
+            raise RunError(f"{self.run.output}: not all processes see it; they must share its folder")
+        return checkpoint
+
+    def _finished(self) -> Checkpoint | None:
         saved = None if self.run.restart else self.directory.finished_digest(len(self))
         if saved is None:
             return None
@@ -207,11 +220,9 @@ class TrainingJob:
         return batches(self.samples, size, done, len(self), self.workers, process=share.index, processes=share.count)
 
     def _update(self, batch: tuple[np.ndarray, np.ndarray], step: int) -> Mapping:
-        """Run the step, unless the batch that ends an epoch is too small to give every process an image."""
-        in_epoch = step % self.course.epoch_steps
-        if len(self.samples) - in_epoch * self.course.schedule.batch_size < self.processes.count:
-            return {}
-        paddle.seed(self.run.seed + step)  # for dropout; everything else is keyed
+        before = step % self.course.epoch_steps * self.course.schedule.batch_size
+        self.processes.weigh(min(self.course.schedule.batch_size, len(self.samples) - before))
+        paddle.seed(_dropout_seed(self.run.seed, step, self.processes.index))  # everything else is keyed
         return self.step.update(*batch, step, self.course.learning_rate(step))
 
     @cached_property
@@ -266,6 +277,11 @@ def finish(job: TrainingJob, watch: Callable[[Progress], object] | None = None) 
         if watch:
             watch(progress)
     return read_checkpoint(job.run.output)
+
+
+def _dropout_seed(seed: int, step: int, process: int) -> int:
+    """Return what Paddle's generator is seeded with before a step: each process masks its own images by its own."""
+    return int(keyed_generator(seed, "dropout", step, process).integers(2**31)) if process else seed + step
 
 
 def _checkpoint_of(path: Path, digest: str | None) -> Checkpoint | None:
