@@ -119,10 +119,14 @@ def test_processes_find_each_other_and_send_strangers_away(monkeypatch):
         return content
 
     met = []
-    threads = [
-        threading.Thread(target=lambda index=index: (join(index, 2, share).wait(), met.append(index)))
-        for index in (0, 1)
-    ]
+
+    def meet(index):
+        one = join(index, 2, share)
+        one.wait()
+        met.append(index)
+        one.close()
+
+    threads = [threading.Thread(target=meet, args=(index,)) for index in (0, 1)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.support import PATIENCE, SIZE, UNTRAINED, generator_spec, random_state
+from PIL import Image
 
 from ganc.base.rng import keyed_generator
 from ganc.files.checkpoint import read_checkpoint
@@ -44,6 +45,7 @@ from ganc.system.processes import join_processes
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.settings import OnlineSettings, StudentStart
 from ganc_distill.stage import distill_job
+from ganc_replace.settings import CycleSettings
 from ganc_replace.stage import replace_job
 
 select_device("cpu")
@@ -100,6 +102,13 @@ for make in (distill, replace, learning, online):
     train(make, f"{make.__name__}-whole")
     train(make, f"{make.__name__}-cut", max_steps=3)
     train(make, f"{make.__name__}-cut")
+for dropout in (0.0, 0.5):
+    flat = DataSettings(folder=folder / "flat", load_size=(SIZE, SIZE), crop_size=(SIZE, SIZE), workers=0)
+    settings = CycleSettings(width=4, n_blocks=3, dropout=dropout, discriminator_width=4)
+    run = RunSettings(output=folder / f"flat-{dropout}", device="cpu", eval_every=0, feature_set=UNTRAINED)
+    job = replace_job(settings, Schedule(epochs=1, decay_epochs=0, batch_size=2), flat, run)
+    cycle = [progress.losses["cycle"] for progress in job]
+    np.savez(folder / f"flat-{dropout}-{processes.index}.npz", cycle=np.array(cycle))
 train(distill, "over", seed=1)
 train(distill, "over", restart_if_changed=True)  # another seed
 """
@@ -112,6 +121,9 @@ def folder(tiny_data, teacher_file, tmp_path_factory):
         pytest.skip("here the launcher would use GPUs")
     folder = tmp_path_factory.mktemp("processes")
     (folder / "program.py").write_text(PROGRAM)
+    for name in ("trainA/1", "trainA/2", "trainB/1", "trainB/2"):
+        (folder / "flat" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (SIZE, SIZE), (90, 120, 60)).save(folder / "flat" / f"{name}.png")
     launcher = [
         sys.executable,
         "-m",
@@ -188,6 +200,13 @@ def test_a_teacher_that_trains_in_two_processes_is_written_as_if_it_had_never_st
     teacher = read_checkpoint(folder / "online-whole.teacher")
     assert teacher.digest == read_checkpoint(folder / "online-whole").sources["teacher"]
     assert (folder / "online-cut.teacher").read_bytes() == (folder / "online-whole.teacher").read_bytes()
+
+
+def test_each_process_has_dropout_masks_of_its_own(folder):
+    """All images are one colour, so that nothing else differs."""
+    for dropout, same in ((0.0, True), (0.5, False)):
+        first, second = saved(folder, f"flat-{dropout}")
+        assert (first["cycle"] == second["cycle"]).all() == same
 
 
 @pytest.mark.parametrize("pool", ["pool.discriminator", "pool.discriminator_b", "teacher.pool.made"])

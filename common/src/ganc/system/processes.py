@@ -1,6 +1,7 @@
 """Several processes that work together, started by `python -m paddle.distributed.launch`.
 
-Training: every process prepares its share of each batch; gradients are averaged in one flattened all-reduce. Paddle's
+Training: every process prepares its share of each batch; gradients are averaged in one flattened all-reduce, each
+process's weighted by its images, which makes the step that of one process with the whole batch. Paddle's
 DataParallel wrapper is not used: it aborts when a network runs more than once before a backward pass. Other work is
 handed out and collected as bytes.
 """
@@ -125,7 +126,7 @@ class Processes:
         shared = paddle.to_tensor(_padded(mine, length))
         with self._together():
             paddle.distributed.broadcast(shared, src=source)
-        return lambda: shared.numpy().tobytes()[:length]
+        return lambda: shared.numpy()[:length].tobytes()  # one copy: pools of many processes are large
 
     def _gathered(self, content: bytes, length: int) -> list[bytes]:
         parts: list = []
