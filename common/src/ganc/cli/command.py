@@ -21,7 +21,6 @@ from ganc.cli.streams import (
     say,
 )
 from ganc.cli.types import strict
-from ganc.system.meeting import say_failure
 from ganc.system.signals import ended_by, ending, words
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -128,15 +127,14 @@ class Command(Helpful, Program, click.Command):
                 ctx.exit(128 + number)
             if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and is_of_output(error)):
                 ctx.exit(_end_of_output(error))
+            if not isinstance(error, InterruptedRun):  # which they all are at once
+                _tell_others(_message(error))
             if ctx.meta.get(DEBUG):
-                say_failure(_message(error))
                 raise
             if isinstance(error, InterruptedRun):
                 say(str(error))
                 ctx.exit(128 + error.signal_number)
-            message = _message(error)
-            say_failure(message)
-            raise click.ClickException(message) from error
+            raise click.ClickException(_message(error)) from error
 
 
 def _end_of_output(error: OSError) -> int:
@@ -145,6 +143,13 @@ def _end_of_output(error: OSError) -> int:
     if not isinstance(error, BrokenPipeError):
         say(f"Error: standard output cannot be written ({error.strerror or error})")
     return 1
+
+
+def _tell_others(message: str) -> None:
+    """Let the other processes of a run, where there are some, say why this one ends."""
+    from ganc.system.meeting import say_failure
+
+    say_failure(message)
 
 
 def _message(error: Exception) -> str:
