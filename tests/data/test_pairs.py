@@ -7,7 +7,7 @@ from PIL import Image
 
 from ganc.base.errors import DataError
 from ganc.base.resizing import Resize
-from ganc.data import EvaluationSet, PairedSet, Reading, has_subset, read_images, read_pairs, to_uint8
+from ganc.data import EvaluationSet, PairedSet, Reading, has_subset, read_images, read_pairs, split_search, to_uint8
 
 SIZE = (30, 20)
 
@@ -137,3 +137,59 @@ def test_a_folder_with_single_domains_is_never_read_side_by_side(tmp_path):
     assert not has_subset(root, "testA")
     with pytest.raises(DataError, match="neither a folder testA nor a list"):
         read_images(root, "testA")
+
+
+@pytest.mark.parametrize("letter", ["A", "B"])
+def test_a_split_sets_pairs_aside(root, letter):
+    side_by_side = (root / "train").is_dir()
+    done = split_search(root, 2, letter=letter, paired=True)
+    assert (done.search, done.train) == (2, 4)
+    for source in ("A", "B"):
+        searched, partners = read_pairs(root, f"search{source}")
+        trained, others = read_pairs(root, f"train{source}")
+        assert [path.stem for path in searched.paths] == [path.stem for path in partners.paths]
+        assert [path.stem for path in trained.paths] == [path.stem for path in others.paths]
+        assert sorted(path.stem for path in searched.paths + trained.paths) == list("012345")
+    written = {path.name for path in root.glob("*.txt")}
+    ends = [""] if side_by_side else ["A", "B"]
+    assert written == {f"{kind}{end}.txt" for kind in ("train", "search") for end in ends}
+    assert split_search(root, 2, letter=letter, paired=True).already_done
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 3])
+@pytest.mark.parametrize("by_line", [False, True], ids=["names", "lines"])
+def test_a_split_of_pairs_that_was_killed_between_two_files_is_finished(tmp_path, killed_after, by_line):
+    root = write_aligned(tmp_path / "data", SIZE)
+    if by_line:
+        for number in range(6):
+            (root / "trainB" / f"{number}.bmp").rename(root / "trainB" / f"label{number}.bmp")
+        for letter in "AB":
+            names = sorted(path.name for path in (root / f"train{letter}").iterdir())
+            (root / f"train{letter}.txt").write_text("".join(f"{name}\n" for name in names))
+    before = {path.name: path.read_text() for path in root.glob("*.txt")}
+    split_search(root, 2, paired=True)
+    whole = {path.name: path.read_text() for path in root.glob("*.txt")}
+    for name in ("searchA.txt", "searchB.txt", "trainA.txt", "trainB.txt")[killed_after:]:
+        if name in before:
+            (root / name).write_text(before[name])
+        else:
+            (root / name).unlink()
+    sources, targets = read_pairs(root, "trainA")
+    assert [path.stem for path in sources.paths] == [path.stem.removeprefix("label") for path in targets.paths]
+    assert len(sources) == 4
+    split_search(root, 2, paired=True)
+    assert {path.name: path.read_text() for path in root.glob("*.txt")} == whole
+
+
+def test_a_split_of_one_domain_leaves_the_pairs_of_both_out_of_training(tmp_path):
+    root = write_aligned(tmp_path / "data", SIZE)
+    split_search(root, 2)
+    split_search(root, 1, seed=3, letter="B")
+    aside = {path.stem for kind in ("searchA", "searchB") for path in read_images(root, kind).paths}
+    for subset in ("trainA", "trainB"):
+        sources, targets = read_pairs(root, subset)
+        assert [path.stem for path in sources.paths] == [path.stem for path in targets.paths]
+        assert {path.stem for path in sources.paths} == set("012345") - aside
+    assert [path.stem for path in read_pairs(root, "searchA")[1].paths] == [
+        path.stem for path in read_images(root, "searchA").paths
+    ]

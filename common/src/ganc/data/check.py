@@ -1,20 +1,20 @@
 """Checking a data folder: everything that is wrong with it, and everything in it that is not used, at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganc.base.errors import DataError
 from ganc.base.reading import sha256_of
-from ganc.data.images import BYTES, WORDS, Size, StoredValues, load_image, read_size, stored_values
+from ganc.data.images import BYTES, WORDS, Size, StoredValues, load_image, stored_values
 from ganc.data.levels import Levels
 from ganc.data.lists import has_subset, is_companion, list_lines, list_path, read_images, scan_subset
+from ganc.data.pairs import matched, size_problem
+from ganc.data.reading import Reading
 from ganc.data.scan import DANGLING, FOLDER, HIDDEN, OTHER, Scan, scan_folder
-from ganc.data.side_by_side import LETTERS
+from ganc.data.side_by_side import LETTERS, Half, is_side_by_side
 
-SUBSETS = tuple(f"{kind}{letter}" for kind in ("train", "test") for letter in LETTERS)
-_SEARCH = tuple(f"search{letter}" for letter in LETTERS)
-_UNUSED = tuple(f"{kind}{letter}" for kind in ("val", "validation", "valid") for letter in LETTERS)
+_KINDS, _UNUSED = ("train", "test"), ("val", "validation", "valid")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Finding:
         return f"{'' if self.problem else 'note: '}{self.subset}: {self.file}: {self.what}"
 
 
-def check_folder(root: Path, minimum: Size = (1, 1), levels: Mapping[str, Levels] | None = None) -> list[Finding]:
+def check_folder(
+    root: Path, minimum: Size = (1, 1), levels: Mapping[str, Levels] | None = None, *, paired: bool = False
+) -> list[Finding]:
     """Return every problem of the four subsets and of the search lists in order, and what ganc does not use.
 
     Problems are files that are missing, unreadable or undersized, images that a list names twice, test and search
@@ -49,6 +51,8 @@ def check_folder(root: Path, minimum: Size = (1, 1), levels: Mapping[str, Levels
         root: the data folder.
         minimum: (width, height) in pixels; smaller images are problems.
         levels: the stored values that are to become black and white, by domain.
+        paired: whether images of two folders have partners: what is wrong with those is a problem too. Side-by-side
+            images always are; `minimum` is that of a half.
 
     Raises:
         DataError: `root` is not a directory.
@@ -56,7 +60,9 @@ def check_folder(root: Path, minimum: Size = (1, 1), levels: Mapping[str, Levels
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such directory; expected one with trainA/ and trainB/ in it")
-    return _Checker(root, minimum, levels or {}).run()
+    checker = _Checker(root, minimum, levels or {}, Half.LEFT if is_side_by_side(root) else None)
+    findings = checker.run()
+    return findings + (list(_partners(root)) if paired and not checker.half else [])
 
 
 def count_images(root: Path) -> dict[str, int | None]:
@@ -73,8 +79,37 @@ def count_images(root: Path) -> dict[str, int | None]:
     return counts
 
 
+def _letters(root: Path) -> tuple[str, ...]:
+    """Return the ends of the subsets' names: none where both domains are in one file."""
+    return ("",) if is_side_by_side(root) else LETTERS
+
+
 def _present(root: Path) -> tuple[str, ...]:
-    return SUBSETS + tuple(subset for subset in _SEARCH if has_subset(root, subset))
+    letters = _letters(root)
+    search = tuple(f"search{letter}" for letter in letters)
+    return tuple(f"{kind}{letter}" for kind in _KINDS for letter in letters) + tuple(
+        subset for subset in search if has_subset(root, subset)
+    )
+
+
+def _partners(root: Path) -> Iterator[Finding]:
+    """Yield what is wrong with the pairs of two folders or lists; what cannot be read is said elsewhere."""
+    for subset in ("trainA", "testA"):
+        try:
+            found = matched(root, subset)
+        except DataError as error:
+            if has_subset(root, subset):
+                yield Finding(subset, list_path(root, subset), str(error).partition(": ")[2])
+            continue
+        for name, problem in found.problems.items():
+            yield Finding(subset, root / name, problem)
+        for name, partner in found.partners.items():
+            try:
+                problem = size_problem(root / name, Reading(), root / partner, Reading())
+            except DataError:  # said where the file itself is checked
+                continue
+            if problem:
+                yield Finding(subset, root / name, problem)
 
 
 @dataclass(frozen=True)
@@ -91,16 +126,17 @@ class _Checker:
     root: Path
     minimum: Size
     levels: Mapping[str, Levels]
+    half: Half | None  # of both domains' images in one file, either
     findings: list[Finding] = field(default_factory=list)
     examined: dict[str, _Examined] = field(default_factory=dict)
 
     def run(self) -> list[Finding]:
         names = {subset: self._check_subset(subset) for subset in _present(self.root)}
-        for letter in LETTERS:
+        for letter in _letters(self.root):
             held_out = names[f"test{letter}"] + names.get(f"search{letter}", [])
             reserved = set(names.get(f"search{letter}", []))
             self._check_overlap([name for name in names[f"train{letter}"] if name not in reserved], held_out, letter)
-        for subset in _UNUSED:
+        for subset in (f"{kind}{letter}" for kind in _UNUSED for letter in _letters(self.root)):
             if (self.root / subset).is_dir():
                 count = len(scan_folder(self.root / subset).images)
                 self._note(subset, self.root / subset, f"its {count} images are not used by ganc")
@@ -212,7 +248,7 @@ class _Checker:
         if name not in self.examined:
             # The domain is the folder's, where a list of another names it too.
             letter = name.partition("/")[0][-1:]
-            self.examined[name] = _examined(self.root / name, self.minimum, self.levels.get(letter))
+            self.examined[name] = _examined(self.root / name, self.minimum, self.levels.get(letter), self.half)
         return self.examined[name]
 
     def _report(self, subset: str, file: Path, what: str) -> None:
@@ -222,17 +258,18 @@ class _Checker:
         self.findings.append(Finding(subset, file, what, problem=False))
 
 
-def _examined(path: Path, minimum: Size, levels: Levels | None) -> _Examined:
+def _examined(path: Path, minimum: Size, levels: Levels | None, half: Half | None) -> _Examined:
     try:
         values = stored_values(path)
         if values.full is None or levels is not None:
             load_image(path, levels=levels)  # for what it refuses
         digest = sha256_of(path, "an image", DataError)
-        width, height = read_size(path)
+        width, height = Reading(half=half).size(path)
     except DataError as error:
         return _Examined(problem=str(error).removeprefix(f"{path}: "))
     small = width < minimum[0] or height < minimum[1]
-    said = f"is {width}x{height}, smaller than {minimum[0]}x{minimum[1]}" if small else None
+    part = "each half is" if half else "is"
+    said = f"{part} {width}x{height}, smaller than {minimum[0]}x{minimum[1]}" if small else None
     return _Examined(digest, values, said)
 
 

@@ -66,7 +66,8 @@ def read_pairs(
 def matched(root: Path, subset: str) -> Matching:
     """Return what of a subset and of the other domain's belongs together; raises DataError as `read_images`."""
     other = other_subset(subset)
-    ours, theirs = _whole(root, subset), _whole(root, other)
+    ours = stored_names(root, subset) if subset.startswith("search") else _whole(root, subset)
+    theirs = _whole(root, other)
     found = _by_name((subset, ours), (other, theirs))
     if not found.partners and all(list_path(root, one).is_file() for one in (subset, other)):
         return _by_line(root, subset, other)
@@ -89,11 +90,12 @@ def size_problem(one: Path, reading: Reading, other: Path, partners: Reading) ->
 
 
 def _whole(root: Path, subset: str) -> Sequence[str]:
-    """Return the names of a subset with those that are set aside; those of a search are trained on elsewhere."""
-    if subset.startswith("search") and not has_subset(root, subset):
-        return stored_names(root, subset.replace("search", "train"))
-    names = stored_names(root, subset)
-    return list(dict.fromkeys((*names, *_set_aside(root, subset))))
+    """Return the names of a subset with those that are set aside; of a search also those that are trained on."""
+    there = [subset] if has_subset(root, subset) else []
+    if subset.startswith("search"):
+        there.append(subset.replace("search", "train"))
+    names = [name for one in there or [subset] for name in (*stored_names(root, one), *_set_aside(root, one))]
+    return list(dict.fromkeys(names))
 
 
 def _set_aside(root: Path, subset: str) -> Sequence[str]:
@@ -128,9 +130,15 @@ def _keys(names: Iterable[str], problems: dict[str, str]) -> dict[str, str]:
 
 def _by_line(root: Path, subset: str, other: str) -> Matching:
     ours, theirs = (read_images(root, one).names for one in (subset, other))
+    if len(ours) != len(theirs):  # one domain's images may be set aside, and still be in its list
+        ours, theirs = (tuple(stored_names(root, one)) for one in (subset, other))
     if len(ours) != len(theirs):
         raise DataError(
             f"{list_path(root, subset)}: names {len(ours)} images and {other}.txt {len(theirs)}, none of them by the"
             " same name; expected equal names, or partners in equal lines"
         )
-    return Matching(dict(zip(ours, theirs, strict=True)))
+    partners = dict(zip(ours, theirs, strict=True))
+    if len(partners) < len(ours):
+        twice = next(name for place, name in enumerate(ours) if name in ours[:place])
+        raise DataError(f"{list_path(root, subset)}: names {twice} twice, so that its partner is not certain")
+    return Matching(partners)

@@ -9,6 +9,8 @@ from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.base.temporaries import remove_leftovers
 from ganc.data.lists import ListEntry, list_path, read_images, scan_subset
+from ganc.data.pairs import matched, other_subset, read_pairs
+from ganc.data.side_by_side import stored_as
 
 
 @dataclass(frozen=True)
@@ -26,49 +28,72 @@ class SearchSplit:
     already_done: bool
 
 
-def split_search(root: Path, count: int, seed: int = 0, letter: str = "A") -> SearchSplit:
+def split_search(root: Path, count: int, seed: int = 0, letter: str = "A", *, paired: bool = False) -> SearchSplit:
     """Set `count` training images aside: write searchA.txt, and trainA.txt without them (also when there was none).
 
-    searchA.txt is written first, and a reader of trainA leaves out what it names (`read_images`): a split that was
-    killed between the two files is complete for ganc, no image is in neither list, and running it again finishes
-    trainA.txt for other programs.
+    Of side-by-side images, it writes search.txt and train.txt; of pairs in two folders or lists, all four lists.
+
+    The search lists are written first, and a reader of trainA leaves out what searchA.txt names (`read_images`): a
+    split that was killed between the files is complete for ganc, no image is in neither list, and running it again
+    finishes the others.
 
     Args:
         root: the data folder.
         count: how many images to set aside.
         seed: which ones.
         letter: the source domain, "A" or "B".
+        paired: set the images' partners aside too.
 
     Raises:
-        DataError: the training images cannot be listed, `count` is not in 1 … images - 1, or searchA.txt exists
-            with another number of images.
+        DataError: the training images cannot be listed, one has no partner, `count` is not in 1 … images - 1, or
+            searchA.txt exists with another number of images.
         WriteError: a list cannot be written.
     """
     root = Path(root)
-    train, search = f"train{letter}", f"search{letter}"
-    remove_leftovers(place_of(list_path(root, subset)) for subset in (train, search))
-    already_done = list_path(root, search).is_file()
-    if already_done:
-        chosen = set(read_images(root, search).names)
-        if len(chosen) != count:
+    lists = search_lists(root, letter, paired=paired)
+    subsets = [one.replace("search", "train") for one in lists]
+    remove_leftovers(place_of(list_path(root, one)) for one in (*subsets, *lists))
+    already_done = list_path(root, lists[0]).is_file()
+    for search in lists:
+        if list_path(root, search).is_file() and (found := len(read_images(root, search))) != count:
             raise DataError(
-                f"{list_path(root, search)}: already sets {len(chosen)} images aside, not {count}; to split anew, put"
-                f" its lines back into {train}.txt and delete it"
+                f"{list_path(root, search)}: already sets {found} images aside, not {count}; to split anew, put its"
+                f" lines back into {search.replace('search', 'train')}.txt and delete it"
             )
-    else:
-        names = read_images(root, train).names
-        if not 1 <= count < len(names):
-            raise DataError(
-                f"{root}: count (={count}) must be in 1 … {len(names) - 1}: {train} has {len(names)} images"
-            )
-        drawn = keyed_generator(seed, f"data.split.{letter}").choice(len(names), count, replace=False)
-        chosen = {names[index] for index in drawn}
-        _write_list(list_path(root, search), [name for name in names if name in chosen])
+    if not already_done:
+        _write_list(list_path(root, lists[0]), _drawn(root, count, seed, letter, paired=paired))
+    chosen = read_images(root, lists[0]).names
+    if len(subsets) > 1 and not list_path(root, lists[1]).is_file():
+        partners = matched(root, subsets[0]).partners
+        _write_list(list_path(root, lists[1]), [partners[name] for name in chosen])
+    for one, search in zip(subsets, lists, strict=True):
+        _leave_out(root, one, {*read_images(root, search).names})
+    return SearchSplit(search=count, train=len(read_images(root, subsets[0])), already_done=already_done)
+
+
+def search_lists(root: Path, letter: str, *, paired: bool) -> tuple[str, ...]:
+    """Return the names of the lists that a split writes of what it sets aside, without their ending."""
+    search, half = stored_as(root, f"search{letter}")
+    return (search, other_subset(search)) if paired and not half else (search,)
+
+
+def _drawn(root: Path, count: int, seed: int, letter: str, *, paired: bool) -> list[str]:
+    """Return the names that are to be set aside, in their order."""
+    train = f"train{letter}"
+    names = (read_pairs(root, train)[0] if paired else read_images(root, train)).names
+    if not 1 <= count < len(names):
+        raise DataError(f"{root}: count (={count}) must be in 1 … {len(names) - 1}: {train} has {len(names)} images")
+    drawn = keyed_generator(seed, f"data.split.{letter}").choice(len(names), count, replace=False)
+    chosen = {names[index] for index in drawn}
+    return [name for name in names if name in chosen]
+
+
+def _leave_out(root: Path, train: str, chosen: set[str]) -> None:
+    """Write a training subset's list without the images that are set aside, where it has them."""
     entries = scan_subset(root, train)
     kept = [entry for entry in entries if entry.name not in chosen]
     if len(kept) < len(entries):
         _write_list(list_path(root, train), map(_line, kept))
-    return SearchSplit(search=count, train=len(read_images(root, train)), already_done=already_done)
 
 
 def _line(entry: ListEntry) -> str:

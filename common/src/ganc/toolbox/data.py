@@ -9,7 +9,8 @@ from ganc.cli.command import Group, command
 from ganc.cli.options import POSITIVE, json_option
 from ganc.cli.paths import FOLDER, OUTPUT_FOLDER
 from ganc.cli.tables import show, show_json, show_rows
-from ganc.cli.types import LEVELS, SIZE
+from ganc.cli.types import LEVELS, SIZE, EnumChoice
+from ganc.models.task import TaskName
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -48,19 +49,30 @@ def demo(folder: Path, train: int, test: int, size, seed: int, paired: bool, as_
     show_rows([_counts(folder, made)], {"folder": str(folder), "images": made}, as_json=as_json)
 
 
+task_option = click.option(
+    "--task",
+    type=EnumChoice(TaskName),
+    show_default="pix2pix where images lie side by side, else cyclegan",
+    help="pix2pix: the images of two folders belong together by their names.",
+)
+
+
 @command("check")
 @click.argument("folder", type=FOLDER)
+@task_option
 @click.option("--minimum", type=SIZE, default="1", help="Report images smaller than N or WxH.")
 @click.option("--levels", type=LEVELS, help="Check with these stored values as black and white, MIN:MAX.")
 @json_option
-def check(folder: Path, minimum, levels, as_json: bool):
+def check(folder: Path, task, minimum, levels, as_json: bool):
     """Find everything that is wrong with a folder of images.
 
     Reports missing, unreadable, undersized and repeated images, those that are both trained and tested on, and 16-bit
-    images that would come out nearly black; notes what is in the folder and not used.
+    images that would come out nearly black; with --task pix2pix, images without a partner, and partners of different
+    sizes; notes what is in the folder and not used.
 
     \b
     ganc data check horse2zebra --minimum 256
+    ganc data check facades --task pix2pix
     """
     from ganc.data.check import check_folder, count_images
     from ganc.data.levels import AUTO
@@ -68,7 +80,7 @@ def check(folder: Path, minimum, levels, as_json: bool):
 
     if levels == AUTO:
         raise click.UsageError("--levels auto fits any folder: name MIN:MAX to check them")
-    findings = check_folder(folder, minimum, domain_levels(levels, folder))
+    findings = check_folder(folder, minimum, domain_levels(levels, folder), paired=task is TaskName.PIX2PIX)
     problems = sum(finding.problem for finding in findings)
     if as_json:
         found = [{**vars(finding), "file": str(finding.file)} for finding in findings]
@@ -88,24 +100,28 @@ def check(folder: Path, minimum, levels, as_json: bool):
 @click.argument("folder", type=FOLDER)
 @click.option("--search", "count", type=POSITIVE, required=True, help="Images to set aside for the search.")
 @click.option("--domain", type=click.Choice(["A", "B"]), default="A", help="The domain to take them from.")
+@task_option
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of the choice.")
 @json_option
-def split(folder: Path, count: int, domain: str, seed: int, as_json: bool):
+def split(folder: Path, count: int, domain: str, task, seed: int, as_json: bool):
     """Set training images aside for the search.
 
-    Writes searchA.txt and takes those images out of trainA.txt.
+    Writes searchA.txt and takes those images out of trainA.txt. Of side-by-side images that is search.txt and
+    train.txt; with --task pix2pix their partners in trainB are set aside too.
 
     \b
     ganc data split horse2zebra --search 120
     """
-    from ganc.data.split import split_search
+    from ganc.data.split import search_lists, split_search
 
-    result = split_search(folder, count, seed, domain)
+    paired = task is TaskName.PIX2PIX
+    result = split_search(folder, count, seed, domain, paired=paired)
     if as_json:
         show_json({"folder": str(folder), "domain": domain, **vars(result)})
         return
     kept = "already set aside" if result.already_done else "set aside"
-    click.echo(f"{folder}: {result.search} images {kept} in search{domain}.txt, {result.train} left to train")
+    lists = " and ".join(f"{name}.txt" for name in search_lists(folder, domain, paired=paired))
+    click.echo(f"{folder}: {result.search} images {kept} in {lists}, {result.train} left to train")
 
 
 def _counts(folder: Path, counts) -> dict:

@@ -214,6 +214,8 @@ def _run(search) -> None:
 
 
 def _say_what_is_searched(search) -> None:
+    from ganc.data.side_by_side import stored_as
+
     settings, evaluation = search.settings, search.inputs.evaluation
     settings_line(
         "ganc-search",
@@ -228,8 +230,9 @@ def _say_what_is_searched(search) -> None:
         named = f"{search.left_out} of the sub-networks that --configs names"
         note(f"left out: {named}, not within {settings.budget.text}")
     if evaluation.subset.startswith("test"):
+        lists = stored_as(settings.folder, f"search{settings.direction.source}")[0]
         warn(
-            f"{settings.folder} has no search{settings.direction.source}.txt, so the search looks at the test images; "
+            f"{settings.folder} has no {lists}.txt, so the search looks at the test images; "
             "'ganc data split' sets images aside for it"
         )
 
