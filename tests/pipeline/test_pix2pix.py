@@ -1,19 +1,21 @@
 """pix2pix through all six stages: the commands read the task from the checkpoints."""
 
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 from helpers.images import translated_by_hand
 from helpers.paired_images import write_aligned, write_side_by_side
-from helpers.stages import NETWORKS, SPACE, TRAINING, json_of
-from helpers.support import UNTRAINED_SET, succeed
+from helpers.stages import NETWORKS, SPACE, TRAINING, json_of, nothing_changes, refusal
+from helpers.support import UNTRAINED_SET, make_checkpoint, succeed
 from PIL import Image
 
 from ganc.data import load_rgb
-from ganc.files.checkpoint import read_checkpoint
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.spec import DiscriminatorSpec
-from ganc.models.task import PIX2PIX
+from ganc.models.task import CYCLEGAN, PIX2PIX
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +92,111 @@ def test_the_other_direction_makes_left_halves_of_right_ones(side_by_side, tmp_p
     assert made["BtoA"].training["metric"]["subset"] == "testB"
     for key, tensor in made["BtoA"].generator.tensors.items():
         np.testing.assert_array_equal(tensor, made["AtoB"].generator.tensors[key])
+
+
+def weights_said(said) -> str:
+    return re.search(r", losses (.*)", said.stderr).group(1)
+
+
+def test_each_stage_says_where_its_weights_come_from(side_by_side, teacher, tmp_path):
+    first, second, third = (tmp_path / name for name in ("one", "two", "three"))
+    still = (*TRAINING, "--max-steps", 1)
+    said = succeed("ganc-replace", "--task", "pix2pix", "--data", side_by_side, *NETWORKS, *still, "-o", first)
+    assert weights_said(said) == "gan 1 (task), reconstruction 100 (task)"
+    student = ("ganc-distill", "--teacher", teacher, "--data", side_by_side, "--width", 8, *still)
+    said = succeed(*student, "--feature-weight", "0.01", "--loss", "ssim=2", "-o", second)
+    assert weights_said(said) == "gan 1 (task), reconstruction 100 (task), feature 0.01 (option), ssim 2 (option)"
+    supernet = ("ganc-supernet", "--teacher", teacher, "--student", second, "--data", side_by_side, "--space", SPACE)
+    loss = tmp_path / "defaults.yaml"
+    loss.write_text("reconstruction-weight: 10\n")
+    options = (*still, "--recipe", "imitate", "--loss", "ssim=1", "--defaults", loss)
+    said = succeed(*supernet, *options, "-o", third)
+    assert weights_said(said) == "gan 0 (recipe), reconstruction 10 (file), feature 0.01 (input), ssim 1 (option)"
+    assert read_checkpoint(third).task == dataclasses.replace(
+        PIX2PIX, gan_weight=0.0, reconstruction_weight=10.0, feature_weight=0.01
+    )
+
+
+def test_a_teacher_beside_its_student_is_trained_for_its_own_task(side_by_side, teacher, tmp_path):
+    out = tmp_path / "student.safetensors"
+    options = ("--data", side_by_side, "--width", 8, "--online", *TRAINING)
+    succeed("ganc-distill", "--teacher", teacher, *options, "-o", out)
+    beside = read_checkpoint(tmp_path / "student.teacher.safetensors")
+    assert (beside.task, set(beside.networks)) == (PIX2PIX, {"generator", "discriminator"})
+    assert set(losses_of(out)) >= {"reconstruction", "teacher_gan", "teacher_reconstruction", "teacher_discriminator"}
+    fresh = ("--task", "pix2pix", "--teacher-width", 8, "--n-blocks", 3, "--discriminator-width", 8)
+    succeed("ganc-distill", *fresh, *options, "-o", tmp_path / "fresh.safetensors")
+    assert read_checkpoint(tmp_path / "fresh.teacher.safetensors").task == PIX2PIX
+
+
+def test_a_generator_alone_keeps_its_task(side_by_side, teacher, tmp_path):
+    alone, out = tmp_path / "alone", tmp_path / "out"
+    succeed("ganc", "extract", teacher, "--network", "generator", "-o", alone)
+    succeed("ganc-replace", "--init-from", alone, "--data", side_by_side, *NETWORKS, *TRAINING, "-o", out)
+    assert read_checkpoint(out).task == PIX2PIX
+
+
+@pytest.fixture(scope="module")
+def cyclegan(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cyclegan") / "cyclegan.safetensors"
+    write_checkpoint(path, make_checkpoint("replace"))
+    return path
+
+
+def test_what_does_not_go_with_the_task_is_one_line_and_writes_nothing(side_by_side, teacher, cyclegan, tmp_path):
+    replace = ("ganc-replace", "--data", side_by_side, *NETWORKS, *TRAINING)
+    distill = ("ganc-distill", "--data", side_by_side, "--width", 8, *TRAINING)
+    student, supernet = tmp_path / "student", tmp_path / "supernet"
+    write_checkpoint(student, dataclasses.replace(make_checkpoint("distill"), task=CYCLEGAN))
+    write_checkpoint(supernet, make_checkpoint("supernet"))
+    mixed = tmp_path / "mixed"
+    write_checkpoint(mixed, dataclasses.replace(make_checkpoint("replace"), task=PIX2PIX))
+    cases = [
+        ((*replace, "--task", "pix2pix", "--init-from", cyclegan), 1, "--task pix2pix: .* was trained as cyclegan"),
+        ((*replace, "--task", "cyclegan", "--init-from", teacher), 1, "--task cyclegan: .* was trained as pix2pix"),
+        ((*replace, "--task", "pix2pix", "--cycle-weight", 1), 2, "--cycle-weight 1: pix2pix has no such loss"),
+        ((*replace, "--init-from", teacher, "--cycle-weight", 1), 1, "--cycle-weight 1: pix2pix has no such loss"),
+        ((*replace, "--reconstruction-weight", 1), 2, "--reconstruction-weight 1: cyclegan has no such loss"),
+        ((*distill, "--teacher", teacher, "--task", "pix2pix"), 2, "--task pix2pix: .*--online"),
+        (
+            (*distill, "--teacher", cyclegan, "--online", "--task", "pix2pix"),
+            1,
+            "--task pix2pix: .*cyclegan.safetensors",
+        ),
+        (
+            (*distill, "--teacher", teacher, "--direction", "BtoA"),
+            1,
+            "replace.safetensors: .*trained with --direction BtoA",
+        ),
+        ((*distill, "--teacher", mixed), 1, "discriminator judges 3 channels.*pix2pix shows it 6"),
+        (
+            ("ganc-supernet", "--teacher", teacher, "--student", student, *distill[1:3], "--space", SPACE, *TRAINING),
+            *(1, "replace.safetensors: was trained as pix2pix, and the student as cyclegan"),
+        ),
+        (
+            ("ganc-finetune", "--teacher", teacher, "--supernet", supernet, *distill[1:3], "--config", 4, *TRAINING),
+            *(1, "replace.safetensors: was trained as pix2pix, and the supernet as cyclegan"),
+        ),
+    ]
+    for arguments, status, words in cases:
+        with nothing_changes(tmp_path):
+            said = refusal(*arguments, "-o", tmp_path / "out", status=status)
+        assert re.search(words, said), said
+        assert "\n" not in said.strip()
+
+
+def test_pairs_that_do_not_fit_are_one_line_and_write_nothing(tmp_path):
+    aligned, beside = write_aligned(tmp_path / "aligned"), write_side_by_side(tmp_path / "beside")
+    Image.new("RGB", (63, 32)).save(beside / "train" / "1.png")
+    (tmp_path / "out").mkdir()
+    options = ("--task", "pix2pix", *NETWORKS, *TRAINING, "-o", tmp_path / "out" / "made")
+
+    def refused(folder, words):
+        with nothing_changes(tmp_path):
+            assert re.search(words, said := refusal("ganc-replace", "--data", folder, *options)), said
+
+    refused(beside, r"train/1\.png: is 63x32, and an odd width has no halves")
+    Image.new("RGB", (32, 30)).save(aligned / "trainB" / "5.bmp")
+    refused(aligned, r"trainA/5\.png: is 32x32, and its partner .*5\.bmp 32x30")
+    (aligned / "trainB" / "5.bmp").unlink()
+    refused(aligned, r"trainA/5\.png: has no partner in trainB")

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from ganc.base.text import DAY, format_duration
+from ganc.cli.defaults_file import is_from_file
 from ganc.cli.messages import QUIET, VERBOSE, detail, loudness, note, warn
 from ganc.cli.options import Shown
 from ganc.cli.paths import RUN_FOLDER, Place
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ganc.data import TrainingSet
     from ganc.files.checkpoint import Checkpoint
     from ganc.training.job import TrainingJob
+    from ganc.training.weights import Weight
 
 FORECAST_STEPS = 2  # behind the first one, until it is said how long a run takes
 
@@ -73,6 +76,7 @@ def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
         lr=job.course.schedule.learning_rate,
         seed=job.run.seed,
         run_dir=job.run.directory,
+        losses=", ".join(f"{loss} {one.value:g} ({_said_by(loss, one)})" for loss, one in job.weights.items()),
     )
     if job.processes.writes and (logs := os.environ.get("PADDLE_LOG_DIR")):
         note(f"Paddle's launcher writes what each process says to {logs}; its --log_dir names another folder")
@@ -86,6 +90,17 @@ def _counts(samples: "TrainingSet", data: DataSettings) -> str:
     if not all(counts.values()):
         return f"{len(samples)} an epoch"
     return " and ".join(f"{count} of {letter}" for letter, count in sorted(counts.items()))
+
+
+def _said_by(loss: str, weight: "Weight") -> str:
+    """Return in a word where a loss's weight comes from."""
+    context = click.get_current_context()
+    option = f"{loss}_weight" if f"{loss}_weight" in context.params else "losses"
+    if weight.origin.value != "option" or context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+        return weight.origin.value
+    if context.get_parameter_source(option) is ParameterSource.ENVIRONMENT:
+        return "environment"
+    return "file" if is_from_file(context, option) else "recipe"
 
 
 def _show_made(job: "TrainingJob", checkpoint: "Checkpoint | None", shown: Shown) -> None:

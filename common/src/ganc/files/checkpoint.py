@@ -96,9 +96,11 @@ class Checkpoint:
         if direction == self.direction:
             return self
         if GENERATOR + REVERSE not in self.networks:
+            both = "the checkpoint of ganc-replace, which has both"
+            other = both if self.task.both_ways else f"one that was trained with --direction {direction}"
             raise FileFormatError(
                 f"{path}: holds a generator for {self.direction} only, expected one for {direction}; "
-                f"use --direction {self.direction}, or the checkpoint of ganc-replace, which has both"
+                f"use --direction {self.direction}, or {other}"
             )
         networks = {_reversed_name(name): state for name, state in self.networks.items() if name != ADAPTORS}
         training = {name: fact for name, fact in self.training.items() if name != "metric"}  # of the forward generator
@@ -191,6 +193,15 @@ def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], r
         raise FileFormatError(
             f"{path}: a checkpoint of {maker}, expected one of "
             f"{', '.join('ganc-' + stage for stage in stages)} as {role}"
+        )
+
+
+def require_same_task(teacher: Checkpoint, path: Path, task: Task, role: str) -> None:
+    """Raise FileFormatError unless a teacher was trained for the task of what it teaches, in whatever `role`."""
+    if teacher.task.kinds != task.kinds:
+        raise FileFormatError(
+            f"{path}: was trained as {teacher.task.title}, and {role} as {task.title}; expected one task of both "
+            "(for networks of other programs ganc import has --task)"
         )
 
 

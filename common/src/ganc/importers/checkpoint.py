@@ -17,7 +17,7 @@ from ganc.importers.safe_pickle import RefusedError, printable
 from ganc.models.convolutions import NetworkState
 from ganc.models.space import SearchSpace
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
-from ganc.models.task import CYCLEGAN, PIX2PIX, Task
+from ganc.models.task import CYCLEGAN, PIX2PIX, PUBLISHED, Task, TaskName
 
 STAGE, SUPERNET_STAGE = "import", "supernet"
 SPECS = {GENERATOR: GeneratorSpec, DISCRIMINATOR: DiscriminatorSpec}
@@ -35,6 +35,7 @@ def import_checkpoint(
     dropout: float | None = None,
     space: SearchSpace | None = None,
     key: str | None = None,
+    task: TaskName | None = None,
     note: Callable[[str], object] = lambda text: None,
 ) -> Checkpoint:
     """Return the checkpoint of networks in `.pth`, `.pdparams` or `.safetensors` files.
@@ -46,6 +47,7 @@ def import_checkpoint(
         dropout: of generators whose blocks number one; None takes that of the program that made the file.
         key: which of several networks in the generator's file it is, by its place there, such as "state_dict.g_A2B";
             None takes what the names tell.
+        task: what it was trained for; None is what the discriminators tell, a CycleGAN where there are none.
         note: is called with a line about each network that lies beside the generator in its file and cannot be used.
         space: the search space of a supernet, which has the tensors of a plain generator; None: it is none.
 
@@ -75,7 +77,7 @@ def import_checkpoint(
         training["space"] = space.text
     return Checkpoint(
         stage=SUPERNET_STAGE if space else STAGE,
-        task=_task(networks),
+        task=_task(networks, task),
         direction=direction,
         networks=networks,
         training=training,
@@ -136,8 +138,8 @@ def _listed(found: Mapping[str, Tensors]) -> str:
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _task(networks: Mapping[str, NetworkState]) -> Task:
-    """Return the task that the discriminators' inputs tell, CycleGAN where there are none."""
+def _task(networks: Mapping[str, NetworkState], wanted: TaskName | None) -> Task:
+    """Return the task that the discriminators' inputs tell; where there are none, the wanted one or a CycleGAN."""
     spec: GeneratorSpec = networks[GENERATOR].spec
     ends = {"": (spec.in_channels, spec.out_channels), REVERSE: (spec.out_channels, spec.in_channels)}
     tasks = []
@@ -158,4 +160,8 @@ def _task(networks: Mapping[str, NetworkState]) -> Task:
             tasks.append(CYCLEGAN if seen == target else PIX2PIX)  # the other sees the source too
     if len(set(tasks)) > 1:
         raise SpecError("one discriminator judges images, the other images with their sources")
-    return tasks[0] if tasks else CYCLEGAN
+    if tasks and wanted not in (None, tasks[0].name):
+        raise SpecError(
+            f"--task {wanted.value}: the discriminator judges as that of {tasks[0].title}; leave --task out"
+        )
+    return tasks[0] if tasks else PUBLISHED[wanted or TaskName.CYCLEGAN]

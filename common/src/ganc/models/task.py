@@ -80,6 +80,11 @@ class Task:
         return next(alike, None)
 
     @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name.value if self.name else f"{self.pairing.value} images, {self.adversarial_loss.value}"
+
+    @property
     def kinds(self) -> tuple[Enum, ...]:
         """All that a task is but its numbers."""
         return self.pairing, self.adversarial_loss, self.discriminator_input, self.reference

@@ -11,7 +11,8 @@ from ganc.cli.messages import note
 from ganc.cli.options import direction_option, json_option
 from ganc.cli.paths import FILE, OUTPUT_FILE, Place
 from ganc.cli.tables import checkpoint_facts, checkpoint_row, show_rows
-from ganc.cli.types import SIZE, SPACE
+from ganc.cli.types import SIZE, SPACE, EnumChoice
+from ganc.models.task import TaskName
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -47,6 +48,12 @@ def import_():
 @click.option("--discriminator", type=FILE, help="File of the discriminator that judges the generator: D_A beside G_A.")
 @click.option("--generator-b", type=FILE, help="File of the generator of the reverse direction: G_B.")
 @click.option("--discriminator-b", type=FILE, help="File of the reverse direction's discriminator: D_B.")
+@click.option(
+    "--task",
+    type=EnumChoice(TaskName),
+    show_default="what the discriminators tell, else cyclegan",
+    help="What the generator was trained for, which no file of a generator alone tells.",
+)
 @direction_option("Which way FILE's generator translates.", default=Direction.A_TO_B)
 @click.option("--size", type=SIZE, default="256", help="Image size of its training, N or WxH; no file tells it.")
 @click.option(
@@ -70,6 +77,7 @@ def network(file: Path, output: Path, size, as_json: bool, **options):
 
     \b
     ganc import latest_net_G_A.pth --discriminator latest_net_D_A.pth -o teacher.safetensors
+    ganc import latest_net_G.pth --discriminator latest_net_D.pth --task pix2pix -o teacher.safetensors
     ganc import epoch_200_weight.pdparams -o teacher.safetensors
     ganc import last.ckpt --key state_dict.g_B2A --direction BtoA -o teacher.safetensors
     """

@@ -33,6 +33,7 @@ from ganc.training.observer import Observer, Product, Recorder, Views
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart
 from ganc.training.step import TrainingStep, mixed_precision
+from ganc.training.weights import Weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Stage:
         choices: its own settings that determine the result; plain JSON.
         keep_best: evaluate before the first step too, and keep the networks with the best metric.
         added_weights: of the losses that were added to those of the task, by name.
+        weights: of all its losses by name, and where they come from.
         beside: further checkpoints, by the names that the step has for what learns beside it. Those are the roles in
             the sources too, where the result's digest takes the place of a given file's, and the labels of the views.
     """
@@ -69,6 +71,7 @@ class Stage:
     choices: Mapping = field(default_factory=dict)
     keep_best: bool = False
     added_weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
     beside: Mapping[str, Beside] = field(default_factory=dict)
 
 
@@ -226,6 +229,7 @@ def assemble_job(
         unmeasured=around.evaluation.reason if isinstance(around.evaluation, Unmeasured) else None,
         start=start,
         beside={role: one.output for role, one in stage.beside.items()},
+        weights=stage.weights,
     )
 
 

@@ -129,6 +129,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     """
     require_same_depth(plan.teacher.generator, plan.student)
     plan = _started(plan)
+    _require_fitting_discriminator(plan)
     epochs = schedule.epochs + schedule.decay_epochs
     _require_used_gan(plan, epochs)
     _require_losses(plan)
@@ -147,7 +148,10 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     engines = students | {label: shown[label] for label in plan.stage.beside}  # one that learns is evaluated too
     views = Views(evaluation=around.evaluation, engines=engines, companions=shown)
     stage = replace(
-        plan.stage, choices={**plan.stage.choices, **plan.choices(epochs)}, added_weights=plan.settings.added_weights
+        plan.stage,
+        choices={**plan.stage.choices, **plan.choices(epochs)},
+        added_weights=plan.settings.added_weights,
+        weights=plan.settings.weights(plan.stage.task),
     )
     start = None
     if plan.refit.images:
@@ -221,6 +225,17 @@ def _require_used_gan(plan: Distillation, epochs: int) -> None:
         raise SettingError(
             f"--gan-from {settings.gan_from}: the schedule ends after {epochs} epochs, before the GAN loss begins; "
             "choose less, or --gan-weight 0"
+        )
+
+
+def _require_fitting_discriminator(plan: Distillation) -> None:
+    """Raise SpecError where the input's discriminator sees something else than the task shows it."""
+    spec: GeneratorSpec = plan.student.spec
+    seen = plan.stage.task.judged_channels(spec.in_channels, spec.out_channels)
+    if plan.discriminator and plan.discriminator.spec.in_channels != seen:
+        raise SpecError(
+            f"the input's discriminator judges {plan.discriminator.spec.in_channels} channels, and the task "
+            f"{plan.stage.task.title} shows it {seen}; `ganc extract --network generator` makes a file without it"
         )
 
 

@@ -28,6 +28,7 @@ from ganc.training.settings import RunSettings
 from ganc.training.start import Note, RefitStart
 from ganc.training.state import RunState, Snapshot
 from ganc.training.step import TrainingStep, learners_of
+from ganc.training.weights import Weight
 
 SAVE_SECONDS = 60.0
 
@@ -64,6 +65,7 @@ class TrainingJob:
         unmeasured: why no metric is measured; None where one is.
         start: what is done before the first step; None is nothing.
         beside: further checkpoints that the run writes, by their roles in the sources of the result.
+        weights: of the losses by name, and where they come from.
 
     Raises:
         RunError: a batch has fewer images than there are processes.
@@ -80,6 +82,7 @@ class TrainingJob:
     unmeasured: str | None = None
     start: RefitStart | None = None
     beside: Mapping[str, Path] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
 
     def __post_init__(self):
         size, count = self.course.schedule.batch_size, self.processes.count

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import REFERENCE, engines_of_parts
@@ -13,6 +14,9 @@ from ganc.models.family import DISCRIMINATOR_WIDTH
 from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.recipes import IMITATION_LOSS, Recipe
+from ganc.training.weights import Weight, loss_weights, said_weights
+
+TASK_WEIGHTS = ("gan_weight", "reconstruction_weight", "feature_weight")  # of a task, in the stages that distill
 
 # What a feature set of None means, where no statistics say it: ganc.metrics.features chooses.
 DEFAULT_FEATURES = "efficientnet-lite0, untrained-conv3-v1 where its package is not installed"
@@ -268,11 +272,18 @@ class DistillationSettings:
         """The weights of the losses that were added, by name."""
         return {one.name.value: one.weight for one in self.losses}
 
+    @property
+    def given_weights(self) -> dict[str, Any]:
+        """The weights of the task that were given, by its names for them."""
+        return {name: value for name in TASK_WEIGHTS if (value := getattr(self, name)) is not None}
+
     def applied_to(self, task: Task) -> Task:
         """Return the task with the weights that were given."""
-        names = ("gan_weight", "reconstruction_weight", "feature_weight")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return replace(task, **given)
+        return replace(task, **self.given_weights)
+
+    def weights(self, task: Task) -> dict[str, Weight]:
+        """Return what a stage's losses are multiplied by, and who says so, of its task."""
+        return loss_weights(task, TASK_WEIGHTS, self.given_weights) | said_weights(self.added_weights)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, Widths
+from ganc.models.task import PUBLISHED, Task, TaskName
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.recipes import DEFAULTS, Recipe
 from ganc.training.settings import DistillationSettings, InitSettings
@@ -85,7 +86,13 @@ class OnlineSettings:
     """
 
     online: bool = setting(
-        "Train the teacher too, as a CycleGAN, beside a student without a discriminator.", default=False
+        "Train the teacher too, as in stage 1, beside a student without a discriminator.", default=False
+    )
+    task_name: TaskName | None = setting(
+        "What a fresh teacher is trained for; else the teacher's checkpoint says it.",
+        None,
+        names=("--task",),
+        default_text=TaskName.CYCLEGAN.value,
     )
     teacher_width: int | None = setting(
         "Base width of a fresh teacher's generators.", None, least=1, default_text=str(DEFAULT_TEACHER_WIDTH)
@@ -113,7 +120,14 @@ class OnlineSettings:
     @property
     def fresh(self) -> dict[str, object]:
         """What a fresh teacher alone has, by option."""
-        return {"--teacher-width": self.teacher_width, "--block": self.block, "--n-blocks": self.n_blocks}
+        task = self.task_name and self.task_name.value
+        widths = {"--teacher-width": self.teacher_width, "--block": self.block, "--n-blocks": self.n_blocks}
+        return {"--task": task, **widths}
+
+    @property
+    def task(self) -> Task:
+        """The task of a fresh teacher."""
+        return PUBLISHED[self.task_name or TaskName.CYCLEGAN]
 
     @property
     def generator(self) -> "GeneratorSpec":

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkpoint
-from ganc.models.family import DISCRIMINATOR_WIDTH, Widths, format_widths
+from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
-from ganc.training.online import cycle_teacher, fresh_cycle, require_cycle
+from ganc.training.online import fresh_teacher, learning_teacher, require_trained_networks
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.recipes import Recipe
 from ganc.training.settings import (
@@ -120,11 +120,11 @@ def _teacher(
             raise SettingError(
                 "--teacher: there is nothing to learn from; name a checkpoint, or train one with --online"
             )
-        return fresh_cycle(online.generator, width or DISCRIMINATOR_WIDTH, data.direction, run.seed)
+        return fresh_teacher(online.task, online.generator, width, data.direction, run.seed)
     teacher = read_checkpoint(path).facing(data.direction, path)
     if not online.online:
         return teacher
-    require_cycle(teacher, path)
+    require_trained_networks(teacher, path)
     theirs = teacher.networks[DISCRIMINATOR].spec.width
     ignored = {**online.fresh, "--discriminator-width": None if width == theirs else width}
     for option, value in ignored.items():
@@ -146,5 +146,5 @@ def _online(plan: Distillation, online: OnlineSettings, run: RunSettings) -> Dis
         plan,
         stage=replace(stage, choices={**stage.choices, "online": networks}, beside={"teacher": beside}),
         discriminator=None,
-        make_teacher=partial(cycle_teacher, teacher, run),
+        make_teacher=partial(learning_teacher, teacher, run),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganc.base.direction import Direction
-from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_supernet
+from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_same_task, require_supernet
 from ganc.files.choice import Selection
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Stage
@@ -74,6 +74,7 @@ def finetune_job(
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
     teacher = read_checkpoint(teacher_file).facing(data.direction, teacher_file)
+    require_same_task(teacher, teacher_file, supernet.task, "the supernet")
     stage = Stage(
         name=STAGE,
         task=settings.applied_to(supernet.task),

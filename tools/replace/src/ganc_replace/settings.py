@@ -17,6 +17,7 @@ from ganc.models.family import (
 from ganc.models.task import CYCLEGAN, PIX2PIX, PUBLISHED, Task, TaskName
 from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
 from ganc.training.settings import InitSettings
+from ganc.training.weights import Weight, loss_weights, said_weights
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 SCHEDULE = {"epochs": 100, "decay_epochs": 100}
 # What --recipe brings, and which recipe there is without it.
 RECIPES, USUAL = DEFAULTS_WITHOUT_GAN, Recipe.PUBLISHED
+
+# The weights that a task has in stage 1: of a CycleGAN, and of pix2pix.
+BOTH_WAYS, ONE_WAY = ("gan_weight", "cycle_weight", "identity_weight"), ("gan_weight", "reconstruction_weight")
 
 
 def _either(name: str) -> str:
@@ -103,10 +107,14 @@ class ReplaceSettings(InitSettings):
         return self.task_of(None, None)
 
     @property
-    def given_weights(self) -> dict[str, float]:
-        """The weights that were said, by the names that a task has for them."""
-        names = ("gan_weight", "cycle_weight", "identity_weight", "reconstruction_weight")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+    def given_weights(self) -> dict[str, Any]:
+        """The weights of the task that were said, by its names for them."""
+        return {name: one for name in {*BOTH_WAYS, *ONE_WAY} if (one := getattr(self, name)) is not None}
+
+    def weights(self, task: Task) -> dict[str, Weight]:
+        """Return what the losses are multiplied by, and who says so, of the task that is trained."""
+        own = loss_weights(task, BOTH_WAYS if task.both_ways else ONE_WAY, self.given_weights)
+        return own | (said_weights({"original": self.original_weight}) if self.original_weight else {})
 
     def applied_to(self, task: Task) -> Task:
         """Return the task with the weights that were said.
@@ -114,23 +122,22 @@ class ReplaceSettings(InitSettings):
         Raises:
             SettingError: a weight is not the task's, or no loss is left.
         """
-        others = ("reconstruction_weight",) if task.both_ways else ("cycle_weight", "identity_weight")
-        for name in others:
+        own, others = (BOTH_WAYS, ONE_WAY) if task.both_ways else (ONE_WAY, BOTH_WAYS)
+        for name in sorted({*others} - {*own}):
             if getattr(self, name):
                 raise SettingError(
                     f"--{name.replace('_', '-')} {getattr(self, name):g}: {_words(task)} has no such loss; leave it "
                     f"out, or choose --task {_words(task, other=True)}"
                 )
-        weights: dict[str, Any] = {name: one for name, one in self.given_weights.items() if name not in others}
-        made = replace(task, **weights)
+        made = replace(task, **{name: one for name, one in self.given_weights.items() if name in own})
         if self.discriminator_width and not made.gan_weight:
             raise SettingError(
                 f"--discriminator-width {self.discriminator_width}: no discriminator trains, as the GAN losses have "
                 "weight 0; leave it out, or give --gan-weight"
             )
         if not (made.gan_weight or made.cycle_weight or made.ground_truth_weight or self.original_weight):
-            own = "--cycle-weight" if made.both_ways else "--reconstruction-weight"
-            raise SettingError(f"all losses have weight 0: give one of --gan-weight, {own}, --original-weight")
+            other = "--cycle-weight" if made.both_ways else "--reconstruction-weight"
+            raise SettingError(f"all losses have weight 0: give one of --gan-weight, {other}, --original-weight")
         return made
 
     def task_of(self, start: Task | None, path: Path | None) -> Task:

@@ -90,6 +90,7 @@ def replace_job(
             **({"original_weight": settings.original_weight} if settings.original_weight else {}),
             **refit.choices,
         },
+        weights=settings.weights(task),
     )
     views = Views(
         evaluation=around.evaluation,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint
+from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_same_task
 from ganc.models.convolutions import NetworkState, initial_state
 from ganc.models.family import format_widths
 from ganc.models.space import parse_space
@@ -52,6 +52,7 @@ def supernet_job(
     student = None
     if start.student_file:
         student = read_checkpoint(start.student_file).facing(data.direction, start.student_file)
+        require_same_task(teacher, start.teacher_file, student.task, "the student")
     state = student.generator if student else _fresh(start, teacher, run.seed)
     start.space.require_within(state.spec.widths)
     sampled = {"space": start.space.text, "sampling": start.sampling.value}
