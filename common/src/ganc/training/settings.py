@@ -94,7 +94,11 @@ class DataSettings:
         DataError: the levels cannot be parsed.
     """
 
-    folder: Path = setting("Folder with trainA, trainB, testA, testB.", names=("--data",), folder=True)
+    folder: Path = setting(
+        "Folder with trainA, trainB, testA, testB; or with train and test, both domains side by side.",
+        names=("--data",),
+        folder=True,
+    )
     direction: Direction = setting("Which way to translate.", Direction.A_TO_B)
     load_size: tuple[int, int] | None = setting(
         "Resize to N or WxH, then crop.", None, default_text="crop size * 286 / 256"

@@ -14,8 +14,8 @@ from ganc.base.extras import Package, install_command, install_tools
 from ganc.base.json_text import require_few_values
 from ganc.base.reading import one_line, read_bytes
 from ganc.data.check import check_folder, count_images
-from ganc.data.images import read_size
 from ganc.data.lists import read_images
+from ganc.data.side_by_side import LETTERS, is_side_by_side
 from ganc.files.checkpoint import DEFAULT_IMAGE_SIZE, FORMAT, Checkpoint, read_checkpoint
 from ganc.files.tensors import read_any_header
 from ganc.importers import SeveralNetworksError, import_checkpoint
@@ -76,7 +76,7 @@ def tells_size(teacher: Checkpoint) -> bool:
 
 
 def checked_images(folder: Path) -> dict[str, int]:
-    """Return how many images a folder has by subset.
+    """Return how many images a folder has by subset, such as "trainA"; of side-by-side images for both domains.
 
     Raises:
         DataError: something is wrong with it; the first finding is in the message.
@@ -85,13 +85,14 @@ def checked_images(folder: Path) -> dict[str, int]:
     if problems:
         more = f" (and {len(problems) - 1} more: ganc data check {folder} lists them)" if len(problems) > 1 else ""
         raise DataError(f"{problems[0].file}: {problems[0].what}{more}")
-    return {subset: count or 0 for subset, count in count_images(folder).items()}
+    letters = LETTERS if is_side_by_side(folder) else ("",)
+    return {subset + letter: count or 0 for subset, count in count_images(folder).items() for letter in letters}
 
 
 def usual_side(folder: Path, letter: str) -> int:
     """Return the side of square images to train on: that of the published networks, less where images are smaller."""
-    paths = read_images(folder, f"train{letter}").paths
-    sides = sorted(min(read_size(path)) for path in paths[:: max(1, len(paths) // MEASURED)])
+    images = read_images(folder, f"train{letter}")
+    sides = sorted(min(images.reading.size(path)) for path in images.paths[:: max(1, len(images) // MEASURED)])
     middle = sides[len(sides) // 2]
     return min(min(DEFAULT_IMAGE_SIZE), max(MULTIPLE, middle // MULTIPLE * MULTIPLE))
 
