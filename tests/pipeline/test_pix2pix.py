@@ -168,6 +168,11 @@ def test_what_does_not_go_with_the_task_is_one_line_and_writes_nothing(side_by_s
             1,
             "replace.safetensors: .*trained with --direction BtoA",
         ),
+        (
+            (*distill, "--teacher", teacher, "--init-from", student),
+            1,
+            "student: was trained as cyclegan, and this",
+        ),
         ((*distill, "--teacher", mixed), 1, "discriminator judges 3 channels.*pix2pix shows it 6"),
         (
             ("ganc-supernet", "--teacher", teacher, "--student", student, *distill[1:3], "--space", SPACE, *TRAINING),

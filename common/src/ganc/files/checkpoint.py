@@ -196,11 +196,11 @@ def require_stage(checkpoint: Checkpoint, path: Path, stages: tuple[str, ...], r
         )
 
 
-def require_same_task(teacher: Checkpoint, path: Path, task: Task, role: str) -> None:
-    """Raise FileFormatError unless a teacher was trained for the task of what it teaches, in whatever `role`."""
-    if teacher.task.kinds != task.kinds:
+def require_same_task(checkpoint: Checkpoint, path: Path, task: Task, role: str) -> None:
+    """Raise FileFormatError unless a checkpoint was trained for a task, which is that of `role` in the message."""
+    if checkpoint.task.kinds != task.kinds:
         raise FileFormatError(
-            f"{path}: was trained as {teacher.task.title}, and {role} as {task.title}; expected one task of both "
+            f"{path}: was trained as {checkpoint.task.title}, and {role} as {task.title}; expected one task of both "
             "(for networks of other programs ganc import has --task)"
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import MissingDependencyError, SettingError, SpecError
 from ganc.engines.eager import EagerEngine
-from ganc.files.checkpoint import ADAPTORS, DISCRIMINATOR, GENERATOR, Checkpoint
+from ganc.files.checkpoint import ADAPTORS, DISCRIMINATOR, GENERATOR, Checkpoint, require_same_task
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.family import Widths, format_widths
@@ -164,6 +164,7 @@ def _started(plan: Distillation) -> Distillation:
     """Return the plan with the networks that it starts from, as far as those of --init-from replace others."""
     if not (init := plan.init_from):
         return plan
+    require_same_task(init.checkpoint, init.path, plan.stage.task, "this run's teacher")
     states = init.into({GENERATOR: plan.student})
     stage = replace(
         plan.stage,

@@ -150,7 +150,7 @@ class ReplaceSettings(InitSettings):
         if theirs and self.task_name and theirs is not self.task_name:
             raise SettingError(
                 f"--task {self.task_name.value}: {path} was trained as {theirs.value}; leave --task out, or choose "
-                "another --init-from"
+                "another --init-from (for networks of other programs ganc import has --task)"
             )
         return self.applied_to(PUBLISHED[self.task_name or theirs or TaskName.CYCLEGAN])
 
