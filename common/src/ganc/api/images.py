@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from PIL import Image
@@ -74,7 +75,7 @@ def pictures(images: PathLike | Sequence[Picture]) -> list[Picture]:
     return found
 
 
-def is_data_folder(images: object) -> bool:
+def is_data_folder(images: object) -> TypeGuard[PathLike]:
     """Whether this is a folder of two domains: trainA, testB and so on."""
     if not isinstance(images, str | os.PathLike) or not Path(images).is_dir():
         return False

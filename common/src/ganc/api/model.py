@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from PIL import Image
@@ -103,8 +103,8 @@ class Model:
     def translate(
         self, images: np.ndarray, *, size: int | Size | None = ..., tile: int | None = ..., overlap: int | None = ...
     ) -> np.ndarray: ...
-    @overload
-    def translate(
+    @overload  # a text is a sequence of texts, too
+    def translate(  # type: ignore[overload-overlap]
         self,
         images: Image.Image | PathLike,
         *,
@@ -158,7 +158,8 @@ class Model:
         how = self._translation(size, tile, overlap)
         if isinstance(images, list | tuple):
             return [self._translated(one, how) for one in images]
-        return self._translated(images, how)
+        one: Any = images  # what is no list is one, or is refused
+        return self._translated(one, how)
 
     def _translation(self, size: int | Size | None, tile: int | None, overlap: int | None) -> Translation:
         if overlap is not None and tile is None:

@@ -26,7 +26,7 @@ from ganc.system.signals import ended_by, ending, words
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-class Program:
+class Program(click.Command):
     """What a console script runs: a Click command or group that says what ended it, a signal or a full disk."""
 
     def main(self, *args, **kwargs):

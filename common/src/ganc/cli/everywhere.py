@@ -51,7 +51,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -
         return
     from ganc.system.versions import paddle_version, version_of  # --help does without
 
-    name = ctx.find_root().command.name
+    name = ctx.find_root().command.name or ""
     own = version_of("ganc-common" if name == "ganc" else name)
     paddle = paddle_version()
     click.echo(f"{name} {own or 'unknown'}, {f'Paddle {paddle}' if paddle else 'no Paddle installed'}")

@@ -96,7 +96,7 @@ def _place_in(group: str, option: click.Option) -> int:
     return place if usual == group else len(GROUPS[group])
 
 
-class Helpful:
+class Helpful(click.Command):
     """What a Click command or group says of itself when it is asked for help.
 
     Attributes:

@@ -50,7 +50,7 @@ def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSetting
     if run.dry_run:
         from ganc.cli.dry_run import show_dry_run
 
-        show_dry_run(job, data.eval_size or data.crop_size, as_json=shown.as_json)
+        show_dry_run(job, data.evaluated_size, as_json=shown.as_json)
         return
     if job.unmeasured and job.processes.writes:
         warn(f"{job.unmeasured}: it trains without one, and its last networks are the result")

@@ -7,6 +7,7 @@ from dataclasses import MISSING, Field, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -38,7 +39,7 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
 
     The decorated function's `groups` build such arguments of all values, for `Command.check`.
     """
-    probe = functools.reduce(lambda function, option: option(function), options, lambda: None)
+    probe: Any = functools.reduce(lambda function, option: option(function), options, lambda: None)
     keys = [option.name for option in probe.__click_params__]
 
     def built(values: Mapping) -> object:
@@ -51,10 +52,11 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
-        def wrapper(**values):
+        def decorated(**values):
             others = {key: value for key, value in values.items() if key not in keys}
             return function(**{name: built(values)}, **others)
 
+        wrapper: Any = decorated
         wrapper.groups = (built, *getattr(function, "groups", ()))
         for option in reversed(options):
             wrapper = option(wrapper)
@@ -90,7 +92,7 @@ def setting_options(
     ]
 
 
-def setting_option(kind: type, name: str, **changes: object) -> Callable:
+def setting_option(kind: type, name: str, **changes: Any) -> Callable:
     """Return the Click option of one setting; `changes` replace what its field says."""
     one, said = settings_of(kind)[name]
     return _option(one, replace(said, **changes), one.default)
@@ -104,10 +106,10 @@ def _option(
     callback: Callable | None = None,
 ) -> Callable:
     names = said.names or ("--" + one.name.replace("_", "-"),)
-    early = {"is_eager": True, "callback": callback} if callback else {}
+    early: dict[str, Any] = {"is_eager": True, "callback": callback} if callback else {}
     if _type_of(one) is bool:
         return click.option(*names, one.name, is_flag=True, default=default, help=said.help, **early)
-    needed = {"required": True} if default is MISSING else {"default": _as_text(default)}
+    needed: dict[str, Any] = {"required": True} if default is MISSING else {"default": _as_text(default)}
     if said.repeats:
         needed = {"multiple": True, "default": default}
     return click.option(
@@ -122,7 +124,7 @@ def _option(
     )
 
 
-def _type_of(one: Field) -> object:
+def _type_of(one: Field) -> Any:
     """Return the type of a field's values: int for int, and for int | None."""
     if not isinstance(one.type, UnionType):
         return one.type
@@ -149,7 +151,7 @@ def _reader(kind: type, said: Setting) -> click.ParamType:
     low = said.least if said.above is None else said.above
     high = said.most if said.below is None else said.below
     if kind is int:
-        return click.IntRange(low, high)
+        return click.IntRange(None if low is None else int(low), None if high is None else int(high))
     return click.FloatRange(low, high, min_open=said.above is not None, max_open=said.below is not None)
 
 

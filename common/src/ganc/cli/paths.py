@@ -120,17 +120,17 @@ def require_separate(found: Iterable[Place]) -> None:
     """Raise WriteError where what is written would overwrite what is read or written besides, or a device, say."""
     found = list(found)
     read = [place for place in found if not isinstance(place.kind, Written)]
-    written = [place for place in found if isinstance(place.kind, Written)]
-    for output in written:
+    written = [(place, place.kind) for place in found if isinstance(place.kind, Written)]
+    for output, kind in written:
         place_of(output.path)
         for place in read:
-            if output.kind.overwrites(output.resolved, place.resolved):
+            if kind.overwrites(output.resolved, place.resolved):
                 raise WriteError(
                     f"{output.said} {output.path}: would overwrite what {place.said} {place.path} reads; "
                     "choose another place"
                 )
-    for one, other in itertools.permutations(written, 2):
-        if one.kind.replaces(one.resolved, other.resolved):
+    for (one, kind), (other, _) in itertools.permutations(written, 2):
+        if kind.replaces(one.resolved, other.resolved):
             raise WriteError(f"{one.said} {one.path} and {other.said} {other.path}: one would overwrite the other")
 
 
@@ -140,10 +140,10 @@ def prepare_outputs(found: Iterable[Place]) -> None:
     Raises:
         WriteError: one cannot be written.
     """
-    written = [place for place in found if isinstance(place.kind, Written)]
-    remove_leftovers(place.resolved for place in written)
-    for place in written:
-        if not place.kind.dir_okay:
+    written = [(place, place.kind) for place in found if isinstance(place.kind, Written)]
+    remove_leftovers(place.resolved for place, _ in written)
+    for place, kind in written:
+        if not kind.dir_okay:
             require_writable(place.path)
 
 

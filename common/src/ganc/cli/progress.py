@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganc.cli.messages import QUIET, loudness
 
@@ -20,7 +20,7 @@ def progress_bar(total: int | None, unit: str, *, silent: bool = False, smoothin
     from tqdm import tqdm  # here: --help must not wait for it
 
     quiet = not sys.stderr.isatty()
-    drawn = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet}
+    drawn: dict[str, Any] = {"file": sys.stderr, "mininterval": 15 if quiet else 0.2, "ascii": quiet}
     return tqdm(total=total, unit=unit, smoothing=smoothing, disable=silent or loudness() <= QUIET, **drawn)
 
 

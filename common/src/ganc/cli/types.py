@@ -1,6 +1,7 @@
 """Click parameter types for what ganc's options have in common."""
 
 from enum import Enum
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from ganc.training.losses.names import parse_loss
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-class _Strict:
+class _Strict(click.ParamType):
     """Lets a number type of Click's take plain decimal numbers only: not 4_4, nan, inf, nor 10^20."""
 
     def convert(self, value, param, ctx):
@@ -31,8 +32,13 @@ class _Strict:
         return "NUMBER"
 
 
-class _Limited:
+class _Limited(click.ParamType):
     """Lets a range of Click's say its limits in words."""
+
+    min: Any
+    max: Any
+    min_open: bool
+    max_open: bool
 
     def fail(self, message, param=None, ctx=None):
         super().fail(message.replace(" is not in the range ", ": expected "), param, ctx)
@@ -73,9 +79,9 @@ class _WholeRange(_Limited, _Count, click.IntRange):
 
 def strict(kind: click.ParamType) -> click.ParamType:
     """Return a number type of Click's that takes plain decimal numbers only, and any other type as it is."""
-    for clicks, ours in ((click.IntRange, _WholeRange), (click.FloatRange, _RealRange)):
-        if type(kind) is clicks:
-            return ours(kind.min, kind.max, kind.min_open, kind.max_open, kind.clamp)
+    ranges: dict[type, Any] = {click.IntRange: _WholeRange, click.FloatRange: _RealRange}
+    if isinstance(kind, click.IntRange | click.FloatRange) and type(kind) in ranges:
+        return ranges[type(kind)](kind.min, kind.max, kind.min_open, kind.max_open, kind.clamp)
     if type(kind) is click.types.IntParamType:
         return _Whole()
     return _Real() if type(kind) is click.types.FloatParamType else kind

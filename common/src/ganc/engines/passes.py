@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from ganc.base.engine_table import REFERENCE
 from ganc.models.discriminator import Discriminator
@@ -44,7 +45,8 @@ def depths_of(network: Network, sections: Sequence[Layers], engine: str) -> Call
 def teacher_of(generator: Generator, engine: str) -> Callable:
     """Return what takes sources to images and taps without gradients; the generator must not change."""
     if engine == REFERENCE:
-        return partial(generator, return_taps=True)
+        run: Any = generator
+        return partial(run, return_taps=True)
     from ganc.engines.compiled import CompiledTeacher
 
     return CompiledTeacher(generator.state(), engine)

@@ -117,7 +117,8 @@ class Network(paddle.nn.Layer):
     def _bound(self, layer: Layer, normalised: bool) -> Run:
         match layer:
             case Convolution():
-                return partial(self._convolutions[layer.name], plan=layer, biased=not normalised)
+                convolution: Any = self._convolutions[layer.name]
+                return partial(convolution, plan=layer, biased=not normalised)
             case Dropout(probability):
                 return lambda x: functional.dropout(x, probability, training=self.training)
             case Residual(body):

@@ -116,7 +116,7 @@ class _Walk:
             if place in given:
                 gradient = builder.node("Add", gradient, given[place]) if gradient else given[place]
             gradient = pullback(gradient)
-        found = [(gradient, self._images.shape(count))] if self._wanted else []
+        found: list[tuple[str, Sequence[int]]] = [(gradient, self._images.shape(count))] if self._wanted else []
         if writer.learns:
             found += [(writer.gradients[name], size) for name, size in writer.weights.items()]
         return _finished(builder, found), builder.inputs

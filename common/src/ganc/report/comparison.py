@@ -149,7 +149,9 @@ class Differences:
 
 def _unmeasured(models: Sequence[Model], wanted: Comparison, reason: str) -> list[dict]:
     """Return the rows of a comparison without a metric."""
-    shown: list[tuple] = [("original (untrained)", ORIGINAL, None)] if wanted.original else []
+    shown: list[tuple[str, GeneratorSpec, int | None]] = []
+    if wanted.original:
+        shown.append(("original (untrained)", ORIGINAL, None))
     shown += [(str(model.path), model.spec, model.bytes) for model in models]
     nothing = _nothing(reason) | ({"l1": None} if wanted.differences else {})
     return [_costs(*one, wanted.size, timed=wanted.timed) | nothing for one in shown]

@@ -60,8 +60,8 @@ def _tensors(path: Path) -> dict:
         header, tensors = read_tensors(path, file_format, *versions)
         return {**header, "tensors": len(tensors)}
     if file_format == weights.FORMAT:
-        header = read_header(path, weights.FORMAT, weights.VERSION, weights.WITHOUT_CHECKSUM)
-        return {**header, "digest": weights.read_weights(path).digest}
+        said = read_header(path, weights.FORMAT, weights.VERSION, weights.WITHOUT_CHECKSUM)
+        return {**said, "digest": weights.read_weights(path).digest}
     return _checkpoint(path)
 
 

@@ -7,6 +7,7 @@ the journal.
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -213,17 +214,16 @@ def _row_of(values: dict) -> SearchRow:
     if unknown := values.keys() - {one.name for one in dataclasses.fields(SearchRow)}:
         raise ValueError(f"unknown: {unknown}")
     widths = line.take("widths", list)
-    whole = {name: line.take(name, int) for name in (*COST_COLUMNS, "images")}
+    whole: dict[str, Any] = {name: line.take(name, int) for name in (*COST_COLUMNS, "images")}
     if not (all(_fits(width, np.int32) for width in widths) and all(_fits(one, np.int64) for one in whole.values())):
         raise ValueError("a number that no column holds")
     named = {name: line.within(name, {}) for name in ("metrics", "errors")}
-    return SearchRow(
-        widths=widths,
-        **whole,
+    others: dict[str, Any] = {
         **{name: {key: one.take(key, float) for key in one.members} for name, one in named.items()},
         **{name: line.take(name, float, None) for name in ("latency_ms", "seconds")},
         **{name: line.take(name, str, "") for name in ("latency_engine", "latency_precision", "latency_device")},
-    )
+    }
+    return SearchRow(widths=widths, **whole, **others)
 
 
 def _fits(value: object, dtype: type) -> bool:

@@ -75,7 +75,7 @@ def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **op
         _require_two_folders(models, options)
     select_device(device)
     if folder is None:
-        _evaluate_folder(*models, options, as_json)
+        _evaluate_folder(models[0], models[1], options, as_json)
     else:
         _evaluate_models(models, {"folder": folder, **options}, as_json)
 

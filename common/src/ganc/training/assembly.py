@@ -144,7 +144,7 @@ def _evaluation(data: DataSettings, run: RunSettings, readings: Readings) -> Eva
         return Evaluation.of_folder(
             data.folder,
             data.direction,
-            data.eval_size,
+            data.evaluated_size,
             readings=readings,
             statistics=run.statistics,
             feature_set=run.feature_set,
@@ -157,7 +157,7 @@ def _evaluation(data: DataSettings, run: RunSettings, readings: Readings) -> Eva
 def _unmeasured(data: DataSettings, readings: Readings, reason: str) -> Unmeasured:
     reading = readings.source(data.direction)
     images, subset = evaluation_images(data.folder, data.direction.source, reading=reading)
-    return Unmeasured(EvaluationSet(images, data.eval_size, CACHE_BYTES), subset, reason)
+    return Unmeasured(EvaluationSet(images, data.evaluated_size, CACHE_BYTES), subset, reason)
 
 
 def training_set(task: Task, data: DataSettings, seed: int, readings: Readings | None = None) -> TrainingSet:
@@ -273,7 +273,7 @@ def _with_schedule(stage: Stage, schedule: Schedule) -> Stage:
 
 
 def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataSettings, run: RunSettings) -> Product:
-    facts = {"image_size": list(data.eval_size), "seed": run.seed, "data": around.samples.fingerprint}
+    facts = {"image_size": list(data.evaluated_size), "seed": run.seed, "data": around.samples.fingerprint}
     facts |= around.readings.facts
     common = Checkpoint(stage=stage.name, task=stage.task, direction=data.direction, networks={}, training=facts)
     beside = {

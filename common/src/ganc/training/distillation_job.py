@@ -133,7 +133,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     epochs = schedule.epochs + schedule.decay_epochs
     _require_used_gan(plan, epochs)
     _require_losses(plan)
-    for size in (data.crop_size, data.eval_size):
+    for size in (data.crop_size, data.evaluated_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
     if plan.init_from:

@@ -42,6 +42,12 @@ class Piece:
         return isinstance(self.end, Convolution) and self.end.depthwise
 
     @property
+    def convolution(self) -> Convolution:
+        """The convolution that ends it, of a piece that has one."""
+        assert isinstance(self.end, Convolution), f"{self.place} is no convolution"
+        return self.end
+
+    @property
     def kind(self) -> object:
         """What must be equal of two pieces that belong together."""
         return self.end if isinstance(self.end, Mark) else self.end.depthwise

@@ -5,8 +5,9 @@ teacher has there, from what really reaches it: so later layers make up for the 
 Sun, "Channel pruning for accelerating very deep neural networks", arXiv 1707.06168, sections 3.1 and 3.2).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -23,8 +24,17 @@ from ganc.training.pieces import Mark, Pair, Piece, Stack, advanced, before, pai
 POSITIONS = 1024  # of an image, that a convolution is fitted at; neighbours tell much the same
 KEPT_BYTES = 1 << 30  # of activations; beyond that they are computed again for each layer
 
-Batches = Sequence[np.ndarray]  # of source images, float32 (n, c, h, w) in [-1, 1]
 Kept = Mapping[str, np.ndarray]
+
+
+class Batches(Protocol):
+    """Source images in batches, float32 (n, c, h, w) in [-1, 1]."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> np.ndarray: ...
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
 
 
 def refit(teacher: Generator, student: Generator, kept: Kept, batches: Batches) -> Iterator[tuple[int, int]]:
@@ -60,10 +70,11 @@ def require_refittable(teacher: GeneratorSpec, student: GeneratorSpec, kept: Kep
     pairs = paired(_whole(teacher), _whole(student))
     for theirs, ours in pairs:
         if theirs and ours and isinstance(ours.end, Convolution):
-            count = len(kept.get(theirs.end.name, range(theirs.end.out_channels)))
+            original = theirs.convolution
+            count = len(kept.get(original.name, range(original.out_channels)))
             if count != ours.end.out_channels:
                 raise SpecError(
-                    f"{ours.end.name} has {ours.end.out_channels} channels, {theirs.end.name} of the original {count}: "
+                    f"{ours.end.name} has {ours.end.out_channels} channels, {original.name} of the original {count}: "
                     "choose equal widths, or leave out --refit"
                 )
     return pairs
@@ -107,17 +118,18 @@ class _Refit:
         if ours is None or not isinstance(ours.end, Convolution):
             return
         if theirs is None:
-            self._replace_kernels(place, ours.end)
+            self._replace_kernels(place, ours)
         elif not ours.depthwise:
-            self._fit_mixing(place, ours)
+            self._fit_mixing(place, theirs, ours)
 
-    def _fit_mixing(self, place: int, ours: Piece) -> None:
+    def _fit_mixing(self, place: int, theirs: Piece, ours: Piece) -> None:
         """W of all taps and inputs at once; where no norm follows, with the bias as a last input that is always 1."""
-        plan, start = ours.end, as_matrix(self._tensor(ours.end, "weight"), ours.end)
+        plan = ours.convolution
+        start = as_matrix(self._tensor(plan, "weight"), plan)
         if not ours.normalised:
             start = np.vstack([start, self._tensor(plan, "bias")])
         equations = NormalEquations(*start.shape)
-        for x, y in self._rows(place, ours):
+        for x, y in self._rows(place, theirs, ours):
             x = x.reshape(*x.shape[:2], -1)
             x = _centred(x) if ours.normalised else np.concatenate([x, np.ones_like(x[..., :1])], axis=2)
             y = _centred(y) if ours.normalised else y
@@ -128,15 +140,16 @@ class _Refit:
             solved = solved[:-1]
         self._set(plan, "weight", as_weight(solved, plan))
 
-    def _replace_kernels(self, place: int, plan: Convolution) -> None:
+    def _replace_kernels(self, place: int, ours: Piece) -> None:
         """Kernels of a depthwise convolution that replaces, with the pointwise one behind it, an ordinary one."""
+        plan = ours.convolution
         original = next(theirs.end for theirs, _ in self.pairs[place:] if theirs)
         if isinstance(original, Mark) or original.weight_shape[1:] != (plan.in_channels, *plan.kernel):
             return  # it has no such kernels: those of the start stay
         equations = NormalEquations(plan.in_channels, plan.kernel[0] * plan.kernel[1], 1)
         for number in range(len(self.batches)):
             _, own = self._stacks(number, place)
-            x = before(self.student, self.pairs[place][1], own).numpy()
+            x = before(self.student, ours, own).numpy()
             size = (x.shape[2], x.shape[3])
             rows = _by_channel(_centred(patches(x, plan, self._positions(plan, number, size))))
             equations.add(rows, np.zeros((*rows.shape[:2], 1)))
@@ -144,23 +157,23 @@ class _Refit:
         kernels = rank_one_kernels(weight, equations.gram)
         self._set(plan, "weight", kernels.reshape(plan.weight_shape).astype(np.float32))
 
-    def _rows(self, place: int, ours: Piece) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _rows(self, place: int, theirs: Piece, ours: Piece) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield, by batch, what the convolution multiplies, (n, count, in, taps), and what it should make of it,
         (n, count, out), at some places of its output."""
         for number in range(len(self.batches)):
             stack, own = self._stacks(number, place)
-            wanted = self._wanted(place, stack, own)
-            at = self._positions(ours.end, number, wanted.shape[2:])
-            yield patches(before(self.student, ours, own).numpy(), ours.end, at), at.of(wanted)
+            wanted = self._wanted(place, theirs, ours, (stack, own))
+            at = self._positions(ours.convolution, number, wanted.shape[2:])
+            yield patches(before(self.student, ours, own).numpy(), ours.convolution, at), at.of(wanted)
 
-    def _wanted(self, place: int, stack: Stack, own: Stack) -> np.ndarray:
+    def _wanted(self, place: int, theirs: Piece, ours: Piece, stacks: tuple[Stack, Stack]) -> np.ndarray:
         """Return what a convolution should make, (n, out, h, w).
 
         That is what the teacher's makes. Where a residual body ends in it, what the student's stream lacks of the
         teacher's is added, in the unit that the norm in between will have.
         """
-        theirs, ours = self.pairs[place]
-        name = theirs.end.name
+        stack, own = stacks
+        name = theirs.convolution.name
         made = self._channels(name, advanced(self.teacher, theirs, stack)[-1])
         if not self._ends_residual(place + 1):
             return made

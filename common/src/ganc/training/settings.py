@@ -136,6 +136,11 @@ class DataSettings:
         if self.levels is not None:
             self.levels_choice()
 
+    @property
+    def evaluated_size(self) -> tuple[int, int]:
+        """Width and height of the images that are evaluated."""
+        return self.eval_size or self.crop_size
+
     def levels_choice(self):
         """Return the levels that were chosen, parsed. Raises DataError where they cannot be parsed."""
         from ganc.data.levels import parse_levels  # Pillow comes with it, which --help does without

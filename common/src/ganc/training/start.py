@@ -1,6 +1,6 @@
 """What a run does once, before its first step: the refit of what it trains on what that was made of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,7 +44,7 @@ class Refitted:
 
 
 @dataclass(frozen=True)
-class SampledBatches(Sequence):
+class SampledBatches:
     """Training images in batches, from sample `first` of the first epoch on; each is made anew when it is asked for."""
 
     samples: TrainingSet
@@ -55,7 +55,10 @@ class SampledBatches(Sequence):
     def __len__(self) -> int:
         return -(-self.count // BATCH)
 
-    def __getitem__(self, number: int) -> np.ndarray:
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int, /) -> np.ndarray:
         """Return float32 (n, c, h, w) in [-1, 1]. Raises IndexError behind the last."""
         if not 0 <= number < len(self):
             raise IndexError(f"batch (={number}) must be in 0 … {len(self) - 1}")

@@ -263,7 +263,7 @@ class Configuration:
         try:
             command(stage).check(self._command_line(stage))
         except click.UsageError as error:
-            option = error.param.opts[-1] if getattr(error, "param", None) else ""
+            option = error.param.opts[-1] if isinstance(error, click.BadParameter) and error.param else ""
             section = stage if option.removeprefix("--") in own or not STAGES[stage].trains else "images"
             section = section if option else stage
             raise ConfigurationError(f"{section}: {' '.join(error.format_message().split())}") from error

@@ -5,12 +5,14 @@ import importlib.metadata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import click
 
 from ganc.base.errors import GancError
 from ganc.base.extras import install_tools
 from ganc.base.text import truth
+from ganc.cli.command import Command
 from ganc.cli.paths import Written
 
 GIVEN_TO_ALL = {"output", "shard", "restart-if-changed"}
@@ -73,7 +75,7 @@ def is_read(option: click.Option | None) -> bool:
 
 
 @cache
-def command(stage: str) -> click.Command:
+def command(stage: str) -> Command:
     """Return the command of a stage, of the program that is installed.
 
     Raises:
@@ -84,7 +86,7 @@ def command(stage: str) -> click.Command:
     if not found:
         raise ConfigurationError(f"{program} is not installed: {install_tools(program)}")
     # The script's package has the command in a module that it imports when it is called.
-    loaded = importlib.import_module(f"{found[0].module}.{'main' if program == 'ganc' else 'cli'}").main
+    loaded: Any = importlib.import_module(f"{found[0].module}.{'main' if program == 'ganc' else 'cli'}").main
     for name in names:
         loaded = loaded.commands[name]
     return loaded

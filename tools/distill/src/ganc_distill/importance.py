@@ -41,9 +41,9 @@ def prune(state: NetworkState, widths: Widths, ranking: Ranking = Ranking.WRITES
         )
     narrow = wide.narrowed(widths)
     pruning = _Pruning(state, _read_norms(state) if ranking is Ranking.READS else {})
-    chains = (tuple(layer for layers in spec.segments for layer in layers) for spec in (wide, narrow))
+    chains = [tuple(layer for layers in spec.segments for layer in layers) for spec in (wide, narrow)]
     ends = np.arange(wide.in_channels), np.arange(wide.out_channels)
-    pruning.run(*chains, wide.in_channels, *ends)
+    pruning.run(chains[0], chains[1], wide.in_channels, *ends)
     return Pruned(NetworkState(narrow, pruning.tensors), pruning.kept)
 
 
@@ -67,13 +67,13 @@ class _Pruning:
         """
         last = _last_maker(wide) if wanted is not None else None
         for place, (layer, cut) in enumerate(zip(wide, narrow, strict=True)):
-            match layer:
-                case Convolution():
-                    kept = self._convolution(layer, cut, kept, wanted if place == last else None)
-                case Residual(body):
-                    self.run(body, cut.body, channels, kept, kept)
-                case Branches():
-                    kept = self._branches(layer, cut, channels, kept)
+            match layer, cut:
+                case Convolution() as plan, Convolution() as thin:
+                    kept = self._convolution(plan, thin, kept, wanted if place == last else None)
+                case Residual(body), Residual(thin_body):
+                    self.run(body, thin_body, channels, kept, kept)
+                case Branches() as branches, Branches() as thin_branches:
+                    kept = self._branches(branches, thin_branches, channels, kept)
             channels = channels_after((layer,), channels)
         return kept
 

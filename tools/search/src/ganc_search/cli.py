@@ -53,8 +53,8 @@ def _settings(racing: bool, keep: float, **values) -> SearchSettings:
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
     predictor = PredictorSettings(**{name: values.pop(name) for name in settings_of(PredictorSettings)})
     raced = Racing(keep)  # made in any case, so that a wrong number is refused
-    parts = {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
-    return SearchSettings(**parts, **values)
+    values |= {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
+    return SearchSettings(**values)
 
 
 def _engine_option(name: str, engines: tuple[str, ...], words: str):
@@ -252,7 +252,8 @@ def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
         return
     piped = settings.output == PIPE
     show_results(results, best, err=piped)
-    written = "standard output" if piped else f"{settings.output} ({settings.output.stat().st_size:,} bytes)"
+    output = settings.output or PIPE
+    written = "standard output" if piped else f"{output} ({output.stat().st_size:,} bytes)"
     click.echo(f"{results.measured} sub-networks in {written}", err=piped)
     if further := len(results) - results.measured:
         click.echo(f"{further} more are predicted to be on the front: 'ganc select --predicted' lists them", err=piped)

@@ -1,7 +1,7 @@
 """Stage 4: evaluate sub-networks of a supernet; finished rows survive anything that happens to the run."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
@@ -27,12 +27,13 @@ from ganc_search.settings import (
     PIPE,
     Budget,
     EvolutionSettings,
+    LatencyKind,
     PredictorSettings,
     SearchSettings,
     StrategyName,
 )
 from ganc_search.setup import SearchInputs
-from ganc_search.strategies import Strategy
+from ganc_search.strategies import Bounded, Strategy
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.evolution import Evolution
 from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
@@ -62,7 +63,7 @@ class Search:
             raise RunError("a search of several processes writes a file: name it with -o")
         self.ranking, self.engine = self.inputs.evaluator.ranking, self.inputs.evaluator.segments.name
         self.unit = "evaluations" if settings.racing else "sub-networks"
-        self.strategy: Strategy | None = None
+        self.strategy: Bounded | None = None
         self.total: int | None = None
         self.left_out = 0
         self._team = Team(self.processes, self.inputs.evaluator)
@@ -91,14 +92,14 @@ class Search:
 
     def _open(self, path: Path, files: ExitStack) -> None:
         settings, inputs = self.settings, self.inputs
-        latency = self._latency(path, files) if settings.latency else None
-        self.strategy = self._named_strategy(latency)
+        latency = self._latency(settings.latency, path, files) if settings.latency else None
+        self.strategy = named = self._named_strategy(latency)
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
         how: dict[str, Any] = {name: getattr(settings, name) for name in ("group_size", "racing", "objective")}
         how["latency"] = latency
         self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, **how)
-        self.total = self._rounds.planned(self.strategy.total)
+        self.total = self._rounds.planned(named.total)
 
     def run(self, strategy: Strategy | None = None) -> Iterator[SearchProgress]:
         """Evaluate what a strategy asks for and earlier runs have not, and yield after each sub-network.
@@ -112,7 +113,9 @@ class Search:
         """
         with self._team:
             if self.processes.writes:
-                yield from self._led(strategy or self.strategy)
+                chosen = strategy or self.strategy
+                assert chosen, "the search is entered before it runs"
+                yield from self._led(chosen)
             elif signal := self._team.serve():
                 raise InterruptedRun("stopped with the first process", signal)
 
@@ -121,7 +124,8 @@ class Search:
         found = self._writer.results()
         if self.settings.output != PIPE:
             return found
-        return SearchResults(found.identity, found.facts, RowTable.of(found.find(widths) for widths in self._yielded))
+        rows = filter(None, map(found.find, self._yielded))
+        return SearchResults(found.identity, found.facts, RowTable.of(rows))
 
     def _led(self, strategy: Strategy) -> Iterator[SearchProgress]:
         done = 0
@@ -146,7 +150,7 @@ class Search:
         """Return a number of sub-networks for people: an evolution may end before."""
         return f"at most {total}" if self.settings.strategy == StrategyName.EVOLUTION else str(total)
 
-    def _latency(self, results: Path, files: ExitStack) -> LatencyModel:
+    def _latency(self, kind: LatencyKind, results: Path, files: ExitStack) -> LatencyModel:
         """Return what tells latencies; its numbers are kept beside the results."""
         settings, inputs = self.settings, self.inputs
         engine = fastest_engine(graph_engines()) if settings.latency_engine == AUTO else settings.latency_engine
@@ -155,21 +159,22 @@ class Search:
         place = place_of(results)  # beside the file itself where its name is a link
         file = latency_file(place.with_name(f"{place.name}.latency"), header, **settings.restarts)
         files.enter_context(closing(file))
-        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, settings.latency, engine, file)
+        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, kind, engine, file)
 
-    def _named_strategy(self, latency: LatencyModel | None) -> Strategy:
+    def _named_strategy(self, latency: LatencyModel | None) -> Bounded:
         """Return the strategy that the settings name; of a fixed list it asks for this shard's part."""
         settings, inputs = self.settings, self.inputs
+        count = settings.samples or 0  # where it is used, the settings have asked for it
+        found: Sequence[Widths]
         allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency.of if latency else None)
         if settings.strategy == StrategyName.EVOLUTION:
             return Evolution(allowed, self.ranking, settings.seed, settings.evolution, settings.objective)
         if settings.strategy == StrategyName.PREDICTOR:
             require(SCIKIT_LEARN)  # now, and not after the first sample was measured
-            how = (settings.samples, settings.predictor, settings.objective)
-            return Predictor(allowed, self.ranking, settings.seed, *how)
+            return Predictor(allowed, self.ranking, settings.seed, count, settings.predictor, settings.objective)
         if settings.strategy == StrategyName.RANDOM:
-            found = sample(allowed, settings.samples, settings.seed)
-        elif settings.strategy == StrategyName.CONFIGS:
+            found = sample(allowed, count, settings.seed)
+        elif settings.strategy == StrategyName.CONFIGS and settings.configs:
             named = read_configs(settings.configs, inputs.space, inputs.generator.spec.shape)
             found = [widths for widths in named if widths in allowed]
             self.left_out = len(named) - len(found)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from itertools import accumulate
 from typing import NamedTuple
 
 from ganc.base.errors import InterruptedRun
@@ -78,7 +77,10 @@ class Rounds:
         """Return how many evaluations a round of so many takes: under racing some are evaluated on several parts."""
         if candidates is None or not self._racing:
             return candidates
-        return sum(accumulate(self._rungs[1:], lambda left, _: self._racing.count(left), initial=candidates))
+        counts = [candidates]
+        for _ in self._rungs[1:]:
+            counts.append(self._racing.count(counts[-1]))
+        return sum(counts)
 
     def _round(self, candidates: Sequence[Widths]) -> Iterator[SearchProgress]:
         for images in self._rungs:
@@ -88,7 +90,7 @@ class Rounds:
                     if self._racing and self._metric_on(row, images) in row.metrics:
                         raced.append(self._measured_on(row, images))
                     yield self._progress(row, known)
-            if images < self._rungs[-1]:
+            if self._racing and images < self._rungs[-1]:
                 stay = self._racing.survivors(raced, self._ranking, self._objective)
                 candidates = [widths for widths in candidates if widths in stay]
 

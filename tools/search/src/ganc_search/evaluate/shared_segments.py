@@ -7,7 +7,7 @@ it depth first, one activation a level is enough, and each node's segment runs o
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -134,7 +134,7 @@ class SharedEvaluator:
         # Parts of nearly equal size: a last batch of one image would waste what a batch saves.
         for part in np.array_split(indices, -(-len(indices) // self.segments.images_at_once)):
             images = np.stack([self.evaluation.images[int(index)] for index in part])
-            activations = [self.segments.load(images), *[None] * (steps[-1].level + 1)]
+            activations: list[Any] = [self.segments.load(images), *[None] * (steps[-1].level + 1)]
             for step, run in zip(steps, runs, strict=True):
                 activations[step.level + 1] = run(activations[step.level])
                 if step.leaf is not None:

@@ -18,3 +18,13 @@ class Strategy(Protocol):
 
     def tell(self, rows: Iterable) -> None:
         """Take the SearchRows of what was asked for, in the same order, once: each is made when it is reached."""
+
+
+class Bounded(Strategy, Protocol):
+    """A strategy that knows beforehand for how many sub-networks it asks at most.
+
+    Attributes:
+        total: so many.
+    """
+
+    total: int

@@ -44,7 +44,9 @@ class Allowed:
 
     def fast_enough(self, widths: Widths) -> bool:
         """Whether a sub-network satisfies the latency bound, if there is one."""
-        return self.budget.max_latency is None or self._latency_of(widths) <= self.budget.max_latency
+        if self.budget.max_latency is None or self._latency_of is None:
+            return True
+        return self._latency_of(widths) <= self.budget.max_latency
 
     def __contains__(self, widths: Widths) -> bool:
         return self._within(widths) and self.fast_enough(widths)
