@@ -39,14 +39,19 @@ def distillation_step(student_width=4, *, widths=None, task=CYCLEGAN, judge=JUDG
     )
 
 
-def cycle_step(*, task=CYCLEGAN, fresh=False):
+def cycle_step(*, task=CYCLEGAN, fresh=False, amp=None):
     networks = [Generator.from_state(random_state(generator_spec(6), seed)) for seed in (1, 2)]
     networks += [Discriminator.from_state(random_state(JUDGE, seed)) for seed in (3, 4)]
     if fresh:
         for index, network in enumerate(networks):
             network.initialise(0, f"test/{index}")
     return GanStep(
-        task=task, generators=tuple(networks[:2]), discriminators=tuple(networks[2:]), seed=5, processes=Processes()
+        task=task,
+        generators=tuple(networks[:2]),
+        discriminators=tuple(networks[2:]),
+        seed=5,
+        processes=Processes(),
+        amp=amp,
     )
 
 

@@ -188,7 +188,7 @@ def test_a_place_that_cannot_be_written(command, tiny_data, tmp_path, program):
 @pytest.mark.parametrize("program", TRAINING_TOOLS)
 def test_mixed_precision_without_a_gpu(command, tiny_data, tmp_path, program):
     with nothing_changes(tmp_path):
-        said = invoke(*command(program, tiny_data, "--amp"))
+        said = invoke(*command(program, tiny_data, "--amp", "fp16"))
     assert (said.exit_code, said.stdout) == (1, "")
     (line,) = said.stderr.splitlines()  # before anything begins
     assert "--amp" in line

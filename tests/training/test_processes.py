@@ -45,7 +45,7 @@ from ganc.system.processes import join_processes
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.settings import OnlineSettings, StudentStart
 from ganc_distill.stage import distill_job
-from ganc_replace.settings import CycleSettings
+from ganc_replace.settings import ReplaceSettings
 from ganc_replace.stage import replace_job
 
 select_device("cpu")
@@ -104,7 +104,7 @@ for make in (distill, replace, learning, online):
     train(make, f"{make.__name__}-cut")
 for dropout in (0.0, 0.5):
     flat = DataSettings(folder=folder / "flat", load_size=(SIZE, SIZE), crop_size=(SIZE, SIZE), workers=0)
-    settings = CycleSettings(width=4, n_blocks=3, dropout=dropout, discriminator_width=4)
+    settings = ReplaceSettings(width=4, n_blocks=3, dropout=dropout, discriminator_width=4)
     run = RunSettings(output=folder / f"flat-{dropout}", device="cpu", eval_every=0, feature_set=UNTRAINED)
     job = replace_job(settings, Schedule(epochs=1, decay_epochs=0, batch_size=2), flat, run)
     cycle = [progress.losses["cycle"] for progress in job]

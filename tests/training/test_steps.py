@@ -7,7 +7,6 @@ import pytest
 from helpers.steps import JUDGE, adapted, cycle_step, distillation_step, judged, state_of, states, translated, updated
 from helpers.support import SIZE, assert_equal_states, generator_spec, random_state
 
-from ganc.base.errors import RunError
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.spec import DiscriminatorSpec
@@ -155,13 +154,6 @@ def test_another_task_needs_no_other_step(batch):
     assert losses["reconstruction"] == pytest.approx(100 * np.mean(np.abs(made - target)), rel=1e-4)
     expected = 0.5 * (np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean())
     assert losses["discriminator"] == pytest.approx(expected, rel=1e-4)
-
-
-def test_mixed_precision_on_a_cpu_is_refused(batch):
-    step = distillation_step()
-    step.amp = True
-    with pytest.raises(RunError, match="--amp"):
-        step.update(*batch, 0, 1e-3)
 
 
 @pytest.mark.paddle26

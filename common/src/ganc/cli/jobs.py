@@ -52,6 +52,8 @@ def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSetting
 
         show_dry_run(job, data.evaluated_size, as_json=shown.as_json)
         return
+    if run.amp and job.processes.writes:
+        _say_precision(run.amp)
     if job.unmeasured and job.processes.writes:
         warn(f"{job.unmeasured}: it trains without one, and its last networks are the result")
     checkpoint = job.finished()
@@ -62,6 +64,13 @@ def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSetting
             pass
     if job.processes.writes:
         _show_made(job, checkpoint, shown)
+
+
+def _say_precision(amp: str) -> None:
+    from ganc.system.runtime import paddle
+
+    if paddle.get_device() == "cpu":
+        warn(f"--amp {amp}: Paddle computes in float32 on a CPU; this tries the path, and saves no time")
 
 
 def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:

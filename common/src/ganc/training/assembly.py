@@ -30,9 +30,10 @@ from ganc.system.runtime import select_device
 from ganc.training.course import Course
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Observer, Product, Recorder, Views
+from ganc.training.precision import require_precision
 from ganc.training.settings import DataSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart
-from ganc.training.step import TrainingStep, mixed_precision
+from ganc.training.step import TrainingStep
 from ganc.training.weights import Weight
 
 
@@ -129,7 +130,7 @@ def prepare(
             f"--crop-size {min(data.crop_size)}: the discriminator needs at least {judge.smallest_image} pixels"
         )
     select_device(run.device)
-    mixed_precision(run.amp)  # refuses a CPU before anything is made
+    require_precision(run.amp)
     require_engine_of_parts(run.engine)
     processes = join_processes()
     evaluation = _evaluation(data, run, readings)
@@ -257,7 +258,7 @@ def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: Data
         **around.readings.facts,
         "shuffle": data.shuffle,
         "seed": run.seed,
-        "amp": run.amp,
+        "amp": run.amp or False,
         **({"engine": run.engine} if run.engine != REFERENCE else {}),
         "processes": around.processes.count,
         "eval_every": run.eval_every,

@@ -19,7 +19,8 @@ from ganc.training.losses.adversarial import generator_loss
 from ganc.training.losses.distances import feature_loss
 from ganc.training.losses.table import AddedLoss
 from ganc.training.optimizer import Adam
-from ganc.training.step import frozen, judged, judgement_loss, mixed_precision
+from ganc.training.precision import mixed_precision, require_finite
+from ganc.training.step import frozen, judged, judgement_loss
 from ganc.training.teachers import Teacher
 
 functional = paddle.nn.functional
@@ -76,7 +77,7 @@ class DistillationStep:
         trained: DistilledNetworks,
         subnets_of: Callable[[int], Sequence[Widths | None]],
         processes: Processes,
-        amp: bool = False,
+        amp: str | None = None,
         gan_from: int = 0,
         added: Sequence[AddedLoss] = (),
     ):
@@ -133,6 +134,7 @@ class DistillationStep:
             made, taps = self._translate(lesson.source, widths, return_taps=True)
             losses = self._gan_loss(lesson, made) | self._teacher_losses(lesson, made, taps)
             judgement = self._judgement(lesson, made.detach())
+        require_finite(losses | judgement)
         losses, judgement = ({name: loss / count for name, loss in some.items()} for some in (losses, judgement))
         self.optimizers["student"].backward(sum(losses.values()), last=last)
         for loss in judgement.values():

@@ -23,8 +23,9 @@ from ganc.system.runtime import paddle
 from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
+from ganc.training.precision import mixed_precision, require_finite
 from ganc.training.settings import RunSettings
-from ganc.training.step import detached, frozen, judged, judgement_loss, mixed_precision
+from ganc.training.step import detached, frozen, judged, judgement_loss
 from ganc.training.teachers import FrozenTeacher
 
 functional = paddle.nn.functional
@@ -109,7 +110,7 @@ class GanStep:
         discriminators: Sequence[Discriminator | None],
         seed: int,
         processes: Processes,
-        amp: bool = False,
+        amp: str | None = None,
         engine: str = REFERENCE,
         guide: Guide | None = None,
     ):
@@ -143,6 +144,7 @@ class GanStep:
         judgements = self._judge(batch, made, step, learning_rate) if self.task.judges_first else {}
         with mixed_precision(self.amp):
             losses = self._generator_losses(batch, made, same)
+        require_finite(losses)
         self.optimizers["generators"].backward(sum(losses.values()))
         self.optimizers["generators"].step(learning_rate)
         if not self.task.judges_first:
@@ -159,6 +161,7 @@ class GanStep:
             pooled = self.pools[name].exchange(image.detach().astype("float32"), step)
             with mixed_precision(self.amp):
                 losses[name] = judgement_loss(self.task, way.judge, source, target, pooled)
+        require_finite(losses)
         self.optimizers["discriminators"].backward(sum(losses.values()))
         self.optimizers["discriminators"].step(learning_rate)
         return losses

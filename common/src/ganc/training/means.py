@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganc.base.errors import RunError
 from ganc.system.runtime import paddle
+from ganc.training.precision import non_finite
 
 
 class LossMeans:
@@ -47,5 +47,5 @@ class LossMeans:
         totals = {name: float(total) for name, total in self._sums.items()}
         for name, value in totals.items():
             if not np.isfinite(value):
-                raise RunError(f"the loss '{name}' became {value}: lower --lr, or train without --amp")
+                raise non_finite(name, value)
         return totals

@@ -1,5 +1,7 @@
 """Adam over several networks, with its moments going in and out as arrays under the parameters' own names."""
 
+import contextlib
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,17 +9,18 @@ import numpy as np
 from ganc.models.network import Network
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
+from ganc.training.precision import loss_scaler
 
 
 class Adam:
     """Adam with CycleGAN's betas (arXiv 1703.10593, section 7.1); parameters without a gradient keep their values."""
 
-    def __init__(self, networks: Mapping[str, Network], processes: Processes, amp: bool = False):
+    def __init__(self, networks: Mapping[str, Network], processes: Processes, amp: str | None = None):
         self._names = {p.name: f"{n}.{key}" for n, network in networks.items() for key, p in network.named_parameters()}
         self._parameters = [p for network in networks.values() for p in network.parameters()]
         self._processes = processes
         self._adam = paddle.optimizer.Adam(learning_rate=0.0, beta1=0.5, beta2=0.999, parameters=self._parameters)
-        self._scaler = paddle.amp.GradScaler(enable=amp)
+        self._scaler = loss_scaler(amp)
 
     def backward(self, loss, *, last: bool = True) -> None:
         """Compute the gradients of a scalar loss; those of several losses add up.
@@ -32,7 +35,8 @@ class Adam:
         """Update the parameters and forget the gradients."""
         self._adam.set_lr(learning_rate)
         self._scaler.step(self._adam)
-        self._scaler.update()
+        with contextlib.redirect_stdout(sys.stderr):  # it says there where it lowers the scale
+            self._scaler.update()
         self._adam.clear_grad()
 
     def state(self) -> dict[str, np.ndarray]:

@@ -186,7 +186,12 @@ class RunSettings:
         REFERENCE,
         choices=engines_of_parts(),
     )
-    amp: bool = setting("Compute in mixed precision; needs a GPU.", default=False)
+    amp: str | None = setting(
+        "Compute convolutions and matrix products in bf16 or fp16, on a GPU; on a CPU bf16 only tries that.",
+        None,
+        choices=("bf16", "fp16"),
+        default_text="all in float32",
+    )
     eval_every: int = setting("Epochs between evaluations; 0: one at the end.", 20, least=0)
     statistics: Path | None = setting(
         "Target statistics, from ganc stats.", None, names=("--stats",), default_text="made from --data"

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from ganc.base.errors import RunError
 from ganc.models.discriminator import Discriminator
 from ganc.models.network import Network
 from ganc.models.task import DiscriminatorInput, Task
@@ -70,17 +69,6 @@ def frozen(*networks: Network) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.stop_gradient = False
-
-
-def mixed_precision(enabled: bool):
-    """Return the context in which forward passes run.
-
-    Raises:
-        RunError: mixed precision on a CPU.
-    """
-    if enabled and paddle.get_device() == "cpu":
-        raise RunError("mixed precision needs a GPU: leave --amp out on a CPU")
-    return paddle.amp.auto_cast(enable=enabled)
 
 
 def judged(task: Task, source, image):

@@ -1,0 +1,91 @@
+"""Mixed precision as far as a CPU shows it, and losses that are no finite numbers."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from helpers.steps import cycle_step, distillation_step, states, updated
+from helpers.support import assert_equal_states, fail, generator_spec, random_state, succeed
+from helpers.training_runs import distill
+
+from ganc.base.errors import RunError
+from ganc.files.checkpoint import read_checkpoint
+from ganc.models.cpu_forms import plain_forms
+from ganc.models.discriminator import Discriminator
+from ganc.models.generator import Generator
+from ganc.models.spec import DiscriminatorSpec
+from ganc.system.runtime import paddle
+from ganc.training.precision import WHITE_LIST, mixed_precision
+
+STEPS = pytest.mark.parametrize("make", [distillation_step, cycle_step], ids=["distillation", "cycle"])
+
+
+@STEPS
+def test_bf16_on_a_cpu_runs_the_same_steps_in_float32(batch, make):
+    """Paddle's casts do nothing there; whatever else mixed precision does must not change a bit."""
+    plain, mixed = make(), make(amp="bf16")
+    for number in range(3):
+        assert updated(mixed, *batch, number, 1e-3) == updated(plain, *batch, number, 1e-3)
+    for name, state in states(plain).items():
+        assert_equal_states(states(mixed)[name], state)
+
+
+@STEPS
+def test_fp16_on_a_cpu_is_refused(batch, make):
+    with (
+        pytest.raises(RunError, match="--amp fp16 needs a GPU"),
+        pytest.warns(UserWarning, match="GradScaler|AmpScaler"),
+    ):
+        make(amp="fp16").update(*batch, 0, 1e-3)
+
+
+def test_a_command_says_that_a_cpu_saves_no_time(tiny_data, teacher_file, tmp_path):
+    short = ("--max-steps", "2", "--amp")
+    said = succeed(*distill(tiny_data, teacher_file, tmp_path / "out", *short, "bf16")).stderr
+    assert said.count("warning: --amp bf16: Paddle computes in float32 on a CPU") == 1
+    assert json.loads((tmp_path / "out.run" / "settings.json").read_text())["amp"] == "bf16"
+    refused = fail(*distill(tiny_data, teacher_file, tmp_path / "out", "--max-steps", "2"))
+    assert "amp was bf16, now false" in refused
+    succeed(*distill(tiny_data, teacher_file, tmp_path / "plain", "--max-steps", "2"))
+    one, other = (read_checkpoint(tmp_path / name) for name in ("out", "plain"))
+    assert_equal_states(one.generator, other.generator)
+
+
+@pytest.mark.parametrize("block", ["mobile", "resnet"])
+def test_every_convolution_of_a_generator_and_a_discriminator_is_on_the_white_list(capsys, block):
+    from paddle.amp.amp_lists import white_list
+
+    generator = Generator.from_state(random_state(replace(generator_spec(8), block=block)))
+    judge = Discriminator.from_state(random_state(DiscriminatorSpec(width=4)))
+    with plain_forms(), paddle.amp.debugging.collect_operator_stats():
+        judge(generator(paddle.zeros([1, 3, 64, 64])))
+    used = {name for name in re.findall(r"^ +(\w+) +\|", capsys.readouterr().out, re.MULTILINE) if "conv" in name}
+    assert {"conv2d", "conv2d_transpose"} <= used
+    assert ("depthwise_conv2d" in used) == (block == "mobile")
+    for dtype in ("float16", "bfloat16"):
+        assert used <= white_list()[dtype]["O1"] | set(WHITE_LIST)
+
+
+def test_the_list_is_in_force_within_the_block_alone():
+    tracer = paddle.base.framework._dygraph_tracer()
+    before = tracer._get_amp_op_list()
+    with mixed_precision("bf16"):
+        assert set(WHITE_LIST) <= set(tracer._get_amp_op_list()[0])
+    assert tracer._get_amp_op_list() == before
+
+
+@pytest.mark.parametrize(
+    ("make", "loss"), [(distillation_step, "reconstruction"), (cycle_step, "cycle")], ids=["distillation", "cycle"]
+)
+def test_a_loss_that_is_no_number_stops_before_an_optimizer_steps(batch, make, loss):
+    step = make()
+    updated(step, *batch, 0, 1e-3)
+    before, moments = states(step), {name: adam.state() for name, adam in step.optimizers.items()}
+    step.task = replace(step.task, **{f"{loss}_weight": float("inf")})
+    with pytest.raises(RunError, match=f"the loss '{loss}' became inf: lower --lr"):
+        step.update(*batch, 1, 1e-3)
+    for name, state in states(step).items():
+        assert_equal_states(state, before[name])
+    for name, adam in step.optimizers.items():
+        assert all((array == moments[name][key]).all() for key, array in adam.state().items())
