@@ -205,3 +205,12 @@ def test_pairs_that_do_not_fit_are_one_line_and_write_nothing(tmp_path):
     refused(aligned, r"trainA/5\.png: is 32x32, and its partner .*5\.bmp 32x30")
     (aligned / "trainB" / "5.bmp").unlink()
     refused(aligned, r"trainA/5\.png: has no partner in trainB")
+
+
+def test_samples_end_with_the_ground_truth(teacher):
+    (path,) = (teacher.with_name(f"{teacher.name}.run") / "samples").glob("*.png")
+    shown = load_rgb(path).astype(int)
+    side, gap = 160, 5
+    assert shown.shape[1] == gap + 3 * (side + gap)  # input, generator, ground truth
+    first, last = (shown[-side - gap : -gap, gap + place * (side + gap) :][:, :side] for place in (0, 2))
+    assert np.abs(first + last - 255).mean() < 1  # B is the negative of A

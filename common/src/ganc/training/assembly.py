@@ -17,8 +17,9 @@ from ganc.data import (
     read_pairs,
     steps_per_epoch,
 )
-from ganc.data.lists import ImageList
+from ganc.data.lists import ImageList, has_subset
 from ganc.data.measure import domain_levels
+from ganc.data.pairs import other_subset
 from ganc.engines.parts import require_engine_of_parts
 from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -84,6 +85,19 @@ class Surroundings:
     processes: Processes
     evaluation: Evaluation | Unmeasured
     readings: Readings
+
+    def truth(self, task: Task, data: DataSettings) -> EvaluationSet | None:
+        """Return the partners of the evaluated images; None where the task has none, or the folder.
+
+        Raises:
+            DataError: an image has no partner, or several.
+        """
+        subset, way = self.evaluation.subset, data.direction
+        if task.pairing is not Pairing.PAIRED or not has_subset(data.folder, other_subset(subset)):
+            return None
+        images, partners = read_pairs(data.folder, subset, self.readings.source(way), self.readings.target(way))
+        shown = self.evaluation.images.images
+        return EvaluationSet(partners, data.eval_size) if images.names == shown.names else None
 
     def course(self, schedule: Schedule) -> Course:
         """Return how a schedule lies over the images."""

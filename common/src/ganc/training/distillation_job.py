@@ -146,7 +146,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     shown = {"teacher": EagerEngine(teacher.generator)}
     students = {label: EagerEngine(step.results[GENERATOR], widths) for label, widths in plan.views.items()}
     engines = students | {label: shown[label] for label in plan.stage.beside}  # one that learns is evaluated too
-    views = Views(evaluation=around.evaluation, engines=engines, companions=shown)
+    truth = around.truth(plan.stage.task, data)
+    views = Views(evaluation=around.evaluation, engines=engines, companions=shown, truth=truth)
     stage = replace(
         plan.stage,
         choices={**plan.stage.choices, **plan.choices(epochs)},

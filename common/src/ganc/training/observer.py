@@ -85,12 +85,14 @@ class Views:
         engines: what is evaluated, by label; the first one's metric is the checkpoint's.
         companions: what is only shown in sample strips beside them, such as the teacher.
         back: of a CycleGAN, whose strips show both directions and the ways back.
+        truth: what the evaluated images should become, where that is known; strips end with it.
     """
 
     evaluation: Evaluation | Unmeasured
     engines: Mapping[str, Engine]
     companions: Mapping[str, Engine] = field(default_factory=dict)
     back: ReturnTrip | None = None
+    truth: EvaluationSet | None = None
 
     def measure(self) -> dict[str, Measurement]:
         """Return each engine's measurement by label, the checkpoint's first; nothing where nothing can be measured."""
@@ -105,6 +107,8 @@ class Views:
         shown = {"input": sources} | {label: engine(sources) for label, engine in engines.items()}
         if self.back:
             shown = _there_and_back(next(iter(self.engines.values())), sources, self.back)
+        if self.truth:
+            shown["ground truth"] = _first(self.truth)
         columns = [to_uint8(column) for column in shown.values()]
         return strip(list(zip(*columns, strict=False)), list(shown))
 

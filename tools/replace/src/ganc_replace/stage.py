@@ -96,6 +96,7 @@ def replace_job(
         evaluation=around.evaluation,
         engines={"generator": EagerEngine(step.results[GENERATOR])},
         back=_return_trip(step.results[GENERATOR + REVERSE], data, readings) if task.both_ways else None,
+        truth=around.truth(task, data),
     )
     return assemble_job(
         stage, step, around, views, schedule, data, run, _refit_start(start, networks, around.samples, refit)
