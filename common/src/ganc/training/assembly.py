@@ -96,8 +96,8 @@ class Surroundings:
         if task.pairing is not Pairing.PAIRED or not has_subset(data.folder, other_subset(subset)):
             return None
         images, partners = read_pairs(data.folder, subset, self.readings.source(way), self.readings.target(way))
-        shown = self.evaluation.images.images
-        return EvaluationSet(partners, data.eval_size) if images.names == shown.names else None
+        shown = self.evaluation.images
+        return EvaluationSet(partners, shown.size) if images.names == shown.images.names else None
 
     def course(self, schedule: Schedule) -> Course:
         """Return how a schedule lies over the images."""
