@@ -23,7 +23,7 @@ def arguments(chain):
 
     def arguments_of(output, steps):
         inputs = ("--supernet", chain.supernet, "--teacher", chain.replace, "--data", chain.data, "--config", "8")
-        length = ("--epochs", "40", "--eval-every", "1", "--max-steps", steps)
+        length = ("--epochs", "40", "--eval-every", "1", "--max-steps", steps, "--choose-on", "test")
         return ("ganc-finetune", *inputs, *TINY_TRAINING, *length, "-o", output)
 
     return arguments_of

@@ -81,13 +81,45 @@ def test_a_run_that_makes_it_worse_keeps_the_sub_network_as_it_was(chain, finetu
     assert last["metrics"]["student"] > before["value"]
 
 
-def test_of_all_evaluations_the_best_is_kept(finetune, out):
+def test_of_all_evaluations_the_best_on_search_images_is_kept_with_its_metric_on_test_images(chain, finetune, out):
     """Six steps with an evaluation after each epoch of three: whichever it was, it is what the checkpoint says."""
     kept = finetune("--config", "8", "--eval-every", "1", "--seed", "2", training=TINY_TRAINING)
-    lines = (out.with_name(out.name + ".run") / "log.jsonl").read_text().splitlines()
-    values = {entry["step"]: entry["metrics"]["student"] for entry in map(json.loads, lines)}
-    assert values.keys() == {0, 3, 6}
-    assert kept.training["metric"]["value"] == min(values.values()) == values[kept.training["steps"]]
+    lines = [*map(json.loads, (out.with_name(out.name + ".run") / "log.jsonl").read_text().splitlines())]
+    chose = {line["step"]: line["choice"]["kernel"] for line in lines}  # 2 images are few
+    assert chose.keys() == {0, 3, 6}
+    steps, metric = kept.training["steps"], kept.training["metric"]
+    assert chose[steps] == min(chose.values()) == metric["chosen_on"]["kernel"]
+    assert (metric["subset"], metric["images"]) == ("testA", 4)
+    assert (metric["chosen_on"]["subset"], metric["chosen_on"]["images"]) == ("searchA", 2)
+    reported = {line["step"]: line["metrics"]["student"] for line in lines}
+    assert metric["value"] == reported[steps]
+    common = (*UNTRAINED_SET, "--device", "cpu")
+    (measured,) = json_of("ganc", "evaluate", out, "--data", chain.data, *common)
+    assert measured["value"] == metric["value"]
+
+
+def test_a_choice_on_search_images_is_the_same_in_one_run_and_in_two(finetune, out):
+    arguments = ("--config", "8", "--eval-every", "1", "--seed", "2")
+    finetune(*arguments, "--max-steps", "3", training=TINY_TRAINING)
+    finetune(*arguments, training=TINY_TRAINING)
+    in_two = out.read_bytes()
+    finetune(*arguments, "--restart", training=TINY_TRAINING)
+    assert out.read_bytes() == in_two
+
+
+def test_the_test_images_choose_where_they_are_asked_to_or_there_are_no_others(chain, tiny_data, out):
+    arguments = ("--supernet", chain.supernet, "--teacher", chain.replace, *TINY_TRAINING, "--config", "8")
+    common = ("ganc-finetune", *arguments, "--eval-every", "1", "--max-steps", "3", "-o", out)
+    for data, asked in ((chain.data, ("--choose-on", "test")), (tiny_data, ())):
+        said = succeed(*common, "--data", data, *asked, "--restart").stderr
+        assert "chosen on testA, and its metric is of the same images" in said
+        kept = read_checkpoint(out).training["metric"]
+        assert kept["subset"] == "testA"
+        assert "chosen_on" not in kept
+    missing = refusal(*common, "--data", tiny_data, "--choose-on", "search", "--restart")
+    assert "searchA" in missing
+    other = refusal(*common, "--data", chain.data)  # resumes nothing that was chosen on other images
+    assert "choice" in other
 
 
 def test_bounds_and_rank_select_from_results(chain, finetune):

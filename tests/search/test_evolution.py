@@ -203,8 +203,8 @@ def test_rows_that_were_raced_out_have_no_children():
     settings = EvolutionSettings(mutation_ratio=0.0, generations=1)
     first, second = rounds_of(evolution(SPACE, Budget(), 0, settings), raced)
     assert any(row.widths[3] == 32 for row in first)
-    assert len(second) == 100
-    assert sum(row.widths[3] == 32 for row in second) <= 5  # only what a crossover's repeats were drawn for
+    assert len(second) > 50  # what repeats is left out
+    assert not any(row.widths[3] == 32 for row in second)
 
 
 def test_a_search_in_which_nothing_has_a_value_still_ends():

@@ -31,6 +31,7 @@ from ganc.system.signals import noticed_signals
 from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
 from ganc_distill.settings import StudentStart
 from ganc_distill.stage import distill_job
+from ganc_finetune.settings import FinetuneRun
 from ganc_finetune.stage import finetune_job, read_supernet
 from ganc_replace.stage import replace_job
 
@@ -49,7 +50,8 @@ def make_job(tiny_data, teacher_file, supernet_file):
             return distill_job(StudentStart(teacher_file=teacher_file, width=4), settings, schedule, data, run)
         if stage == "finetune":
             supernet = read_supernet(supernet_file, "AtoB")
-            return finetune_job(supernet, (4,) * 8, teacher_file, settings, schedule, data, run)
+            keeping = FinetuneRun(**vars(run))
+            return finetune_job(supernet, (4,) * 8, teacher_file, settings, schedule, data, keeping)
         return replace_job(SMALL_CYCLE, schedule, data, run)
 
     return make

@@ -40,7 +40,8 @@ GROUPS = {
         *("original-weight", "loss", "gan-from"),
     ),
     "Metric": (
-        *("eval-every", "stats", "feature-set", "reference", "kid-subsets", "kid-subset-size", "untouched"),
+        *("eval-every", "choose-on", "stats", "feature-set", "reference", "kid-subsets", "kid-subset-size"),
+        *("untouched",),
     ),
     OTHERS: (),
     RUN: (

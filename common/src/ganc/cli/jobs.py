@@ -56,6 +56,8 @@ def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSetting
         _say_precision(run.amp)
     if job.unmeasured and job.processes.writes:
         warn(f"{job.unmeasured}: it trains without one, and its last networks are the result")
+    elif job.processes.writes:
+        _say_what_chooses(job, data)
     checkpoint = job.finished()
     if checkpoint is not None:
         note(f"{run.output}: already finished; --restart trains anew")
@@ -71,6 +73,20 @@ def _say_precision(amp: str) -> None:
 
     if paddle.get_device() == "cpu":
         warn(f"--amp {amp}: Paddle computes in float32 on a CPU; this tries the path, and saves no time")
+
+
+def _say_what_chooses(job: "TrainingJob", data: DataSettings) -> None:
+    """Say on which images the best network is chosen; warn where these are the ones that it is reported on."""
+    if job.chosen_on is None:
+        return
+    source, chosen_on = data.direction.source, job.chosen_on
+    if chosen_on == f"search{source}":
+        note(f"the best network is chosen on {chosen_on}, and its metric is measured on other images")
+        return
+    warn(
+        f"the best network is chosen on {chosen_on}, and its metric is of the same images, a little too good then; "
+        "'ganc data split' sets images aside for choosing"
+    )
 
 
 def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
@@ -125,9 +141,8 @@ def _show_made(job: "TrainingJob", checkpoint: "Checkpoint | None", shown: Shown
     show_rows(rows, facts, as_json=shown.as_json)
     if brought and not brought.helped and not shown.as_json:
         before, best = f"{brought.before:.4f}", f"{brought.best:.4f} at best (step {brought.step})"
-        click.echo(
-            f"training did not help: {brought.metric} was {before} before it, {best}; the file has what was before"
-        )
+        metric = brought.metric + (f" on {brought.chosen_on}" if brought.chosen_on else "")
+        click.echo(f"training did not help: {metric} was {before} before it, {best}; the file has what was before")
 
 
 def _behind(job: "TrainingJob") -> int:

@@ -81,6 +81,7 @@ def checkpoint_row(path: Path, checkpoint) -> dict:
     size = checkpoint.image_size
     costs = spec.costs(size)
     metric = checkpoint.training.get("metric")
+    chosen = metric and "chosen_on" in metric
     return {
         "file": str(path),
         "block": spec.block,
@@ -90,4 +91,5 @@ def checkpoint_row(path: Path, checkpoint) -> dict:
         "bytes": f"{path.stat().st_size:,}",
         metric["name"] if metric else "metric": f"{metric['value']:.4f}" if metric else "-",
         **({"kernel distance": with_error(metric.get("kernel"), metric.get("kernel_error"))} if metric else {}),
+        **({"of": metric["subset"], "chosen on": metric["chosen_on"]["subset"]} if chosen else {}),
     }

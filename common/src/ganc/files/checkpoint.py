@@ -235,6 +235,11 @@ def _training(facts: JsonObject) -> dict:
         metric = facts.within("metric")
         metric.take("name", str)
         metric.take("value", float)
+        if "chosen_on" in metric.members:
+            metric.take("subset", str)
+            chosen = metric.within("chosen_on")
+            chosen.take("subset", str)
+            chosen.take("images", int)
     return dict(facts.members)
 
 

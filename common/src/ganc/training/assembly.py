@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ganc.base.choosing_images import ChoosingImages
 from ganc.base.engine_table import REFERENCE
 from ganc.base.errors import DataError, RunError, SpecError, TooFewImagesError
 from ganc.data import (
@@ -60,6 +61,7 @@ class Stage:
         facts: what its checkpoint records besides the common facts.
         choices: its own settings that determine the result; plain JSON.
         keep_best: evaluate before the first step too, and keep the networks with the best metric.
+        choose_on: the images that choose the best; None takes the search images where there are some.
         added_weights: of the losses that were added to those of the task, by name.
         weights: of all its losses by name, and where they come from.
         beside: further checkpoints, by the names that the step has for what learns beside it. Those are the roles in
@@ -72,6 +74,7 @@ class Stage:
     facts: Mapping = field(default_factory=dict)
     choices: Mapping = field(default_factory=dict)
     keep_best: bool = False
+    choose_on: ChoosingImages | None = None
     added_weights: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
     beside: Mapping[str, Beside] = field(default_factory=dict)
@@ -223,15 +226,17 @@ def assemble_job(
 
     Raises:
         RunError: the processes see different files, or were started with different settings.
+        DataError, TooFewImagesError: the images that are to choose the best network are missing.
     """
-    course = around.course(schedule)
-    directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run))
+    course, choice = around.course(schedule), _choice(stage, around, data)
+    chosen = {"choice": choice.facts()} if choice else {}
+    directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run) | chosen)
     _require_alike(around.processes, directory.settings)
     observer = Observer()
     if around.processes.writes:
         product = _product(_with_schedule(stage, schedule), step, around, data, run)
         product = replace(product, start=start)
-        observer = Recorder(course, views, product, directory, run.eval_every)
+        observer = Recorder(course, replace(views, choice=choice), product, directory, run.eval_every)
     return TrainingJob(
         step=step,
         samples=around.samples,
@@ -242,6 +247,7 @@ def assemble_job(
         observer=observer,
         processes=around.processes,
         unmeasured=around.evaluation.reason if isinstance(around.evaluation, Unmeasured) else None,
+        chosen_on=(choice or around.evaluation).subset if stage.keep_best else None,
         start=start,
         beside={role: one.output for role, one in stage.beside.items()},
         weights=stage.weights,
@@ -256,6 +262,27 @@ def _require_alike(processes: Processes, settings: Mapping) -> None:
                 f"process {index + 1} of {processes.count} differs from the first in {', '.join(names)}: start all of "
                 "them with the same command, where they see the same files"
             )
+
+
+def _choice(stage: Stage, around: Surroundings, data: DataSettings) -> Evaluation | None:
+    """Return what chooses a stage's best network, None where the images that it is reported on do.
+
+    Raises:
+        DataError: search images are asked for, and there are none.
+        TooFewImagesError: there is one.
+    """
+    subset, reported = f"search{data.direction.source}", around.evaluation
+    if not stage.keep_best or not isinstance(reported, Evaluation) or stage.choose_on is ChoosingImages.TEST:
+        return None
+    if stage.choose_on is None and not has_subset(data.folder, subset):
+        return None
+    images = read_images(data.folder, subset, reported.images.images.reading)
+    if len(images) < 2:
+        raise TooFewImagesError(
+            f"{data.folder}: {subset} has 1 image, choosing the best network by it needs at least 2; "
+            f"--choose-on {ChoosingImages.TEST} chooses on the test images"
+        )
+    return replace(reported, images=EvaluationSet(images, data.eval_size, CACHE_BYTES), subset=subset)
 
 
 def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: DataSettings, run: RunSettings) -> dict:

@@ -85,12 +85,17 @@ class Best:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training brought by the metric that orders networks: the value before it, and the best one behind a step."""
+    """What training brought by the metric that chooses: the value before it, and the best one behind a step.
+
+    Attributes:
+        chosen_on: the images that chose, where the checkpoint's own metric is of others.
+    """
 
     metric: str
     before: float
     best: float
     step: int
+    chosen_on: str | None = None
 
     @property
     def helped(self) -> bool:
@@ -109,12 +114,16 @@ def outcome(log: Sequence[Mapping], metric: Mapping | None) -> Outcome | None:
     if metric is None or len(lines) < 2 or lines[0]["step"] != 0:
         return None
     label = next(iter(metric["values"]))
-    name = ranking_metric(metric["name"], metric["images"], metric.get("kernel") is not None)
+    chosen = metric.get("chosen_on")
+    name = ranking_metric(metric["name"], (chosen or metric)["images"], (chosen or metric).get("kernel") is not None)
     by_kernel = name != metric["name"]
-    values = {line["step"]: line["kernels"][label][0] if by_kernel else line["metrics"][label] for line in lines}
+    if chosen:
+        values = {line["step"]: line["choice"]["kernel" if by_kernel else "distance"] for line in lines}
+    else:
+        values = {line["step"]: line["kernels"][label][0] if by_kernel else line["metrics"][label] for line in lines}
     before = values.pop(0)
     step = min(values, key=lambda one: values[one])
-    return Outcome(name, before, values[step], step)
+    return Outcome(name, before, values[step], step, chosen["subset"] if chosen else None)
 
 
 def _values(measured: Mapping[str, Measurement]) -> dict[str, float]:

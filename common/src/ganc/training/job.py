@@ -63,6 +63,7 @@ class TrainingJob:
         workers: threads that prepare batches ahead.
         observer: what is watched and written in this process.
         unmeasured: why no metric is measured; None where one is.
+        chosen_on: the images that the best networks are chosen on; None where the last ones are the result.
         start: what is done before the first step; None is nothing.
         beside: further checkpoints that the run writes, by their roles in the sources of the result.
         weights: of the losses by name, and where they come from.
@@ -80,6 +81,7 @@ class TrainingJob:
     observer: Observer
     processes: Processes
     unmeasured: str | None = None
+    chosen_on: str | None = None
     start: RefitStart | None = None
     beside: Mapping[str, Path] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)

@@ -86,6 +86,7 @@ class Views:
         companions: what is only shown in sample strips beside them, such as the teacher.
         back: of a CycleGAN, whose strips show both directions and the ways back.
         truth: what the evaluated images should become, where that is known; strips end with it.
+        choice: what the best network is chosen by where other images choose it than `evaluation` reports it on.
     """
 
     evaluation: Evaluation | Unmeasured
@@ -93,12 +94,20 @@ class Views:
     companions: Mapping[str, Engine] = field(default_factory=dict)
     back: ReturnTrip | None = None
     truth: EvaluationSet | None = None
+    choice: Evaluation | None = None
 
     def measure(self) -> dict[str, Measurement]:
         """Return each engine's measurement by label, the checkpoint's first; nothing where nothing can be measured."""
         if isinstance(self.evaluation, Unmeasured):
             return {}
         return {label: self.evaluation.measure(engine) for label, engine in self.engines.items()}
+
+    def measure_choice(self, measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
+        """Return what the best network is chosen by: the first engine on the images of `choice`, else `measured`."""
+        if self.choice is None or not measured:
+            return dict(measured)
+        label, engine = next(iter(self.engines.items()))
+        return {label: self.choice.measure(engine)}
 
     def strip(self) -> np.ndarray:
         """Return some sources and what becomes of them side by side, uint8 (h, w, 3)."""
@@ -216,6 +225,8 @@ class Recorder(Observer):
         for product in (self._product, *self._product.beside.values()):
             require_writable(product.output)
         self.views.evaluation.check()
+        if self.views.choice:
+            self.views.choice.check()
         with self._directory.opened(restart, unless) as changed:
             yield changed
 
@@ -229,8 +240,8 @@ class Recorder(Observer):
         if self._product.keep_best:
             self._best.settle()
         if self._product.keep_best and not self._best.facts:
-            self._evaluate(0)
-            self._directory.log({"step": 0, **_logged(self._measured.values)})
+            chosen = self._evaluate(0)
+            self._directory.log({"step": 0, **_logged(self._measured.values), **chosen})
 
     def after_step(self, number: int, losses: Mapping) -> Mapping[str, float]:
         """Evaluate where it is time to, and write a line of the log after that and at the end of an epoch.
@@ -244,13 +255,12 @@ class Recorder(Observer):
             return {}
         means = self._losses.means()
         self._losses.clear()
-        if evaluates:
-            self._evaluate(number)
+        chosen = self._evaluate(number) if evaluates else {}
         measured = self._measured.values if evaluates else {}
         place = {"step": number, "epoch": self._course.epoch(number - 1)}
         rate = {"learning_rate": self._course.learning_rate(number - 1)}
         weights = {"weights": dict(self._product.weights)} if self._product.weights else {}
-        self._directory.log({**place, **rate, "losses": means, **weights, **_logged(measured)})
+        self._directory.log({**place, **rate, "losses": means, **weights, **_logged(measured), **chosen})
         return distances(measured)
 
     def save(self, facts: Mapping, state: Snapshot) -> None:
@@ -280,14 +290,31 @@ class Recorder(Observer):
         for path, checkpoint in made:
             write_checkpoint(path, checkpoint)
 
-    def _evaluate(self, number: int) -> None:
+    def _evaluate(self, number: int) -> dict:
+        """Measure, keep the networks if they are the best so far, and show them; return what a line of the log says of
+        the images that chose, nothing where these are the same."""
         measured = self._measured.values = self.views.measure()
-        if self._product.keep_best and self._best.improves(measured):
-            self._best.keep(self._checkpoint(number), measured)
+        said = {}
+        if self._product.keep_best:
+            chosen = self.views.measure_choice(measured)
+            said = {"choice": asdict(next(iter(chosen.values())))} if self.views.choice else {}
+            if self._best.improves(chosen):
+                checkpoint = self._checkpoint(number)
+                self._best.keep(_with_choice(checkpoint, self.views.choice, said.get("choice", {})), chosen)
         save_image(self._directory.sample_path(number), self.views.strip())
+        return said
 
     def _checkpoint(self, steps: int) -> Checkpoint:
         return self._product.after(steps, self.views.metric(self._measured.values))
+
+
+def _with_choice(checkpoint: Checkpoint, choice: Evaluation | None, measured: Mapping) -> Checkpoint:
+    """Return the checkpoint with what chose it, beside its metric on the images that it is reported on."""
+    if choice is None:
+        return checkpoint
+    values = {"value": measured["distance"], **{name: measured[name] for name in ("kernel", "kernel_error", "images")}}
+    metric = {**checkpoint.training["metric"], "chosen_on": {"subset": choice.subset, **values}}
+    return replace(checkpoint, training={**checkpoint.training, "metric": metric})
 
 
 def distances(measured: Mapping[str, Measurement]) -> dict[str, float]:

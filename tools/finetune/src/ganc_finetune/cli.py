@@ -7,14 +7,15 @@ from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
     data_options,
     distillation_options,
+    grouped,
     init_options,
-    run_options,
     schedule_options,
     selection_options,
+    setting_options,
     stage_options,
 )
 from ganc.cli.paths import FILE
-from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
+from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL, FinetuneRun
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -27,13 +28,13 @@ from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
 @distillation_options(RECIPES, USUAL)
 @data_options
 @schedule_options(**SCHEDULE)
-@run_options
+@grouped("run", FinetuneRun, *setting_options(FinetuneRun))
 @stage_options
 def main(supernet, teacher, selection, init, settings, schedule, data, run, shown):
     """Stage 5: train one sub-network alone.
 
     Name it with --config, or select it with --results and bounds. It is evaluated before the first step too, and the
-    best network is kept.
+    best network is kept: best on the search images where the folder has some, with the metric on the test images.
 
     \b
     ganc-finetune --supernet supernet.safetensors --teacher replace.safetensors --data horse2zebra \\

@@ -13,8 +13,8 @@ from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
-from ganc.training.settings import NO_INIT, DataSettings, DistillationSettings, InitSettings, RunSettings, Schedule
-from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL
+from ganc.training.settings import NO_INIT, DataSettings, DistillationSettings, InitSettings, Schedule
+from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL, FinetuneRun
 
 STAGE = "finetune"
 
@@ -39,7 +39,7 @@ def train(
         SelectionError: no sub-network satisfies the bounds.
         GancError: a file, the images or the settings cannot be used; the message says which.
     """
-    kinds = (Selection, DistillationSettings, Schedule, DataSettings, RunSettings, InitSettings)
+    kinds = (Selection, DistillationSettings, Schedule, DataSettings, FinetuneRun, InitSettings)
     defaults = SCHEDULE | recipe_defaults(options, USUAL, RECIPES)
     selection, settings, schedule, data, run, init = Options("ganc_finetune.train", kinds, options, defaults).all()
     checkpoint = read_supernet(Path(supernet), data.direction)
@@ -65,7 +65,7 @@ def finetune_job(
     settings: DistillationSettings,
     schedule: Schedule,
     data: DataSettings,
-    run: RunSettings,
+    run: FinetuneRun,
     init: InitSettings = NO_INIT,
 ) -> TrainingJob:
     """Return the job that fine-tunes the supernet's sub-network of `widths`, or goes on with one of --init-from.
@@ -81,6 +81,7 @@ def finetune_job(
         sources={"supernet": supernet.digest, "teacher": teacher.digest},
         choices={"widths": format_widths(widths)},
         keep_best=True,
+        choose_on=run.choose_on,
     )
     plan = Distillation(
         stage=stage,

@@ -235,6 +235,8 @@ def _say_what_is_searched(search) -> None:
             f"{settings.folder} has no {lists}.txt, so the search looks at the test images; "
             "'ganc data split' sets images aside for it"
         )
+    else:
+        note(f"{evaluation.subset} chooses; for a report, ganc evaluate measures what was chosen on the test images")
 
 
 def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:

@@ -97,7 +97,7 @@ class EvolutionSettings:
 
     Attributes:
         mutation_ratio: the part of the children that one parent makes by mutation; two make the others by crossover.
-        mutation_probability: published: 0.2 to 0.4.
+        mutation_probability: published: 0.2 to 0.4; 0.2 is the default of the published program.
 
     Raises:
         SettingError: a value is outside its limits.
@@ -108,7 +108,7 @@ class EvolutionSettings:
     parent_ratio: float = setting("Evolution: parents, as a part of the population.", 0.25, least=0, most=1)
     mutation_ratio: float = setting("Evolution: children made by mutation, as a part.", 0.5, least=0, most=1)
     mutation_probability: float = setting(
-        "Evolution: probability that a mutation draws a width anew.", 0.3, names=("--mutation",), least=0, most=1
+        "Evolution: probability that a mutation draws a width anew.", 0.2, names=("--mutation",), least=0, most=1
     )
     patience: int = setting("Evolution: end after so many generations without a better front.", 10, least=1)
     evaluations: int | None = setting(

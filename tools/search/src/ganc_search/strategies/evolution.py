@@ -5,7 +5,8 @@ Parents, children and their numbers are those of Once-for-All and GAN Compressio
 by non-dominated fronts, and by crowding distance within one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -18,10 +19,10 @@ from ganc_search.settings import EvolutionSettings
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.lists import sample
 
-# A child that repeats another or exceeds the budget is made anew; so often in its own way, and so often by mutations
-# that change more and more positions. Then it is drawn from everything that the budget allows.
-TRIES = 20
-HARDER_TRIES = 20
+# A child that exceeds the budget is made anew from the same parents, so often at most.
+TRIES = 100
+# Where all children repeat, mutations that change more and more positions, and then draws, are tried so often.
+WILDER_TRIES = 20
 
 
 class Evolution:
@@ -67,39 +68,57 @@ class Evolution:
         self._generation += 1
 
     def _children(self, parents: Sequence[Widths]) -> list[Widths]:
-        """Return new children, the largest first, at most a population of them."""
-        count = min(self._settings.population, self._most - len(self._seen))
-        mutants = round(self._settings.mutation_ratio * count)
-        made = []
-        for index in range(count):
+        """Return new children, the largest first, at most a population of them: those that repeat nothing.
+
+        The published search evaluates nothing twice either: what repeats takes a child's place and costs nothing, so
+        that a generation of fewer is told and has children of its own sooner.
+        """
+        settings, left = self._settings, self._most - len(self._seen)
+        mutants = round(settings.mutation_ratio * settings.population)
+        made: list[Widths] = []
+        for index in range(settings.population if parents else 0):
             generator = keyed_generator(self._seed, "search/evolution", self._generation, index)
-            tries = self._tries(parents, generator, mutate=index < mutants)
-            new = (widths for widths in tries if widths and widths not in self._seen and widths in self._allowed)
-            if (child := next(new, None)) is None:
+            if index < mutants:
+                tries = self._mutants(parents, generator, [settings.mutation_probability] * TRIES)
+            else:
+                tries = _crossings(parents, generator)
+            child = next((widths for widths in tries if widths in self._allowed), None)
+            if child and child not in self._seen and len(made) < left:
+                self._seen.add(child)
+                made.append(child)
+        return sorted(made or self._further(parents, min(left, settings.population)), reverse=True)
+
+    def _further(self, parents: Sequence[Widths], count: int) -> list[Widths]:
+        """Return so many new ones where all children repeat: ever wilder mutants, then draws; fewer where none is."""
+        wilder = np.linspace(self._settings.mutation_probability, 1, WILDER_TRIES)
+        made: list[Widths] = []
+        for index in range(count):
+            generator = keyed_generator(self._seed, "search/evolution/further", self._generation, index)
+            draws = (self._allowed.draw(generator) for _ in range(WILDER_TRIES))
+            tries = [one for probability in wilder for one in self._mutants(parents, generator, [probability])]
+            new = (widths for widths in chain(tries, draws) if widths and widths not in self._seen)
+            if (child := next((widths for widths in new if widths in self._allowed), None)) is None:
                 break
             self._seen.add(child)
             made.append(child)
-        return sorted(made, reverse=True)
+        return made
 
-    def _tries(
-        self, parents: Sequence[Widths], generator: np.random.Generator, mutate: bool
-    ) -> Iterable[Widths | None]:
-        probability = self._settings.mutation_probability
-        if parents:
-            for _ in range(TRIES):
-                yield self._mutant(parents, generator, probability) if mutate else _crossed(parents, generator)
-            for harder in np.linspace(probability, 1, HARDER_TRIES):
-                yield self._mutant(parents, generator, harder)
-        for _ in range(HARDER_TRIES):
-            yield self._allowed.draw(generator)
-
-    def _mutant(self, parents: Sequence[Widths], generator: np.random.Generator, probability: float) -> Widths:
-        parent, other = parents[int(generator.integers(len(parents)))], self._allowed.space.draw(generator)
-        redrawn = generator.random(len(parent)) < probability
-        return tuple(new if changes else old for old, new, changes in zip(parent, other, redrawn, strict=True))
+    def _mutants(
+        self, parents: Sequence[Widths], generator: np.random.Generator, probabilities: Iterable[float]
+    ) -> Iterator[Widths]:
+        """Yield mutants of one parent, each with a probability that a width is drawn anew; none where none is."""
+        if not parents:
+            return
+        parent = parents[int(generator.integers(len(parents)))]
+        for probability in probabilities:
+            other = self._allowed.space.draw(generator)
+            redrawn = generator.random(len(parent)) < probability
+            yield tuple(new if changes else old for old, new, changes in zip(parent, other, redrawn, strict=True))
 
 
-def _crossed(parents: Sequence[Widths], generator: np.random.Generator) -> Widths:
+def _crossings(parents: Sequence[Widths], generator: np.random.Generator) -> Iterator[Widths]:
+    """Yield children of two parents."""
     one, other = (parents[int(generator.integers(len(parents)))] for _ in range(2))
-    from_other = generator.random(len(one)) < 0.5
-    return tuple(b if takes else a for a, b, takes in zip(one, other, from_other, strict=True))
+    for _ in range(TRIES):
+        from_other = generator.random(len(one)) < 0.5
+        yield tuple(b if takes else a for a, b, takes in zip(one, other, from_other, strict=True))
