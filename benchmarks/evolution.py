@@ -84,18 +84,18 @@ class Trace:
 
     def __init__(self, problem: Problem, most: int):
         self._problem, self._most = problem, most
-        self._known: dict[Widths, float] = {}
+        self.known: dict[Widths, float] = {}
 
     def value(self, widths: Widths) -> float:
-        if widths not in self._known:
-            if len(self._known) == self._most:
+        if widths not in self.known:
+            if len(self.known) == self._most:
                 raise EndedError
-            self._known[widths] = self._problem.value(widths)
-        return self._known[widths]
+            self.known[widths] = self._problem.value(widths)
+        return self.known[widths]
 
     def regret(self, moment: int) -> float:
         """Return how far the best of the first `moment` evaluations is from the lowest; of fewer where it ended."""
-        return min([*self._known.values()][:moment]) - self._problem.lowest
+        return min([*self.known.values()][:moment]) - self._problem.lowest
 
 
 def published(problem: Problem, most: int, seed: int, *, joins_crossed: bool = False) -> Trace:
