@@ -282,7 +282,7 @@ def _choice(stage: Stage, around: Surroundings, data: DataSettings) -> Evaluatio
             f"{data.folder}: {subset} has 1 image, choosing the best network by it needs at least 2; "
             f"--choose-on {ChoosingImages.TEST} chooses on the test images"
         )
-    return replace(reported, images=EvaluationSet(images, data.eval_size, CACHE_BYTES), subset=subset)
+    return replace(reported, images=EvaluationSet(images, reported.images.size, CACHE_BYTES), subset=subset)
 
 
 def _identity(stage: Stage, around: Surroundings, schedule: Schedule, data: DataSettings, run: RunSettings) -> dict:
