@@ -25,7 +25,7 @@ from ganc.cli.types import SIZE, WIDTHS
 from ganc.training.settings import RunSettings
 
 
-@command(page="metric.md")
+@command(page="metric.md", moved={"original": "Metric"})
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", "folder", type=FOLDER, help="Folder with trainA, trainB, testA, testB; without it, see above.")
 @direction_option("Which way to translate.")
