@@ -113,9 +113,9 @@ def _show_plan(plan: "Plan", *, as_json: bool, err: bool) -> None:
     note(f"teacher {format_widths(teacher.widths)}, {macs} MACs at {size_text(size)}, {plan.device}, into {plan.out}")
     show([_plan_row(plan, step, seconds) for step, seconds in plan.seconds.items()], err=err)
     seconds = sum(plan.seconds.values())
-    click.echo(
-        f"in all about {format_duration(seconds)} on this machine" if seconds else "nothing is left to do", err=err
-    )
+    said = f"in all about {format_duration(seconds)} on this machine" if seconds else "nothing is left to do"
+    days = not err and seconds > LONG_SECONDS
+    click.echo(said + ("; --yes starts what takes more than a day" if days else ""), err=err)
 
 
 def _plan_row(plan: "Plan", step: str, seconds: float) -> dict:
