@@ -5,9 +5,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from training_setup import CHECKED, LEARNING_RATE, TORCH, Case
+
+if TYPE_CHECKING:
+    from ganc.system.processes import Processes
 
 Update = Callable[[np.ndarray, np.ndarray, int, float], Mapping]
 
@@ -17,7 +21,7 @@ def run(side: str, steps: int, case: Case) -> dict:
 
     The first steps are not timed: in an engine for graphs they compile.
     """
-    update = _torch_update(case) if side == TORCH else _ganc_update(case, side)
+    update = _torch_update(case) if side == TORCH else ganc_update(case, side)
     source, target = case.images()
 
     def numbers(step: int) -> dict[str, float]:
@@ -44,10 +48,12 @@ def _torch_update(case: Case) -> Update:
     return kind(case.networks(), case.subnet).update
 
 
-def _ganc_update(case: Case, engine: str) -> Update:
+def ganc_update(case: Case, engine: str, processes: "Processes | None" = None) -> Update:
+    """Return ganc's step of a case, made on the CPU for one process or as one of several."""
     from ganc.engines.parts import require_engine_of_parts
     from ganc.models.discriminator import Adaptors, Discriminator
     from ganc.models.generator import Generator
+    from ganc.system.processes import Processes
     from ganc.system.runtime import select_device
 
     select_device("cpu")
@@ -55,12 +61,11 @@ def _ganc_update(case: Case, engine: str) -> Update:
     kinds = {"teacher": Generator, "generator": Generator, "discriminator": Discriminator, "adaptors": Adaptors}
     networks = {name: kinds[name.removesuffix("_b")].from_state(state) for name, state in case.networks().items()}
     make = _cycle_step if case.step == "cyclegan" else _distillation_step
-    return make(case, networks, engine).update
+    return make(case, networks, engine, processes or Processes()).update
 
 
-def _cycle_step(case: Case, networks: Mapping, engine: str):
+def _cycle_step(case: Case, networks: Mapping, engine: str, processes: "Processes"):
     from ganc.models.task import CYCLEGAN
-    from ganc.system.processes import Processes
     from ganc.training.gan import GanStep
 
     return GanStep(
@@ -68,14 +73,13 @@ def _cycle_step(case: Case, networks: Mapping, engine: str):
         generators=(networks["generator"], networks["generator_b"]),
         discriminators=(networks["discriminator"], networks["discriminator_b"]),
         seed=0,
-        processes=Processes(),
+        processes=processes,
         engine=engine,
     )
 
 
-def _distillation_step(case: Case, networks: Mapping, engine: str):
+def _distillation_step(case: Case, networks: Mapping, engine: str, processes: "Processes"):
     from ganc.models.task import CYCLEGAN
-    from ganc.system.processes import Processes
     from ganc.training.distillation import DistillationStep, DistilledNetworks
     from ganc.training.teachers import FrozenTeacher
 
@@ -89,7 +93,7 @@ def _distillation_step(case: Case, networks: Mapping, engine: str):
             engine=engine,
         ),
         subnets_of=lambda step: [case.subnet(step)],
-        processes=Processes(),
+        processes=processes,
     )
 
 

@@ -302,7 +302,7 @@ def _options_of_others() -> set[str]:
         path.read_text() for folder in ("benchmarks", "workflow", "scripts") for path in (ROOT / folder).glob("*.py")
     ]
     named = {option for text in own for option in re.findall(r'add_argument\(\s*"(--[\w-]+)"', text)}
-    others = "--help --cores --snakefile --configfile --config --devices --nproc_per_node --build-arg"
+    others = "--help --cores --snakefile --configfile --config --devices --nproc_per_node --log_dir --build-arg"
     published = "--config_set --config_str --dataroot --real_stat_path"
     return named | {*others.split(), *published.split()}
 
