@@ -1,5 +1,6 @@
 """Click parameter types for what ganc's options have in common."""
 
+import os
 from enum import Enum
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from ganc.base.errors import DataError, SpecError
 from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole, shortened
+from ganc.system.slurm import array_part
 from ganc.training.losses.names import parse_loss
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -191,13 +193,18 @@ def _block_count(text: str) -> int:
 
 
 class Shard(click.ParamType):
-    """Part K of N, counted from 1."""
+    """Part K of N, counted from 1; `slurm` stands for this task of a Slurm array."""
 
     name = "k/n"
 
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
             return value
+        if value == "slurm":
+            try:
+                return array_part(os.environ)
+            except SpecError as error:
+                self.fail(f"slurm: {error}", param, ctx)
         first, _, last = value.partition("/")
         try:
             count = parse_whole(last, 1)

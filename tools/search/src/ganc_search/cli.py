@@ -74,7 +74,12 @@ search_options = grouped(
     device_option,
     click.option("--space", type=SPACE, show_default="the supernet's", help="A named space or lists, 32,24/32,16/…."),
     measured_budget_options,
-    click.option("--shard", type=SHARD, default="1/1", help="Evaluate part K of N; ganc merge joins them."),
+    click.option(
+        "--shard",
+        type=SHARD,
+        default="1/1",
+        help="Evaluate part K of N, or slurm: that of this task of an array; ganc merge joins them.",
+    ),
     click.option("--racing", is_flag=True, help="First on a part of the images; drop the worst, the rest on more."),
     *setting_options(Racing),
     *setting_options(EvolutionSettings),
@@ -113,6 +118,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
     ganc-search … --strategy evolution --racing -o search.h5
     ganc-search … --strategy predictor --samples 150 -o search.h5
     ganc-search … --samples 500 --shard 3/16 -o shard3.h5
+    sbatch --array=1-16 --wrap 'ganc-search … --shard slurm -o shards/$SLURM_ARRAY_TASK_ID.h5'
     my-own-strategy | ganc-search … --configs - -o search.h5
     ganc-search … -o - | ganc-finetune … --results - -o finetune.safetensors
     ganc-search … --rank-check 50
