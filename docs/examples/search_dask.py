@@ -1,0 +1,26 @@
+"""Evaluate a list of sub-networks on Dask: python search_dask.py LIST PARTS OUTPUT.h5 OPTIONS-OF-GANC-SEARCH..."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dask.distributed import Client
+
+
+def evaluate(number, configs, target, options, folder):
+    part = f"{target}.{number}.h5"  # a task that is tried again goes on with the rows that are in it
+    command = ["ganc-search", *options, "--configs", "-", "-o", part]
+    subprocess.run(command, input="\n".join(configs), text=True, cwd=folder, check=True)
+    return part
+
+
+if __name__ == "__main__":  # workers may import this file
+    source, parts, target, *options = sys.argv[1:]
+    configs = sorted(Path(source).read_text().split())  # neighbours share their first segments
+    ends = [number * len(configs) // int(parts) for number in range(int(parts) + 1)]
+    lists = [configs[start:end] for start, end in itertools.pairwise(ends)]
+    with Client(threads_per_worker=1) as client:  # the cluster that DASK_SCHEDULER_ADDRESS names, else this machine
+        tasks = client.map(evaluate, range(len(lists)), lists, target=target, options=options, folder=os.getcwd())
+        subprocess.run(["ganc", "merge", *client.gather(tasks), "-o", target], check=True)
