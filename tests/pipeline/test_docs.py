@@ -194,7 +194,11 @@ def test_the_reference_has_every_command_with_every_option():
         section = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
         assert section, name
         for parameter in command.params:
-            if isinstance(parameter, click.Option) and not OPTIONS.EVERYWHERE & {*parameter.opts}:
+            if (
+                isinstance(parameter, click.Option)
+                and not parameter.hidden
+                and not OPTIONS.EVERYWHERE & {*parameter.opts}
+            ):
                 assert all(re.search(rf"^\| `.*{option}\b", section[1], re.MULTILINE) for option in parameter.opts)
 
 

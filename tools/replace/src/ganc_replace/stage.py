@@ -11,7 +11,7 @@ from ganc.metrics.evaluation import evaluation_images
 from ganc.models.convolutions import NetworkSpec
 from ganc.models.generator import Generator
 from ganc.models.network import Network
-from ganc.models.spec import GeneratorSpec
+from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.gan import Guide, fresh_states, gan_specs, gan_step, networks_of
@@ -66,13 +66,14 @@ def replace_job(
     start = init.checkpoint if init else None
     original = _original(settings, data, start)
     task = settings.task_of(start.task if start else None, init_from)
-    for size in (data.crop_size, data.eval_size):
+    for size in (data.crop_size, data.evaluated_size):
         generator.require_size(*size)
     specs = gan_specs(task, generator, settings.discriminator_width)
     if not task.gan_weight:
         specs = _without_training(specs, start)
     readings = chosen_readings(data, generator, start)
-    around = prepare(task, specs[DISCRIMINATOR] if task.gan_weight else None, data, run, readings)
+    judge = specs.get(DISCRIMINATOR) if task.gan_weight else None
+    around = prepare(task, judge if isinstance(judge, DiscriminatorSpec) else None, data, run, readings)
     states = fresh_states(specs, run.seed)
     facts = {"tensors_taken": init.taken(states), **init.facts} if init else {}
     networks = networks_of(init.into(states, other_blocks=True) if init else states)
@@ -82,7 +83,8 @@ def replace_job(
     stage = Stage(
         name=STAGE,
         task=task,
-        sources=(init.sources if init else {}) | ({"original": original.digest} if settings.original else {}),
+        sources=(init.sources if init else {})
+        | ({"original": original.digest} if original and settings.original else {}),
         facts=facts,
         choices={
             "generator": asdict(generator),
@@ -108,7 +110,7 @@ def _return_trip(reverse: Generator, data: DataSettings, readings: Readings) -> 
     source, target = data.direction.source, data.direction.target
     images, _ = evaluation_images(data.folder, target, reading=readings.target(data.direction))
     return ReturnTrip(
-        engine=EagerEngine(reverse), images=EvaluationSet(images, data.eval_size), source=source, target=target
+        engine=EagerEngine(reverse), images=EvaluationSet(images, data.evaluated_size), source=source, target=target
     )
 
 
@@ -140,15 +142,15 @@ def _guide(original: Checkpoint | None, weight: float, engine: str) -> Guide | N
     """Return what the generators learn from besides, where that has a weight."""
     if original is None or not weight:
         return None
-    found = (original.networks.get(name) for name in (GENERATOR, GENERATOR + REVERSE))
-    return Guide(weight, *(state and FrozenTeacher(Generator.from_state(state), engine) for state in found))
+    names = [name for name in (GENERATOR, GENERATOR + REVERSE) if name in original.networks]
+    return Guide(weight, *(FrozenTeacher(Generator.from_state(original.networks[name]), engine) for name in names))
 
 
 def _refit_start(
     start: Checkpoint | None, networks: dict[str, Network], samples: TrainingSet, refit: RefitSettings
 ) -> RefitStart | None:
     """Return the refit of both generators, or of the one that the checkpoint has."""
-    if not refit.images:
+    if not refit.images or start is None:
         return None
     fitted = {
         name: Refitted(teacher=Generator.from_state(start.networks[name]), student=networks[name], domain=domain)
