@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool):
-    """Say what is installed, whether it works, and what brings what is missing.
+    """Say what is installed and works, and what brings the rest.
 
     Packages are imported, each where it can do no harm, and Paddle computes something on the device that ganc would
     take. What is broken, and a missing Paddle, is said with what to do, and the exit status is 1. Extras and tools that
