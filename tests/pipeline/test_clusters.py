@@ -19,6 +19,8 @@ pytest.importorskip("snakemake", reason="the workflow runs on Snakemake, which i
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "workflow" / "profiles" / "slurm"
 
+SCALING, SEARCH = ((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("scaling", "search"))
+
 # A cluster of one machine: it writes down what it is asked for, starts the job and says its number.
 SUBMIT = """#!/bin/sh
 echo "$1" >> submitted.txt
@@ -109,3 +111,27 @@ def test_the_profile_names_rules_and_settings_that_there_are(trained):
     named = {*profile["set-threads"], *profile["set-resources"], profile["slurm-array-jobs"]}
     assert named <= rules
     assert profile["jobs"] > profile["slurm-array-limit"]  # else an array would wait for shards that are never ready
+
+
+def test_the_manifest_of_a_kubernetes_job_has_a_part_for_each_pod():
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", SCALING, re.MULTILINE | re.DOTALL)
+    job = yaml.safe_load(text)["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    assert job["completionMode"] == "Indexed"
+    assert f"--shard $((JOB_COMPLETION_INDEX + 1))/{job['completions']} " in container["args"][0]
+    assert {one["name"] for one in container["volumeMounts"]} == {
+        one["name"] for one in job["template"]["spec"]["volumes"]
+    }
+
+
+def test_what_a_large_search_costs_follows_from_what_was_measured():
+    """The table of docs/scaling.md is computed from that of docs/search.md."""
+    measured = dict(re.findall(r"^\| ([^|]+) \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", SEARCH, re.MULTILINE))
+    rows = re.findall(r"^\| ([^|]+) \| ([\d.]+) \| ([\d.]+ \w+) \| ([\d.]+ \w+) \| ([\d.]+ \w+) \|$", SCALING, re.M)
+    assert len(rows) == 3
+    for name, seconds, *times in rows:
+        assert seconds == measured[name]
+        for machines, time in zip((1, 8, 50), times, strict=True):
+            number, unit = time.split()
+            took = float(number) * {"h": 3600, "min": 60}[unit]
+            assert took == pytest.approx(10_000 * float(seconds) / machines, rel=0.03)
