@@ -47,11 +47,23 @@ def test_a_value_comes_with_its_error_and_the_kernel_distance_beside_the_metric(
     assert (second["untrained"], second["untrained-kid"], second["images"]) == ("4.0000", "-", "60")
 
 
-def test_a_latency_says_what_it_was_measured_with(tmp_path):
-    rows = [make_row((8, 4), metric=1.0, **LATENCY), make_row((8, 2), metric=2.0)]
+def test_the_heading_says_what_latencies_were_measured_with_and_their_points_are_below_each_other(tmp_path):
+    more = LATENCY | {"latency_ms": 7.0}
+    rows = [make_row((8, 4), metric=1.0, **LATENCY), make_row((8, 2), metric=2.0), make_row((8, 1), metric=3.0, **more)]
+    first, second, third = table_of(tmp_path / "search.h5", rows)
+    heading = "ms an image (onnxruntime f32 cpu)"
+    assert [row[heading] for row in (first, second, third)] == ["12.35", "-", "7.00"]
+    lines = succeed("ganc", "select", tmp_path / "search.h5").stdout.splitlines()
+    assert next(line for line in lines if "12.35" in line).index(".35 ") == next(
+        line for line in lines if " 7.00" in line
+    ).index(".00 ")
+
+
+def test_latencies_of_several_engines_say_each_its_own(tmp_path):
+    other = LATENCY | {"latency_engine": "openvino", "latency_ms": 3.0}
+    rows = [make_row((8, 4), metric=1.0, **LATENCY), make_row((8, 2), metric=2.0, **other)]
     first, second = table_of(tmp_path / "search.h5", rows)
-    assert first["ms an image"] == "12.35 onnxruntime f32 cpu"
-    assert second["ms an image"] == "-"
+    assert (first["ms an image"], second["ms an image"]) == ("12.35 onnxruntime f32 cpu", "3 openvino f32 cpu")
 
 
 def test_the_front_is_that_of_the_rows_on_the_most_images(tmp_path):

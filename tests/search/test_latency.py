@@ -9,15 +9,17 @@ from helpers.stages import listing, nothing_changes, refusal, widths_of_space
 from helpers.support import SIZE, UNTRAINED_SET, generator_spec, random_state, succeed
 
 from ganc.base.engine_table import graph_engines, usable_engines
-from ganc.base.errors import FileFormatError, RunError
+from ganc.base.errors import FileFormatError, GancError, RunError
 from ganc.base.rng import keyed_generator
 from ganc.models.space import parse_space
 from ganc.results.hdf5 import read_results
-from ganc_search.latency import LatencyModel, fitted_correction, latency_file
+from ganc.system.runtime import engine_threads
+from ganc_search.latency import Deployed, LatencyModel, fitted_correction, latency_file, left_out_error
 from ganc_search.settings import LatencyKind
 
 SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")
 FEW = "8,4/8/8/8/8/8/8/8,4"
+FEW_SPACE = parse_space(FEW)
 
 ENGINES = usable_engines(graph_engines())
 needs_runtime = pytest.mark.skipif(not ENGINES, reason="neither OpenVINO nor ONNX Runtime is installed")
@@ -35,7 +37,7 @@ def arguments(supernet_file, tiny_data, tmp_path):
 
 
 def table(state, file):
-    return LatencyModel(state, SPACE, (SIZE, SIZE), LatencyKind.TABLE, ENGINES[0], file, turns=1)
+    return LatencyModel(state, SPACE, (SIZE, SIZE), LatencyKind.TABLE, Deployed(ENGINES[0], turns=1), file)
 
 
 @needs_runtime
@@ -88,6 +90,60 @@ def test_a_bound_leaves_slower_ones_out_before_they_are_evaluated(arguments, tmp
         said = refusal("ganc-search", *arguments, "--latency", "measured", "--max-latency", 2, "--samples", 2)
     assert said.startswith("--max-latency 2")
     assert "56 ms" in said
+
+
+@needs_runtime
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_latencies_are_those_of_the_form_that_will_be_deployed(arguments, tmp_path, precision):
+    engine = "openvino" if precision == "bf16" else ENGINES[0]
+    try:
+        Deployed(engine, precision).require_possible()
+    except GancError as error:
+        pytest.skip(str(error))
+    told = ("--latency", "measured", "--latency-engine", engine, "--latency-precision", precision)
+    said = succeed("ganc-search", *arguments, *told, "--max-macs", "3.95M")
+    rows = [*read_results(tmp_path / "search.h5")]
+    assert {(row.latency_engine, row.latency_precision) for row in rows} == {(engine, precision)}
+    assert f"ms an image ({engine} {precision} cpu, {engine_threads()} threads, batch 1)" in said.stdout
+    with nothing_changes(tmp_path):
+        other = refusal("ganc-search", *arguments, "--latency", "measured", "--latency-engine", engine)
+    assert f"precision {precision} and f32" in other
+
+
+@needs_runtime
+def test_a_form_that_an_engine_has_not_is_refused_and_so_is_a_table_in_8_bits(arguments, tmp_path):
+    if "onnxruntime" in ENGINES:
+        told = ("--latency", "measured", "--latency-engine", "onnxruntime", "--latency-precision", "bf16")
+        with nothing_changes(tmp_path):
+            assert "onnxruntime has no bf16" in refusal("ganc-search", *arguments, *told)
+    told = ("--latency", "table", "--latency-precision", "int8")
+    assert "take measured" in refusal("ganc-search", *arguments, *told, status=2)
+
+
+@needs_runtime
+def test_the_turns_are_counted_while_a_table_is_made_and_it_says_how_far_off_it_is(state):
+    seen = []
+    deployed = Deployed(ENGINES[0], turns=1)
+    model = LatencyModel(
+        state, FEW_SPACE, (SIZE, SIZE), LatencyKind.TABLE, deployed, watch=lambda *turn: seen.append(turn)
+    )
+    assert model.table_error is None
+    model.build_table()
+    total = seen[0][1]
+    assert seen == [(done, total) for done in range(1, total + 1)]
+    assert model.table_error > 0
+    timed = len(seen)
+    model.build_table()
+    assert len(seen) == timed
+
+
+def test_the_error_of_a_table_is_that_on_sub_networks_it_was_not_fitted_to():
+    sums = keyed_generator(0, "sums").uniform(5, 50, (24, 3))
+    whole = sums @ [0.8, 0.6, 0.9] + 1.5
+    exact = left_out_error(sums, whole)
+    assert exact < 0.01
+    whole[3] *= 2
+    assert left_out_error(sums, whole) > exact + 0.5 / 24
 
 
 def test_a_bound_needs_latencies(arguments):

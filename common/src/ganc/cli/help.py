@@ -45,7 +45,8 @@ GROUPS = {
     ),
     OTHERS: (),
     RUN: (
-        *("seed", "device", "engine", "latency-engine", "precision", "batch", "threads", "repeats", "min-seconds"),
+        *("seed", "device", "engine", "latency-engine", "latency-precision", "precision", "batch", "threads"),
+        *("repeats", "min-seconds"),
         *("time", "amp", "workers", "cores", "cache-memory", "restart", "restart-if-changed", "yes", "dry-run", "json"),
         *("defaults", "quiet", "verbose", "debug", "version", "help"),
     ),

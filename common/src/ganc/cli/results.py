@@ -1,6 +1,6 @@
 """Rows of search results as commands print them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -10,6 +10,8 @@ from ganc.base.text import format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
 
+MILLISECONDS = "ms an image"
+
 
 def show_results(results, rows: Iterable, *, err: bool = False) -> None:
     """Print rows of search results as a table, and what orders them below it."""
@@ -17,7 +19,8 @@ def show_results(results, rows: Iterable, *, err: bool = False) -> None:
     ranking, metric = results.ranking_name, results.metric_name
     close = near_best([row.metrics.get(ranking) for row in rows], [row.errors.get(ranking) for row in rows])
     marks = {row.widths: NEAR for row, is_close in zip(rows, close, strict=True) if is_close}
-    show(_table(rows, metric, ranking, marks), err=err)
+    table = _table(rows, metric, ranking, marks)
+    show(table, err=err, right=[name for row in table[:1] for name in row if name.startswith(f"{MILLISECONDS} (")])
     if rows and ranking != metric:
         click.echo(f"ordered by {ranking}: {rows[0].images} images are few for {metric}", err=err)
     if marks:
@@ -36,8 +39,13 @@ def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[di
         further[kernel] = lambda row: _value(row, kernel) + (marks.get(row.widths, "") if ranking == kernel else "")
     if any(predicted in row.metrics for row in rows):
         further[f"{ranking}, predicted"] = lambda row: _value(row, predicted)
-    if any(row.latency_ms is not None for row in rows):
-        further["ms an image"] = _latency
+    setups = {_setup(row) for row in rows if row.latency_ms is not None}
+    if len(setups) == 1:
+        further[f"{MILLISECONDS} ({setups.pop()})"] = _as_decimals(
+            [row.latency_ms for row in rows if row.latency_ms is not None]
+        )
+    elif setups:
+        further[MILLISECONDS] = _latency
     return [
         {
             "widths": format_widths(row.widths),
@@ -60,8 +68,17 @@ def _latency(row) -> str:
     """Return a row's latency and what it was measured with."""
     if row.latency_ms is None:
         return "-"
-    setup = (row.latency_engine, row.latency_precision, row.latency_device)
-    return " ".join([f"{row.latency_ms:.4g}", *filter(None, setup)])
+    return f"{row.latency_ms:.4g} {_setup(row)}"
+
+
+def _setup(row) -> str:
+    return " ".join(filter(None, (row.latency_engine, row.latency_precision, row.latency_device)))
+
+
+def _as_decimals(values: Sequence[float]) -> Callable:
+    """Return what formats a row's latency with as many decimals as the others have."""
+    decimals = 2 if min(values) >= 1 else 4
+    return lambda row: "-" if row.latency_ms is None else f"{row.latency_ms:.{decimals}f}"
 
 
 def results_json(rows: Iterable) -> list[dict]:

@@ -1,6 +1,6 @@
 """What commands print: tables for people, JSON for programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -13,12 +13,12 @@ from ganc.models.family import format_widths
 NEAR = " ≈"
 
 
-def show(rows: Sequence[Mapping], *, err: bool = False) -> None:
-    """Print rows of equal keys as a table."""
+def show(rows: Sequence[Mapping], *, err: bool = False, right: Collection[str] = ()) -> None:
+    """Print rows of equal keys as a table, numbers and the columns that are named by `right` to the right."""
     from tabulate import tabulate  # --help prints no table
 
     numeric = [key for key in rows[0] if all(isinstance(row[key], int | float) for row in rows)] if rows else []
-    align = ["right" if key in numeric else "left" for key in rows[0]] if rows else None
+    align = ["right" if key in numeric or key in right else "left" for key in rows[0]] if rows else None
     cells, heads = [list(row.values()) for row in rows], list(rows[0]) if rows else []
     click.echo(tabulate(cells, heads, colalign=align, disable_numparse=True), err=err)  # texts stay as they are
 

@@ -23,16 +23,22 @@ class Timing:
 
     Attributes:
         median, spread: milliseconds; the spread is the interquartile range.
+        least: milliseconds of the fastest call: what others take from the machine meanwhile only adds.
         runs: how many calls were timed.
     """
 
     median: float
     spread: float
     runs: int
+    least: float
 
 
 def timed_by_turns(
-    calls: Sequence[Callable[[], object]], repeats: int = 10, min_seconds: float = 0.0, warm_up: int = 2
+    calls: Sequence[Callable[[], object]],
+    repeats: int = 10,
+    min_seconds: float = 0.0,
+    warm_up: int = 2,
+    watch: Callable[[], object] = lambda: None,
 ) -> list[Timing]:
     """Time functions that take turns, so that a machine that slows down or speeds up meanwhile favours none.
 
@@ -40,6 +46,7 @@ def timed_by_turns(
         repeats: turns of each; a fast function is timed several times a turn.
         min_seconds: time each for so long in all, at least.
         warm_up: calls of each before that, at least one.
+        watch: is called after each turn of each function.
     """
     lasted = [min(_seconds(call) for _ in range(max(1, warm_up))) for call in calls]
     seconds: list[list[float]] = [[] for _ in calls]
@@ -49,6 +56,7 @@ def timed_by_turns(
             if once < SLOW_SECONDS:
                 call()
             times.extend(_seconds(call) for _ in range(max(1, int(TURN_SECONDS / max(once, TURN_SECONDS / 20)))))
+            watch()
         turns += 1
     return [_timing(times) for times in seconds]
 
@@ -80,4 +88,4 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _timing(seconds: Sequence[float]) -> Timing:
     lower, upper = np.percentile(seconds, (25, 75))
-    return Timing(1000 * statistics.median(seconds), 1000 * float(upper - lower), len(seconds))
+    return Timing(1000 * statistics.median(seconds), 1000 * float(upper - lower), len(seconds), 1000 * min(seconds))

@@ -163,7 +163,7 @@ def _graph(precision: str, material: Material) -> bytes:
 
 
 def _quantised(material: Material, float_results: bool) -> bytes:
-    from ganc_export.quantise import quantised
+    from ganc.onnx_graphs.quantise import quantised
 
     convolutions = material.state.spec.convolutions()
     return quantised(_graph("f32", material), convolutions, material.calibration, material.layout, float_results)

@@ -48,6 +48,10 @@ from ganc_search.strategies.racing import Racing
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
+# A table that is further off, as a part of the times, had better not be used.
+LARGEST_TABLE_ERROR = 0.05
+
+
 def _settings(racing: bool, keep: float, **values) -> SearchSettings:
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
@@ -139,10 +143,11 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
         from ganc.results.hdf5 import write_results
         from ganc_search.search import Search
 
-        if settings.budget.max_latency is not None:
-            note("measuring latencies first")
-        with Search(settings) as search:
+        timed = _TimingProgress()
+        with Search(settings, timed) as search:
+            timed.close()
             _run(search)
+            _say_how_good_the_table_is(search)
             if not search.processes.writes:
                 return
             results = search.results()
@@ -150,6 +155,38 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
         if stdout is not None:
             with writing_output():
                 write_results(stdout, results)
+
+
+class _TimingProgress:
+    """A bar of the turns in which latencies are timed before the search has a bar of its own."""
+
+    def __init__(self):
+        self._bar, self._closed = None, False
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if self._closed:  # the search's own bar is there
+            return
+        if self._bar is None:
+            self._bar = progress_bar(None, " turns")
+            self._bar.set_description_str("measuring latencies first")
+        self._bar.total = total
+        self._bar.update()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _say_how_good_the_table_is(search) -> None:
+    error = search.latency and search.latency.table_error
+    if error is None:
+        return
+    said = f"the table of latencies is {error:.1%} off on average, on sub-networks that it was not fitted to"
+    if error > LARGEST_TABLE_ERROR:
+        warn(f"{said}: take --latency measured, or measure it anew on a quiet machine")
+    else:
+        note(said)
 
 
 def _show_dry_run(settings: SearchSettings, shown: Shown) -> None:

@@ -1,9 +1,12 @@
-"""How long sub-networks take on the engine that they will be deployed on: each timed, or summed up from its segments.
+"""How long sub-networks take on the engine, and in the precision, that they will be deployed in.
 
+Each is timed, or summed up from its segments. A time is the least of several turns: what others take from the machine
+meanwhile only adds, and the threads of the network before may still spin.
 What was measured is kept in a file beside the results, so that a search that is started again decides as before.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -11,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.differences import differences
-from ganc.base.errors import RunError
+from ganc.base.engine_table import engine_row, precision_row
+from ganc.base.errors import RunError, SpecError
+from ganc.base.extras import ONNX, require
 from ganc.base.journal_file import JournalFile
 from ganc.base.json_text import JsonObject
 from ganc.base.rng import keyed_generator
-from ganc.engines.compile import compile_graph
+from ganc.engines.compile import adapter_of, compile_graph
 from ganc.engines.timing import random_images, timed_by_turns
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths, format_widths
@@ -25,10 +30,15 @@ from ganc.system.runtime import engine_threads
 from ganc_search.evaluate.segments import segment_key
 from ganc_search.settings import LatencyKind
 
+Watch = Callable[[int, int | None], object]
+
 FORMAT, VERSION = "ganc-latency", 2  # 1 has no checksums; what a line holds is the same
-PRECISION = "f32"
+BATCH = 1
 # Sub-networks timed whole, besides the largest and the smallest, to correct the sums of a table.
 CORRECTING = 22
+WARM_UP = 2  # calls of each network before it is timed
+INT8 = "int8"
+ERROR = "error of the table"  # its number in the file
 # How far a factor may leave the common one for a better fit: weak enough for a real difference, and what keeps it
 # near the others where the sub-networks do not tell it.
 RIDGE = 1e-4
@@ -66,18 +76,47 @@ def _numbers(line: dict) -> dict[str, float]:
     return {name: numbers.take(name, float) for name in numbers.members}
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """What a generator will run in, and how it is timed there.
+
+    Attributes:
+        engine: as for `ganc.engines.compile.compile_graph`.
+        precision: of the form that is exported.
+        turns: how often a network has its turn, as of `timed_by_turns`.
+    """
+
+    engine: str
+    precision: str = "f32"
+    turns: int = 5
+
+    def require_possible(self) -> None:
+        """Check that it can be run here.
+
+        Raises:
+            MissingDependencyError: the engine, or what makes the form, is not installed.
+            SpecError: the engine has no such form, or the processor cannot run it.
+        """
+        row = engine_row(self.engine)
+        if self.precision not in row.precisions:
+            raise SpecError(f"{self.engine} has no {self.precision}, it has {', '.join(row.precisions)}")
+        require(row.package, ONNX, *precision_row(self.precision).packages)
+        adapter_of(self.engine).require_processor(self.precision)
+
+
 class LatencyModel:
-    """Milliseconds an image of a supernet's sub-networks, through one engine on the CPU, at batch 1.
+    """Milliseconds an image of a supernet's sub-networks, through one engine on the CPU, in images of a batch of BATCH.
 
     Args:
         space: the sub-networks in question. image_size: (width, height).
         kind: MEASURED compiles and times each sub-network; TABLE times each different segment once, and sums.
-        engine: as for `ganc.engines.compile.compile_graph`.
+        deployed: through what; int8 for MEASURED alone.
         file: has what was measured before, and takes what is measured now; None keeps it in memory alone.
-        turns: how often a network has its turn, as of `timed_by_turns`.
+        watch: is called while something is timed, with how many turns were had, of how many in all; of a sub-network
+            that is timed alone, of None.
 
     Raises:
-        MissingDependencyError: the engine is not installed.
+        MissingDependencyError, SpecError: it cannot be run here, as of `Deployed.require_possible`.
     """
 
     def __init__(
@@ -86,12 +125,14 @@ class LatencyModel:
         space: SearchSpace,
         image_size: tuple[int, int],
         kind: LatencyKind,
-        engine: str,
+        deployed: Deployed,
         file: JournalFile | None = None,
-        turns: int = 5,
+        watch: Watch | None = None,
     ):
+        deployed.require_possible()
+        self._precision, self._watch = deployed.precision, watch
         self._state, self._space, self._size = state, space, image_size
-        self._engine, self._file, self._turns = engine, file, turns
+        self._engine, self._file, self._turns = deployed.engine, file, deployed.turns
         self._numbers: dict[str, float] = {
             name: ms for line in (file.lines if file else ()) for name, ms in line.items()
         }
@@ -102,14 +143,14 @@ class LatencyModel:
 
     def columns(self, widths: Widths) -> dict:
         """Return what a row says of the latency."""
-        setup = {"latency_engine": self._engine, "latency_precision": PRECISION, "latency_device": device_text()}
+        setup = {"latency_engine": self._engine, "latency_precision": self._precision, "latency_device": device_text()}
         return {"latency_ms": self.of(widths), **setup}
 
     def measured(self, widths: Widths) -> float:
-        """Return the median time of the whole generator of these widths, each timed once and then remembered."""
+        """Return the time of the whole generator of these widths, each timed once and then remembered."""
         name = f"subnet {format_widths(widths)}"
         if name not in self._numbers:
-            self._keep([name], self._timed([self._run(widths)]))
+            self._keep([name], self._timed([self._run(widths)], _Turns(self._watch, None)))
         return self._numbers[name]
 
     def predicted(self, widths: Widths) -> float:
@@ -126,16 +167,25 @@ class LatencyModel:
         """Time every segment of the space and fit the correction, unless that is done."""
         if self._numbers.keys() >= {*self._correction}:
             return
+        missing = {}
         for segment in range(len(self._space.choices)):
             named = {self._name(*key): widths for key, widths in self._different(segment).items()}
-            missing = {name: widths for name, widths in named.items() if name not in self._numbers}
-            # Those of one place take turns, so that a slow moment hits all of them.
-            times = self._timed([self._run(widths, segment) for widths in missing.values()])
-            self._keep(missing, times)
+            missing[segment] = {name: widths for name, widths in named.items() if name not in self._numbers}
         drawn = [self._space.draw(keyed_generator(0, "search/latency", index)) for index in range(CORRECTING)]
         few = [*dict.fromkeys([self._space.largest, self._space.smallest, *drawn])]
-        whole = self._timed([self._run(widths) for widths in few])
-        self._keep(self._correction, fitted_correction([self._sums(widths) for widths in few], whole))
+        turns = _Turns(self._watch, self._turns * (sum(map(len, missing.values())) + len(few)))
+        for segment, named in missing.items():
+            # Those of one place take turns, so that a slow moment hits all of them.
+            self._keep(named, self._timed([self._run(widths, segment) for widths in named.values()], turns))
+        whole = self._timed([self._run(widths) for widths in few], turns)
+        sums = [self._sums(widths) for widths in few]
+        self._keep([*self._correction, ERROR], [*fitted_correction(sums, whole), left_out_error(sums, whole)])
+
+    @property
+    def table_error(self) -> float | None:
+        """How far the table was from sub-networks that were timed whole and that it was not fitted to, on average, as a
+        part of their times; None where there is no table, or an older one that does not say."""
+        return self._numbers.get(ERROR)
 
     def _keep(self, names: Iterable[str], numbers: Sequence[float]) -> None:
         new = dict(zip(names, numbers, strict=True))
@@ -174,17 +224,44 @@ class LatencyModel:
 
         state = self._state.leading(self._state.spec.narrowed(widths))
         if segment is None:
-            graph, channels, reduction = graphs.generator_graph(state), state.spec.in_channels, 1
+            graph, channels, reduction = self._form(state), state.spec.in_channels, 1
         else:
             graph = graphs.segment_graph(state, segment)
             channels, reduction = state.spec.segment_channels(segment - 1), state.spec.segment_reduction(segment)
-        compiled = compile_graph(graph, self._engine, PRECISION)
-        image = random_images(1, channels, (self._size[0] // reduction, self._size[1] // reduction))
+        # A graph in 8 bits has them in its own tensors.
+        compiled = compile_graph(graph, self._engine, "f32" if self._precision == INT8 else self._precision)
+        image = random_images(BATCH, channels, (self._size[0] // reduction, self._size[1] // reduction))
         return lambda: compiled(image)
 
-    def _timed(self, runs: Sequence[Callable[[], object]]) -> list[float]:
-        """Return each run's median milliseconds."""
-        return [timing.median for timing in timed_by_turns(runs, self._turns, warm_up=1)]
+    def _form(self, state: NetworkState) -> bytes:
+        """Return a generator's graph in the precision; what 8 bits are calibrated on does not change its time."""
+        from ganc.onnx_graphs import generator as graphs
+
+        graph = graphs.generator_graph(state)
+        if self._precision != INT8:
+            return graph
+        from ganc.data.layout import ImageFormat
+        from ganc.onnx_graphs.quantise import quantised
+
+        images = [random_images(1, state.spec.in_channels, self._size)]
+        plain = ImageFormat("float32", "NCHW")
+        return quantised(graph, state.spec.convolutions(), images, plain, float_results=self._engine == "openvino")
+
+    def _timed(self, runs: Sequence[Callable[[], object]], watch: Callable[[], object]) -> list[float]:
+        """Return each run's least milliseconds."""
+        return [timing.least for timing in timed_by_turns(runs, self._turns, warm_up=WARM_UP, watch=watch)]
+
+
+class _Turns:
+    """Counts turns for whoever watches."""
+
+    def __init__(self, watch: Watch | None, total: int | None):
+        self._watch, self._total, self._done = watch, total, 0
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._watch:
+            self._watch(self._done, self._total)
 
 
 def fitted_correction(sums: Sequence[Sequence[float]], whole: Sequence[float]) -> list[float]:
@@ -203,6 +280,16 @@ def fitted_correction(sums: Sequence[Sequence[float]], whole: Sequence[float]) -
     return (common + change).tolist()
 
 
+def left_out_error(sums: Sequence[Sequence[float]], whole: Sequence[float]) -> float:
+    """Return how far each whole time is from the correction that is fitted to all others: the mean, relative."""
+    off = []
+    for place, time in enumerate(whole):
+        others = [index for index in range(len(whole)) if index != place]
+        correction = fitted_correction([sums[index] for index in others], [whole[index] for index in others])
+        off.append(abs(float(np.dot(correction, [*sums[place], 1.0])) / time - 1))
+    return float(np.mean(off))
+
+
 def device_text() -> str:
-    """Return what the engine runs on, as rows say it."""
-    return f"cpu, {engine_threads()} threads"
+    """Return what the engine runs on and how, as rows say it."""
+    return f"cpu, {engine_threads()} threads, batch {BATCH}"

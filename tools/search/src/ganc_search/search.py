@@ -20,7 +20,7 @@ from ganc.system.processes import join_processes
 from ganc.training.options import Options
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
-from ganc_search.latency import PRECISION, LatencyModel, device_text, latency_file
+from ganc_search.latency import Deployed, LatencyModel, Watch, device_text, latency_file
 from ganc_search.settings import (
     AUTO,
     KEPT_FILE,
@@ -51,13 +51,18 @@ class Search:
         left_out: how many sub-networks of a given list the budget does not allow.
         ranking: the name of the metric that orders sub-networks. engine: what runs the generator.
         unit: what the progress counts.
+        latency: what tells latencies, once it is entered; None where none are asked for.
+
+    Args:
+        watch: is called while latencies are timed, as LatencyModel does.
 
     Raises:
         GancError: a file, the images or the settings are wrong; the message says which.
     """
 
-    def __init__(self, settings: SearchSettings):
-        self.settings, self.inputs = settings, SearchInputs(settings)
+    def __init__(self, settings: SearchSettings, watch: Watch | None = None):
+        self.settings, self.inputs, self._watch = settings, SearchInputs(settings), watch
+        self.latency: LatencyModel | None = None
         self.processes = join_processes()
         if self.processes.count > 1 and settings.output == PIPE:
             raise RunError("a search of several processes writes a file: name it with -o")
@@ -92,7 +97,7 @@ class Search:
 
     def _open(self, path: Path, files: ExitStack) -> None:
         settings, inputs = self.settings, self.inputs
-        latency = self._latency(settings.latency, path, files) if settings.latency else None
+        self.latency = latency = self._latency(settings.latency, path, files) if settings.latency else None
         self.strategy = named = self._named_strategy(latency)
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
@@ -154,12 +159,15 @@ class Search:
         """Return what tells latencies; its numbers are kept beside the results."""
         settings, inputs = self.settings, self.inputs
         engine = fastest_engine(graph_engines()) if settings.latency_engine == AUTO else settings.latency_engine
-        header: dict[str, Any] = {"supernet": inputs.supernet.digest, "engine": engine, "precision": PRECISION}
+        deployed = Deployed(engine, settings.latency_precision)
+        deployed.require_possible()  # before a file is opened
+        header: dict[str, Any] = {"supernet": inputs.supernet.digest, "engine": engine}
+        header["precision"] = settings.latency_precision
         header |= {"device": device_text(), "size": [*inputs.image_size], "space": inputs.space.text}
         place = place_of(results)  # beside the file itself where its name is a link
         file = latency_file(place.with_name(f"{place.name}.latency"), header, **settings.restarts)
         files.enter_context(closing(file))
-        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, kind, engine, file)
+        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, kind, deployed, file, self._watch)
 
     def _named_strategy(self, latency: LatencyModel | None) -> Bounded:
         """Return the strategy that the settings name; of a fixed list it asks for this shard's part."""

@@ -205,6 +205,9 @@ class SearchSettings:
         "Add milliseconds an image: each sub-network timed, or summed up from its segments.", None
     )
     latency_engine: str = AUTO
+    latency_precision: str = setting(
+        "Precision of the form that latencies are measured of.", "f32", choices=("f32", "bf16", "int8")
+    )
     shard: tuple[int, int] = (1, 1)
     statistics: Path | None = None
     feature_set: str | None = None
@@ -232,6 +235,8 @@ class SearchSettings:
             raise SettingError(f"--strategy {self.strategy} has no shards: a round needs all rows of the one before")
         if self.budget.max_latency is not None and self.latency is None:
             raise SettingError("--max-latency needs --latency measured or --latency table")
+        if self.latency is LatencyKind.TABLE and self.latency_precision == "int8":
+            raise SettingError("--latency table has no int8, whose segments depend on each other: take measured")
         if self.objective is Objective.LATENCY and self.latency is None:
             raise SettingError("--objective latency needs --latency measured or --latency table")
         if self.run_dir and self.output != PIPE:
