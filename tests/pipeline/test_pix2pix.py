@@ -12,6 +12,8 @@ from helpers.stages import NETWORKS, SPACE, TRAINING, json_of, nothing_changes, 
 from helpers.support import UNTRAINED_SET, make_checkpoint, succeed
 from PIL import Image
 
+import ganc_replace
+from ganc.base.errors import SettingError
 from ganc.data import load_rgb
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.spec import DiscriminatorSpec
@@ -74,6 +76,17 @@ def test_layouts_of_the_same_pairs_train_the_same_networks(side_by_side, teacher
             np.testing.assert_array_equal(tensor, other[name].tensors[key])
 
 
+def test_a_program_trains_what_the_command_trains(side_by_side, teacher, tmp_path):
+    options = {"width": 8, "n_blocks": 3, "discriminator_width": 8, "crop_size": 32, "load_size": 36, "batch_size": 2}
+    options |= {"epochs": 1, "decay_epochs": 1, "max_steps": 3, "lr": 1e-3, "workers": 0, "device": "cpu"}
+    made = ganc_replace.train(
+        task="pix2pix", data=side_by_side, output=tmp_path / "out", feature_set="untrained-conv3-v1", **options
+    )
+    assert made.digest == read_checkpoint(teacher).digest
+    with pytest.raises(SettingError, match="expected cyclegan or pix2pix"):
+        ganc_replace.train(task="pix2pax", data=side_by_side, output=tmp_path / "other", **options)
+
+
 def test_the_other_direction_makes_left_halves_of_right_ones(side_by_side, tmp_path):
     """With the swapped files it is the first direction."""
     swapped = tmp_path / "swapped"
@@ -103,6 +116,7 @@ def test_each_stage_says_where_its_weights_come_from(side_by_side, teacher, tmp_
     still = (*TRAINING, "--max-steps", 1)
     said = succeed("ganc-replace", "--task", "pix2pix", "--data", side_by_side, *NETWORKS, *still, "-o", first)
     assert weights_said(said) == "gan 1 (task), reconstruction 100 (task)"
+    assert "images 6 pairs at 32x32" in said.stderr
     student = ("ganc-distill", "--teacher", teacher, "--data", side_by_side, "--width", 8, *still)
     said = succeed(*student, "--feature-weight", "0.01", "--loss", "ssim=2", "-o", second)
     assert weights_said(said) == "gan 1 (task), reconstruction 100 (task), feature 0.01 (option), ssim 2 (option)"

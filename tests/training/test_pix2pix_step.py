@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.steps import judged, states, translated, updated
+from helpers.steps import judged, state_of, states, translated, updated
 from helpers.support import assert_equal_states, generator_spec, random_state
 
 from ganc.models.discriminator import Discriminator
@@ -82,3 +82,15 @@ def test_the_networks_are_one_of_each_and_the_published_discriminator_is_wider()
         "generator": generator_spec(6),
         "discriminator": DiscriminatorSpec(width=128, in_channels=6),
     }
+
+
+def test_it_goes_on_bit_by_bit_from_what_it_gave_out(batch):
+    whole, half = pix2pix_step(), pix2pix_step()
+    expected = [updated(whole, *batch, number, 1e-3) for number in range(4)]
+    for number in range(2):
+        half.update(*batch, number, 1e-3)
+    again = pix2pix_step()
+    state_of(again).load(state_of(half).collect())
+    assert [updated(again, *batch, number, 1e-3) for number in (2, 3)] == expected[2:]
+    for name, state in states(whole).items():
+        assert_equal_states(again.networks[name].state(), state)

@@ -109,7 +109,11 @@ def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
 
 
 def _counts(samples: "TrainingSet", data: DataSettings) -> str:
-    """Return how many images there are of each domain, or how many samples an epoch where they are not of two lists."""
+    """Return how many pairs there are, or images of each domain, or samples an epoch where nothing tells these."""
+    from ganc.data import PairedSet
+
+    if isinstance(samples, PairedSet):
+        return f"{len(samples)} pairs"
     lists = {data.direction.source: "source", data.direction.target: "target"}
     counts = {letter: len(getattr(samples, name, ())) for letter, name in lists.items()}
     if not all(counts.values()):
