@@ -8,7 +8,7 @@ handed out and collected as bytes.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -87,25 +87,33 @@ class Processes:
         """Return when every process has called this."""
         self.largest(0)
 
+    @contextlib.contextmanager
+    def first_one_first(self) -> Iterator[None]:
+        """Let the first process run the block before the others do, which then find in a cache what it made."""
+        if not self.writes:
+            self.wait_for_all()
+        yield
+        if self.writes:
+            self.wait_for_all()
+
     def share_bytes(self, content: bytes) -> bytes:
         """Return what the first process gave; what the others give is ignored."""
         if self.count == 1:
             return content
         return self._sent(content, 0)()
 
-    def collect_bytes(self, content: bytes) -> list[bytes]:
-        """Return what each process gave, in their order, in the process that writes; an empty list in the others.
+    def collect_bytes(self, content: bytes) -> Iterator[bytes]:
+        """Yield what each process gave, in their order, in the process that writes; nothing in the others.
 
-        The processes send by turns: beside its own a process that does not write holds one other's bytes at a time.
+        They send by turns, and every process has to iterate to the end: beside its own each holds one other's bytes at
+        a time, however many there are.
         """
-        if self.count == 1:
-            return [content]
-        received = []
-        for source in range(self.count):
+        if self.writes:
+            yield content
+        for source in range(1, self.count):
             read = self._sent(content, source)
             if self.writes:
-                received.append(read())
-        return received
+                yield read()
 
     def gather_bytes(self, content: bytes) -> list[bytes]:
         """Return what each process gave, in their order; every process gets all."""

@@ -150,7 +150,8 @@ def prepare(
     require_precision(run.amp)
     require_engine_of_parts(run.engine)
     processes = join_processes()
-    evaluation = _evaluation(data, run, readings)
+    with processes.first_one_first():  # statistics of many images take all cores once, not once for each process
+        evaluation = _evaluation(data, run, readings)
     return Surroundings(samples=samples, processes=processes, evaluation=evaluation, readings=readings)
 
 
