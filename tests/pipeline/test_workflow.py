@@ -321,3 +321,14 @@ def test_the_demos_original_is_small_and_the_one_that_its_configuration_names():
     path = ROOT / "workflow" / "demo-teacher.safetensors"
     assert path.stat().st_size <= 3_000_000
     assert read_checkpoint(path).digest in (ROOT / "workflow" / "demo-teacher.yaml").read_text()
+
+
+@pytest.mark.parametrize(("task", "ways"), [(None, ["generator", "generator_b"]), ("pix2pix", ["generator"])])
+def test_an_original_is_what_its_task_has_generators_for(tmp_path, task, ways):
+    original = {"width": 5} | ({"task": task} if task else {})
+    (tmp_path / "source").mkdir()
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump({"out": "made", "data": "source", "original": original}))
+    (said,) = [
+        one for one in commands(dry_run(tmp_path, "original", "--configfile", "settings.yaml")) if "extract" in one
+    ]
+    assert re.findall(r"--network (\S+)", said) == ways

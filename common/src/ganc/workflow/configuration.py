@@ -142,6 +142,12 @@ class Configuration:
         return self.path("feature-set") if self.has("feature-set") else None
 
     @property
+    def original_networks(self) -> str:
+        """The options that take the generators out of what stage `original` makes: one direction's, or both ways'."""
+        both = self.setting("original", "discriminator_width").task.both_ways
+        return "--network generator" + (" --network generator_b" if both else "")
+
+    @property
     def search_macs(self) -> int | None:
         """The most MACs that the search looks at."""
         return self.setting("search", "budget").budget.max_macs
