@@ -50,10 +50,10 @@ def everything(space=SPACE):
     return exhaustive(Allowed(space, Budget(), COSTS))
 
 
-def run(path, strategy=None, evaluator=None, *, signalled=lambda: 0, facts=None, **options):
+def run(path, strategy=None, evaluator=None, *, cheap=None, signalled=lambda: 0, facts=None, **options):
     """Search into a file; return its results and the progress."""
     evaluator = evaluator or Formula()
-    team = Team(Processes(), evaluator, lambda: nullcontext(signalled))
+    team = Team(Processes(), evaluator, cheap, noticing=lambda: nullcontext(signalled))
     with ResultsWriter(path, IDENTITY, facts or {}) as writer, team:
         rounds = Rounds(team, writer, SPACE, COSTS, **options)
         steps = [*rounds.run(strategy or Listed(everything()))]

@@ -312,3 +312,16 @@ def test_from_the_public_file_to_an_evaluation(public, weights, tiny_data, teach
     assert "its weights differ" in run(*evaluation, status=1)
     file.unlink()
     assert "ganc import inception" in run(*evaluation, status=1)
+
+
+def test_in_bf16_it_is_a_feature_set_of_its_own(weights, computed_by):
+    """Nearly the same numbers, under another name and digest, so that they never meet."""
+    openvino = pytest.importorskip("openvino")
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this processor has no bf16 instructions")
+    images = keyed_generator(0, "bf16").integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    exact, rough = computed_by("openvino"), NetworkFeatures(inception_network(weights), precision="bf16")
+    assert (rough.name, rough.engine) == ("inception-v3-fid-bf16", "openvino")
+    assert rough.digest != exact.digest
+    one, other = exact(images), rough(images)
+    assert 0 < np.abs(other - one).mean() < 0.05 * one.std()

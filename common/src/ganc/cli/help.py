@@ -24,7 +24,8 @@ GROUPS = {
     ),
     "Sub-networks": (
         *("space", "config", "results", "max-macs", "max-params", "max-latency", "rank", "objective", "strategy"),
-        *("samples", "configs", "shard", "latency", "racing", "racing-keep", "group-size", "rank-check", "top"),
+        *("samples", "configs", "shard", "latency", "racing", "racing-keep", "racing-features", "group-size"),
+        *("rank-check", "top", "predicted"),
     ),
     "Evolution": (
         *("population", "generations", "parent-ratio", "mutation-ratio", "mutation", "patience", "evaluations"),

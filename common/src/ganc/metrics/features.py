@@ -73,6 +73,14 @@ def _inception(file: Path | None = None) -> FeatureSet:
     return NetworkFeatures(inception_network(find_weights(file)))
 
 
+def _inception_bf16() -> FeatureSet:
+    from ganc.metrics.inception.network import inception_network
+    from ganc.metrics.inception.weights import find_weights
+    from ganc.metrics.pretrained.features import NetworkFeatures
+
+    return NetworkFeatures(inception_network(find_weights()), precision="bf16")
+
+
 def _inception_clean() -> FeatureSet:
     from ganc.metrics.inception.network import clean_network
     from ganc.metrics.inception.weights import find_weights
@@ -93,5 +101,6 @@ _FEATURE_SETS: dict[str, Callable[[], FeatureSet]] = {
     LITE0: _lite0,
     "inception-v3-clean": _inception_clean,
     "inception-v3-fid": _inception,
+    "inception-v3-fid-bf16": _inception_bf16,
     UNTRAINED: _untrained_conv3_v1,
 }

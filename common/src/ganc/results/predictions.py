@@ -81,7 +81,4 @@ def without_predictions(rows: RowTable) -> RowTable:
     errors = {name: values for name, values in rows.errors.items() if not is_predicted(name)}
     if len(metrics) == len(rows.metrics):
         return rows
-    measured = np.zeros(len(rows), bool)
-    for values in metrics.values():
-        measured |= ~np.isnan(values)
-    return replace(rows, metrics=metrics, errors=errors).take(measured | (rows.images > 0))
+    return replace(rows, metrics=metrics, errors=errors).take(rows.measured)

@@ -109,7 +109,7 @@ class SearchResults:
     @property
     def measured(self) -> int:
         """How many sub-networks were measured; of the others there are predictions alone."""
-        return int((self.rows.images > 0).sum())
+        return int(self.rows.measured.sum())
 
     @property
     def metric_name(self) -> str:

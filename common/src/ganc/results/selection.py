@@ -89,7 +89,7 @@ def select_predicted(
     within = (rows.macs <= (np.inf if max_macs is None else max_macs)) & (
         rows.params <= (np.inf if max_params is None else max_params)
     )
-    kept = np.flatnonzero(~np.isnan(values) & (rows.images == 0) & within)
+    kept = np.flatnonzero(~np.isnan(values) & ~rows.measured & within)
     if not len(kept):
         raise SelectionError(
             f"{results.source}: no sub-network that was not measured is predicted to be on the front; "

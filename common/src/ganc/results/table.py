@@ -130,6 +130,12 @@ class RowTable(Sequence):
     def __iter__(self) -> Iterator[SearchRow]:
         return (self[index] for index in range(len(self)))
 
+    @property
+    def measured(self) -> np.ndarray:
+        """Which rows (N,) have a metric that was measured, of the others there are predictions alone."""
+        known = [~np.isnan(values) for name, values in self.metrics.items() if not is_predicted(name)]
+        return np.logical_or.reduce([self.images > 0, *known])
+
     def take(self, indices: np.ndarray) -> "RowTable":
         """Return the rows at `indices` (whole numbers, or a mask of N booleans), in that order."""
         single = (*COST_COLUMNS, "widths", "images", "latency_ms", "latency_setup", "seconds")

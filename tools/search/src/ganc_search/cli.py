@@ -52,11 +52,11 @@ from ganc_search.strategies.racing import Racing
 LARGEST_TABLE_ERROR = 0.05
 
 
-def _settings(racing: bool, keep: float, **values) -> SearchSettings:
+def _settings(racing: bool, keep: float, features: str | None, **values) -> SearchSettings:
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
     predictor = PredictorSettings(**{name: values.pop(name) for name in settings_of(PredictorSettings)})
-    raced = Racing(keep)  # made in any case, so that a wrong number is refused
+    raced = Racing(keep, features)  # made in any case, so that a wrong number is refused
     values |= {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
     return SearchSettings(**values)
 

@@ -71,7 +71,7 @@ class Search:
         self.strategy: Bounded | None = None
         self.total: int | None = None
         self.left_out = 0
-        self._team = Team(self.processes, self.inputs.evaluator)
+        self._team = Team(self.processes, self.inputs.evaluator, self.inputs.cheap_evaluator)
         self._yielded: dict[Widths, None] = {}
 
     def __enter__(self) -> "Search":
@@ -201,6 +201,9 @@ class Search:
         facts |= {name: evaluation.facts()[name] for name in ("subset", "resize")}
         facts |= {"statistics_verified": evaluation.statistics.verified, "engine": self.engine}
         facts |= {"budget": asdict(settings.budget), "racing": settings.racing and asdict(settings.racing)}
+        if self.inputs.cheap_evaluator:
+            cheap = self.inputs.cheap_evaluator.evaluation.facts()
+            facts["racing"] |= {name: cheap[name] for name in ("feature_digest", "statistics")}
         if settings.strategy == StrategyName.EVOLUTION:
             facts["evolution"] = asdict(settings.evolution)
         if settings.strategy == StrategyName.PREDICTOR:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from functools import cached_property
+from typing import Any
 
 from ganc.base.errors import RunError, TooFewImagesError
 from ganc.data import has_subset
@@ -11,7 +12,7 @@ from ganc.models.space import parse_space
 from ganc.models.subnets import SubnetCosts
 from ganc.results.search_results import SearchIdentity
 from ganc.system.runtime import select_device
-from ganc_search.evaluate.segments import segments_on
+from ganc_search.evaluate.segments import Segments, segments_on
 from ganc_search.evaluate.shared_segments import SharedEvaluator
 from ganc_search.settings import SearchSettings
 
@@ -43,10 +44,13 @@ class SearchInputs:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The images and what their translations are compared with. Raises GancError: they are unfit."""
+        settings = self.settings
+        return self._evaluation(statistics=settings.statistics, feature_set=settings.feature_set)
+
+    def _evaluation(self, **features: Any) -> Evaluation:
         settings, source = self.settings, self.settings.direction.source
         subset = f"search{source}" if has_subset(settings.folder, f"search{source}") else f"test{source}"
-        chosen = {name: getattr(settings, name) for name in ("statistics", "feature_set", "reference")}
-        chosen |= {"subset": subset, "readings": self.supernet.readings}
+        chosen = {"subset": subset, "readings": self.supernet.readings, "reference": settings.reference, **features}
         try:
             made = Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
         except TooFewImagesError as error:
@@ -58,8 +62,22 @@ class SearchInputs:
     @cached_property
     def evaluator(self) -> SharedEvaluator:
         """What measures sub-networks."""
-        segments = segments_on(self.generator, self.settings.engine, 2 * self.settings.group_size)
-        return SharedEvaluator(self.evaluation, segments)
+        return SharedEvaluator(self.evaluation, self._segments)
+
+    @cached_property
+    def cheap_evaluator(self) -> SharedEvaluator | None:
+        """What measures the first steps of a race, on other features; None where it is the evaluator itself.
+
+        Raises GancError: the target's images, of which these features have statistics too, are unfit.
+        """
+        racing = self.settings.racing
+        if racing is None or racing.features in (None, self.evaluation.feature_set.name):
+            return None
+        return SharedEvaluator(self._evaluation(feature_set=racing.features), self._segments)
+
+    @cached_property
+    def _segments(self) -> Segments:
+        return segments_on(self.generator, self.settings.engine, 2 * self.settings.group_size)
 
     @property
     def identity(self) -> SearchIdentity:

@@ -32,11 +32,18 @@ class Team:
     Args:
         processes: which one this is, of how many.
         evaluator: this process's own.
+        cheap: what measures the first steps of a race; None where the evaluator does.
         noticing: a context that yields what returns the number of a signal that this process has noticed, else 0.
     """
 
-    def __init__(self, processes: Processes, evaluator: SharedEvaluator, noticing: Callable = noticed_signals):
-        self.processes, self.evaluator, self._noticing = processes, evaluator, noticing
+    def __init__(
+        self,
+        processes: Processes,
+        evaluator: SharedEvaluator,
+        cheap: SharedEvaluator | None = None,
+        noticing: Callable = noticed_signals,
+    ):
+        self.processes, self.evaluator, self.cheap, self._noticing = processes, evaluator, cheap, noticing
 
     def __enter__(self) -> "Team":
         self._others_signal = 0
@@ -57,14 +64,17 @@ class Team:
         """Return the number of a signal that any process has noticed, as far as this one knows; else 0."""
         return self._signalled() or self._others_signal
 
-    def measure(self, groups: Sequence[Sequence[Widths]], images: int) -> list[Measured]:
+    def measure(self, groups: Sequence[Sequence[Widths]], images: int, cheaply: bool = False) -> list[Measured]:
         """Return what the groups, at most one a process, measure; called by the leader.
+
+        Args:
+            cheaply: by the cheap evaluator.
 
         Raises:
             RunError: another process failed; the message says with what.
         """
-        self.processes.share_bytes(json.dumps({"groups": groups, "images": images}).encode())
-        return self._together(groups, images)
+        self.processes.share_bytes(json.dumps({"groups": groups, "images": images, "cheaply": cheaply}).encode())
+        return self._together(groups, images, cheaply)
 
     def serve(self) -> int:
         """Evaluate what the leader hands out until it lets go; return the signal that ended the search, else 0."""
@@ -72,15 +82,16 @@ class Team:
             task = json.loads(self.processes.share_bytes(b""))
             if "dismissed" in task:
                 return task["dismissed"]
-            self._together([[tuple(widths) for widths in group] for group in task["groups"]], task["images"])
+            groups = [[tuple(widths) for widths in group] for group in task["groups"]]
+            self._together(groups, task["images"], task["cheaply"])
 
-    def _together(self, groups: Sequence[Sequence[Widths]], images: int) -> list[Measured]:
+    def _together(self, groups: Sequence[Sequence[Widths]], images: int, cheaply: bool) -> list[Measured]:
         mine = groups[self.processes.index] if self.processes.index < len(groups) else ()
         if self.processes.count == 1:
-            return self._measured(mine, images)
+            return self._measured(mine, images, cheaply)
         error, values = "", []
         try:
-            values = [[asdict(one.measurement), one.seconds] for one in self._measured(mine, images)]
+            values = [[asdict(one.measurement), one.seconds] for one in self._measured(mine, images, cheaply)]
         except GancError as failure:  # said by every process, so that none waits for the one that failed
             error = str(failure)
         except BaseException:  # the others wait where this one does not come any more: no farewell reaches them
@@ -98,10 +109,11 @@ class Team:
             for widths, (measurement, seconds) in zip(group, answer["values"], strict=True)
         ]
 
-    def _measured(self, group: Sequence[Widths], images: int) -> list[Measured]:
+    def _measured(self, group: Sequence[Widths], images: int, cheaply: bool) -> list[Measured]:
         if not group:
             return []
         start = time.perf_counter()
-        measurements = self.evaluator.measure(group, images)
+        evaluator = self.cheap if self.cheap and cheaply else self.evaluator
+        measurements = evaluator.measure(group, images)
         seconds = (time.perf_counter() - start) / len(group)
         return [Measured(widths, value, seconds) for widths, value in zip(group, measurements, strict=True)]

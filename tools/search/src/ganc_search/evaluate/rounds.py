@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ganc.base.errors import InterruptedRun
 from ganc.models.convolutions import Costs
@@ -16,7 +16,7 @@ from ganc_search.evaluate.processes import Measured, Team
 from ganc_search.evaluate.shared_segments import cut_into_groups
 from ganc_search.latency import LatencyModel
 from ganc_search.strategies import Strategy
-from ganc_search.strategies.racing import Racing, both_steps, rung_metric
+from ganc_search.strategies.racing import Racing, both_steps, rung_metric, step_metrics
 
 # Candidates that are looked up and cut into groups at once, where a round is long.
 _BLOCK = 1 << 15
@@ -59,6 +59,7 @@ class Rounds:
         self._group_size, self._racing, self._objective, self._latency = group_size, racing, objective, latency
         evaluator = team.evaluator
         self._metric, self._ranking = evaluator.metric, evaluator.ranking
+        self._cheap = team.cheap
         self._rungs = racing.rungs(evaluator.images, evaluator.whole_batch) if racing else [evaluator.images]
         self._best: SearchRow | None = None
 
@@ -110,15 +111,23 @@ class Rounds:
         for first in range(0, len(groups), processes):
             if signal := self._team.signal():
                 raise InterruptedRun("stopped before all sub-networks were evaluated", signal)
-            measured = self._team.measure(groups[first : first + processes], images)
-            yield from [(self._written(one), False) for one in measured]  # all of them before anything else is done
+            cheaply = self._is_cheap(images)
+            measured = self._team.measure(groups[first : first + processes], images, cheaply)
+            yield from [(self._written(one, cheaply), False) for one in measured]  # all of them before anything else
 
     def _has(self, row: SearchRow, images: int) -> bool:
         """Whether a row has the metric on these images; a finished one needs no race."""
         whole = row.images >= self._rungs[-1] and self._ranking in row.metrics
-        return whole or (row.images >= images and self._metric_on(row, images) in row.metrics)
+        return whole or self._metric_on(row, images) in row.metrics
+
+    def _is_cheap(self, images: int) -> bool:
+        """Whether a step on so many images is measured by the cheap features."""
+        return self._cheap is not None and images < self._rungs[-1]
 
     def _metric_on(self, row: SearchRow, images: int) -> str:
+        """Return the column that has a row's value of the step on so many images."""
+        if self._cheap and self._is_cheap(images):
+            return rung_metric(self._cheap.ranking, images)
         return self._ranking if row.images == images else rung_metric(self._ranking, images)
 
     def _measured_on(self, row: SearchRow, images: int) -> SearchRow:
@@ -126,19 +135,24 @@ class Rounds:
         value = row.metrics[self._metric_on(row, images)]
         return replace(row, images=images, metrics={self._ranking: value}, errors={})
 
-    def _written(self, measured: Measured) -> SearchRow:
+    def _written(self, measured: Measured, cheaply: bool) -> SearchRow:
         widths, measurement = measured.widths, measured.measurement
+        values: dict[str, Any] = {
+            "images": measurement.images,
+            "metrics": measurement.values(self._metric),
+            "errors": measurement.errors(self._metric),
+        }
+        if cheaply and self._cheap:  # in columns of their own; of the metric itself the row has nothing yet
+            values = {"images": 0, "metrics": step_metrics(measurement.values(self._cheap.metric), measurement.images)}
         row = SearchRow(
             widths=widths,
             **asdict(self._costs_of(widths)),
-            images=measurement.images,
-            metrics=measurement.values(self._metric),
-            errors=measurement.errors(self._metric),
+            **values,
             seconds=measured.seconds,
             **(self._latency.columns(widths) if self._latency else {}),
         )
         earlier = self._writer.done(widths)
-        if earlier is not None and earlier.images != row.images:
+        if earlier is not None and (cheaply or earlier.images != row.images):
             row = both_steps(earlier, row, {self._metric, self._ranking})
         self._writer.append(row)
         return self._writer.done(widths) or row

@@ -7,7 +7,7 @@ does, arXiv 2106.12639).
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,23 @@ _STEP = ".first-"
 
 @dataclass(frozen=True)
 class Racing:
-    """How a round is raced. Raises SettingError: a value is outside its limits."""
+    """How a round is raced.
+
+    Attributes:
+        features: the feature set of all steps but the last; None takes the search's own.
+
+    Raises:
+        SettingError: a value is outside its limits.
+    """
 
     keep: float = setting(
         "The part of a round that is kept, each time.", 1 / 3, names=("--racing-keep",), above=0, default_text="1/3"
+    )
+    features: str | None = setting(
+        "The feature set of a race's steps but the last, a cheaper one.",
+        None,
+        names=("--racing-features",),
+        default_text="that of the search",
     )
 
     def __post_init__(self):
@@ -64,6 +77,11 @@ def rung_metric(metric: str, images: int) -> str:
     return f"{metric}{_STEP}{images}"
 
 
+def step_metrics(metrics: "Mapping[str, float]", images: int) -> dict[str, float]:
+    """Return metrics of the first `images` images by the names of their columns, where another one is the row's own."""
+    return {rung_metric(name, images): value for name, value in metrics.items()}
+
+
 def readings_of(row: "SearchRow") -> dict[tuple[str, int], float]:
     """Return a row's finite values by metric and number of images, those of earlier steps of a race among them."""
     found = {}
@@ -75,13 +93,12 @@ def readings_of(row: "SearchRow") -> dict[tuple[str, int], float]:
 
 
 def both_steps(first: "SearchRow", other: "SearchRow", metrics: Collection[str]) -> "SearchRow":
-    """Return which of two rows of a sub-network has more images, with the metrics of the other's step beside it.
+    """Return which of two rows of a sub-network has more images, with the metrics of the other's steps beside it.
 
     The columns of all steps stay, so that a race that is repeated with other steps finds those it has.
     """
     fewer, more = sorted((first, other), key=lambda row: row.images)
-    starts = tuple(f"{metric}{_STEP}" for metric in metrics)
-    steps = {name: value for name, value in fewer.metrics.items() if name.startswith(starts)}
-    steps |= more.metrics
-    steps |= {rung_metric(name, fewer.images): value for name, value in fewer.metrics.items() if name in metrics}
-    return replace(more, metrics=steps, seconds=(first.seconds or 0.0) + (other.seconds or 0.0))
+    steps = {name: value for name, value in fewer.metrics.items() if _STEP in name}
+    if 0 < fewer.images < more.images:
+        steps |= {rung_metric(name, fewer.images): value for name, value in fewer.metrics.items() if name in metrics}
+    return replace(more, metrics={**steps, **more.metrics}, seconds=(first.seconds or 0.0) + (other.seconds or 0.0))
