@@ -65,8 +65,8 @@ def _torch_inception(setup: Setup):
 
     from ganc.metrics.inception.weights import read_weights
 
-    sys.path.append(str(Path(__file__).parents[1]))
-    from shared.inception_blocks import import_pytorch_fid
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from helpers.inception_blocks import import_pytorch_fid
 
     inception, _ = import_pytorch_fid()
     state = {name: torch.from_numpy(array) for name, array in read_weights(setup.weights).tensors.items()}
@@ -87,11 +87,15 @@ def _root_distance(features: np.ndarray, target) -> float:
     return float(difference @ difference + np.trace(sigma) + np.trace(target.sigma) - 2 * np.trace(root).real)
 
 
-def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", samples: int | None = None) -> dict:
-    """A search by ganc; the time includes compiling the segments and the files, and not loading Inception."""
+def ganc(setup: Setup, space: str, **how) -> dict:
+    """A search by ganc; the time includes compiling the segments and the files, and not loading Inception.
+
+    Args:
+        how: see `_settings`; `cheap` is the feature set of a race's first steps.
+    """
     from ganc_search.search import Search
 
-    search = Search(_settings(setup, space, racing=racing, engine=engine, samples=samples, output="search.h5"))
+    search = Search(_settings(setup, space, output="search.h5", **how))
     clock = _Clock()
     with search:
         for _ in search.run():
@@ -101,6 +105,7 @@ def ganc(setup: Setup, space: str, racing: bool = False, engine: str = "auto", s
     rows = [
         {"widths": row.widths, "images": row.images, "value": row.metrics[search.inputs.evaluator.metric]}
         for row in results
+        if search.inputs.evaluator.metric in row.metrics
     ]
     return {"seconds": seconds, "rows": rows, "engine": search.engine, "peak": _peak()}
 
@@ -176,22 +181,26 @@ def memory(setup: Setup, groups: int) -> dict:
     return {"peak": _peak(), "engine": evaluator.segments.name}
 
 
-def _settings(setup: Setup, space: str, *, racing: bool = False, output: str, **values):
+def _settings(
+    setup: Setup, space: str, *, output: str, racing: bool = False, cheap: str | None = None, metric: str = "", **values
+):
+    """Return settings of a search; `metric` names a feature set, of which statistics are made, in Inception's place."""
     from ganc.models.space import parse_space
     from ganc_search.settings import SearchSettings
     from ganc_search.strategies.racing import Racing
 
     values = {name: value for name, value in values.items() if value is not None}
+    measured = {"feature_set": metric} if metric else {"statistics": setup.statistics}
     return SearchSettings(
         supernet=setup.supernet,
         folder=setup.data,
         direction="AtoB",
         output=setup.folder / output,
-        statistics=setup.statistics,
         space=parse_space(space),
-        racing=Racing() if racing else None,
+        racing=Racing(features=cheap) if racing else None,
         device="cpu",
         restart=True,
+        **measured,
         **values,
     )
 

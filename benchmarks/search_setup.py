@@ -21,6 +21,8 @@ from ganc.models.task import CYCLEGAN
 PARTS = Path(__file__).with_name("search_parts.py")
 # 27 neighbours, as an exhaustive search of channels-32 meets them.
 BRANCH = "24/24/24/24/24/32,24,16/32,24,16/32,24,16"
+WHOLE = "channels-32"
+LITE0 = "efficientnet-lite0"
 TARGETS = 256  # images of the target domain, whose statistics are compared with
 
 
