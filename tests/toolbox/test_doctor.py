@@ -111,6 +111,12 @@ def test_a_gpu_that_this_paddle_has_no_kernels_for_is_a_problem(version, capabil
     assert found.engines[0][0].name == "paddle"
 
 
+@pytest.mark.parametrize(("cuda", "count"), [("11.8", 1), (None, 0)])
+def test_a_build_for_gpus_without_one_is_told(cuda, count):
+    found = installed(paddle={**CPU, "cuda": cuda})
+    assert (len(found.notes), len(found.problems)) == (count, 0)
+
+
 @pytest.mark.parametrize(("cuda", "said"), [("11.8", "can run CUDA 11.8"), (None, "Paddle's own build for GPUs")])
 def test_a_gpu_that_paddle_does_not_see_is_told(cuda, said):
     ((_, cure),) = installed(paddle={**CPU, "cuda": cuda}, other_gpus=[HOPPER]).notes

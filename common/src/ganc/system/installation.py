@@ -93,8 +93,11 @@ class Installation:
     @property
     def notes(self) -> list[tuple[str, str]]:
         """What could be better, each with what to do for it."""
-        if not self.other_gpus or not self.paddle:
+        if not self.paddle:
             return []
+        if not self.other_gpus:
+            alone = self.paddle["cuda"] and not self.paddle["gpus"]
+            return [("Paddle's build is for GPUs, and neither it nor nvidia-smi finds one here", "")] if alone else []
         names = ", ".join(gpu["name"] for gpu in self.other_gpus)
         if self.paddle["cuda"]:
             return [(f"{names}: Paddle finds no GPU", f"see that its driver can run CUDA {self.paddle['cuda']}")]
