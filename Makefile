@@ -29,7 +29,7 @@ PROJECTS := pyproject.toml common/pyproject.toml $(wildcard tools/*/pyproject.to
 TOOLS := $(patsubst %/pyproject.toml,-e ./%,$(wildcard tools/*/pyproject.toml))
 BENCHMARKS := startup.py generator.py training.py "metric.py features" "metric.py distances" search.py latency.py image_sizes.py deployment.py web.py
 COMMA := ,
-EXTRAS := lite0,onnx,openvino,predictor,report,tensorboard,workflow
+EXTRAS := lite0,onnx,openvino,pairs,predictor,report,tensorboard,workflow
 QUIET := -qq
 PIP := -m pip install $(QUIET) --disable-pip-version-check
 

@@ -3,8 +3,9 @@
     python workflow/check.py workflow/demo.yaml
 
 The check: the kernel distance of the exported generator's images is at most a part of that of the untouched images,
-and at most so many times the teacher's. `check` in the configuration says both numbers; without, nothing is checked. A
-distance that is smaller than its standard error counts as that error: below it there is nothing to compare with.
+and at most so many times the teacher's; of pairs, the mean absolute error to the ground truth is at most a part of the
+untouched images'. `check` in the configuration says these numbers (`untouched`, `teacher`, `error`); without, nothing
+is checked. What is smaller than its standard error counts as that error: below it there is nothing to compare with.
 """
 
 import argparse
@@ -14,7 +15,14 @@ from pathlib import Path
 
 import yaml
 
-ROWS = {"untouched": "untouched images", "teacher": "mobile"}  # of the report, that the exported generator's is put to
+# By the limit's name: the row of the report that the exported generator's is put to, and by which of its members.
+CHECKS = {
+    "untouched": ("untouched images", "kernel"),
+    "teacher": ("mobile", "kernel"),
+    "error": ("untouched images", "mae"),
+}
+WORDS = {"kernel": "kernel distance", "mae": "mean absolute error"}
+ABSENT = {"kernel": "the statistics hold no features", "mae": "the images are no pairs"}
 EXPORTED = "exported"
 
 
@@ -28,25 +36,22 @@ def main() -> None:
     print(f"images: {folder / 'strip.jpg'}")
     if not limits:
         return
-    if rows[EXPORTED]["kernel"] is None:
-        sys.exit("Error: there is no kernel distance to check: the statistics hold no features")
-    failed = [said for said, good in map(verdict, *zip(*checks(rows, limits), strict=True)) if not good]
-    if failed:
+    found = [verdict(rows, name, most) for name, most in limits.items()]
+    if failed := [said for said, good in found if not good]:
         sys.exit(f"Error: the translation is not good enough: {'; '.join(failed)}")
     print(f"check passed: {rows[EXPORTED]['metric']}")
 
 
-def checks(rows: dict[str, dict], limits: dict) -> list[tuple]:
-    """Return what each check compares: a name, the exported generator's row, the other's, and the largest ratio."""
-    return [(name, rows[EXPORTED], rows[row], limits[name]) for name, row in ROWS.items() if name in limits]
-
-
-def verdict(name: str, exported: dict, other: dict, most: float) -> tuple[str, bool]:
+def verdict(rows: dict[str, dict], limit: str, most: float) -> tuple[str, bool]:
     """Return a sentence about one check, which is printed, and whether it is passed."""
-    base = max(other["kernel"], other["kernel_error"] or 0)
-    found = exported["kernel"]
+    name, what = CHECKS[limit]
+    found, other = rows[EXPORTED].get(what), rows[name]
+    if found is None:
+        sys.exit(f"Error: there is no {WORDS[what]} to check: {ABSENT[what]}")
+    base = max(other[what], other[f"{what}_error"] or 0)
     said = (
-        f"kernel distance of exported / {name}: {found:.4g} / {base:.4g} = {found / base:.2f}, at most {most} is asked"
+        f"{WORDS[what]} of exported / {name.removesuffix(' images')}: {found:.4g} / {base:.4g} = {found / base:.2f}, "
+        f"at most {most} is asked"
     )
     print(said)
     return said, found <= most * base

@@ -79,8 +79,10 @@ def test_keys_that_had_another_name_still_work_and_are_said(tmp_path):
     [
         ("demo", "all", "ganc-replace"),
         ("demo-teacher", "original", "ganc extract"),
+        ("facades-cpu", "all", "ganc-replace"),
         ("horse2zebra-cpu", "all", "ganc-replace"),
         ("horse2zebra", "all", "ganc-replace"),
+        ("pix2pix-demo", "all", "ganc data demo"),
         ("real-generator", "all", "ganc-distill"),
     ],
 )
@@ -245,6 +247,16 @@ def test_an_executor_need_not_name_cores(tmp_path):
         run = snakemake(tmp_path, "--configfile", path, *options, "--dry-run", "--cores", "8", preamble=no_cores)
         assert run.returncode == 0, run.stderr
         assert (f"threads: {threads}" in run.stdout + run.stderr) == bool(threads)
+
+
+def test_pairs_are_set_aside_and_checked_as_pairs(tmp_path):
+    succeed("ganc", "data", "demo", tmp_path / "source", "--paired", "--train", 4, "--test", 2, "--size", 16)
+    path = configured(tmp_path, replace={**SMALL["replace"], "task": "pix2pix"})
+    run = snakemake(tmp_path, "images", "--configfile", path, "--cores", "1")
+    assert run.returncode == 0, run.stderr
+    names = {kind: (tmp_path / "out" / "data" / f"{kind}.txt").read_text().split() for kind in ("train", "search")}
+    assert [len(found) for found in names.values()] == [2, 2]
+    assert sorted(names["train"] + names["search"]) == (tmp_path / "source" / "train.txt").read_text().split()
 
 
 def test_the_direction_is_that_of_all_stages(tmp_path):

@@ -37,6 +37,7 @@ MATPLOTLIB = Package("matplotlib", ("report",))
 PYYAML = Package("yaml", ("yaml",), "PyYAML")
 JINJA2 = Package("jinja2", ("report",))
 TENSORBOARD = Package("tensorboardX", ("tensorboard",))
+SCIKIT_IMAGE = Package("skimage", ("pairs",), "scikit-image")
 SCIKIT_LEARN = Package("sklearn", ("predictor",), "scikit-learn")
 SNAKEMAKE = Package("snakemake", ("workflow",), "Snakemake")
 
@@ -45,13 +46,26 @@ CORE = (
     *(Package("click"), Package("numpy"), Package("PIL", title="pillow"), Package("h5py"), Package("safetensors")),
     *(Package("tabulate"), Package("tqdm"), Package("packaging")),
 )
-OPTIONAL = (PADDLE, LITE0, ONNX, ONNXRUNTIME, OPENVINO, MATPLOTLIB, JINJA2, TENSORBOARD, SNAKEMAKE, PYYAML)
+OPTIONAL = (
+    PADDLE,
+    LITE0,
+    ONNX,
+    ONNXRUNTIME,
+    OPENVINO,
+    SCIKIT_IMAGE,
+    MATPLOTLIB,
+    JINJA2,
+    TENSORBOARD,
+    SNAKEMAKE,
+    PYYAML,
+)
 PURPOSES = {
     "cpu": "training, on a processor",
     "gpu": "training, on a GPU",
     "lite0": "the metric's default feature set",
     "onnx": "exports to ONNX, and ONNX Runtime",
     "openvino": "exports to OpenVINO, the fastest engine on a processor",
+    "pairs": "SSIM to the ground truth of pairs",
     "report": "charts, and ganc report",
     "tensorboard": "ganc plot --tensorboard",
     "workflow": "ganc compress and the workflow",

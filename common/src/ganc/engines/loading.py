@@ -19,6 +19,7 @@ from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
 from ganc.models.spec import GeneratorSpec, spec_from_json
+from ganc.models.task import Pairing
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Model:
         readings: how it was shown image files: channels, levels, resizing.
         bytes: what it takes on the disk: the checkpoint, or the exported model's files.
         image_size: (width, height) that it was trained on.
+        paired: whether it was trained on pairs, so that what its images should look like is known.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Model:
     image_size: tuple[int, int]
     readings: Readings
     bytes: int
+    paired: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def checkpoint_model(
         image_size=checkpoint.image_size,
         readings=checkpoint.readings,
         bytes=path.stat().st_size,
+        paired=checkpoint.task.pairing is Pairing.PAIRED,
     )
 
 
@@ -172,6 +176,7 @@ def _exported(path: Path, folder: Path, direction: Direction | None, how: Runnin
         image_size=tuple(card["image_size"]),
         readings=Readings.recorded(card, (spec.in_channels, spec.out_channels)),
         bytes=variant_bytes(folder, variant),
+        paired=card.get("pairing") == Pairing.PAIRED.value,
     )
 
 

@@ -1,6 +1,6 @@
 """Evaluating generators: their translations of some images, measured against the statistics of the target domain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +9,17 @@ import numpy as np
 
 from ganc.base.direction import Direction
 from ganc.base.errors import StatisticsError, TooFewImagesError
+from ganc.base.extras import SCIKIT_IMAGE, require
 from ganc.base.ranking_metric import ranking_metric
 from ganc.base.target_images import TargetImages
-from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, to_uint8
+from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, read_pairs, to_uint8
 from ganc.data.lists import ImageList
+from ganc.data.pairs import require_equal_sizes
 from ganc.engines import Engine
 from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.features import feature_set
+from ganc.metrics.pairs import PairMeter
 from ganc.metrics.reference import Measurement, Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set, require_resize
 
@@ -52,6 +55,7 @@ class Evaluation:
     Attributes:
         subset: where the images come from, for the record.
         batch_size: images that are translated at once.
+        truth: what the translations should look like, where that is known and measured too.
     """
 
     images: EvaluationSet
@@ -59,6 +63,7 @@ class Evaluation:
     statistics: Statistics
     feature_set: FeatureSet
     batch_size: int = 8
+    truth: EvaluationSet | None = None
 
     @classmethod
     def of_folder(
@@ -98,6 +103,23 @@ class Evaluation:
         _require_two(folder, subset, images, "a metric needs")
         return cls(EvaluationSet(images, size, CACHE_BYTES), subset, target, features)
 
+    def with_truth(self, folder: Path, direction: Direction, readings: Readings | None = None) -> "Evaluation":
+        """Return the same evaluation, which measures how far translations are from their partners too.
+
+        Args:
+            folder, direction, readings: as of `of_folder`.
+
+        Raises:
+            MissingDependencyError: scikit-image is not installed.
+            DataError: an image has no partner, or one of another size.
+        """
+        require(SCIKIT_IMAGE)
+        readings, way = readings or Readings(), Direction(direction)
+        images, partners = read_pairs(folder, self.subset, readings.source(way), readings.target(way))
+        require_equal_sizes(images, partners)
+        source, target = (EvaluationSet(one, self.images.size, CACHE_BYTES) for one in (images, partners))
+        return replace(self, images=source, truth=target)
+
     @property
     def ranking(self) -> str:
         """The name of the metric that orders models that are measured here."""
@@ -114,15 +136,18 @@ class Evaluation:
 
     def measure(self, engine: Engine) -> Measurement:
         """Return how far the engine's translations are from the statistics."""
-        return self.measure_features(self.features(engine))
+        return self.measure_images(self.translations(engine))[0]
 
     def measure_untouched(self) -> Measurement:
         """Return how far the images are as they are: what a translation has to improve on."""
-        return self.measure_features(self.features(None))
+        return self.measure_images(self.translations(None))[0]
 
-    def features(self, engine: Engine | None) -> np.ndarray:
-        """Return the features (n, d) of the engine's translations, of the images as they are if it is None."""
-        return image_features(self.translations(engine), self.feature_set)
+    def measure_images(self, batches: Iterable[np.ndarray]) -> tuple[Measurement, np.ndarray]:
+        """Return how far uint8 batches of the images' translations are from what they should be, and their features."""
+        meter = PairMeter(self.truth) if self.truth is not None else None
+        features = image_features(meter.noted(batches) if meter else batches, self.feature_set)
+        measured = self.measure_features(features)
+        return (replace(measured, pairs=meter.measurement) if meter else measured), features
 
     def measure_features(self, features: np.ndarray) -> Measurement:
         """Return how far features (n, d) of the evaluation's feature set are from the statistics."""

@@ -1,7 +1,7 @@
 """What features are compared with: the target's statistics, prepared once for many measurements."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ganc.base.ranking_metric import are_few, kernel_metric
 from ganc.metrics.frechet import Gaussian, checked_features
 from ganc.metrics.kernel import KernelTarget, SubsetDistance, Subsets, kernel_distance_of_subsets
+from ganc.metrics.pairs import PairMeasurement
 from ganc.metrics.statistics import Statistics
 
 
@@ -21,12 +22,14 @@ class Measurement:
         kernel: the kernel distance; None where the statistics hold no features of the target.
         kernel_error: its standard error; None where there is none.
         images: how many there were.
+        pairs: how far they are from their ground truth; None where that was not measured.
     """
 
     distance: float
     kernel: float | None
     kernel_error: float | None
     images: int
+    pairs: PairMeasurement | None = None
 
     @property
     def ranks_by_kernel(self) -> bool:
@@ -42,6 +45,10 @@ class Measurement:
     def ranking_error(self) -> float | None:
         """The standard error of `ranking`; None where there is none."""
         return self.kernel_error if self.ranks_by_kernel else None
+
+    def to_json(self) -> dict:
+        """Return plain values, those of pairs where there are any."""
+        return {name: value for name, value in asdict(self).items() if name != "pairs" or value is not None}
 
     def values(self, feature_set_name: str) -> Mapping[str, float]:
         """Return metric name -> value, as rows of a search have them."""

@@ -14,9 +14,9 @@ from ganc.engines.eager import EagerEngine
 from ganc.engines.loading import Model
 from ganc.engines.timing import milliseconds_per_image
 from ganc.metrics import Measurement, judged
-from ganc.metrics.distance import image_features
 from ganc.metrics.evaluation import Evaluation
 from ganc.metrics.kernel import Subsets
+from ganc.metrics.pairs import VALUES as PAIR_VALUES
 from ganc.models.generator import Generator
 from ganc.models.spec import ORIGINAL, GeneratorSpec
 
@@ -52,7 +52,8 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     """Return one row a model: what it is, what it costs, how far its images are from the target, on how many.
 
     The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
-    images, kernel_subsets (if wanted) and those of `Evaluation.facts`; for a model also untouched_value,
+    images, kernel_subsets (if wanted) and those of `Evaluation.facts`; where a model was trained on pairs mae,
+    mae_error, ssim and ssim_error, the distances to the ground truth; for a model also untouched_value,
     untouched_kernel and untouched_kernel_error, the distances of the untranslated images, judgement (`Judgement`, as
     text), and l1, if differences are wanted: the mean absolute difference of 8-bit values to the first model's. Where
     nothing can be measured, the distances are None and `unmeasured` says why, in place of the facts, the judgement and
@@ -68,8 +69,8 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
         evaluation = _evaluation(models, wanted)
     except TooFewImagesError as error:
         return _timed(_unmeasured(models, wanted, str(error)), models, wanted)
-    rows, features = [], evaluation.features(None)
-    untouched = evaluation.measure_features(features)
+    rows = []
+    untouched, features = evaluation.measure_images(evaluation.translations(None))
     if wanted.untouched:
         rows.append(
             _row(UNTOUCHED, None, None, evaluation, untouched, wanted) | _by_subsets(evaluation, features, wanted)
@@ -82,8 +83,7 @@ def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     differences = Differences()
     for model in models:
         made = evaluation.translations(model.engine)
-        features = image_features(differences.noted(made) if wanted.differences else made, evaluation.feature_set)
-        measured = evaluation.measure_features(features)
+        measured, features = evaluation.measure_images(differences.noted(made) if wanted.differences else made)
         row = _row(str(model.path), model.spec, model.bytes, evaluation, measured, wanted)
         if wanted.differences:
             row["l1"] = differences.mean
@@ -194,7 +194,9 @@ def _by_subsets(evaluation: Evaluation, features: np.ndarray | None, wanted: Com
 
 def _beside(untouched: Measurement, measured: Measurement) -> dict:
     """Return what is said of a model beside its own distances."""
+    pairs = untouched.pairs.values() if untouched.pairs else {}
     return {
+        **{f"untouched_{name}": value for name, value in pairs.items()},
         "untouched_value": untouched.distance,
         "untouched_kernel": untouched.kernel,
         "untouched_kernel_error": untouched.kernel_error,
@@ -220,15 +222,18 @@ def _require_alike(models: Sequence[Model]) -> None:
 
 def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
     _require_alike(models)
-    return Evaluation.of_folder(
+    direction, readings = models[0].direction, models[0].readings
+    evaluation = Evaluation.of_folder(
         wanted.folder,
-        models[0].direction,
+        direction,
         wanted.size,
-        readings=models[0].readings,
+        readings=readings,
         statistics=wanted.statistics,
         feature_set=wanted.feature_set,
         reference=TargetImages(wanted.reference),
     )
+    paired = any(model.paired for model in models)
+    return evaluation.with_truth(wanted.folder, direction, readings) if paired else evaluation
 
 
 def _original_engine() -> EagerEngine:
@@ -252,8 +257,16 @@ def _row(
         "kernel": measured and measured.kernel,
         "kernel_error": measured and measured.kernel_error,
         "images": measured and measured.images,
+        **_pairs(evaluation, measured),
         **{name: fact for name, fact in facts.items() if name not in ("name", "images")},
     }
+
+
+def _pairs(evaluation: Evaluation, measured: Measurement | None) -> dict:
+    """Return what a row says of the ground truth: nothing where there is none."""
+    if evaluation.truth is None:
+        return {}
+    return measured.pairs.values() if measured and measured.pairs else dict.fromkeys(PAIR_VALUES)
 
 
 def _costs(

@@ -16,6 +16,7 @@ class ComparedRow:
     Attributes:
         name: of its part in the pipeline, or its file's name.
         metric: the feature set; value: the Fréchet distance; kernel, kernel_error: the kernel distance.
+        mae, mae_error, ssim, ssim_error: of pairs, the mean absolute error and SSIM to the ground truth.
         judgement: how it compares with the untouched images, a text of `ganc.metrics.judgement`.
         untouched: whether it is the row of the untouched images, which cost nothing.
         reason: why nothing was measured.
@@ -34,6 +35,10 @@ class ComparedRow:
     subset: str | None
     judgement: str | None
     reason: str | None
+    mae: float | None = None
+    mae_error: float | None = None
+    ssim: float | None = None
+    ssim_error: float | None = None
 
     @property
     def untouched(self) -> bool:
@@ -113,6 +118,10 @@ def _compared(row: JsonObject) -> ComparedRow:
         subset=row.take("subset", str, None),
         judgement=row.take("judgement", str, None),
         reason=row.take("unmeasured", str, None),
+        mae=row.take("mae", float, None),
+        mae_error=row.take("mae_error", float, None),
+        ssim=row.take("ssim", float, None),
+        ssim_error=row.take("ssim_error", float, None),
     )
 
 

@@ -53,7 +53,8 @@ def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **op
     """Compare generators: costs, size, time and metric. Or measure a folder of images.
 
     MODELS are checkpoints or exported folders. They translate the source domain's test images; a lower distance is
-    better, and one that is no lower than that of the untouched images is no better than doing nothing.
+    better, and one that is no lower than that of the untouched images is no better than doing nothing. Models of pairs
+    are measured against the ground truth too.
 
     Without --data two folders of images are compared, or a folder with a file of statistics, as pytorch-fid compares
     them. Images then keep their size, unless --size or the statistics name one.
@@ -153,6 +154,8 @@ def _show_compared(rows: list[dict]) -> None:
 
 
 def _readable(row: dict, mark: str) -> dict:
+    from ganc.metrics.pairs import pair_columns
+
     counts = {"macs": "MACs", "params": "parameters"}
     shown = {"model": row["model"]}
     shown |= {label: "-" if row[key] is None else format_count(row[key]) for key, label in counts.items()}
@@ -160,6 +163,6 @@ def _readable(row: dict, mark: str) -> dict:
     if "milliseconds" in row:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
     shown[row["metric"] or "metric"] = "-" if row["value"] is None else f"{row['value']:.3f}"
-    shown |= _kernel_columns(row, mark)
+    shown |= _kernel_columns(row, mark) | pair_columns(row)
     shown["images"] = row["images"] or "-"
     return shown

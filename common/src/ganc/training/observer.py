@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +188,7 @@ class LastMeasured:
         self.values: dict[str, Measurement] = {}
 
     def state(self) -> dict:
-        return {label: asdict(measurement) for label, measurement in self.values.items()}
+        return {label: measurement.to_json() for label, measurement in self.values.items()}
 
     def load(self, state: Mapping) -> None:
         self.values = {label: Measurement(**values) for label, values in state.items()}
@@ -297,7 +297,7 @@ class Recorder(Observer):
         said = {}
         if self._product.keep_best:
             chosen = self.views.measure_choice(measured)
-            said = {"choice": asdict(next(iter(chosen.values())))} if self.views.choice else {}
+            said = {"choice": next(iter(chosen.values())).to_json()} if self.views.choice else {}
             if self._best.improves(chosen):
                 checkpoint = self._checkpoint(number)
                 self._best.keep(_with_choice(checkpoint, self.views.choice, said.get("choice", {})), chosen)

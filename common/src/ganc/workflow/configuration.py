@@ -20,7 +20,7 @@ from ganc.workflow.stage_options import BY_HAND, STAGES, ConfigurationError, com
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
 VALUES = ("out", "data", "teacher", "start", "stages", "search_images", "feature-set", "threads")
-LIMITS = ("untouched", "teacher")  # of `check`, which check.py reads
+LIMITS = ("untouched", "teacher", "error")  # of `check`, which check.py reads
 KEYS = (*VALUES, "images", *STAGES, "check")
 ALL, ALONE = "all", "distill"  # which stages there are: all of them, or no supernet, search and fine-tuning
 # Options of `images` that the statistics of the target are made with too.
@@ -85,6 +85,12 @@ class Configuration:
         images = self._sections["images"]
         side = images.get("eval-size", images.get("crop-size"))
         return "" if side is None else shlex.join(["--size", str(side)])
+
+    @property
+    def task(self) -> str:
+        """The option of the task that stage 1 has, for the images' folder; empty where it says none."""
+        task = self._sections["replace"].get("task", self._sections["original"].get("task"))
+        return "" if task is None else shlex.join(["--task", str(task)])
 
     @property
     def features(self) -> str:

@@ -17,11 +17,12 @@ from ganc.base.errors import GancError
 from ganc.base.ranking_metric import near_best
 from ganc.base.temporaries import remove_leftovers
 from ganc.base.text import format_count, with_error
-from ganc.data import EvaluationSet, save_image, strip, to_uint8
+from ganc.data import EvaluationSet, ImageList, read_pairs, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
 from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
 from ganc.metrics.judgement import Judgement, sentence
+from ganc.metrics.pairs import pair_columns
 from ganc.report.comparison import Comparison, compare
 
 ROLES = ("teacher", "student", "chosen sub-network", "exported")
@@ -92,9 +93,10 @@ def _table(rows: list[dict]) -> str:
             row["metric"]: row["value"] and f"{row['value']:.2f}",
             "kernel distance": "-" if row["kernel"] is None else with_error(row["kernel"], row["kernel_error"]),
         }
+        | pair_columns(row)
         for row in rows
     ]
-    align = ["left"] + ["right"] * 6
+    align = ["left"] + ["right"] * (len(shown[0]) - 1)
     table = tabulate(shown, headers="keys", tablefmt="github", missingval="-", disable_numparse=True, colalign=align)
     return "\n\n".join([table, *remarks(rows)])
 
@@ -114,17 +116,25 @@ def _teacher(path: Path) -> str:
 
 
 def _write_strip(models: list[Model], arguments: argparse.Namespace, teacher: str) -> None:
-    """Show some test images, evenly spread, and what the networks make of them, two images a row."""
-    images, _ = evaluation_images(
-        arguments.data, models[0].direction.source, reading=models[0].readings.source(models[0].direction)
-    )
-    shown = EvaluationSet(images, models[0].image_size)
-    inputs = np.stack([shown[i] for i in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
+    """Show some test images, evenly spread, and what the networks make of them, two images a row; pairs' truth too."""
     first, student, exported = models[0], models[1 + bool(arguments.original)], models[-1]
-    made = (model.engine(inputs) for model in (first, student, exported))
-    samples = list(zip(*(to_uint8(images) for images in (inputs, *made)), strict=True))
+    source, target = (first.readings.source(first.direction), first.readings.target(first.direction))
+    images, subset = evaluation_images(arguments.data, first.direction.source, reading=source)
+    inputs = _spread(images, first.image_size)
+    columns = {"input": inputs, teacher: first.engine(inputs)}
+    columns |= {"student": student.engine(inputs), "exported": exported.engine(inputs)}
+    if first.paired:
+        partners = read_pairs(arguments.data, subset, source, target)[1]
+        columns["ground truth"] = _spread(partners, first.image_size)
+    samples = list(zip(*map(to_uint8, columns.values()), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
-    save_image(arguments.strip, strip(rows, ["input", teacher, "student", "exported"] * 2))
+    save_image(arguments.strip, strip(rows, [*columns] * 2))
+
+
+def _spread(images: ImageList, size: tuple[int, int]) -> np.ndarray:
+    """Return some images of a list, evenly spread, float32 (n, c, h, w)."""
+    shown = EvaluationSet(images, size)
+    return np.stack([shown[place] for place in np.linspace(0, len(shown) - 1, 2 * STRIP_ROWS).astype(int)])
 
 
 if __name__ == "__main__":

@@ -189,10 +189,13 @@ def _show(exported, output: Path) -> None:
 
 
 def _distances(exported, measured) -> dict:
+    from ganc.metrics.pairs import pair_columns
+
     if measured is None:
         return {exported.metric_name: "-"}
     kernel = with_error(measured.kernel, measured.kernel_error)
-    return {exported.metric_name: f"{measured.distance:.4f}", "kernel distance": kernel}
+    pairs = pair_columns(measured.pairs and measured.pairs.values())
+    return {exported.metric_name: f"{measured.distance:.4f}", "kernel distance": kernel} | pairs
 
 
 def _row(exported, path: Path, size_in_bytes: int, measured, difference) -> dict:

@@ -29,7 +29,7 @@ def exported_json(exported: Exported, output: Path) -> dict:
         "image_size": list(size),
         **asdict(costs),
         "files": rows,
-        "untouched": exported.untouched and asdict(exported.untouched),
+        "untouched": exported.untouched and exported.untouched.to_json(),
         "unmeasured": exported.unmeasured,
         "undetermined": list(exported.undetermined),
     }
@@ -38,6 +38,6 @@ def exported_json(exported: Exported, output: Path) -> dict:
 def _metric(exported: Exported, measured: Measurement | None) -> dict:
     if measured is None:
         return {"metric": None}
-    facts = {"name": exported.metric_name, **asdict(measured)}
+    facts = {"name": exported.metric_name, **measured.to_json()}
     judgement = {"judgement": judged(measured, exported.untouched).value} if exported.untouched else {}
     return {"metric": facts | judgement}

@@ -12,6 +12,7 @@ from ganc.files.card import CARD, CHECKPOINT, Variant
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics import Measurement, judged
 from ganc.metrics.judgement import sentence
+from ganc.metrics.pairs import pair_columns
 from ganc.models.family import format_widths
 
 LICENCE = "weights: as the teacher's and data's licence says"
@@ -113,7 +114,7 @@ def _table(card: Described) -> str:
     """Return the table of the folder's files."""
     metric = card.metric["name"] if card.metric else None
     head = ["file", "precision", "bytes", "largest difference", "on average"]
-    head += [metric, "kernel distance"] if metric else []
+    head += [metric, "kernel distance", *_pairs(card.untouched)] if metric else []
     lines = [head, ["---"] * len(head)]
     for row in card.rows:
         cells = [f"`{row.name}`", row.variant.precision if row.variant else "f32", f"{row.bytes:,}"]
@@ -128,7 +129,13 @@ def _table(card: Described) -> str:
 def _distances(measured: Measurement | None) -> list[str]:
     if measured is None:
         return ["-", "-"]
-    return [f"{measured.distance:.4f}", with_error(measured.kernel, measured.kernel_error)]
+    kernel = with_error(measured.kernel, measured.kernel_error)
+    return [f"{measured.distance:.4f}", kernel, *_pairs(measured).values()]
+
+
+def _pairs(measured: Measurement | None) -> dict[str, str]:
+    """Return the columns of the ground truth, where it was measured against."""
+    return pair_columns(measured.pairs.values()) if measured and measured.pairs else {}
 
 
 def _input(card: Described) -> str:
@@ -246,10 +253,17 @@ def _quality(card: Described) -> str:
     measured = card.rows[0].measured
     if card.untouched and measured:
         lines.append("\nUntouched images are the source domain's as they are; a generator has to be nearer than these.")
+        if measured.pairs:
+            lines.append(PAIRS)
         judgement = sentence(f"`{CHECKPOINT}`", judged(measured, card.untouched))
         lines += [f"**{judgement}.**"] if judgement else []
     return "\n".join(lines)
 
+
+PAIRS = (
+    "\nThe images are pairs: the mean absolute error (of values from 0 to 255) and SSIM (1 is equal) are those to each "
+    "image's own ground truth."
+)
 
 _STANDS_ON = {
     "images": "translated images",

@@ -26,6 +26,7 @@ from ganc.metrics import Measurement
 from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
+from ganc.models.task import Pairing
 from ganc.system.runtime import select_device
 from ganc.training.options import Options
 from ganc_export.readme import Described, Row, card_text
@@ -278,9 +279,12 @@ def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> tuple[Evalu
     how = {"readings": checkpoint.readings, **compared_with}
     how["reference"] = TargetImages(how.get("reference", TargetImages.TRAIN_AND_TEST))
     try:
-        return Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, **how), None
+        made = Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, **how)
     except TooFewImagesError as error:
         return None, str(error)
+    if checkpoint.task.pairing is Pairing.PAIRED:
+        made = made.with_truth(data, checkpoint.direction, checkpoint.readings)
+    return made, None
 
 
 def _described(exported: Exported, layout: ImageFormat, measure: Evaluation | None) -> Described:
@@ -299,6 +303,7 @@ def _card(exported: Exported, layout: ImageFormat, compared: Comparison) -> dict
     return {
         "digest": checkpoint.digest,
         "direction": checkpoint.direction,
+        "pairing": checkpoint.task.pairing.value,
         "generator": asdict(spec),
         "image_size": size,
         **checkpoint.readings.facts,
@@ -324,4 +329,5 @@ def _variant_facts(written: Written) -> dict:
         "difference": asdict(written.found.difference),
         "error": written.found.worst and written.found.worst.facts,
         "metric": written.measured and written.measured.distance,
+        **({"pairs": written.measured.pairs.values()} if written.measured and written.measured.pairs else {}),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from ganc.base.ranking_metric import are_few, near_best
 from ganc.metrics.judgement import Judgement, sentence
+from ganc.metrics.pairs import COLUMNS as PAIR_COLUMNS
 from ganc.report.gather import Findings, FoundFile, stage_of
 from ganc.report.html.charts import Bar, bar_chart
 from ganc.report.html.text import byte_count, clean, count, measured, milliseconds, real, times
@@ -191,9 +192,10 @@ def remarks(rows: Sequence[ComparedRow]) -> list[str]:
 def _table(rows: Sequence[ComparedRow], source: str) -> Table:
     kernel = any(row.kernel is not None for row in rows)
     timed = any(row.milliseconds is not None for row in rows)
+    pairs = any(row.mae is not None for row in rows)
     heads = ["generator", "MACs", "parameters", "bytes", *(["ms an image"] if timed else [])]
     heads += [", ".join(sorted({row.metric for row in rows if row.metric})) or "metric"]
-    heads += ["kernel distance"] if kernel else []
+    heads += [*(["kernel distance"] if kernel else []), *(PAIR_COLUMNS if pairs else ())]
     texts = [
         [
             clean(row.name),
@@ -203,6 +205,7 @@ def _table(rows: Sequence[ComparedRow], source: str) -> Table:
             *([milliseconds(row.milliseconds).removesuffix(" ms")] if timed else []),
             real(row.value),
             *([measured(row.kernel, row.kernel_error)] if kernel else []),
+            *([measured(row.mae, row.mae_error), measured(row.ssim, row.ssim_error)] if pairs else []),
         ]
         for row in rows
     ]
