@@ -153,6 +153,30 @@ def test_what_is_predicted_is_never_taken_for_measured(tmp_path):
     assert "no row has a value" in refusal("ganc", "plot", results, "-o", tmp_path / "other.svg")
 
 
+def with_latencies(path, **values):
+    """Write a search that lowered latencies; by MACs three rows are on its front, by milliseconds one."""
+    setup = {"latency_engine": "openvino", "latency_precision": "f32", "latency_device": "cpu"}
+    rows = [
+        make_row((i + 1,) * 8, macs=int(g * 1e9), metrics={FID: m}, latency_ms=1.0 + m / 10, **setup | values)
+        for i, (g, m) in enumerate(POINTS)
+    ]
+    rows.append(make_row((20,) * 8, macs=1000, metrics={FID: 1.0}))  # not timed: it has no place
+    identity = changed(feature_set=FID, image_size=(256, 256))
+    write_results(path, make_results(rows, facts={"objective": "latency"}, identity=identity))
+    return path
+
+
+def test_a_search_that_lowered_latencies_is_drawn_against_them(tmp_path):
+    results = with_latencies(tmp_path / "search.h5")
+    succeed("ganc", "plot", results, "--published", "-o", tmp_path / "front.svg")
+    texts = texts_of(tmp_path / "front.svg")
+    assert "milliseconds of one 256x256 image, openvino f32 cpu" in texts
+    assert "Pareto front (1)" in texts
+    assert "5 sub-networks on" in texts
+    assert "published original" not in texts  # whose milliseconds nobody knows
+    assert "FIDs on horse2zebra: against MACs, not comparable" in texts
+
+
 @pytest.mark.parametrize("kind", BLIND)
 def test_kinds_of_points_differ_in_colour_for_everybody_and_in_shape(tmp_path, kind):
     succeed("ganc", "plot", with_predictions(tmp_path / "search.h5"), "-o", tmp_path / "front.svg", "--published")

@@ -187,6 +187,14 @@ def test_what_is_predicted_is_drawn_apart_from_what_is_measured(folder, tmp_path
     assert "predicted, not measured (1)" in page.text
 
 
+def test_a_search_that_lowered_latencies_is_drawn_against_them(folder, tmp_path):
+    rows = [make_row((w,) * 8, metrics={"untrained": 9.0 - w}, latency_ms=9.0 - w, latency_engine="x") for w in (2, 4)]
+    write_results(folder / "search.h5", make_results(rows, facts={"objective": "latency"}))
+    page = reported(folder, tmp_path)
+    assert "Distance against milliseconds" in page.text
+    assert [one["front"] for one in page.data("front-0")["points"]] == [True, False]  # the larger is better and faster
+
+
 @pytest.mark.parametrize("kind", BLIND)
 def test_no_two_colours_of_a_chart_are_alike_for_anybody(folder, tmp_path, kind):
     style = reported(folder, tmp_path).text

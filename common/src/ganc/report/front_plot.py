@@ -1,4 +1,4 @@
-"""Search results as a chart: every sub-network's metric against its MACs, and the Pareto front.
+"""Search results as a chart: every sub-network's metric against its MACs or milliseconds, and the Pareto front.
 
 The points fill the picture. What lies far from them, as the original does, is a note at the edge that it lies beyond.
 """
@@ -80,7 +80,8 @@ def draw_results(
     points = Points.of(results)
     if not points.measured:
         raise SelectionError(f"{results.source}: no row has a value of {results.ranking_name}; run the search first")
-    beside = results.ranking_name == FID and results.identity.image_size == published.IMAGE_SIZE
+    same = results.ranking_name == FID and results.identity.image_size == published.IMAGE_SIZE
+    beside = same and not points.timed  # published FIDs have MACs
     apart = with_published and not beside
     with drawing():
         figure = Figure(figsize=(8, 8 if apart else 5.5), dpi=130, layout="constrained")
@@ -88,36 +89,43 @@ def draw_results(
         _draw_points(axes[0], points)
         if with_published and beside:
             draw_beside(axes[0])
-        _draw_original(axes[0], results, original, with_fid=with_published and beside)
+        _draw_original(axes[0], points, original, with_fid=with_published and beside)
         _label(axes[0], points, title)
         if apart:
-            draw_panel(axes[1], "another metric" if results.ranking_name != FID else "of 256x256 images")
+            draw_panel(axes[1], _reason(points))
         with replacing(output) as temporary:
             suffix = Path(output).suffix
             figure.savefig(temporary, format=suffix[1:], metadata=METADATA[suffix])
     return points
 
 
+def _reason(points: Points) -> str:
+    """Return why published values are not drawn among the points."""
+    if points.results.ranking_name != FID:
+        return "another metric"
+    return "against MACs" if points.results.identity.image_size == published.IMAGE_SIZE else "of 256x256 images"
+
+
 def _draw_points(axes, points: Points) -> None:
-    macs, values = points.results.rows.macs, points.values
+    drawn, values = points.costs, points.values
     in_view = points.fewer_in_view()
     known = np.concatenate([points.comparable, values[in_view]])
-    costs = macs[np.concatenate([points.front, points.others, points.predicted, in_view]).astype(int)]
+    costs = drawn[np.concatenate([points.front, points.others, points.predicted, in_view]).astype(int)]
     _span(axes, costs, known)
     if len(points.fewer):
-        _scatter(axes, macs[in_view], values[in_view], fewer_name(points), FEWER)
+        _scatter(axes, drawn[in_view], values[in_view], fewer_name(points), FEWER)
     if len(points.predicted):
         place = points.predicted
         name = f"{len(place):,} predicted, not measured"
-        _scatter(axes, macs[place], points.predictions[place], name, PREDICTED)
+        _scatter(axes, drawn[place], points.predictions[place], name, PREDICTED)
     whole = np.concatenate([points.front, points.others]).astype(int)
     name = f"{len(whole):,} sub-networks on {points.results.rows.images[whole].max()} images"
-    _scatter(axes, macs[whole], values[whole], name, MEASURED)
+    _scatter(axes, drawn[whole], values[whole], name, MEASURED)
     # Between two points of the front the cheaper one is the best there is, so the line goes in steps.
-    axes.step(macs[points.front], values[points.front], where="post", color=VERMILLION, linewidth=1.4, zorder=3)
+    axes.step(drawn[points.front], values[points.front], where="post", color=VERMILLION, linewidth=1.4, zorder=3)
     look = {"color": VERMILLION, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5}
     name = f"Pareto front ({len(points.front):,})"
-    axes.plot(macs[points.front], values[points.front], "D", label=name, zorder=4, **look)
+    axes.plot(drawn[points.front], values[points.front], "D", label=name, zorder=4, **look)
 
 
 def _span(axes, costs: np.ndarray, values: np.ndarray) -> None:
@@ -153,10 +161,11 @@ def _one_a_cell(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, counts
 
 
-def _draw_original(axes, results: SearchResults, original: float | None, *, with_fid: bool) -> None:
+def _draw_original(axes, points: Points, original: float | None, *, with_fid: bool) -> None:
     """Say at the edge where the original is. What it costs no file says: the published one's MACs are a note."""
     fid = ", FID {:g} to {:g}".format(*published.ORIGINAL.fid) if with_fid else ""
-    notes = [f"published original: {format_count(ORIGINAL.costs(results.identity.image_size).macs)}MACs{fid} →"]
+    macs = format_count(ORIGINAL.costs(points.results.identity.image_size).macs)
+    notes = [] if points.timed else [f"published original: {macs}MACs{fid} →"]
     if original is not None:
         low, high = axes.get_ylim()
         said = f"original generator ({original:g}, as given)"
@@ -173,7 +182,7 @@ def _label(axes, points: Points, title: str | None) -> None:
     results = points.results
     logarithmic = " (logarithmic)" if axes.get_xscale() == "log" else ""
     size = "x".join(map(str, results.identity.image_size))
-    axes.set_xlabel(f"MACs of one {size} image{logarithmic}", loc="left")
+    axes.set_xlabel(points.cost_name.replace("image", f"{size} image", 1) + logarithmic, loc="left")
     axes.set_ylabel(f"{results.ranking_name} (lower is better)")
     axes.set_title(title or f"{points.measured:,} sub-networks of {results.identity.space}")
     plain(axes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.base.ranking_metric import predicted_metric
+from ganc.results.objective import Objective
 from ganc.results.search_results import SearchResults
 from ganc.results.selection import pareto_front
 
@@ -18,13 +19,17 @@ class Points:
 
     Attributes:
         values: (N,) of the metric that orders the rows, NaN where not measured; predictions: what was predicted of it.
-        front: by rising MACs; others: measured on as many images; fewer: measured on fewer.
+        costs: (N,), what the front is drawn against: milliseconds, NaN where not measured, or MACs.
+        timed: whether they are milliseconds, as where the search lowered latencies, all of one set-up.
+        front: by rising costs; others: measured on as many images; fewer: measured on fewer.
         picked: those that were fine-tuned.
     """
 
     results: SearchResults
     values: np.ndarray
     predictions: np.ndarray
+    costs: np.ndarray
+    timed: bool
     front: np.ndarray
     others: np.ndarray
     fewer: np.ndarray
@@ -35,19 +40,23 @@ class Points:
     def of(cls, results: SearchResults, chosen: Iterable[str] = ()) -> "Points":
         """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
         rows, values = results.rows, results.ranking
-        kept = np.flatnonzero(np.isfinite(values))
+        timed = results.objective is Objective.LATENCY and len(rows.setups) == 1
+        costs = rows.latency_ms if timed else rows.macs.astype(np.float64)
+        kept = np.flatnonzero(np.isfinite(values) & np.isfinite(costs))
         predictions = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
         whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
-        front = whole[pareto_front(values[whole], rows.macs[whole])]
+        front = whole[pareto_front(values[whole], costs[whole])]
         tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
         return cls(
             results=results,
             values=values,
             predictions=predictions,
-            front=front[np.argsort(rows.macs[front], kind="stable")],
+            costs=costs,
+            timed=timed,
+            front=front[np.argsort(costs[front], kind="stable")],
             others=np.setdiff1d(whole, front),
             fewer=np.setdiff1d(kept, whole),
-            predicted=np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values)),
+            predicted=np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values) & np.isfinite(costs)),
             picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
         )
 
@@ -59,10 +68,18 @@ class Points:
         return self.measured + len(self.predicted)
 
     def listed(self) -> list[int]:
-        """Return the rows for a table: the front by rising MACs, then others by value, what is predicted last."""
+        """Return the rows for a table: the front by rising costs, then others by value, what is predicted last."""
         parts = [part[np.argsort(self.values[part], kind="stable")] for part in (self.others, self.fewer)]
         last = self.predicted[np.argsort(self.predictions[self.predicted], kind="stable")]
         return np.concatenate([self.front, *parts, last]).astype(int).tolist()
+
+    @property
+    def cost_name(self) -> str:
+        """What the costs are, for an axis."""
+        if not self.timed:
+            return "MACs of one image"
+        (setup,) = self.results.rows.setups
+        return f"milliseconds of one image, {' '.join(filter(None, setup))}"
 
     @property
     def comparable(self) -> np.ndarray:

@@ -36,10 +36,10 @@ def plot(
 ):
     """Draw search results, or the losses of training runs.
 
-    RESULTS is a file of ganc-search, or - for standard input: the metric of all sub-networks against their MACs, with
-    the Pareto front. What was predicted and not measured has marks of its own, and is never on the front. The original
-    is a note at the edge. --published draws published FIDs beside them: on the same axes where the metric is the FID of
-    images of the same size, else in a panel of their own.
+    RESULTS is a file of ganc-search, or - for standard input: the metric of all sub-networks against their MACs, or
+    milliseconds where the search lowered them, with the Pareto front. What was predicted and not measured has marks of
+    its own, and is never on the front. The original is a note at the edge. --published draws published FIDs too: on the
+    same axes where the metric is the FID of images of the same size, else in a panel of their own.
 
     RUN is the directory of a run, or its log: every loss and distance by step, several runs in the same panels.
 

@@ -27,7 +27,7 @@ def searched(found: Findings) -> Section:
 
 
 def front_chart(points: Points, identity: str, name: str) -> Chart:
-    """Return the chart of a search's metric against MACs."""
+    """Return the chart of a search's metric against what it lowered beside it."""
     metric, places = points.results.ranking_name, _drawn(points)
     note = "The steps join the front: between two of its points the cheaper one is the best there is."
     if len(places) < len(points):
@@ -35,13 +35,12 @@ def front_chart(points: Points, identity: str, name: str) -> Chart:
     if len(points.fewer) and not len(points.fewer_in_view()):
         note += f" {len(points.fewer):,} on fewer images are not drawn: their values are far from the others'."
     groups = _groups(points)
-    said = (
-        f"{metric} of {points.measured} measured sub-networks against their MACs; {len(points.front)} are on the front"
-    )
+    cost = "milliseconds" if points.timed else "MACs"
+    said = f"{metric} of {points.measured} sub-networks against their {cost}; {len(points.front)} are on the front"
     return Chart(
         identity,
-        f"Distance against MACs, from {clean(name)}",
-        scatter_chart(groups, said, "MACs of one image", f"{metric}, lower is better"),
+        f"Distance against {cost}, from {clean(name)}",
+        scatter_chart(groups, said, points.cost_name, f"{metric}, lower is better"),
         {"metric": metric, "points": _data(points, places)},
         _table(points, name),
         key(groups),
@@ -66,10 +65,10 @@ def _groups(points: Points) -> list[Group]:
 
 
 def _said(points: Points, places: np.ndarray) -> list[tuple[float, float, str]]:
-    macs = points.results.rows.macs
+    costs = points.costs
     values = points.predictions if places is points.predicted else points.values
     return [
-        (float(macs[i]), float(values[i]), f"{_widths(points, i)}: {count(macs[i])} MACs, {values[i]:.4g}")
+        (float(costs[i]), float(values[i]), f"{_widths(points, i)}: {_cost(points, i)}, {values[i]:.4g}")
         for i in thinned(places).tolist()
     ]
 
@@ -83,6 +82,10 @@ def _drawn(points: Points) -> list[int]:
 def thinned(places: np.ndarray) -> np.ndarray:
     """Return at most MOST_POINTS of the places, evenly spread."""
     return places if len(places) <= MOST_POINTS else places[np.linspace(0, len(places) - 1, MOST_POINTS).astype(int)]
+
+
+def _cost(points: Points, index: int) -> str:
+    return f"{points.costs[index]:.3g} ms" if points.timed else f"{count(points.costs[index])} MACs"
 
 
 def _widths(points: Points, index: int) -> str:
@@ -131,5 +134,6 @@ def _table(points: Points, name: str) -> Table:
             ]
         )
     heads = ["widths", "kind", "MACs", "parameters", *(["ms"] if timed else []), metric, "images"]
-    caption = f"Sub-networks of {clean(name)}: the front by rising MACs, then the others by distance"
+    cost = "milliseconds" if points.timed else "MACs"
+    caption = f"Sub-networks of {clean(name)}: the front by rising {cost}, then the others by distance"
     return numbered(texts, caption, heads, 2, left_out=max(0, len(points) - MOST_ROWS))
