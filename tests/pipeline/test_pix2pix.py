@@ -18,6 +18,7 @@ from ganc.data import load_rgb
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.spec import DiscriminatorSpec
 from ganc.models.task import CYCLEGAN, PIX2PIX
+from ganc.workflow.inputs import checked_images, usual_side
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +229,8 @@ def test_samples_end_with_the_ground_truth(teacher):
     assert shown.shape[1] == gap + 3 * (side + gap)  # input, generator, ground truth
     first, last = (shown[-side - gap : -gap, gap + place * (side + gap) :][:, :side] for place in (0, 2))
     assert np.abs(first + last - 255).mean() < 1  # B is the negative of A
+
+
+def test_a_pipeline_is_planned_for_the_images_of_either_half(side_by_side):
+    assert checked_images(side_by_side) == {"trainA": 6, "trainB": 6, "testA": 4, "testB": 4}
+    assert usual_side(side_by_side, "A") == usual_side(side_by_side, "B") == 32
