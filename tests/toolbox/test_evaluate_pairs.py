@@ -131,8 +131,12 @@ def test_an_image_without_a_partner_is_named(pairs, tmp_path):
         for number, image in enumerate(images):
             Image.fromarray(image).save(tmp_path / f"test{letter}" / f"{number}.png")
     (tmp_path / "trainB").symlink_to(tmp_path / "testB")
-    said = refusal("ganc", "evaluate", pairs / "model.safetensors", "--data", tmp_path, *UNTRAINED_SET)
-    assert "testA/2.png" in said
+    evaluate = ("ganc", "evaluate", pairs / "model.safetensors", "--data", tmp_path, *UNTRAINED_SET)
+    assert "testA/2.png" in refusal(*evaluate)
+    (tmp_path / "testB").rename(tmp_path / "elsewhere")  # sources alone are no pairs
+    (tmp_path / "trainB").unlink()
+    (tmp_path / "trainB").symlink_to(tmp_path / "elsewhere")
+    assert "mae" not in json_of(*evaluate)[0]
 
 
 def test_without_scikit_image_the_extra_is_named(pairs):

@@ -14,7 +14,7 @@ from ganc.base.ranking_metric import ranking_metric
 from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, read_pairs, to_uint8
 from ganc.data.lists import ImageList
-from ganc.data.pairs import require_equal_sizes
+from ganc.data.pairs import other_subset, require_equal_sizes
 from ganc.engines import Engine
 from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
@@ -106,6 +106,8 @@ class Evaluation:
     def with_truth(self, folder: Path, direction: Direction, readings: Readings | None = None) -> "Evaluation":
         """Return the same evaluation, which measures how far translations are from their partners too.
 
+        Where the folder has no such subset of the target's images, there is nothing to measure.
+
         Args:
             folder, direction, readings: as of `of_folder`.
 
@@ -113,6 +115,8 @@ class Evaluation:
             MissingDependencyError: scikit-image is not installed.
             DataError: an image has no partner, or one of another size.
         """
+        if not has_subset(folder, other_subset(self.subset)):
+            return self
         require(SCIKIT_IMAGE)
         readings, way = readings or Readings(), Direction(direction)
         images, partners = read_pairs(folder, self.subset, readings.source(way), readings.target(way))
