@@ -17,9 +17,9 @@ from ganc.files.checkpoint import read_checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.generator import Generator
 from ganc.models.spec import parse_widths
+from ganc.training.importance import prune
+from ganc.training.recipes import Ranking
 from ganc.training.refit import l1_distance, refit
-from ganc_distill.importance import prune
-from ganc_distill.settings import Ranking
 
 BATCH = 4
 WIDTHS = ("16_16_32_16_32_32_16_16", "16_12_24_12_24_24_12_12", "12_12_20_12_20_20_12_12")

@@ -125,7 +125,7 @@ def _installed(name: str) -> bool:
 
 
 def test_pruning_to_the_full_width_only_reorders_channels(tiny_data, tmp_path):
-    from ganc_distill.importance import prune
+    from ganc.training.importance import prune
 
     state, x = random_state(spec()), images()
     pruned = prune(state, WIDE).state
@@ -134,7 +134,7 @@ def test_pruning_to_the_full_width_only_reorders_channels(tiny_data, tmp_path):
 
 
 def test_pruning_keeps_the_channels_that_the_largest_weights_write():
-    from ganc_distill.importance import prune
+    from ganc.training.importance import prune
 
     state = random_state(spec())
     tensors, pruned = state.tensors, prune(state, NARROW).state.tensors
@@ -155,8 +155,8 @@ def test_pruning_keeps_the_channels_that_the_largest_weights_write():
 
 
 def test_channels_that_are_joined_are_ranked_by_all_that_reads_them():
-    from ganc_distill.importance import prune
-    from ganc_distill.settings import Ranking
+    from ganc.training.importance import prune
+    from ganc.training.recipes import Ranking
 
     state = random_state(spec())
     reads = np.abs(state.tensors["beside.joined.weight"]).sum((0, 2, 3))

@@ -4,13 +4,13 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from helpers.pages import Page, require_sound
-from helpers.support import PATIENCE, UNTRAINED, succeed
+from helpers.pipelines import SMALL, changed, commands, configured, dry_run, snakemake
+from helpers.support import succeed
 
 from ganc.files.checkpoint import read_checkpoint
 from ganc.workflow.configuration import Configuration
@@ -34,32 +34,6 @@ def planned(folder: Path, **keys: str) -> subprocess.CompletedProcess:
     (folder / "source").mkdir(parents=True)
     (folder / "settings.yaml").write_text(CONFIGURATION.format(**keys))
     return dry_run(folder, "--configfile", "settings.yaml")
-
-
-def dry_run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
-    return snakemake(folder, *arguments, "--dry-run", "--printshellcmds", "--cores", "1")
-
-
-def snakemake(folder: Path, *arguments: object, preamble: str = "") -> subprocess.CompletedProcess:
-    """Run Snakemake in a folder; `preamble` is Python that runs before it."""
-    pytest.importorskip("snakemake", reason="the workflow runs on Snakemake, which is an extra")
-    program = f"{preamble}\nimport sys; from snakemake.cli import main; main(sys.argv[1:])"
-    options = ("--nocolor", "--snakefile", str(ROOT / "workflow" / "Snakefile"))
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments), *options],
-        cwd=folder,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
-def commands(run: subprocess.CompletedProcess) -> list[str]:
-    assert run.returncode == 0, run.stderr
-    said = [line.strip().removeprefix("Shell command: ") for line in (run.stdout + run.stderr).splitlines()]
-    return sorted(line for line in said if line.startswith("ganc"))
 
 
 def test_keys_that_had_another_name_still_work_and_are_said(tmp_path):
@@ -97,42 +71,6 @@ def test_every_configuration_can_be_planned(name, target, command, tmp_path):
     assert command in run.stdout + run.stderr
 
 
-SMALL = {
-    "out": "out",
-    "data": "source",
-    "search_images": 2,
-    "feature-set": UNTRAINED,
-    "images": {
-        "load-size": 36,
-        "crop-size": 32,
-        "batch-size": 2,
-        "workers": 0,
-        "lr": 0.0004,
-        "eval-every": 0,
-        "device": "cpu",
-    },
-    "replace": {"width": 8, "n-blocks": 3, "discriminator-width": 4, "epochs": 1, "decay-epochs": 0, "max-steps": 1},
-    "distill": {"width": 8, "epochs": 1, "decay-epochs": 0, "max-steps": 1},
-    "supernet": {"space": "/".join(["8,4"] * 8), "epochs": 1, "decay-epochs": 0, "max-steps": 1},
-    "search": {"max-macs": "40M", "samples": 2, "shards": 1, "device": "cpu"},
-    "finetune": {"max-macs": "40M", "epochs": 0, "decay-epochs": 1, "max-steps": 1},
-    "export": {"format": ["onnx"]},
-}
-
-
-def configured(folder: Path, **changes: object) -> Path:
-    """Write the small configuration with changed keys (None: without them), and the folder of images."""
-    (folder / "source").mkdir(parents=True, exist_ok=True)
-    values = {name: value for name, value in {**SMALL, **changes}.items() if value is not None}
-    path = folder / "settings.yaml"
-    path.write_text(yaml.safe_dump(values))
-    return path
-
-
-def changed(section: str, **options: object) -> dict:
-    return {section: {**SMALL[section], **{name.replace("_", "-"): value for name, value in options.items()}}}
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -154,7 +92,7 @@ def changed(section: str, **options: object) -> dict:
         ({"check": {"teacher": "good"}}, "check: teacher: good: expected a number"),
         (changed("search", shards=0), "search: shards: 0: expected a whole number from 1 on"),
         (changed("supernet", epoch=2), "supernet: ganc-supernet has no option epoch; did you mean epochs?"),
-        (changed("images", refit=2), "images: ganc-supernet has no option refit"),
+        (changed("images", refit=2), "images: ganc-finetune has no option refit"),
         (changed("supernet", epochs="two"), "supernet: Invalid value for '--epochs': 'two'"),
         (changed("supernet", epochs=None), "supernet: epochs: expected a value"),
         (changed("supernet", epochs=True), "supernet: epochs: True: expected a value"),

@@ -20,7 +20,7 @@ GROUPS = {
     "Page": ("title", "sample", "runtime", "webgpu"),
     "Network": (
         *("width", "widths", "family", "block", "n-blocks", "dropout", "importance", "online", "teacher-width", "key"),
-        *("discriminator-width", "refit", "sampling", "task"),
+        *("discriminator-width", "refit", "start-from", "sampling", "task"),
     ),
     "Sub-networks": (
         *("space", "config", "results", "max-macs", "max-params", "max-latency", "rank", "objective", "strategy"),

@@ -32,6 +32,8 @@ from ganc.training.settings import (
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher, Teacher
 
+CUT = "original"  # what the teacher cut to the student's widths is called
+
 
 def _frozen_teacher(generator: Generator, processes: Processes, engine: str) -> Teacher:
     return FrozenTeacher(generator, engine)
@@ -51,6 +53,8 @@ class Distillation:
         make_teacher: makes the teacher of its generator, the processes, which one that learns needs, and an engine.
         refit: whether the student is refitted on the teacher before the first step.
         kept: which of the teacher's channels the student has, see `ganc.training.refit.refit`.
+        cut: the teacher's leading channels alone, where the student has blocks of another kind: it is refitted on the
+            teacher first, and the student on that.
         init_from: the checkpoint whose networks take the places of these; what it brings is not refitted.
     """
 
@@ -64,6 +68,7 @@ class Distillation:
     make_teacher: Callable[[Generator, Processes, str], Teacher] = _frozen_teacher
     refit: RefitSettings = NO_REFIT
     kept: Kept = field(default_factory=dict)
+    cut: NetworkState | None = None
     init_from: InitFrom | None = None
 
     @property
@@ -154,11 +159,18 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         added_weights=plan.settings.added_weights,
         weights=plan.settings.weights(plan.stage.task),
     )
-    start = None
-    if plan.refit.images:
-        fitted = Refitted(teacher=teacher.generator, student=distillation.student, kept=plan.kept)
-        start = RefitStart({GENERATOR: fitted}, around.samples, plan.refit.images)
+    start = RefitStart(_refitted(plan, distillation), around.samples, plan.refit.images) if plan.refit.images else None
     return assemble_job(stage, step, around, views, schedule, data, run, start)
+
+
+def _refitted(plan: Distillation, step: DistillationStep) -> dict[str, Refitted]:
+    """Return the generators that are refitted, in their order, by their names in the checkpoint's facts."""
+    teacher: Generator = step.teacher.generator
+    if not plan.cut:
+        return {GENERATOR: Refitted(teacher=teacher, student=step.student, kept=plan.kept)}
+    cut = Generator.from_state(plan.cut)
+    first = {CUT: Refitted(teacher=teacher, student=cut, kept=plan.kept)} if cut.spec != teacher.spec else {}
+    return first | {GENERATOR: Refitted(teacher=cut, student=step.student)}
 
 
 def _started(plan: Distillation) -> Distillation:

@@ -22,6 +22,22 @@ class Recipe(Enum):
     PUBLISHED = "published"
 
 
+class Ranking(Enum):
+    """By which weights a channel of the teacher is important.
+
+    Those that write it are the published choice (GAN Compression, arXiv 2003.08936, section 3.1). Behind an instance
+    norm their size has no effect on the output; the weights that read a channel say how much of it is used.
+    """
+
+    WRITES = "writes"
+    READS = "reads"
+
+    @property
+    def choices(self) -> dict:
+        """What belongs to a run's identity."""
+        return {} if self is Ranking.WRITES else {"importance": self.value}
+
+
 # What IMITATE adds to the losses where none is named.
 IMITATION_LOSS = WeightedLoss(LossName.LITE0, 5.0)
 
@@ -29,6 +45,7 @@ IMITATION_LOSS = WeightedLoss(LossName.LITE0, 5.0)
 DEFAULTS: Mapping[Recipe, Mapping[str, object]] = {
     Recipe.IMITATE: {
         "importance": "reads",
+        "start_from": "teacher",  # of a supernet without a student
         "images": 96,  # of the refit
         "gan_weight": 1.0,
         "cycle_weight": 0.0,

@@ -22,7 +22,8 @@ RENAMED = {"pictures": "images", "search_pictures": "search_images"}
 VALUES = ("out", "data", "teacher", "start", "stages", "search_images", "feature-set", "threads")
 LIMITS = ("untouched", "teacher", "error")  # of `check`, which check.py reads
 KEYS = (*VALUES, "images", *STAGES, "check")
-ALL, ALONE = "all", "distill"  # which stages there are: all of them, or no supernet, search and fine-tuning
+# Which stages there are: all; no supernet, search and fine-tuning; or no student between the teacher and the supernet.
+ALL, ALONE, SHORT = "all", "distill", "short"
 # Options of `images` that the statistics of the target are made with too.
 SHARED = ("resize", "levels", "reference")
 
@@ -41,6 +42,7 @@ class Configuration:
         threads: cores of a training stage; None where the configuration does not say it.
         aside: how many images are set aside for the search; shards: in how many parts it is made.
         searches: whether there is a supernet, a search and fine-tuning; without, the distilled student is the result.
+        distills: whether there is a student between the teacher and the supernet.
 
     Raises:
         ConfigurationError: a key is not known, or its value is not what it should be.
@@ -65,9 +67,9 @@ class Configuration:
         self.shards = self._whole("shards", 1, "search")
         self.threads = self._whole("threads", 1) if self.has("threads") else None
         stages = str(self._values.get("stages") or ALL)
-        if stages not in (ALL, ALONE):
-            raise ConfigurationError(f"stages: {stages}: expected {ALL} or {ALONE}")
-        self.searches = stages == ALL
+        if stages not in (ALL, ALONE, SHORT):
+            raise ConfigurationError(f"stages: {stages}: expected {ALL}, {ALONE} or {SHORT}")
+        self.searches, self.distills = stages != ALONE, stages != SHORT
 
     def has(self, key: str) -> bool:
         """Whether the configuration has a key."""
@@ -101,6 +103,18 @@ class Configuration:
     def reading(self) -> str:
         """The options of how the target's images are read for their statistics."""
         return shlex.join(words({name: v for name, v in self._sections["images"].items() if name in SHARED}))
+
+    @property
+    def teacher_from(self) -> str:
+        """Which key says where the teacher comes from: its file, stage 1, or where neither is said the original's."""
+        if self.has("teacher"):
+            return "teacher"
+        return "original" if not self.distills and self.has("original") and not self.has("replace") else "replace"
+
+    @property
+    def behind_teacher(self) -> str:
+        """The stage that learns from the teacher first."""
+        return "distill" if self.distills else "supernet"
 
     def options(self, stage: str) -> str:
         """Return the options that a stage has from the configuration, quoted for a shell."""
@@ -175,6 +189,8 @@ class Configuration:
         elif self.has("data"):
             self.notes.append("the images are drawn, as demo says; data is not used")
         self._require_generators()
+        if not self.distills and self.has("distill"):
+            raise ConfigurationError(f"distill: stages is {SHORT}, which has no student; leave one of the two out")
         _require_known(self._sections["check"], LIMITS, "check has no limit")
         for name, limit in self._sections["check"].items():
             if _number(limit) is None:
@@ -184,7 +200,7 @@ class Configuration:
             if self.has(stage):
                 self._check_stage(stage)
         if self._sections["images"] and not any(self.has(name) for name, one in STAGES.items() if one.trains):
-            self._check_stage("distill")
+            self._check_stage(self.behind_teacher)
 
     def _section(self, name: str) -> dict:
         value = self._values.get(name)
@@ -284,9 +300,17 @@ class Configuration:
 
     def _command_line(self, stage: str) -> list[str]:
         """Return a stage's words as its rule has them; those of files that are made before are only names."""
-        given = [*STAGES[stage].given, *(self._features() if "feature-set" in options_of(stage) else [])]
+        given = [*self._given(stage), *(self._features() if "feature-set" in options_of(stage) else [])]
         given += ["--shard", f"1/{self.shards}"] if stage == "search" else []
         return [*given, *words(self._options(stage))]
+
+    def _given(self, stage: str) -> tuple[str, ...]:
+        """Return the words that a stage's rule says itself."""
+        given = STAGES[stage].given
+        if stage != "supernet" or self.distills:
+            return given
+        place = given.index("--student")
+        return given[:place] + given[place + 2 :]
 
     def _check_option(self, stage: str, section: str, name: str, value: Any) -> None:
         if name == "feature-set":

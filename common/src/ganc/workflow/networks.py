@@ -58,14 +58,18 @@ class Networks:
             original = trained["original"] = replace(_first(configuration, "original"), block=ORIGINAL_BLOCK)
         if given and configuration.has("teacher"):
             teacher = given
+        elif original and configuration.teacher_from == "original":
+            teacher, original = original, None
         else:
             teacher = trained["replace"] = _first(configuration, "replace")
             if original and configuration.setting("replace", "init_from").init_from:
                 _require_alike(original, teacher)
-        start, data = configuration.setting("distill", "all_widths"), configuration.setting("distill", "eval_size")
-        size = data.eval_size
-        widths = teacher.shape.full_widths(start.all_widths[0])
-        student = trained["distill"] = _narrowed(teacher, widths, "distill: widths")
+        size = configuration.setting(configuration.behind_teacher, "eval_size").eval_size
+        if configuration.distills:
+            widths = teacher.shape.full_widths(configuration.setting("distill", "all_widths").all_widths[0])
+            student = trained["distill"] = _narrowed(teacher, widths, "distill: widths")
+        else:
+            student = _straight(configuration, teacher)
         student.require_size(*size)
         space, sandwiched, chosen = None, False, student
         if configuration.searches:
@@ -82,6 +86,16 @@ class Networks:
             chosen=chosen,
             image_size=size,
         )
+
+
+def _straight(configuration: Configuration, teacher: GeneratorSpec) -> GeneratorSpec:
+    """Return what the supernet is where no student was distilled: the blocks of one, as wide as is asked."""
+    supernet = configuration.setting("supernet", "space")
+    widths = teacher.shape.full_widths((supernet.width,)) if supernet.width else supernet.space.largest
+    blocks = replace(teacher, block=teacher.shape.blocks[0], dropout=0.0)
+    if supernet.start_from.value == "teacher" and not supernet.init_from:
+        return _narrowed(blocks, widths, "supernet: space")
+    return replace(blocks, widths=widths)
 
 
 def _first(configuration: Configuration, stage: str) -> GeneratorSpec:

@@ -60,7 +60,7 @@ def main() -> None:
 def _timings(job: dict, say: Callable[[dict], None]) -> dict:
     configuration = Configuration(job["configuration"], [])
     networks = Networks.of(configuration, job["teacher"] and spec_from_json(GeneratorSpec, job["teacher"]))
-    (run,) = _of_kind(configuration.settings("distill"), RunSettings)
+    (run,) = _of_kind(configuration.settings(configuration.behind_teacher), RunSettings)
     device = select_device(run.device)
     # Of what every stage does before its first step, nearly all is imports: seconds of work, whatever else runs here.
     result: dict[str, Any] = {"device": device, "start": time.process_time(), "stages": {}}
@@ -155,7 +155,7 @@ def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str
     features = feature_set(configuration.feature_set)
     count = max(2, min(features.batch, 8))
     pixels = keyed_generator(0, "rehearsal/pixels", 0).integers(0, 256, (count, height, width, 3)).astype(np.uint8)
-    student = networks.trained["distill"]
+    student = networks.trained[configuration.behind_teacher]
     engine = run_network(initial_state(student, 0, "rehearsal/student"), usable_engines(engines_of_parts())[0])
     image = np.zeros((1, student.in_channels, height, width), np.float32)
     return {

@@ -7,6 +7,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,11 @@ from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
 from ganc.metrics.judgement import Judgement, sentence
 from ganc.metrics.pairs import pair_columns
+from ganc.models.family import ORIGINAL_BLOCK
 from ganc.report.comparison import Comparison, compare
 
 ROLES = ("teacher", "student", "chosen sub-network", "exported")
-WITHOUT_SEARCH = ("teacher", "student", "exported")
+WITHOUT_SEARCH = ("teacher", "student", "exported")  # or a chosen sub-network in the student's place: it had none
 MOBILE = "mobile"  # what stage 1 made, which has the teacher's part
 ORIGINAL, PUBLISHED = "original", "published original"  # what stage 1 started from, or costs to compare with
 STRIP_ROWS = 3
@@ -42,11 +44,11 @@ def main() -> None:
         originals = [arguments.original] if arguments.original else []
         models = [open_model(path) for path in (*originals, *arguments.models)]
         rows = compare(models, _wanted(arguments, models[0]))
-        roles = ROLES if len(arguments.models) == len(ROLES) else WITHOUT_SEARCH
+        roles = _roles(arguments.models)
         teacher = _teacher(arguments.models[0])
         names = ("untouched images", ORIGINAL if originals else PUBLISHED, teacher, *roles[1:])
         rows = [{"name": name, **row} for name, row in zip(names, rows, strict=True)]
-        _write_strip(models, arguments, ORIGINAL if originals else teacher)
+        _write_strip(models, arguments, ORIGINAL if originals else teacher, roles[1])
         for path, text in ((arguments.table, _table(rows)), (arguments.rows, json.dumps(rows, indent=1))):
             with replacing(path) as temporary:
                 temporary.write_text(text + "\n")
@@ -112,17 +114,26 @@ def remarks(rows: list[dict]) -> list[str]:
 
 def _teacher(path: Path) -> str:
     """Return what the network that the student learns from is called: one that stage 1 did not make is the user's."""
-    return MOBILE if read_checkpoint(path).stage == "replace" else ROLES[0]
+    teacher = read_checkpoint(path)
+    return MOBILE if teacher.stage == "replace" and teacher.generator.spec.block != ORIGINAL_BLOCK else ROLES[0]
 
 
-def _write_strip(models: list[Model], arguments: argparse.Namespace, teacher: str) -> None:
+def _roles(models: Sequence[Path]) -> tuple[str, ...]:
+    """Return what the models are in the pipeline, the teacher first."""
+    if len(models) == len(ROLES):
+        return ROLES
+    searched = read_checkpoint(models[1]).stage == "finetune"
+    return tuple(role for role in ROLES if role not in (("student",) if searched else ("chosen sub-network",)))
+
+
+def _write_strip(models: list[Model], arguments: argparse.Namespace, teacher: str, second: str) -> None:
     """Show some test images, evenly spread, and what the networks make of them, two images a row; pairs' truth too."""
     first, student, exported = models[0], models[1 + bool(arguments.original)], models[-1]
     source, target = (first.readings.source(first.direction), first.readings.target(first.direction))
     images, subset = evaluation_images(arguments.data, first.direction.source, reading=source)
     inputs = _spread(images, first.image_size)
     columns = {"input": inputs, teacher: first.engine(inputs)}
-    columns |= {"student": student.engine(inputs), "exported": exported.engine(inputs)}
+    columns |= {second: student.engine(inputs), "exported": exported.engine(inputs)}
     if first.paired:
         partners = read_pairs(arguments.data, subset, source, target)[1]
         columns["ground truth"] = _spread(partners, first.image_size)

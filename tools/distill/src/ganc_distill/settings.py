@@ -1,7 +1,6 @@
 """What a user sets of stage 2 beside what all distilling stages have. Needs neither numpy nor Paddle."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, Widths
 from ganc.models.task import PUBLISHED, Task, TaskName
 from ganc.training.losses.names import LossName, WeightedLoss
-from ganc.training.recipes import DEFAULTS, Recipe
+from ganc.training.recipes import DEFAULTS, Ranking, Recipe
 from ganc.training.settings import DistillationSettings, InitSettings
 
 if TYPE_CHECKING:
@@ -23,22 +22,6 @@ RECIPES, USUAL = DEFAULTS, Recipe.IMITATE
 
 # Weight of OMGD's published horse2zebra run; its L1 and feature losses have the task's weights here.
 ONLINE_LOSSES = (WeightedLoss(LossName.SSIM, 10.0),)
-
-
-class Ranking(Enum):
-    """By which weights a channel of the teacher is important.
-
-    Those that write it are the published choice (GAN Compression, arXiv 2003.08936, section 3.1). Behind an instance
-    norm their size has no effect on the output; the weights that read a channel say how much of it is used.
-    """
-
-    WRITES = "writes"
-    READS = "reads"
-
-    @property
-    def choices(self) -> dict:
-        """What belongs to a run's identity."""
-        return {} if self is Ranking.WRITES else {"importance": self.value}
 
 
 @dataclass(frozen=True, kw_only=True)

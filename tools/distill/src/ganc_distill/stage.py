@@ -10,6 +10,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkp
 from ganc.models.family import Widths, format_widths
 from ganc.training.assembly import Beside, Stage
 from ganc.training.distillation_job import Distillation, distillation_job
+from ganc.training.importance import prune
 from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.online import fresh_teacher, learning_teacher, require_trained_networks
@@ -23,7 +24,6 @@ from ganc.training.settings import (
     RunSettings,
     Schedule,
 )
-from ganc_distill.importance import prune
 from ganc_distill.settings import FROZEN, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart, online_student
 
 STAGE = "distill"

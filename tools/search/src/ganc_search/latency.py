@@ -115,6 +115,10 @@ class LatencyModel:
         watch: is called while something is timed, with how many turns were had, of how many in all; of a sub-network
             that is timed alone, of None.
 
+    Attributes:
+        of: gives the milliseconds of some widths.
+        of_all: gives those of (N, segments) widths at once; None where each has to be timed.
+
     Raises:
         MissingDependencyError, SpecError: it cannot be run here, as of `Deployed.require_possible`.
     """
@@ -140,6 +144,7 @@ class LatencyModel:
         self._correction = (*(f"correction {group}" for group in state.spec.shape.groups), "correction offset")
         self._name = lru_cache(maxsize=None)(self._named)
         self.of = self.measured if kind == LatencyKind.MEASURED else self.predicted
+        self.of_all = None if kind == LatencyKind.MEASURED else self.predicted_of
 
     def columns(self, widths: Widths) -> dict:
         """Return what a row says of the latency."""
@@ -162,6 +167,24 @@ class LatencyModel:
         self.build_table()
         correction = [self._numbers[name] for name in self._correction]
         return float(np.dot(correction, [*self._sums(widths), 1.0]))
+
+    def predicted_of(self, widths: np.ndarray) -> np.ndarray:
+        """Return what `predicted` does, of (N, segments) widths of the space at once: (N,) milliseconds."""
+        self.build_table()
+        family, choices = self._state.spec.shape, [np.array(sorted(one)) for one in self._space.choices]
+        places = [np.searchsorted(own, column) for own, column in zip(choices, widths.T, strict=True)]
+        *factors, offset = (self._numbers[name] for name in self._correction)
+        total = np.full(len(widths), offset)
+        for factor, group in zip(factors, family.groups.values(), strict=True):
+            for segment in group:
+                reads = family.input_segment(segment)
+                times = [[self._time(segment, before, own) for own in choices[segment]] for before in choices[reads]]
+                total += factor * np.array(times)[places[reads], places[segment]]
+        return total
+
+    def _time(self, segment: int, before: int, own: int) -> float:
+        widths = self._widths(segment, int(before), int(own))
+        return self._numbers[self._name(*segment_key(self._state.spec.shape, segment, widths))]
 
     def build_table(self) -> None:
         """Time every segment of the space and fit the correction, unless that is done."""

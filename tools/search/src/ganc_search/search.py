@@ -174,7 +174,8 @@ class Search:
         settings, inputs = self.settings, self.inputs
         count = settings.samples or 0  # where it is used, the settings have asked for it
         found: Sequence[Widths]
-        allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, latency.of if latency else None)
+        told = (latency.of, latency.of_all) if latency else ()
+        allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, *told)
         if settings.strategy == StrategyName.EVOLUTION:
             return Evolution(allowed, self.ranking, settings.seed, settings.evolution, settings.objective)
         if settings.strategy == StrategyName.PREDICTOR:

@@ -18,12 +18,15 @@ from ganc.training.settings import RunSettings
 from ganc_search.strategies.racing import Racing
 
 if TYPE_CHECKING:  # --help must not wait for numpy
+    import numpy as np
+
     from ganc.models.space import SearchSpace
     from ganc.models.subnets import SubnetCosts
 
 PIPE = Path("-")
 AUTO = "auto"  # the fastest engine that is installed
 LatencyOf = Callable[[Widths], float]
+LatenciesOf = Callable[["np.ndarray"], "np.ndarray"]  # of (N, segments) widths, (N,)
 KEPT_FILE = "search.h5"  # in the folder of --run-dir
 
 

@@ -8,6 +8,7 @@ from ganc.cli.options import (
     data_options,
     distillation_options,
     grouped,
+    refit_options,
     run_options,
     schedule_options,
     setting_option,
@@ -26,6 +27,8 @@ start_options = grouped(
     setting_option(SupernetStart, "init_from"),
     click.option("--space", type=SPACE, default=DEFAULT_SPACE, help="A named space, or lists such as 32,24/32,16/…."),
     setting_option(SupernetStart, "width"),
+    setting_option(SupernetStart, "start_from"),
+    setting_option(SupernetStart, "importance"),
     setting_option(SupernetStart, "sampling"),
 )
 
@@ -38,12 +41,13 @@ start_options = grouped(
     implied=run_folder,
 )
 @start_options
+@refit_options
 @distillation_options(RECIPES, USUAL)
 @data_options
 @schedule_options(**SCHEDULE)
 @run_options
 @stage_options
-def main(start, settings, schedule, data, run, shown):
+def main(start, refit, settings, schedule, data, run, shown):
     """Stage 3: train all sub-networks of a search space at once.
 
     The sub-networks share the weights of one generator, the supernet; each step trains a random one, or three.
@@ -51,9 +55,9 @@ def main(start, settings, schedule, data, run, shown):
     \b
     ganc-supernet --teacher replace.safetensors --student distill.safetensors --data horse2zebra \\
                   --space channels-32 -o supernet.safetensors
-    ganc-supernet --teacher original.safetensors --data horse2zebra --width 64 \\
+    ganc-supernet --teacher original.safetensors --data horse2zebra \\
                   --space channels-64-cyclegan -o supernet.safetensors
     """
     from ganc_supernet.stage import supernet_job
 
-    run_training("ganc-supernet", lambda: supernet_job(start, settings, schedule, data, run), data, run, shown)
+    run_training("ganc-supernet", lambda: supernet_job(start, settings, schedule, data, run, refit), data, run, shown)

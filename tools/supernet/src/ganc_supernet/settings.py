@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
-from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
+from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Ranking, Recipe
 from ganc.training.settings import InitSettings
 
 if TYPE_CHECKING:  # --help must not wait for numpy
@@ -34,13 +34,26 @@ class Sampling(Enum):
     WEIGHTED = "weighted"
 
 
+class StartFrom(Enum):
+    """What a supernet without a student starts from.
+
+    TEACHER: its channels, the most important first, which every sub-network has; of an original's blocks `--refit`
+        makes mobile ones.
+    SCRATCH: fresh weights, as published (GAN Compression, arXiv 2003.08936, the fast version).
+    """
+
+    TEACHER = "teacher"
+    SCRATCH = "scratch"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SupernetStart(InitSettings):
     """Where the supernet starts from.
 
     Attributes:
         space: the sub-networks that are trained.
-        student_file: a distilled student; None trains from scratch.
+        student_file: a distilled student; None starts as `start_from` says.
+        importance: by which weights the teacher's channels are ordered.
         width: base width of a supernet trained from scratch; None takes the space's largest widths.
         sampling: which sub-networks a step trains.
 
@@ -50,10 +63,16 @@ class SupernetStart(InitSettings):
 
     teacher_file: Path = setting("The teacher's checkpoint, from ganc-replace.", names=("--teacher",))
     student_file: Path | None = setting(
-        "The distilled student to start from; without it: from scratch.", None, names=("--student",)
+        "The distilled student to start from; without it: see --start-from.", None, names=("--student",)
     )
     space: "SearchSpace"
     width: int | None = setting("Base width, without --student.", None, least=1, default_text="the space's largest")
+    start_from: StartFrom = setting(
+        "Without --student: the teacher's channels, the most important first, or fresh weights.", StartFrom.SCRATCH
+    )
+    importance: Ranking = setting(
+        "Order the teacher's channels by the size of the weights that write them, or that read them.", Ranking.WRITES
+    )
     sampling: Sampling = setting(
         "A step trains: a random sub-network; the largest, smallest and a random one; or one, wide ones likelier.",
         Sampling.UNIFORM,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ganc.report.gather import Findings, Gap
+from ganc.report.gather import Findings, Gap, stage_of
 from ganc.report.html.generators import MOST_COMPARED, MOST_TABLES
 from ganc.report.html.lineage import Step, unknown_parents
 from ganc.report.html.search import MOST_SEARCHES
@@ -28,7 +28,8 @@ def gaps(found: Findings, rows: Sequence[ComparedRow], source: str, listed: Sequ
     there = found.stages()
     if not there & {"replace", "import"}:
         missing.append(Gap("the teacher", "no checkpoint of ganc-replace or ganc import is here"))
-    missing += [Gap(what, f"ganc-{stage} has not made it here") for stage, what in STAGES.items() if stage not in there]
+    wanted = {stage: what for stage, what in STAGES.items() if stage != "distill" or not _is_short(found)}
+    missing += [Gap(what, f"ganc-{stage} has not made it here") for stage, what in wanted.items() if stage not in there]
     if not source:
         missing.append(
             Gap("generators measured on the same images", "ganc evaluate … --untouched --time --json > report.json")
@@ -48,6 +49,12 @@ def gaps(found: Findings, rows: Sequence[ComparedRow], source: str, listed: Sequ
     if len(missing) > MOST_GAPS:
         missing[MOST_GAPS:] = [Gap(f"{len(missing) - MOST_GAPS} further gaps", "are not listed")]
     return missing
+
+
+def _is_short(found: Findings) -> bool:
+    """Whether the pipeline has no student: its supernet was made of the teacher."""
+    supernets = [file.checked.sources for file in found.files if stage_of(file) == "supernet"]
+    return bool(supernets) and not any("student" in sources for sources in supernets)
 
 
 def _beyond(found: Findings) -> list[Gap]:

@@ -2,11 +2,16 @@
 
 import numpy as np
 
+from ganc.base.errors import SelectionError
 from ganc.models.family import Widths
 from ganc.models.listing import listed
-from ganc.models.space import SearchSpace
+from ganc.models.space import SearchSpace, Subnets
 from ganc.models.subnets import SubnetCosts
-from ganc_search.settings import Budget, LatencyOf
+from ganc_search.settings import Budget, LatenciesOf, LatencyOf
+
+# More sub-networks are not timed one by one: at some ten milliseconds each it takes an hour.
+TIMED = 100_000
+BLOCK = 1 << 20  # sub-networks whose latencies are summed up at once
 
 # Draws for one sub-network, or for each of a sample, before the budget is taken to leave next to none.
 TRIES = 100
@@ -16,6 +21,7 @@ class Allowed:
     """The sub-networks of a space that a budget allows: listed where that is possible, and drawn at random.
 
     Args:
+        latencies_of: gives those of (N, segments) widths at once; None where they are timed one by one.
         latency_of: gives the milliseconds an image takes. It is asked only under a latency bound, and only for
             sub-networks within the other bounds, but for some of them more than once.
 
@@ -27,12 +33,20 @@ class Allowed:
         SelectionError: not even the smallest sub-network satisfies the budget.
     """
 
-    def __init__(self, space: SearchSpace, budget: Budget, costs_of: SubnetCosts, latency_of: LatencyOf | None = None):
+    def __init__(
+        self,
+        space: SearchSpace,
+        budget: Budget,
+        costs_of: SubnetCosts,
+        latency_of: LatencyOf | None = None,
+        latencies_of: LatenciesOf | None = None,
+    ):
         if budget.max_latency is not None and latency_of is None:
             raise ValueError(f"max_latency (={budget.max_latency}) needs latency_of, which tells latencies")
         budget.require_possible(space, costs_of, latency_of)
         self.space, self.budget, self._costs_of, self._latency_of = space, budget, costs_of, latency_of
         self.costs = costs_of.of_many
+        self._latencies_of = latencies_of
         self.listed = listed(space, costs_of, budget.allows)
 
     @property
@@ -47,6 +61,23 @@ class Allowed:
         if self.budget.max_latency is None or self._latency_of is None:
             return True
         return self._latency_of(widths) <= self.budget.max_latency
+
+    def fast_ones(self, subnets: Subnets) -> Subnets:
+        """Return those that satisfy the latency bound. Raises SelectionError: they are too many to time each."""
+        most = self.budget.max_latency
+        if most is None:
+            return subnets
+        if self._latencies_of is None:
+            if len(subnets) > TIMED:
+                raise SelectionError(
+                    f"{self.budget.text}: {len(subnets):,} sub-networks would have to be timed one by one; sum the "
+                    "times up with --latency table, look at fewer with --samples, or lower --max-macs"
+                )
+            fast = np.fromiter(map(self.fast_enough, subnets), bool, len(subnets))
+            return Subnets(self.space, subnets.places[fast])
+        blocks = [subnets.places[start : start + BLOCK] for start in range(0, len(subnets), BLOCK)]
+        kept = [block[self._latencies_of(self.space.at(block)) <= most] for block in blocks]
+        return Subnets(self.space, np.concatenate(kept))
 
     def __contains__(self, widths: Widths) -> bool:
         return self._within(widths) and self.fast_enough(widths)

@@ -38,7 +38,7 @@ def exhaustive(allowed: Allowed) -> Subnets:
     """Return all sub-networks within the budget, the largest first, neighbours sharing their leading widths.
 
     Raises:
-        SelectionError: there are too many (see `ganc.models.listing`).
+        SelectionError: there are too many (see `ganc.models.listing`), or too many to time each of them.
     """
     if allowed.listed is None:
         within = f" within {allowed.budget.text}" if allowed.budget.text else ""
@@ -48,8 +48,7 @@ def exhaustive(allowed: Allowed) -> Subnets:
         )
     if allowed.budget.max_latency is None:
         return allowed.listed
-    fast = np.fromiter((allowed.fast_enough(widths) for widths in allowed.listed), bool, len(allowed.listed))
-    return Subnets(allowed.space, allowed.listed.places[fast])
+    return allowed.fast_ones(allowed.listed)
 
 
 def sample(allowed: Allowed, count: int, seed: int) -> list[Widths]:
@@ -95,7 +94,7 @@ def read_configs(configs: Path, space: SearchSpace, family: Family) -> list[Widt
     return sorted(found, reverse=True)
 
 
-def shard(candidates: Sequence[Widths], part: int, parts: int) -> list[Widths]:
+def shard(candidates: Sequence[Widths], part: int, parts: int) -> Sequence[Widths]:
     """Return part `part` (from 1) of `parts`; parts differ by one sub-network at most.
 
     Runs of neighbours, which share their leading widths, are dealt out back and forth, so that each part has large and
@@ -103,9 +102,9 @@ def shard(candidates: Sequence[Widths], part: int, parts: int) -> list[Widths]:
     """
     turns = max(1, min(RUNS, len(candidates) // parts))
     length = len(candidates) // (parts * turns)
-    mine: list[Widths] = []
-    for turn in range(turns):
-        run = turn * parts + (part - 1 if turn % 2 == 0 else parts - part)
-        mine.extend(candidates[run * length : (run + 1) * length])
-    mine.extend(candidates[parts * turns * length + part - 1 :: parts])
-    return mine
+    runs = [turn * parts + (part - 1 if turn % 2 == 0 else parts - part) for turn in range(turns)]
+    mine = [np.arange(run * length, (run + 1) * length) for run in runs]
+    places = np.concatenate([*mine, np.arange(parts * turns * length + part - 1, len(candidates), parts)])
+    if isinstance(candidates, Subnets):  # of millions, no one is made before it is reached
+        return Subnets(candidates.space, candidates.places[places])
+    return [candidates[place] for place in places.tolist()]

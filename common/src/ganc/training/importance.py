@@ -10,7 +10,7 @@ from ganc.models.convolutions import Convolution, NetworkState
 from ganc.models.family import Widths, format_widths
 from ganc.models.layers import Branches, Layer, Layers, Residual, channels_after
 from ganc.models.spec import GeneratorSpec
-from ganc_distill.settings import Ranking
+from ganc.training.recipes import Ranking
 
 
 @dataclass(frozen=True)
