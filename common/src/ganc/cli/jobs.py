@@ -1,6 +1,5 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -103,8 +102,6 @@ def _say_settings(name: str, job: "TrainingJob", data: DataSettings) -> None:
         run_dir=job.run.directory,
         losses=", ".join(f"{loss} {one.value:g} ({_said_by(loss, one)})" for loss, one in job.weights.items()),
     )
-    if job.processes.writes and (logs := os.environ.get("PADDLE_LOG_DIR")):
-        note(f"Paddle's launcher writes what each process says to {logs}; its --log_dir names another folder")
     _say_everything(job)
 
 

@@ -1,5 +1,6 @@
 """What commands print: tables for people, JSON for programs."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -31,8 +32,11 @@ def show_json(value) -> None:
 
 
 def settings_line(name: str, **settings) -> None:
-    """Print the one line of settings with which a stage starts, on stderr."""
+    """Print the one line of settings with which a stage starts, on stderr; and where a launcher writes, in one more."""
     note(f"{name}: " + ", ".join(f"{key} {value}" for key, value in settings.items()))
+    logs, first = os.environ.get("PADDLE_LOG_DIR"), os.environ.get("PADDLE_TRAINER_ID") == "0"
+    if logs and first:
+        note(f"Paddle's launcher writes what each process says to {logs}; its --log_dir names another folder")
 
 
 def size_text(size: Sequence[int]) -> str:
