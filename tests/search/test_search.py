@@ -92,7 +92,7 @@ def test_an_evolution_keeps_to_the_budget_and_goes_on_from_its_rows(supernet_fil
 
 def test_without_an_output_it_says_so(supernet_file, tiny_data):
     said = refusal("ganc-search", "--supernet", supernet_file, "--data", tiny_data, *UNTRAINED_SET, status=2)
-    assert "'--output'" in said
+    assert "'-o'" in said
 
 
 def test_more_samples_than_there_are_end_with_all(supernet_file, tiny_data, out):
