@@ -88,6 +88,16 @@ def test_a_space_with_fewer_sub_networks_than_samples_is_evaluated_whole():
     assert {row.widths for row in itertools.chain(*rounds_of(predictor(50, space=space)))} == {*space}
 
 
+def test_of_a_space_too_large_to_list_the_neighbours_of_the_front_are_looked_at(monkeypatch):
+    monkeypatch.setattr("ganc.models.listing.LISTABLE", 10)
+    monkeypatch.setattr("ganc_search.predict.field.DRAWN", 50)
+    monkeypatch.setattr("ganc_search.predict.spread.POOL", 200)
+    assert Allowed(LARGE, Budget(), COSTS).listed is None
+    found = list(itertools.chain(*rounds_of(predictor(50))))
+    assert len({row.widths for row in found}) == 50
+    assert hypervolume(found) > 0.97 * hypervolume([row_of(widths) for widths in LARGE])
+
+
 def test_the_metric_alone_is_lowered_where_the_objective_says_so():
     most = (COSTS(LARGE.smallest).macs + COSTS(LARGE.largest).macs) // 2
     found = list(itertools.chain(*rounds_of(predictor(40, Budget(max_macs=most), objective=Objective.METRIC))))

@@ -13,7 +13,7 @@ from ganc_search.predict.gain import Stair
 from ganc_search.predict.models import Fitted, scaled_widths
 from ganc_search.strategies.allowed import Allowed
 
-CHUNK = 1 << 16  # sub-networks that are predicted at once
+CHUNK = 1 << 14  # sub-networks predicted at once: a Gaussian process of 150 rows takes some 100 MiB for so many
 PROMISING = 4096  # those that are kept of them all, to choose from
 # Of a space too large to list: so many random ones, and neighbours of the front that differ in up to two places.
 DRAWN = 4096
