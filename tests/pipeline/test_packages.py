@@ -6,10 +6,14 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from ganc.base.extras import CORE, OPTIONAL, PADDLE, PURPOSES, Package
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = [ROOT / "common", *(path.parent for path in sorted(ROOT.glob("tools/*/pyproject.toml")))]
@@ -44,6 +48,25 @@ def test_the_seven_say_the_same_of_licence_version_and_systems():
             assert other[key] == first[key], (other["name"], key)
     for folder in PROJECTS:
         assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+# What an extra installs beside the package that it is named for, and nothing of ganc asks for.
+BESIDE = {"setuptools", "numpy"}
+
+
+def distributions(packages: Iterable[Package], extra: str = "") -> set[str]:
+    """Return what the packages of an extra are called on the index."""
+    paddle = {"cpu": "paddlepaddle", "gpu": "paddlepaddle-gpu"}
+    return {paddle[extra] if one is PADDLE else (one.title or one.module).lower() for one in packages}
+
+
+def test_doctor_and_refusals_know_what_is_installed_and_every_extra():
+    common = project(ROOT / "common")
+    assert distributions(CORE) == {Requirement(one).name for one in common["dependencies"]}
+    assert list(PURPOSES) == list(common["optional-dependencies"])
+    for extra, ones in common["optional-dependencies"].items():
+        known = distributions((package for package in OPTIONAL if extra in package.extras), extra)
+        assert known == {Requirement(one).name.lower() for one in ones} - BESIDE, extra
 
 
 @pytest.mark.parametrize("name", ["common", "export"])

@@ -34,11 +34,12 @@ ONNX = Package("onnx", ("onnx", "openvino"))
 ONNXRUNTIME = Package("onnxruntime", ("onnx",))
 OPENVINO = Package("openvino", ("openvino",))
 MATPLOTLIB = Package("matplotlib", ("report",))
-PYYAML = Package("yaml", ("yaml",), "PyYAML")
+PYYAML = Package("yaml", ("yaml", "workflow"), "PyYAML")
 JINJA2 = Package("jinja2", ("report",))
 TENSORBOARD = Package("tensorboardX", ("tensorboard",))
 SCIKIT_IMAGE = Package("skimage", ("pairs",), "scikit-image")
 SCIKIT_LEARN = Package("sklearn", ("predictor",), "scikit-learn")
+THREADPOOLCTL = Package("threadpoolctl", ("predictor",))
 SNAKEMAKE = Package("snakemake", ("workflow",), "Snakemake")
 
 # What comes with ganc-common, and what its extras bring, as they are listed for people.
@@ -53,6 +54,8 @@ OPTIONAL = (
     ONNXRUNTIME,
     OPENVINO,
     SCIKIT_IMAGE,
+    SCIKIT_LEARN,
+    THREADPOOLCTL,
     MATPLOTLIB,
     JINJA2,
     TENSORBOARD,
@@ -67,6 +70,7 @@ PURPOSES = {
     "openvino": "exports to OpenVINO, the fastest engine on a processor",
     "pairs": "SSIM to the ground truth of pairs",
     "report": "charts, and ganc report",
+    "predictor": "ganc-search --strategy predictor",
     "tensorboard": "ganc plot --tensorboard",
     "workflow": "ganc compress and the workflow",
     "yaml": "defaults of options in a YAML file",
