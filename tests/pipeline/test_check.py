@@ -10,10 +10,10 @@ import pytest
 CHECK = Path(__file__).parents[2] / "workflow" / "check.py"
 
 
-def checked(folder: Path, limits: str, **exported) -> subprocess.CompletedProcess:
+def checked(folder: Path, limits: str, teacher: str = "mobile", **exported) -> subprocess.CompletedProcess:
     """Run the check of a report whose untouched images have a distance of 0.5 ± 0.1 and an error of 80 ± 2."""
     untouched = {"name": "untouched images", "kernel": 0.5, "kernel_error": 0.1, "mae": 80.0, "mae_error": 2.0}
-    mobile = {"name": "mobile", "kernel": 0.01, "kernel_error": 0.04, "mae": 10.0, "mae_error": 1.0}
+    mobile = {"name": teacher, "kernel": 0.01, "kernel_error": 0.04, "mae": 10.0, "mae_error": 1.0}
     rows = [untouched, mobile, {**mobile, "name": "exported", "metric": "efficientnet-lite0", **exported}]
     (folder / "report.json").write_text(json.dumps(rows))
     (folder / "report.md").write_text("the table")
@@ -42,3 +42,10 @@ def test_the_exported_generator_is_put_to_the_limits_of_the_configuration(tmp_pa
     assert (failed or "") in done.stderr
     assert (done.stderr == "") == (failed is None)
     assert ("check passed" in done.stdout) == (bool(limits) and failed is None)
+
+
+@pytest.mark.parametrize(("distance", "status"), [(0.048, 0), (0.049, 1)])
+def test_a_teacher_of_the_users_own_is_what_the_limit_names(tmp_path, distance, status):
+    done = checked(tmp_path, "check: {teacher: 1.2}", teacher="teacher", kernel=distance)
+    assert done.returncode == status
+    assert f"exported / teacher: {distance:.4g} / 0.04" in done.stdout
