@@ -216,6 +216,8 @@ def test_pairs_that_do_not_fit_are_one_line_and_write_nothing(tmp_path):
             assert re.search(words, said := refusal("ganc-replace", "--data", folder, *options)), said
 
     refused(beside, r"train/1\.png: is 63x32, and an odd width has no halves")
+    Image.new("RGB", (32, 30)).save(aligned / "testB" / "2.bmp")
+    refused(aligned, r"testA/2\.png: is 32x32, and its partner .*2\.bmp 32x30")
     Image.new("RGB", (32, 30)).save(aligned / "trainB" / "5.bmp")
     refused(aligned, r"trainA/5\.png: is 32x32, and its partner .*5\.bmp 32x30")
     (aligned / "trainB" / "5.bmp").unlink()

@@ -64,6 +64,16 @@ def test_check_names_every_image_without_a_partner_of_its_size(aligned):
         assert any(re.match(words, line) for line in found), found
 
 
+def test_check_of_pairs_says_once_what_cannot_be_read_and_no_harm_in_absent_test_images(aligned):
+    for image in (aligned / "testB").iterdir():
+        image.unlink()
+    (aligned / "testB").rmdir()
+    assert problems_of(aligned, "--task", "pix2pix") == []
+    for image in (aligned / "trainB").iterdir():
+        image.unlink()
+    assert len(problems_of(aligned, "--task", "pix2pix")) == 1
+
+
 def test_split_says_which_lists_it_wrote(side_by_side, aligned):
     said = succeed("ganc", "data", "split", side_by_side, "--search", 2).stdout
     assert f"{side_by_side}: 2 images set aside in search.txt, 4 left" in said

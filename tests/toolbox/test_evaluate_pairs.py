@@ -16,6 +16,7 @@ from ganc.base.text import with_error
 from ganc.data import load_rgb
 from ganc.files.checkpoint import GENERATOR, write_checkpoint
 from ganc.models.task import PIX2PIX
+from ganc.workflow.report import main
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +147,20 @@ def test_without_scikit_image_the_extra_is_named(pairs):
     (line,) = done.stderr.decode().splitlines()
     assert "scikit-image is not installed" in line
     assert "ganc-common[pairs]" in line
+
+
+def test_the_report_of_a_pipeline_shows_sources_without_partners_too(pairs, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    for subset, images in zip(("testA", "trainB"), halves(pairs), strict=True):
+        (data / subset).mkdir(parents=True)
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(data / subset / f"{number}.png")
+    statistics = tmp_path / "real_B.npz"
+    succeed("ganc", "stats", "--data", data, "--domain", "B", *UNTRAINED_SET, "--size", SIZE, "-o", statistics)
+    written = [tmp_path / name for name in ("strip.png", "report.md", "report.json")]
+    options = ("--data", data, "--stats", statistics, "--models", *[pairs / "model.safetensors"] * 3)
+    options += ("--strip", written[0], "--table", written[1], "--rows", written[2])
+    monkeypatch.setattr("sys.argv", ["report", *map(str, options)])
+    main()
+    assert all(path.stat().st_size for path in written)
+    assert "mae" not in json.loads(written[2].read_text())[-1]

@@ -8,8 +8,8 @@ from ganc.base.errors import DataError
 from ganc.base.reading import sha256_of
 from ganc.data.images import BYTES, WORDS, Size, StoredValues, load_image, stored_values
 from ganc.data.levels import Levels
-from ganc.data.lists import has_subset, is_companion, list_lines, list_path, read_images, scan_subset
-from ganc.data.pairs import matched, size_problem
+from ganc.data.lists import has_subset, is_companion, list_lines, list_path, read_images, scan_subset, stored_names
+from ganc.data.pairs import matched, other_subset, size_problem
 from ganc.data.reading import Reading
 from ganc.data.scan import DANGLING, FOLDER, HIDDEN, OTHER, Scan, scan_folder
 from ganc.data.side_by_side import LETTERS, Half, is_side_by_side
@@ -95,11 +95,12 @@ def _present(root: Path) -> tuple[str, ...]:
 def _partners(root: Path) -> Iterator[Finding]:
     """Yield what is wrong with the pairs of two folders or lists; what cannot be read is said elsewhere."""
     for subset in ("trainA", "testA"):
+        if not all(_is_readable(root, one) for one in (subset, other_subset(subset))):
+            continue
         try:
             found = matched(root, subset)
-        except DataError as error:
-            if has_subset(root, subset):
-                yield Finding(subset, list_path(root, subset), str(error).partition(": ")[2])
+        except DataError as error:  # of lists that go together by their lines
+            yield Finding(subset, list_path(root, subset), str(error).partition(": ")[2])
             continue
         for name, problem in found.problems.items():
             yield Finding(subset, root / name, problem)
@@ -110,6 +111,13 @@ def _partners(root: Path) -> Iterator[Finding]:
                 continue
             if problem:
                 yield Finding(subset, root / name, problem)
+
+
+def _is_readable(root: Path, subset: str) -> bool:
+    try:
+        return bool(stored_names(root, subset))
+    except DataError:
+        return False
 
 
 @dataclass(frozen=True)

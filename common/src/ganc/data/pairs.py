@@ -63,6 +63,18 @@ def read_pairs(
     return replace(images, names=tuple(names)), ImageList(root, tuple(found.partners[name] for name in names), theirs)
 
 
+def known_pairs(root: Path, subset: str, reading: Reading, partners: Reading) -> tuple[ImageList, ImageList] | None:
+    """Return a subset's images and their partners, of equal sizes; None where the other domain has no such subset.
+
+    Args and raised errors are those of `read_pairs`; DataError also where partners differ in size.
+    """
+    if not has_subset(root, other_subset(subset)):
+        return None
+    pairs = read_pairs(root, subset, reading, partners)
+    require_equal_sizes(*pairs)
+    return pairs
+
+
 def matched(root: Path, subset: str) -> Matching:
     """Return what of a subset and of the other domain's belongs together; raises DataError as `read_images`."""
     other = other_subset(subset)

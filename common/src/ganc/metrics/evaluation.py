@@ -12,9 +12,8 @@ from ganc.base.errors import StatisticsError, TooFewImagesError
 from ganc.base.extras import SCIKIT_IMAGE, require
 from ganc.base.ranking_metric import ranking_metric
 from ganc.base.target_images import TargetImages
-from ganc.data import EvaluationSet, Reading, Readings, has_subset, read_images, read_pairs, to_uint8
+from ganc.data import EvaluationSet, Reading, Readings, has_subset, known_pairs, read_images, to_uint8
 from ganc.data.lists import ImageList
-from ganc.data.pairs import other_subset, require_equal_sizes
 from ganc.engines import Engine
 from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet
@@ -115,13 +114,12 @@ class Evaluation:
             MissingDependencyError: scikit-image is not installed.
             DataError: an image has no partner, or one of another size.
         """
-        if not has_subset(folder, other_subset(self.subset)):
+        readings, way = readings or Readings(), Direction(direction)
+        pairs = known_pairs(folder, self.subset, readings.source(way), readings.target(way))
+        if pairs is None:
             return self
         require(SCIKIT_IMAGE)
-        readings, way = readings or Readings(), Direction(direction)
-        images, partners = read_pairs(folder, self.subset, readings.source(way), readings.target(way))
-        require_equal_sizes(images, partners)
-        source, target = (EvaluationSet(one, self.images.size, CACHE_BYTES) for one in (images, partners))
+        source, target = (EvaluationSet(one, self.images.size, CACHE_BYTES) for one in pairs)
         return replace(self, images=source, truth=target)
 
     @property

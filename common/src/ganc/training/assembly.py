@@ -14,13 +14,13 @@ from ganc.data import (
     Readings,
     TrainingSet,
     UnpairedSet,
+    known_pairs,
     read_images,
     read_pairs,
     steps_per_epoch,
 )
 from ganc.data.lists import ImageList, has_subset
 from ganc.data.measure import domain_levels
-from ganc.data.pairs import other_subset
 from ganc.engines.parts import require_engine_of_parts
 from ganc.files.checkpoint import Checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -93,14 +93,15 @@ class Surroundings:
         """Return the partners of the evaluated images; None where the task has none, or the folder.
 
         Raises:
-            DataError: an image has no partner, or several.
+            DataError: an image has no partner, or several, or one of another size.
         """
-        subset, way = self.evaluation.subset, data.direction
-        if task.pairing is not Pairing.PAIRED or not has_subset(data.folder, other_subset(subset)):
+        if task.pairing is not Pairing.PAIRED:
             return None
-        images, partners = read_pairs(data.folder, subset, self.readings.source(way), self.readings.target(way))
-        shown = self.evaluation.images
-        return EvaluationSet(partners, shown.size) if images.names == shown.images.names else None
+        shown, readings, way = self.evaluation.images, self.readings, data.direction
+        pairs = known_pairs(data.folder, self.evaluation.subset, readings.source(way), readings.target(way))
+        if pairs is None or pairs[0].names != shown.images.names:
+            return None
+        return EvaluationSet(pairs[1], shown.size)
 
     def course(self, schedule: Schedule) -> Course:
         """Return how a schedule lies over the images."""

@@ -18,7 +18,7 @@ from ganc.base.errors import GancError
 from ganc.base.ranking_metric import near_best
 from ganc.base.temporaries import remove_leftovers
 from ganc.base.text import format_count, with_error
-from ganc.data import EvaluationSet, ImageList, read_pairs, save_image, strip, to_uint8
+from ganc.data import EvaluationSet, ImageList, known_pairs, save_image, strip, to_uint8
 from ganc.engines.loading import Model, open_model
 from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
@@ -135,8 +135,8 @@ def _write_strip(models: list[Model], arguments: argparse.Namespace, teacher: st
     columns = {"input": inputs, teacher: first.engine(inputs)}
     columns |= {second: student.engine(inputs), "exported": exported.engine(inputs)}
     if first.paired:
-        partners = read_pairs(arguments.data, subset, source, target)[1]
-        columns["ground truth"] = _spread(partners, first.image_size)
+        pairs = known_pairs(arguments.data, subset, source, target)
+        columns |= {"ground truth": _spread(pairs[1], first.image_size)} if pairs else {}
     samples = list(zip(*map(to_uint8, columns.values()), strict=True))
     rows = [[*left, *right] for left, right in zip(samples[::2], samples[1::2], strict=True)]
     save_image(arguments.strip, strip(rows, [*columns] * 2))
