@@ -3,13 +3,13 @@
 import pytest
 from helpers.search_formula import METRIC, Formula, run, value
 from helpers.search_rows import make_results, make_row
-from helpers.stages import SPACE, json_of
+from helpers.stages import SPACE, json_of, refusal
 from helpers.support import UNTRAINED, UNTRAINED_SET, succeed
 
 from ganc.base.errors import InterruptedRun
 from ganc.demo.dataset import write_demo_set
 from ganc.metrics import LITE0
-from ganc.results.hdf5 import read_results
+from ganc.results.hdf5 import read_results, write_results
 from ganc.results.selection import select
 from ganc_search.strategies.racing import Racing, rung_metric
 
@@ -82,6 +82,13 @@ def test_what_has_cheap_steps_alone_is_counted_and_never_selected():
     results = make_results(rows)
     assert results.measured == 2
     assert [row.widths for row in select(results, pareto=True)] == [(8, 4)]
+
+
+def test_of_a_race_that_was_stopped_after_its_cheap_steps_nothing_is_selected(tmp_path):
+    path = tmp_path / "search.h5"
+    write_results(path, make_results([make_row((8, 2), images=0, metrics={rung_metric(CHEAP, 8): 0.1})]))
+    assert "no row has a value of" in refusal("ganc", "plot", path, "-o", tmp_path / "front.png")
+    assert "none of its 1 rows has a value of untrained" in refusal("ganc", "select", path)
 
 
 def test_the_command_measures_first_steps_on_the_named_features(supernet_file, tmp_path):

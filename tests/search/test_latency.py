@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from helpers.stages import listing, nothing_changes, refusal, widths_of_space
-from helpers.support import SIZE, UNTRAINED_SET, generator_spec, random_state, succeed
+from helpers.support import SIZE, UNTRAINED_SET, generator_spec, random_state, run_command, succeed
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, GancError, RunError
@@ -90,6 +90,14 @@ def test_a_bound_leaves_slower_ones_out_before_they_are_evaluated(arguments, tmp
         said = refusal("ganc-search", *arguments, "--latency", "measured", "--max-latency", 2, "--samples", 2)
     assert said.startswith("--max-latency 2")
     assert "56 ms" in said
+
+
+@needs_runtime
+def test_what_is_wrong_with_a_bound_has_a_line_of_its_own_after_the_turns(arguments):
+    told = ("--latency", "measured", "--max-latency", 1e-5)
+    done = run_command("ganc-search", *arguments, *told)
+    assert done.returncode == 1
+    assert any(line.startswith(b"Error: --max-latency") for line in done.stderr.splitlines())
 
 
 @needs_runtime

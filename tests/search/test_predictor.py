@@ -236,3 +236,24 @@ def test_without_scikit_learn_it_says_what_to_install(arguments, tmp_path):
         .startswith("Error: scikit-learn is not installed: pip install 'ganc-common[pre")
     )
     assert not (tmp_path / "search.h5").exists()
+
+
+def test_the_list_of_predictions_says_what_orders_it(tmp_path):
+    path = tmp_path / "search.h5"
+    only = make_row((8, 2), images=0, metrics={"untrained-kid.predicted": 1.0})
+    write_results(path, make_results([make_row((8, 4), metrics={"untrained": 3.0, "untrained-kid": 2.0}), only]))
+    said = succeed("ganc", "select", path, "--predicted").stdout
+    assert "ordered by what is predicted of untrained-kid" in said
+    assert "0 images" not in said
+
+
+def test_no_gaussian_process_is_fitted_to_very_many_rows(arguments, tmp_path, monkeypatch):
+    many = ("--samples", 1001, "--predictor-model", "gaussian-process", "-o", tmp_path / "search.h5")
+    assert "at most 1,000 --samples" in refusal("ganc-search", *arguments, *many, status=2)
+    monkeypatch.setattr("ganc_search.predict.models.LARGEST_PROCESS", 20)
+    strategy = Predictor(Allowed(LARGE, Budget(), COSTS), "toy", 0, 24, PredictorSettings(first=0.5, refits=1))
+    tried = []
+    while candidates := strategy.ask():
+        strategy.tell([row_of(widths) for widths in candidates])
+        tried.append({*strategy.predictions.rank_correlations})
+    assert tried == [{*map(str, CANDIDATES)}, {"linear", "trees"}]

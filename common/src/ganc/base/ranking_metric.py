@@ -7,6 +7,7 @@ from collections.abc import Sequence
 # measurement: there, the Fréchet distance still falls by 8 % from 240 to 480 images, and the kernel distance does not.
 FEW_IMAGES = 500
 PREDICTED = ".predicted"
+STEP = ".first-"  # before the number of images: what an earlier step of a race measured
 
 
 def kernel_metric(feature_set: str) -> str:
@@ -22,6 +23,11 @@ def predicted_metric(metric: str) -> str:
 def is_predicted(metric: str) -> bool:
     """Whether a metric's values are predictions."""
     return metric.endswith(PREDICTED)
+
+
+def is_whole(metric: str) -> bool:
+    """Whether a metric's values are those of rows' own images: no predictions, and not of an earlier step of a race."""
+    return not is_predicted(metric) and STEP not in metric
 
 
 def are_few(images: int) -> bool:

@@ -21,7 +21,9 @@ def show_results(results, rows: Iterable, *, err: bool = False) -> None:
     marks = {row.widths: NEAR for row, is_close in zip(rows, close, strict=True) if is_close}
     table = _table(rows, metric, ranking, marks)
     show(table, err=err, right=[name for row in table[:1] for name in row if name.startswith(f"{MILLISECONDS} (")])
-    if rows and ranking != metric:
+    if rows and not any(ranking in row.metrics for row in rows):
+        click.echo(f"ordered by what is predicted of {ranking}; none of them was measured", err=err)
+    elif rows and ranking != metric:
         click.echo(f"ordered by {ranking}: {rows[0].images} images are few for {metric}", err=err)
     if marks:
         click.echo(near_line(ranking), err=err)

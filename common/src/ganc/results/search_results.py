@@ -12,7 +12,7 @@ import numpy as np
 
 from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, SpecError
-from ganc.base.ranking_metric import is_predicted, kernel_metric, ranking_metric
+from ganc.base.ranking_metric import is_whole, kernel_metric, ranking_metric
 from ganc.results.objective import Objective, objective_of
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, canonical, joined
 
@@ -113,8 +113,11 @@ class SearchResults:
 
     @property
     def metric_name(self) -> str:
-        """The Fréchet distance: the metric named like the feature set, else the first column that was measured."""
-        names = [name for name in self.rows.metrics if not is_predicted(name)]
+        """The Fréchet distance: the metric named like the feature set, else the first column that was measured.
+
+        Values of a race's earlier steps, which may be of other features, never stand for it.
+        """
+        names = [name for name in self.rows.metrics if is_whole(name)]
         return self.identity.feature_set if self.identity.feature_set in names or not names else names[0]
 
     @cached_property

@@ -143,8 +143,8 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
         from ganc.results.hdf5 import write_results
         from ganc_search.search import Search
 
-        timed = _TimingProgress()
-        with Search(settings, timed) as search:
+        # Closed after the search has failed, too, so that the message has a line of its own.
+        with contextlib.closing(_TimingProgress()) as timed, Search(settings, timed) as search:
             timed.close()
             _run(search)
             _say_how_good_the_table_is(search)

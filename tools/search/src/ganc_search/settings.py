@@ -27,6 +27,8 @@ PIPE = Path("-")
 AUTO = "auto"  # the fastest engine that is installed
 LatencyOf = Callable[[Widths], float]
 LatenciesOf = Callable[["np.ndarray"], "np.ndarray"]  # of (N, segments) widths, (N,)
+# What a Gaussian process takes to predict grows with the square of the rows that it is fitted to.
+LARGEST_PROCESS = 1000
 KEPT_FILE = "search.h5"  # in the folder of --run-dir
 
 
@@ -236,6 +238,12 @@ class SearchSettings:
         object.__setattr__(self, "strategy", self._meant_strategy())
         if self.strategy in (StrategyName.EVOLUTION, StrategyName.PREDICTOR) and self.shard[1] > 1:
             raise SettingError(f"--strategy {self.strategy} has no shards: a round needs all rows of the one before")
+        named = self.strategy is StrategyName.PREDICTOR and self.predictor.model is ModelName.GAUSSIAN_PROCESS
+        if named and (self.samples or 0) > LARGEST_PROCESS:
+            raise SettingError(
+                f"--predictor-model {self.predictor.model} takes at most {LARGEST_PROCESS:,} --samples, here are "
+                f"{self.samples:,}: take another model, or fewer"
+            )
         if self.budget.max_latency is not None and self.latency is None:
             raise SettingError("--max-latency needs --latency measured or --latency table")
         if self.latency is LatencyKind.TABLE and self.latency_precision == "int8":

@@ -16,7 +16,7 @@ from scipy import stats
 from ganc.base.extras import SCIKIT_LEARN, require
 from ganc.base.rng import keyed_generator
 from ganc.models.space import SearchSpace
-from ganc_search.settings import ModelName
+from ganc_search.settings import LARGEST_PROCESS, ModelName
 
 FOLDS = 5
 TREES = 150
@@ -90,6 +90,11 @@ def new_model(name: ModelName, segments: int, forests: int = FORESTS) -> Model:
 
 
 CANDIDATES = (ModelName.LINEAR, ModelName.TREES, ModelName.GAUSSIAN_PROCESS)
+
+
+def candidates_for(rows: int) -> list[ModelName]:
+    """Return the models to choose from for so many rows: of many, without the Gaussian process."""
+    return [name for name in CANDIDATES if name != ModelName.GAUSSIAN_PROCESS or rows <= LARGEST_PROCESS]
 
 
 def scaled_widths(space: SearchSpace, widths: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ganc.results.table import SearchRow
 from ganc_search.predict.costs import KnownCosts
 from ganc_search.predict.field import Prospects, candidates, prospects
 from ganc_search.predict.gain import Stair, most_gained
-from ganc_search.predict.models import CANDIDATES, FOLDS, Fitted, fit_best, scaled_widths
+from ganc_search.predict.models import FOLDS, Fitted, candidates_for, fit_best, scaled_widths
 from ganc_search.predict.readings import Readings
 from ganc_search.predict.spread import spread_sample
 from ganc_search.settings import PredictorSettings
@@ -82,7 +82,7 @@ class Predictor:
         self._seen.update(self._asked)
 
     def _proposed(self, widths: np.ndarray, values: np.ndarray, whole: np.ndarray, count: int) -> list[Widths]:
-        names = [self._settings.model] if self._settings.model else CANDIDATES
+        names = [self._settings.model] if self._settings.model else candidates_for(len(values))
         space = self._allowed.space
         model = fit_best(scaled_widths(space, widths), values, names, self._seed)
         self._costs.fit()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
+from ganc.base.ranking_metric import STEP
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import Widths
 from ganc.results.objective import Objective
@@ -22,7 +23,6 @@ if TYPE_CHECKING:  # --help must not wait for numpy
 # On fewer images a metric says little.
 FEWEST_IMAGES = 8
 PARTS = (1 / 4, 1 / 2, 1)
-_STEP = ".first-"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Racing:
 
 def rung_metric(metric: str, images: int) -> str:
     """Return the column that keeps a metric's value on the first `images` images once the row has more."""
-    return f"{metric}{_STEP}{images}"
+    return f"{metric}{STEP}{images}"
 
 
 def step_metrics(metrics: "Mapping[str, float]", images: int) -> dict[str, float]:
@@ -86,7 +86,7 @@ def readings_of(row: "SearchRow") -> dict[tuple[str, int], float]:
     """Return a row's finite values by metric and number of images, those of earlier steps of a race among them."""
     found = {}
     for name, value in row.metrics.items():
-        metric, step, images = name.partition(_STEP)
+        metric, step, images = name.partition(STEP)
         if math.isfinite(value):
             found[metric, int(images) if step else row.images] = value
     return found
@@ -98,7 +98,7 @@ def both_steps(first: "SearchRow", other: "SearchRow", metrics: Collection[str])
     The columns of all steps stay, so that a race that is repeated with other steps finds those it has.
     """
     fewer, more = sorted((first, other), key=lambda row: row.images)
-    steps = {name: value for name, value in fewer.metrics.items() if _STEP in name}
+    steps = {name: value for name, value in fewer.metrics.items() if STEP in name}
     if 0 < fewer.images < more.images:
         steps |= {rung_metric(name, fewer.images): value for name, value in fewer.metrics.items() if name in metrics}
     return replace(more, metrics={**steps, **more.metrics}, seconds=(first.seconds or 0.0) + (other.seconds or 0.0))
