@@ -1,6 +1,7 @@
 """The predictor: what it asks for, how near it comes to a known front, and predictions that stay predictions."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
 from ganc.results.hdf5 import read_results, write_results
 from ganc.results.objective import Objective
-from ganc.results.search_results import merge_results
+from ganc.results.search_results import SearchResults, merge_results
 from ganc.results.selection import pareto_front
 from ganc.results.table import SearchRow
 from ganc_search.predict.gain import Stair
@@ -184,14 +185,20 @@ def test_a_search_that_was_cut_short_ends_with_the_same_file(arguments, tmp_path
     assert read_results(cut).digest == results.digest
 
 
-def test_predictions_give_way_to_what_is_measured(files, arguments, tmp_path):
+def test_what_is_measured_later_has_its_prediction_beside_it_and_the_file_names_the_model(files, arguments, tmp_path):
     out = tmp_path / "search.h5"
     succeed("ganc-search", *arguments, "--samples", 12, "--predictor-model", "gaussian-process", "-o", out)
-    only_predicted = [row.widths for row in read_results(out) if not row.images]
-    succeed("ganc-search", *files, "-o", out)  # all of them
     results = read_results(out)
-    assert len(results) == results.measured == 32
-    assert not any(f"{results.ranking_name}.predicted" in results.find(widths).metrics for widths in only_predicted)
+    column = f"{results.ranking_name}.predicted"
+    first, *others = results
+    alone = replace(first, images=0, metrics={column: 123.0}, errors={column: 0.5})
+    write_results(out, SearchResults(results.identity, results.facts, [alone, *others]))
+    succeed("ganc-search", *files, "-o", out)  # all of them
+    after = read_results(out)
+    assert len(after) == after.measured == 32
+    assert after.find(first.widths).metrics == first.metrics | {column: 123.0}
+    assert after.facts["strategy"] == "exhaustive"
+    assert after.facts["predictions"] == results.facts["predictions"]
 
 
 def test_of_two_predictions_of_one_sub_network_that_with_the_smaller_error_stays():

@@ -23,6 +23,7 @@ from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined
 
 FORMAT = "ganc-search-journal"
 VERSION = 2  # 1 has no checksums; what a line holds is the same
+PREDICTIONS = "predictions"  # the fact that says which model made them
 
 
 class Journal(JournalFile):
@@ -107,9 +108,8 @@ class ResultsWriter:
             remove_leftovers([place_of(self.path)])
             if restart:
                 _discard(self.path)
-            self._folded = SearchResults(
-                identity, facts, self._earlier_rows(identity, restart_if_changed), source=str(self.path)
-            )
+            rows, kept_facts = self._earlier(identity, restart_if_changed)
+            self._folded = SearchResults(identity, {**kept_facts, **facts}, rows, source=str(self.path))
         except BaseException:
             self._journal.close(remove=not self._journal.rows)
             raise
@@ -149,7 +149,7 @@ class ResultsWriter:
             found = SearchResults(found.identity, found.facts, rows, source=source)
         if self._predictions is None:
             return found
-        facts = {**found.facts, "predictions": self._predictions.facts()}
+        facts = {**found.facts, PREDICTIONS: self._predictions.facts()}
         return SearchResults(found.identity, facts, with_predictions(found.rows, self._predictions), source=source)
 
     def predict(self, predictions: Predictions) -> None:
@@ -176,15 +176,16 @@ class ResultsWriter:
             self._journal.close(remove=True)
         return self._folded
 
-    def _earlier_rows(self, identity: SearchIdentity, restart_if_changed: bool) -> RowTable:
+    def _earlier(self, identity: SearchIdentity, restart_if_changed: bool) -> tuple[RowTable, dict]:
+        """Return the rows of earlier runs, and what they say of the model whose predictions are among these."""
         if not self.path.exists():
-            return RowTable.of([])
+            return RowTable.of([]), {}
         earlier = read_results(self.path)
         if restart_if_changed and earlier.identity.differences(identity):
             _discard(self.path)
-            return RowTable.of([])
+            return RowTable.of([]), {}
         _require_same(self.path, earlier.identity, identity)
-        return earlier.rows
+        return earlier.rows, {name: value for name, value in earlier.facts.items() if name == PREDICTIONS}
 
 
 def journal_path(path: Path) -> Path:
