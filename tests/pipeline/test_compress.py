@@ -232,7 +232,7 @@ def refused(*arguments: object, status: int = 1) -> str:
         ({"distill": {"seed": date(2026, 1, 1)}}, "distill: Invalid value for '--seed': '2026-01-01'"),
         ({"distill": {"version": True}}, "distill: version: is for a call by hand"),
         ({"images": {"loss": "lite0=x"}}, "images: Invalid value for '--loss': 'x' is not a number"),
-        ({"stages": "none"}, "stages: none: expected all or distill"),
+        ({"stages": "none"}, "stages: none: expected all, distill or short"),
         ({"start": "teacher.safetensors"}, "start: stage 1 starts from"),
         ({"distill": {"width": 16}}, "distill: widths: 16_16_16_16_16_16_16_16 is more than 8_8_8_8_8_8_8_8"),
         (

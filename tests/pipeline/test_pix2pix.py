@@ -233,6 +233,19 @@ def test_samples_end_with_the_ground_truth(teacher):
     assert np.abs(first + last - 255).mean() < 1  # B is the negative of A
 
 
+def test_a_pipeline_of_pairs_is_refused_where_partners_are_missing(teacher, tmp_path):
+    data = write_aligned(tmp_path / "data")
+    (tmp_path / "mine.yaml").write_text(f"{{out: {tmp_path / 'out'}, data: data, replace: {{task: pix2pix}}}}")
+    (data / "trainB" / "5.bmp").unlink()
+    (data / "testB" / "2.bmp").unlink()
+    for given in (("--teacher", teacher, "--data", data, "-o", tmp_path / "out"), ("--config", tmp_path / "mine.yaml")):
+        with nothing_changes(tmp_path):
+            said = refusal("ganc", "compress", *given)
+        assert re.search(
+            r"trainA/5\.png: has no partner in trainB \(and 1 more: ganc data check .* --task pix2pix lists", said
+        )
+
+
 def test_a_pipeline_is_planned_for_the_images_of_either_half(side_by_side):
     assert checked_images(side_by_side) == {"trainA": 6, "trainB": 6, "testA": 4, "testB": 4}
     assert usual_side(side_by_side, "A") == usual_side(side_by_side, "B") == 32

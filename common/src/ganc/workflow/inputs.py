@@ -75,15 +75,19 @@ def tells_size(teacher: Checkpoint) -> bool:
     return teacher.stage != "import" or teacher.image_size != DEFAULT_IMAGE_SIZE
 
 
-def checked_images(folder: Path) -> dict[str, int]:
+def checked_images(folder: Path, *, paired: bool = False) -> dict[str, int]:
     """Return how many images a folder has by subset, such as "trainA"; of side-by-side images for both domains.
+
+    Args:
+        paired: whether images have to have partners.
 
     Raises:
         DataError: something is wrong with it; the first finding is in the message.
     """
-    problems = [finding for finding in check_folder(folder) if finding.problem]
+    problems = [finding for finding in check_folder(folder, paired=paired) if finding.problem]
     if problems:
-        more = f" (and {len(problems) - 1} more: ganc data check {folder} lists them)" if len(problems) > 1 else ""
+        command = f"ganc data check {folder}{' --task pix2pix' if paired else ''}"
+        more = f" (and {len(problems) - 1} more: {command} lists them)" if len(problems) > 1 else ""
         raise DataError(f"{problems[0].file}: {problems[0].what}{more}")
     letters = LETTERS if is_side_by_side(folder) else ("",)
     return {subset + letter: count or 0 for subset, count in count_images(folder).items() for letter in letters}

@@ -18,6 +18,7 @@ from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
 from ganc.base.text import format_count
 from ganc.files.checkpoint import Checkpoint
+from ganc.models.task import Pairing, TaskName
 from ganc.workflow import inputs
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.estimate import Timings, estimate, left_of, rehearse
@@ -115,7 +116,7 @@ def make_plan(request: Request, say: Callable[[str], object] = lambda text: None
         checked(said)
     direction = request.direction or Configuration(said, []).direction
     teacher = inputs.read_teacher(Path(file), direction) if (file := _generator_file(said)) else None
-    images = _images(said)
+    images = _images(said, paired=_is_paired(said, teacher))
     generator = teacher.generator.spec if teacher else None
     identity = _identity(request, said, direction, teacher)
     kept = _kept(out, identity, request.restart)
@@ -204,10 +205,17 @@ def _generator_file(said: Mapping) -> str | None:
     return found if found and (found != start or os.path.exists(start)) else None
 
 
-def _images(said: Mapping) -> dict[str, int]:
+def _is_paired(said: Mapping, teacher: Checkpoint | None) -> bool:
+    """Whether images have to have partners: a generator that is there says it, else the task of stage 1."""
+    if teacher:
+        return teacher.task.pairing is Pairing.PAIRED
+    return Configuration(said, []).task.endswith(TaskName.PIX2PIX.value)
+
+
+def _images(said: Mapping, *, paired: bool) -> dict[str, int]:
     """Return how many images there are, or will be drawn, by subset."""
     if said.get("demo") is None:
-        return inputs.checked_images(Path(said["data"])) if said.get("data") else {}
+        return inputs.checked_images(Path(said["data"]), paired=paired) if said.get("data") else {}
     drawn = Configuration(said, []).parameters("demo")
     return {f"{kind}{letter}": drawn[kind] for kind in ("train", "test") for letter in "AB"}
 
