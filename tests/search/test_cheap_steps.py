@@ -109,3 +109,9 @@ def test_the_command_measures_first_steps_on_the_named_features(supernet_file, t
     assert [row.images for row in survivors] == [13] * 2
     assert len(json_of("ganc", "select", out)) == 2
     assert "6 sub-networks in" in said.stdout
+
+
+def test_features_of_a_race_without_a_race_are_refused(supernet_file, tiny_data, tmp_path):
+    files = ("--supernet", supernet_file, "--data", tiny_data, "-o", tmp_path / "search.h5")
+    said = refusal("ganc-search", *files, *UNTRAINED_SET, "--racing-features", LITE0, status=2)
+    assert "needs --racing" in said

@@ -56,8 +56,8 @@ def _settings(racing: bool, keep: float, features: str | None, **values) -> Sear
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
     predictor = PredictorSettings(**{name: values.pop(name) for name in settings_of(PredictorSettings)})
-    raced = Racing(keep, features)  # made in any case, so that a wrong number is refused
-    values |= {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
+    raced = Racing(keep, features).wanted(racing)  # made in any case, so that a wrong number is refused
+    values |= {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced}
     return SearchSettings(**values)
 
 

@@ -231,8 +231,9 @@ def find_subnets(
     """
     kinds = (Budget, EvolutionSettings, PredictorSettings, Racing, SearchSettings)
     given = Options("ganc_search.find_subnets", kinds, options)
-    budget, evolution, predictor, raced = (given.make(kind) for kind in kinds[:-1])
-    parts = {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
+    budget, evolution, predictor = (given.make(kind) for kind in kinds[:3])
+    parts = {"budget": budget, "evolution": evolution, "predictor": predictor}
+    parts["racing"] = given.make(Racing).wanted(racing)
     settings = given.make(SearchSettings, **parts)
     if settings.output in (None, PIPE):
         raise SettingError("ganc_search.find_subnets: output is missing, the file (HDF5) to write")
