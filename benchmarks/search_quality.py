@@ -149,7 +149,7 @@ def replayed(table: Measured, one: Contestant, seed: int, count: int) -> np.ndar
             pass
         rows = writer.results().rows
     whole = rows.widths[rows.images == table.images]
-    if evaluator.spent > 1.02 * count:
+    if evaluator.spent > 1.02 * count + 1:
         raise SystemExit(f"{one.name}: took {evaluator.spent:.1f} evaluations, not {count}")
     return np.array([table.place_of[tuple(widths)] for widths in whole.tolist()])
 
