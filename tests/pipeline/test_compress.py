@@ -16,6 +16,7 @@ import pytest
 import yaml
 from helpers.endless_yaml import ENDLESS
 from helpers.foreign_networks import generator_chain, tensors
+from helpers.paired_images import write_side_by_side
 from helpers.support import (
     PATIENCE,
     SIZE,
@@ -26,11 +27,13 @@ from helpers.support import (
     files_under,
     succeed,
 )
+from PIL import Image
 
 from ganc.base.errors import RunError
 from ganc.files.checkpoint import read_checkpoint
 from ganc.models.space import parse_space
 from ganc.models.spec import parse_widths
+from ganc.models.task import TaskName
 from ganc.system.runtime import available_cores
 from ganc.workflow.plan import Request, held, make_plan, write_plan
 
@@ -54,6 +57,9 @@ SMALL = {
     "distill": {"width": 8, "refit": 0, "epochs": 40, "decay-epochs": 40},
     "export": {"format": ["onnx"]},
 }
+
+
+ONE_STEP = {"epochs": 0, "decay-epochs": 1, "max-steps": 1}
 
 
 @pytest.fixture
@@ -232,6 +238,9 @@ def refused(*arguments: object, status: int = 1) -> str:
         ({"distill": {"seed": date(2026, 1, 1)}}, "distill: Invalid value for '--seed': '2026-01-01'"),
         ({"distill": {"version": True}}, "distill: version: is for a call by hand"),
         ({"images": {"loss": "lite0=x"}}, "images: Invalid value for '--loss': 'x' is not a number"),
+        ({"task": "pix"}, "task: pix: expected cyclegan or pix2pix"),
+        ({"task": "pix2pix", "replace": {"task": "cyclegan"}}, "replace: task: cyclegan: task says pix2pix"),
+        ({"task": "pix2pix"}, "teacher.safetensors: was trained as cyclegan, not as pix2pix; leave the task out"),
         ({"stages": "none"}, "stages: none: expected all, distill or short"),
         ({"start": "teacher.safetensors"}, "start: stage 1 starts from"),
         ({"distill": {"width": 16}}, "distill: widths: 16_16_16_16_16_16_16_16 is more than 8_8_8_8_8_8_8_8"),
@@ -305,3 +314,29 @@ def test_a_broken_image_is_named_before_anything_runs(folder, tiny_data):
     broken.write_bytes(b"no image")
     assert "broken.jpg" in refused("--config", "run.yaml")
     assert not (folder / "out").exists()
+
+
+def test_pairs_side_by_side_are_compressed_once_the_task_is_said(folder):
+    write_side_by_side(folder / "pairs")
+    given = ("--data", "pairs", "-o", "new")
+    said = "pairs: its files hold both images of a pair side by side: say --task pix2pix to learn from pairs, or"
+    assert said in refused(*given)
+    (folder / "G.pth").symlink_to(GOLDEN / "foreign-mobile-zip.pth")
+    assert said in refused(*given, "--teacher", "G.pth")  # which does not tell what it was trained for
+    options = ("--task", "pix2pix", "--preset", "cpu-minutes", "--direction", "BtoA", "--dry-run", "--json")
+    values = json.loads(succeed("ganc", "compress", *given, *options).stdout)["configuration"]
+    assert values["task"] == "pix2pix"
+    assert not (folder / "new").exists()
+
+    small = {"images": {name: value for name, value in SMALL["images"].items() if name != "loss"}}
+    small |= {"replace": {"width": 8, "n-blocks": 3, **ONE_STEP}, "distill": {"width": 8, "refit": 0, **ONE_STEP}}
+    configured(folder, data="pairs", teacher=None, **small)
+    assert "say task: pix2pix to learn" in refused("--config", "run.yaml")
+    configured(folder, data="pairs", teacher=None, task="pix2pix", **small)
+    done = succeed("ganc", "compress", "--config", "run.yaml")
+    assert read_checkpoint(folder / "out" / "distill.safetensors").task.name is TaskName.PIX2PIX
+    assert "mean absolute error" in done.stdout
+    translate = shlex.split(done.stdout.splitlines()[-3])
+    with Image.open(translate[3]) as image:
+        assert image.size == (SIZE, SIZE)  # the half that is the source's
+    succeed(*translate)

@@ -5,8 +5,9 @@ from helpers.support import generator_spec
 
 from ganc.base.direction import Direction
 from ganc.models.space import parse_space
+from ganc.models.task import TaskName
 from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, estimate
+from ganc.workflow.estimate import Timings, estimate, steps_of
 from ganc.workflow.networks import Networks
 from ganc.workflow.preset_names import Preset
 from ganc.workflow.presets import Given, configuration_of, scheduled
@@ -59,6 +60,18 @@ def test_a_preset_fills_its_time_and_not_more(preset, minutes, generator):
     networks = Networks.of(configuration, generator)
     seconds = sum(estimate(configuration, networks, asked.images, TIMINGS).values())
     assert 0.6 * minutes <= seconds / 60 <= minutes
+
+
+@pytest.mark.parametrize("preset", [*Preset])
+def test_pairs_are_trained_as_such_and_an_epoch_has_those_that_are_not_set_aside(preset):
+    images = {"trainA": 400, "trainB": 400, "testA": 60, "testB": 60}
+    asked = given(generator=None, teacher=None, images=images, task=TaskName.PIX2PIX)
+    configuration = Configuration(scheduled(configuration_of(asked, preset), preset, images, TIMINGS), [])
+    assert configuration.setting("replace", "cycle_weight").task.name is TaskName.PIX2PIX
+    assert configuration.task == "--task pix2pix"
+    schedule = configuration.setting("replace", "epochs")
+    epoch = -(-(400 - configuration.aside) // schedule.batch_size)
+    assert steps_of(configuration, "replace", images) == epoch * (schedule.epochs + schedule.decay_epochs)
 
 
 def test_a_cpu_trains_on_half_the_side_and_small_images_whole():

@@ -1,6 +1,7 @@
 """`ganc compress`: all stages by one command."""
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,9 +14,11 @@ from ganc.cli.messages import QUIET, loudness, note
 from ganc.cli.options import POSITIVE, direction_option, json_option
 from ganc.cli.paths import FILE, FOLDER, OUTPUT_FOLDER
 from ganc.cli.types import BUDGET, SIZE, EnumChoice
+from ganc.models.task import TaskName
 from ganc.workflow.preset_names import USUAL, Preset
 
 if TYPE_CHECKING:
+    from ganc.data import ImageList
     from ganc.workflow.plan import Plan
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -25,7 +28,11 @@ LONG_SECONDS = DAY  # a run of more is started by those who have seen how long i
 
 @command(page="your-own-generator.md", moved={"data": REQUIRED, "output": REQUIRED, "max-macs": "Budget"})
 @click.option("--teacher", type=FILE, help="The generator to compress: a .pth, .pdparams or checkpoint of ganc.")
-@click.option("--data", type=FOLDER, help="Folder with trainA, trainB, testA, testB; needed without --config.")
+@click.option(
+    "--data",
+    type=FOLDER,
+    help="Folder with trainA, trainB, testA, testB, or train, test with pairs side by side; needed without --config.",
+)
 @click.option(
     "-o",
     "--output",
@@ -47,6 +54,12 @@ LONG_SECONDS = DAY  # a run of more is started by those who have seen how long i
 @click.option("--size", type=SIZE, show_default="the teacher's, else the images' own up to 256", help="Image size.")
 @direction_option("Which way to translate.", default_text=Direction.A_TO_B.value)
 @click.option(
+    "--task",
+    type=EnumChoice(TaskName),
+    show_default="what the teacher's file tells, else cyclegan",
+    help="pix2pix: the images are pairs. Images side by side need it where no file tells it.",
+)
+@click.option(
     "--config", type=FILE, help="A configuration of the pipeline (YAML), which says all that is not an option here."
 )
 @click.option("--cores", type=POSITIVE, show_default="all", help="Cores to use.")
@@ -64,6 +77,7 @@ def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
     ganc compress --teacher latest_net_G.pth --data horses --max-macs 1.4G -o out
     ganc compress --teacher latest_net_G.pth --data horses --preset cpu-minutes -o out --dry-run
     ganc compress --data horses -o out
+    ganc compress --data facades --task pix2pix --direction BtoA -o out
     ganc compress --config run.yaml
     """
     from ganc.base.errors import RunError, SettingError
@@ -163,6 +177,16 @@ class _Said:
             note(f"{rule}: took {format_duration(time.monotonic() - self._since[rule])}")
 
 
+def _shown_image(out: Path, images: "ImageList") -> Path:
+    """Return a test image to try the result on; of side-by-side images the half is written as a file of its own."""
+    from ganc.data import save_image
+
+    if not images.reading.half:
+        return images.paths[0]
+    save_image(out / "input.png", images.reading.load(images.paths[0]))
+    return out / "input.png"
+
+
 def _show_outcome(plan: "Plan", as_json: bool) -> None:
     """Print the table, where the report is, and the lines that use the result."""
     import json
@@ -176,7 +200,7 @@ def _show_outcome(plan: "Plan", as_json: bool) -> None:
         show_json(json.loads((out / "report.json").read_text(encoding="utf-8")))
         return
     source = plan.configuration.direction.source
-    image = read_images(out / "data", f"test{source}").paths[0]
+    image = _shown_image(out, read_images(out / "data", f"test{source}"))
     program = f"import ganc; ganc.load({str(dist)!r}).translate({str(image)!r}).save('translated.png')"
     quoted = shlex.quote(program) if set('"$`\\!') & set(program) else f'"{program}"'
     click.echo((out / "report.md").read_text(encoding="utf-8"))

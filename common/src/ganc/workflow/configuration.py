@@ -15,11 +15,13 @@ import click
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError
 from ganc.base.text import did_you_mean, truth
+from ganc.models.task import TaskName
 from ganc.workflow.stage_options import BY_HAND, STAGES, ConfigurationError, command, is_read, options_of, words
+from ganc.workflow.task import FIRST_STAGES, configured_task
 
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
-VALUES = ("out", "data", "teacher", "start", "stages", "search_images", "feature-set", "threads")
+VALUES = ("out", "data", "task", "teacher", "start", "stages", "search_images", "feature-set", "threads")
 LIMITS = ("untouched", "teacher", "error")  # of `check`, which check.py reads
 KEYS = (*VALUES, "images", *STAGES, "check")
 # Which stages there are: all; no supernet, search and fine-tuning; or no student between the teacher and the supernet.
@@ -39,6 +41,7 @@ class Configuration:
         notes: what its user should know, a line each.
         out: the folder to write.
         direction: which way to translate.
+        task_name: what is trained; None where the configuration does not say it.
         threads: cores of a training stage; None where the configuration does not say it.
         aside: how many images are set aside for the search; shards: in how many parts it is made.
         searches: whether there is a supernet, a search and fine-tuning; without, the distilled student is the result.
@@ -63,6 +66,7 @@ class Configuration:
         _require_plain("out", self.out)
         self._sections = {name: self._section(name) for name in ("images", *STAGES, "check")}
         self.direction = self._direction()
+        self.task_name = configured_task(self._values.get("task"), self._sections)
         self.aside = self._whole("search_images", 0)
         self.shards = self._whole("shards", 1, "search")
         self.threads = self._whole("threads", 1) if self.has("threads") else None
@@ -90,9 +94,13 @@ class Configuration:
 
     @property
     def task(self) -> str:
-        """The option of the task that stage 1 has, for the images' folder; empty where it says none."""
-        task = self._sections["replace"].get("task", self._sections["original"].get("task"))
-        return "" if task is None else shlex.join(["--task", str(task)])
+        """The option of the task, for the images' folder and an import; empty where the configuration says none."""
+        return f"--task {self.task_name.value}" if self.task_name else ""
+
+    @property
+    def paired(self) -> bool:
+        """Whether the configuration says that images come in pairs."""
+        return self.task_name is TaskName.PIX2PIX
 
     @property
     def features(self) -> str:
@@ -237,6 +245,8 @@ class Configuration:
         values = {**self._sections["images"], **own} if STAGES[stage].trains else own
         if stage == "replace" and self.has("start"):
             values = {"init-from": f"{self.out}/original.safetensors"} | values
+        if stage in FIRST_STAGES and self.task_name:
+            values = {"task": self.task_name.value} | values
         if stage == "search":
             # The search takes its image size from the supernet, and its shards are the workflow's business.
             values = {name: value for name, value in values.items() if name != "shards"}

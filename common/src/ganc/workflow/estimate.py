@@ -114,12 +114,12 @@ def _answers(process: subprocess.Popen[str], given: str) -> Iterator[str]:
 def steps_of(configuration: Configuration, stage: str, images: Mapping[str, int]) -> int:
     """Return how many steps a stage trains, of so many images by subset."""
     schedule = _setting(configuration, stage, Schedule)
-    return schedule.steps(epoch_steps(images, schedule.batch_size, configuration.aside))
+    return schedule.steps(epoch_steps(images, schedule.batch_size, configuration.aside, paired=configuration.paired))
 
 
-def epoch_steps(images: Mapping[str, int], batch_size: int, aside: int = 0) -> int:
-    """Return the steps of an epoch; `aside` images are kept for the search."""
-    most = max(images.get("trainA", 0) - aside, images.get("trainB", 0))
+def epoch_steps(images: Mapping[str, int], batch_size: int, aside: int = 0, *, paired: bool = False) -> int:
+    """Return the steps of an epoch; `aside` images are kept for the search, of pairs their partners too."""
+    most = max(images.get("trainA", 0) - aside, images.get("trainB", 0) - (aside if paired else 0))
     return max(1, -(-most // batch_size))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from ganc.base.direction import Direction
-from ganc.base.errors import DataError, FileFormatError, MissingDependencyError
+from ganc.base.errors import DataError, FileFormatError, MissingDependencyError, SettingError
 from ganc.base.extras import Package, install_command, install_tools
 from ganc.base.json_text import require_few_values
 from ganc.base.reading import one_line, read_bytes
@@ -19,6 +19,7 @@ from ganc.data.side_by_side import LETTERS, is_side_by_side
 from ganc.files.checkpoint import DEFAULT_IMAGE_SIZE, FORMAT, Checkpoint, read_checkpoint
 from ganc.files.tensors import read_any_header
 from ganc.importers import SeveralNetworksError, import_checkpoint
+from ganc.models.task import TaskName
 from ganc.system.runtime import select_device
 from ganc.training.losses.names import LossName
 from ganc.workflow.configuration import Configuration
@@ -50,10 +51,14 @@ def read_configuration(path: Path) -> dict:
     return values
 
 
-def read_teacher(path: Path, direction: Direction) -> Checkpoint:
+def read_teacher(path: Path, direction: Direction, task: TaskName | None = None) -> Checkpoint:
     """Return the generator that is to be compressed, from a checkpoint or another program's file.
 
+    Args:
+        task: what it was trained for, which other programs' files do not say; None is what the file tells.
+
     Raises:
+        SettingError: the checkpoint is of another task.
         FileFormatError, SpecError: the file is none, or has no generator of this direction.
     """
     try:
@@ -61,11 +66,17 @@ def read_teacher(path: Path, direction: Direction) -> Checkpoint:
     except FileFormatError:
         ours = False
     if ours:
-        return read_checkpoint(path).facing(direction, path)
+        checkpoint = read_checkpoint(path).facing(direction, path)
+        if task and checkpoint.task.name is not task:
+            said = f"{path}: was trained as {checkpoint.task.title}, not as {task.value}; leave the task out"
+            again = f", or import it again (ganc import --task {task.value})" if checkpoint.stage == "import" else ""
+            raise SettingError(said + again)
+        return checkpoint
     try:
-        return import_checkpoint({"generator": path}, direction=direction)
+        return import_checkpoint({"generator": path}, direction=direction, task=task)
     except SeveralNetworksError as error:
         facing = "" if direction == Direction.A_TO_B else f" --direction {direction.value}"
+        facing += f" --task {task.value}" if task else ""
         command = f"ganc import {shlex.quote(str(path))} --key NAME{facing} -o teacher.safetensors"
         raise SeveralNetworksError(f"{error}: {command}, and compress that") from error
 

@@ -25,6 +25,7 @@ from ganc.workflow.estimate import Timings, estimate, left_of, rehearse
 from ganc.workflow.networks import Networks
 from ganc.workflow.preset_names import USUAL, Preset
 from ganc.workflow.presets import SCRATCH, Given, configuration_of, scheduled
+from ganc.workflow.task import settled_task
 
 CONFIGURATION, PLAN, LOCK = "compress.yaml", "compress.json", "compress.lock"  # in the folder of the run
 FORMAT, VERSION = "ganc-compress", 1
@@ -39,6 +40,7 @@ class Request:
     Attributes:
         data, out: None where the configuration says them.
         teacher: None: it is trained, or the configuration says it.
+        task: None is what the teacher's file tells, else a CycleGAN.
         configuration: a file, which says all that the rest of the options would.
         size: (width, height) of the images; None takes the teacher's, else the images' own up to 256x256.
         cores: how many to use; None is all.
@@ -53,12 +55,13 @@ class Request:
     preset: Preset | None = None
     size: tuple[int, int] | None = None
     direction: Direction | None = None
+    task: TaskName | None = None
     cores: int | None = None
     restart: bool = False
 
     def __post_init__(self):
         chosen: dict[str, object] = {"--max-macs": self.max_macs, "--preset": self.preset, "--size": self.size}
-        chosen["--direction"] = self.direction
+        chosen |= {"--direction": self.direction, "--task": self.task}
         needed = {"--data": self.data, "-o": self.out}
         if self.configuration:
             if given := [option for option, value in chosen.items() if value is not None]:
@@ -114,8 +117,11 @@ def make_plan(request: Request, say: Callable[[str], object] = lambda text: None
     require_own_folder(out, said.get("data"))
     if request.configuration:
         checked(said)
-    direction = request.direction or Configuration(said, []).direction
-    teacher = inputs.read_teacher(Path(file), direction) if (file := _generator_file(said)) else None
+    direction, task = request.direction or Configuration(said, []).direction, Configuration(said, []).task_name
+    teacher = inputs.read_teacher(Path(file), direction, task) if (file := _generator_file(said)) else None
+    how, data = ("task: " if request.configuration else "--task "), said.get("data")
+    if settled := settled_task(task, teacher, Path(data) if data else None, how):
+        said["task"] = settled.value  # what a teacher's file tells counts for its images too
     images = _images(said, paired=_is_paired(said, teacher))
     generator = teacher.generator.spec if teacher else None
     identity = _identity(request, said, direction, teacher)
@@ -164,6 +170,7 @@ def _chosen(
         direction=direction,
         max_macs=request.max_macs,
         gpu=inputs.has_gpu(),
+        task=Configuration(said, []).task_name,
     )
     values = configuration_of(given, preset)
     unscheduled = scheduled(values, preset, images, None)
@@ -191,6 +198,7 @@ def _said(request: Request) -> dict:
     """Return what the user says of the configuration: all of it, or which files there are. Paths are absolute."""
     given = {"data": request.data, "teacher": request.teacher, "out": request.out}
     named = {key: os.path.abspath(path) for key, path in given.items() if path is not None}
+    named |= {"task": request.task.value} if request.task else {}
     if not request.configuration:
         return named
     folder = request.configuration.absolute().parent
@@ -209,7 +217,7 @@ def _is_paired(said: Mapping, teacher: Checkpoint | None) -> bool:
     """Whether images have to have partners: a generator that is there says it, else the task of stage 1."""
     if teacher:
         return teacher.task.pairing is Pairing.PAIRED
-    return Configuration(said, []).task.endswith(TaskName.PIX2PIX.value)
+    return Configuration(said, []).paired
 
 
 def _images(said: Mapping, *, paired: bool) -> dict[str, int]:

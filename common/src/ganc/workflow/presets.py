@@ -11,6 +11,7 @@ from ganc.base.extras import missing
 from ganc.base.text import format_count
 from ganc.models.family import MOBILE, format_widths
 from ganc.models.spec import GeneratorSpec
+from ganc.models.task import TaskName
 from ganc.models.thinning import smallest, space_of, thinned
 from ganc.workflow.configuration import ALONE
 from ganc.workflow.estimate import Timings, epoch_steps
@@ -43,6 +44,7 @@ class Given:
         images: how many there are, by subset.
         max_macs: the budget; None is half of what the teacher has with mobile blocks.
         gpu: whether there is one.
+        task: what is trained; None is a CycleGAN, or what the teacher's file says.
     """
 
     data: str
@@ -54,6 +56,7 @@ class Given:
     direction: Direction
     max_macs: int | None
     gpu: bool
+    task: TaskName | None = None
 
 
 def configuration_of(given: Given, preset: Preset) -> dict:
@@ -74,6 +77,8 @@ def configuration_of(given: Given, preset: Preset) -> dict:
             f"{given.size[0]}x{given.size[1]}; ask for less"
         )
     values: dict = {"out": given.out, "data": given.data, "images": _images(given, preset)}
+    if given.task:
+        values["task"] = given.task.value
     if given.teacher:
         values["start" if _is_original(given.generator) else "teacher"] = given.teacher
     if not given.teacher or _is_original(given.generator):
@@ -97,7 +102,8 @@ def scheduled(values: Mapping, preset: Preset, images: Mapping[str, int], timing
             epochs = {"epochs": PUBLISHED_EPOCHS[stage], "decay-epochs": PUBLISHED_EPOCHS[stage]}
         else:
             steps = min(MOST_STEPS, int(60 * minutes * shares[stage] / timings.step[stage]))
-            epochs = _epochs(steps, epoch_steps(images, values["images"]["batch-size"], values.get("search_images", 0)))
+            aside, paired = values.get("search_images", 0), values.get("task") == TaskName.PIX2PIX.value
+            epochs = _epochs(steps, epoch_steps(images, values["images"]["batch-size"], aside, paired=paired))
         if stage == "finetune" and minutes is not None:
             epochs["eval-every"] = max(1, (epochs["epochs"] + epochs["decay-epochs"]) // 4)
         changed[stage] = {**values[stage], **epochs}
@@ -136,7 +142,7 @@ def _images(given: Given, preset: Preset) -> dict:
 
 
 def _replace(given: Given, preset: Preset, teacher: GeneratorSpec) -> dict:
-    """Return the options of stage 1: it imitates the original that is there, or trains a CycleGAN from scratch."""
+    """Return the options of stage 1: it imitates the original that is there, or trains from scratch."""
     shape = {"widths": format_widths(teacher.widths), "n-blocks": teacher.n_blocks}
     if preset is Preset.PUBLISHED:
         return shape

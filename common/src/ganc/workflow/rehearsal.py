@@ -28,7 +28,7 @@ from ganc.models.convolutions import initial_state
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec, spec_from_json
-from ganc.models.task import CYCLEGAN
+from ganc.models.task import PUBLISHED, Task, TaskName
 from ganc.system.processes import Processes
 from ganc.system.runtime import select_device
 from ganc.training.assembly import Stage
@@ -75,7 +75,8 @@ def _stage_seconds(stage: str, configuration: Configuration, networks: Networks)
     settings = configuration.settings(stage)
     (data,), (schedule,) = (_of_kind(settings, kind) for kind in (DataSettings, Schedule))
     made = _cycle if stage in ("original", "replace") else _distillation
-    step = averaged(made(stage, settings, networks), schedule.ema)
+    task = PUBLISHED[configuration.task_name or TaskName.CYCLEGAN]
+    step = averaged(made(stage, settings, networks, task), schedule.ema)
     width, height = data.crop_size
     generator = keyed_generator(0, "rehearsal", 0)
     spec = networks.trained[stage]
@@ -86,7 +87,7 @@ def _stage_seconds(stage: str, configuration: Configuration, networks: Networks)
         for loss in step.update(source, target, number, schedule.learning_rate).values():
             float(loss)  # waits for the device
 
-    without = _share_without_gan(settings)
+    without = _share_without_gan(settings, task)
     kinds = {number: share for number, share in ((0, without), (GAN_FROM, 1 - without)) if share}
     timed = {number: _timed(partial(_from, number, one_step)) for number in kinds}
     return {
@@ -99,26 +100,26 @@ def _from(first: int, one_step: Callable[[int], None], number: int) -> None:
     one_step(first + number)
 
 
-def _share_without_gan(settings: list) -> float:
+def _share_without_gan(settings: list, task: Task) -> float:
     """Return which part of a stage's steps have no GAN loss."""
     (schedule,) = _of_kind(settings, Schedule)
     epochs = schedule.epochs + schedule.decay_epochs
     for one in _of_kind(settings, DistillationSettings):
-        return one.epochs_without_gan(epochs) / epochs if one.applied_to(CYCLEGAN).gan_weight else 1.0
+        return one.epochs_without_gan(epochs) / epochs if one.applied_to(task).gan_weight else 1.0
     return 0.0
 
 
-def _distillation(stage: str, settings: list, networks: Networks) -> Any:
+def _distillation(stage: str, settings: list, networks: Networks, task: Task) -> Any:
     (data,), (run,) = (_of_kind(settings, kind) for kind in (DataSettings, RunSettings))
     (losses,) = _of_kind(settings, DistillationSettings)
     teacher = Checkpoint(
         stage="import",
-        task=CYCLEGAN,
+        task=task,
         direction=Direction.A_TO_B,
         networks={GENERATOR: initial_state(networks.teacher, 0, "rehearsal/teacher")},
     )
     plan = Distillation(
-        stage=Stage(name=stage, task=losses.applied_to(CYCLEGAN)),
+        stage=Stage(name=stage, task=losses.applied_to(task)),
         teacher=teacher,
         student=initial_state(networks.trained[stage], 0, "rehearsal/student"),
         discriminator=None,
@@ -137,16 +138,17 @@ def _subnets(networks: Networks, step: int) -> Sequence[Widths | None]:
     return [networks.space.largest, networks.space.smallest, drawn] if networks.sandwiched else [drawn]
 
 
-def _cycle(stage: str, settings: list, networks: Networks) -> Any:
+def _cycle(stage: str, settings: list, networks: Networks, task: Task) -> Any:
     (run,) = _of_kind(settings, RunSettings)
     cycle = settings[0]
-    specs = gan_specs(cycle.task, networks.trained[stage], cycle.discriminator_width)
-    trained = {name: spec for name, spec in specs.items() if cycle.task.gan_weight or isinstance(spec, GeneratorSpec)}
+    task = cycle.applied_to(task)
+    specs = gan_specs(task, networks.trained[stage], cycle.discriminator_width)
+    trained = {name: spec for name, spec in specs.items() if task.gan_weight or isinstance(spec, GeneratorSpec)}
     guide = None
     if cycle.original_weight and networks.original:
         guided: Any = Generator.from_state(initial_state(networks.original, 0, "rehearsal/original"))
         guide = Guide(cycle.original_weight, FrozenTeacher(guided, run.engine))
-    return gan_step(cycle.task, networks_of(fresh_states(trained, 0)), run, Processes(), guide)
+    return gan_step(task, networks_of(fresh_states(trained, 0)), run, Processes(), guide)
 
 
 def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str, float]:
