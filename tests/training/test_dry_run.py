@@ -1,13 +1,16 @@
 """--dry-run of training stages: settings, costs and an estimate, nothing written; and what a run says of itself."""
 
+import itertools
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from helpers.stages import nothing_changes
 from helpers.support import SIZE, TINY_TRAINING, UNTRAINED_SET, invoke, make_checkpoint, succeed
 from helpers.training_runs import distill
 
+from ganc.data import read_images
 from ganc.files.checkpoint import write_checkpoint
 from ganc.models.spec import GeneratorSpec
 
@@ -67,6 +70,19 @@ def test_steps_without_and_with_a_gan_loss_are_timed_apart(tiny_data, teacher_fi
     assert re.search(r"5 steps of .* on average \(4 of .* without a GAN loss, then 1 of .* with a GAN loss\)", said)
     alone = json.loads(succeed(*command, "--json", "--max-steps", "4").stdout)["estimate"]["parts"]
     assert [part["gan"] for part in alone] == [False]
+
+
+def test_fine_tuning_is_evaluated_before_it_too_and_on_the_images_that_choose(
+    split_data, teacher_file, supernet_file, tmp_path, monkeypatch
+):
+    ticks = itertools.count()  # a second between two looks at the clock
+    monkeypatch.setattr("ganc.training.rehearsal.time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    given = ("--supernet", supernet_file, "--teacher", teacher_file, "--config", "4", "--data", split_data)
+    done = succeed("ganc-finetune", *given, *TINY_TRAINING, "-o", tmp_path / "out", "--dry-run", "--json")
+    estimate = json.loads(done.stdout)["estimate"]
+    assert estimate["evaluations"] == 2
+    looked_at = (len(read_images(split_data, subset)) for subset in ("testA", "searchA"))
+    assert estimate["evaluation_seconds"] == sum(looked_at)
 
 
 def test_a_rehearsal_trains_the_discriminator_that_the_run_will_train(tiny_data, teacher_file, tmp_path, monkeypatch):

@@ -44,12 +44,13 @@ class Beside:
     """A checkpoint of what learns beside the step, with the networks that it trains.
 
     Attributes:
-        sources: as of a Stage.
+        sources, facts: as of a Stage.
     """
 
     output: Path
     task: Task
     sources: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +231,7 @@ def assemble_job(
         RunError: the processes see different files, or were started with different settings.
         DataError, TooFewImagesError: the images that are to choose the best network are missing.
     """
-    course, choice = around.course(schedule), _choice(stage, around, data)
+    course, choice = around.course(schedule), _choice(stage, around, data, run)
     chosen = {"choice": choice.facts()} if choice else {}
     directory = RunDirectory(run.directory, _identity(stage, around, schedule, data, run) | chosen)
     _require_alike(around.processes, directory.settings)
@@ -266,15 +267,18 @@ def _require_alike(processes: Processes, settings: Mapping) -> None:
             )
 
 
-def _choice(stage: Stage, around: Surroundings, data: DataSettings) -> Evaluation | None:
+def _choice(stage: Stage, around: Surroundings, data: DataSettings, run: RunSettings) -> Evaluation | Unmeasured | None:
     """Return what chooses a stage's best network, None where the images that it is reported on do.
+
+    In a dry run, which measures nothing, it is the images that would.
 
     Raises:
         DataError: search images are asked for, and there are none.
         TooFewImagesError: there is one.
     """
     subset, reported = f"search{data.direction.source}", around.evaluation
-    if not stage.keep_best or not isinstance(reported, Evaluation) or stage.choose_on is ChoosingImages.TEST:
+    measures = isinstance(reported, Evaluation) or run.dry_run
+    if not stage.keep_best or not measures or stage.choose_on is ChoosingImages.TEST:
         return None
     if stage.choose_on is None and not has_subset(data.folder, subset):
         return None
@@ -322,7 +326,7 @@ def _product(stage: Stage, step: TrainingStep, around: Surroundings, data: DataS
     common = Checkpoint(stage=stage.name, task=stage.task, direction=data.direction, networks={}, training=facts)
     beside = {
         role: Product(
-            template=replace(common, task=one.task, sources=one.sources),
+            template=replace(common, task=one.task, training={**facts, **one.facts}, sources=one.sources),
             networks=step.beside[role].networks,
             output=one.output,
         )

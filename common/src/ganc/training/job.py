@@ -182,7 +182,7 @@ class TrainingJob:
 
     def changed(self) -> list[str]:
         """Return how a saved run differs from this one; raises as `behind`. A dry run has no metric to compare."""
-        return self.directory.changes(len(self), besides=("metric",) if self.run.dry_run else ())
+        return self.directory.changes(len(self), besides=("metric", "choice") if self.run.dry_run else ())
 
     def _share_weights(self) -> None:
         for learner in learners_of(self.step).values():

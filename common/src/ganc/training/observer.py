@@ -94,7 +94,7 @@ class Views:
     companions: Mapping[str, Engine] = field(default_factory=dict)
     back: ReturnTrip | None = None
     truth: EvaluationSet | None = None
-    choice: Evaluation | None = None
+    choice: Evaluation | Unmeasured | None = None
 
     def measure(self) -> dict[str, Measurement]:
         """Return each engine's measurement by label, the checkpoint's first; nothing where nothing can be measured."""
@@ -104,7 +104,7 @@ class Views:
 
     def measure_choice(self, measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
         """Return what the best network is chosen by: the first engine on the images of `choice`, else `measured`."""
-        if self.choice is None or not measured:
+        if not isinstance(self.choice, Evaluation) or not measured:
             return dict(measured)
         label, engine = next(iter(self.engines.items()))
         return {label: self.choice.measure(engine)}
@@ -308,7 +308,7 @@ class Recorder(Observer):
         return self._product.after(steps, self.views.metric(self._measured.values))
 
 
-def _with_choice(checkpoint: Checkpoint, choice: Evaluation | None, measured: Mapping) -> Checkpoint:
+def _with_choice(checkpoint: Checkpoint, choice: Evaluation | Unmeasured | None, measured: Mapping) -> Checkpoint:
     """Return the checkpoint with what chose it, beside its metric on the images that it is reported on."""
     if choice is None:
         return checkpoint

@@ -37,7 +37,8 @@ class Rehearsal:
     Attributes:
         device, threads: where it ran.
         parts: the steps that are left: first those without a GAN loss, then those with one.
-        evaluations: that are left, and evaluation_seconds: what the translations of each take, without features.
+        evaluations: that are left, one before the first step among them where the best networks are kept.
+        evaluation_seconds: what the translations of each take, those of the images that choose too, without features.
         peak_bytes: the most memory that the process had so far, of the device on a GPU.
     """
 
@@ -69,7 +70,8 @@ def rehearse(job: TrainingJob) -> Rehearsal:
     device, behind = paddle.get_device(), job.behind()
     parts = tuple(_timed(job, behind))
     left = range(behind + 1, len(job) + 1)
-    evaluations = sum(job.course.ends(done) or job.course.ends_epoch(done, job.run.eval_every) for done in left)
+    evaluations = int(job.chosen_on is not None and not behind)
+    evaluations += sum(job.course.ends(done) or job.course.ends_epoch(done, job.run.eval_every) for done in left)
     return Rehearsal(
         device=device,
         threads=engine_threads(),
@@ -104,10 +106,11 @@ def _evaluation_seconds(job: TrainingJob) -> float:
     if not isinstance(job.observer, Recorder):
         return 0.0
     views = job.observer.views
-    images, total = views.evaluation.images, 0.0
+    images, seconds = views.evaluation.images, []
     for engine in views.engines.values():
         engine(images[0][None])  # the first call prepares
         start = time.perf_counter()
         engine(images[0][None])
-        total += time.perf_counter() - start
-    return total * len(images)
+        seconds.append(time.perf_counter() - start)
+    choosing = len(views.choice.images) if views.choice else 0  # which the first network alone translates
+    return sum(seconds) * len(images) + seconds[0] * choosing

@@ -95,7 +95,7 @@ class DataSettings:
     """
 
     folder: Path = setting(
-        "Folder with trainA, trainB, testA, testB; or with train and test, both domains side by side.",
+        "Folder with trainA, trainB, testA, testB; of pairs side by side train and test.",
         names=("--data",),
         folder=True,
     )
