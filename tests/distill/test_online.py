@@ -85,7 +85,20 @@ def test_the_student_names_the_teacher_that_was_written_beside_it(fresh, continu
         teacher = read_checkpoint(teacher_of(output))
         assert read_checkpoint(output).sources == {"teacher": teacher.digest}
         assert teacher.sources == sources
+        assert chain_of(teacher_of(output)) == [*sources.values()]
     succeed("ganc", "inspect", "--verify", continued, teacher_of(continued), teacher_file)
+
+
+def chain_of(output):
+    return [one["digest"] for one in read_checkpoint(output).training.get("ancestors", [])]
+
+
+def test_a_pair_that_goes_on_has_the_chain_of_each(continued, tiny_data, teacher_file, tmp_path):
+    start, teacher = read_checkpoint(continued), read_checkpoint(teacher_of(continued))
+    both = ("--teacher", teacher_of(continued), "--init-from", continued)
+    succeed(*arguments(tiny_data, *both, training=(*TINY_TRAINING, "--max-steps", "1")), "-o", tmp_path / "next")
+    assert chain_of(tmp_path / "next") == [start.digest]
+    assert chain_of(teacher_of(tmp_path / "next")) == [teacher.digest, read_checkpoint(teacher_file).digest]
 
 
 def test_a_teacher_that_goes_on_starts_from_its_file(continued, tiny_data, teacher_file, tmp_path):

@@ -90,7 +90,7 @@ def distill_job(
         kept=pruned.kept,
         init_from=init,
     )
-    return distillation_job(_online(plan, online, run) if online.online else plan, schedule, data, run)
+    return distillation_job(_online(plan, start, online, run) if online.online else plan, schedule, data, run)
 
 
 def _require_sub_networks(widths: Widths, narrower: Sequence[Widths]) -> None:
@@ -133,14 +133,19 @@ def _teacher(
     return teacher
 
 
-def _online(plan: Distillation, online: OnlineSettings, run: RunSettings) -> Distillation:
+def _online(plan: Distillation, start: StudentStart, online: OnlineSettings, run: RunSettings) -> Distillation:
     """Return the plan with a teacher that trains, and is written beside the student.
 
     The student's checkpoint has the teacher's discriminator, as it becomes, for the stages that follow.
     """
     teacher, stage = plan.teacher, plan.stage
-    given = {"init_from": stage.sources["teacher"]} if stage.sources else {}
-    beside = Beside(output=online.output_beside(run.output), task=teacher.task, sources=given)
+    init = InitFrom(teacher, start.teacher_file) if start.teacher_file else None  # it goes on from its file
+    beside = Beside(
+        output=online.output_beside(run.output),
+        task=teacher.task,
+        sources=init.sources if init else {},
+        facts=init.facts if init else {},
+    )
     networks = {name: asdict(teacher.networks[name].spec) for name in sorted(teacher.networks)}
     return replace(
         plan,
