@@ -101,6 +101,24 @@ def test_equal_folders_give_equal_pages_without_places(folder, tmp_path):
     assert "/somewhere" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (
+            {"chosen_on": {"subset": "searchA", "images": 40, "value": 1.0}},
+            "40 images of searchA, and its metric is",
+        ),
+        ({}, "60 images of testA, as its metric: a little too good."),
+    ],
+)
+def test_what_chose_a_network_is_said_beside_what_it_is_reported_on(folder, tmp_path, chosen, said):
+    metric = {"name": "untrained-conv3-v1", "value": 2.0, "images": 60, "subset": "testA", **chosen}
+    write_checkpoint(folder / "finetune.safetensors", make_checkpoint("finetune", training={"metric": metric}))
+    section = reported(folder, tmp_path).text
+    assert f"The network of finetune.safetensors was chosen on {said}" in section
+    assert "60 images of testA" in section
+
+
 def test_the_summary_says_from_what_to_what(folder, tmp_path):
     page = reported(folder, tmp_path)
     said = page.text_of(page.all("dl", **{"class": "figures"})[0])

@@ -168,7 +168,7 @@ def side_by_side(found: Findings, compared: Compared) -> Section:
         else "As each file says it of itself: distances were measured by its own stage, times were not."
     )
     section.tables.append(_table(rows, source))
-    section.lead += "".join(f" {line}." for line in remarks(rows))
+    section.lead += "".join(f" {line}." for line in (*remarks(rows), *_choices(found)))
     if len([row for row in rows if row.value is not None and not row.untouched]) > 1:
         section.charts.append(_quality(rows, compared.ends and compared.ends[1]))
     others = sorted(found.compared.keys() - {source})[: MOST_TABLES - 1]
@@ -176,6 +176,24 @@ def side_by_side(found: Findings, compared: Compared) -> Section:
     if exported := _variants(found):
         section.tables.append(exported)
     return section
+
+
+def _choices(found: Findings) -> list[str]:
+    """Return on which images fine-tuning chose its networks, beside those that their own metric is of."""
+    said = {}
+    for file in found.files:
+        metric = _of(file.facts.get("training"), "metric", Mapping)
+        if stage_of(file) != "finetune" or metric is None:
+            continue
+        chosen, own = _of(metric, "chosen_on", Mapping), _images(metric)
+        how = f"{_images(chosen)}, and its metric is of {own}" if chosen else f"{own}, as its metric: a little too good"
+        said[file.checked.digest] = f"The network of {clean(file.name)} was chosen on {how}"
+    return list(said.values())
+
+
+def _images(metric: Mapping | None) -> str:
+    count, subset = _of(metric, "images", int), _of(metric, "subset", str)
+    return f"{'the' if count is None else count} images of {clean(subset or 'no known subset')}"
 
 
 def remarks(rows: Sequence[ComparedRow]) -> list[str]:
