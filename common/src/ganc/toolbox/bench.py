@@ -63,7 +63,9 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 @setting_option(Wanted, "repeats")
 @setting_option(Wanted, "min_seconds")
 @direction_option("Which generator.")
-@click.option("--data", type=FOLDER, help="Folder with images, to compare and measure the models on too.")
+@click.option(
+    "--data", type=FOLDER, help="Folder with trainA and so on, or pairs side by side: compare and measure on it too."
+)
 @setting_option(RunSettings, "statistics")
 @feature_set_option
 @setting_option(Wanted, "device")

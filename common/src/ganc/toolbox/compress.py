@@ -31,7 +31,7 @@ LONG_SECONDS = DAY  # a run of more is started by those who have seen how long i
 @click.option(
     "--data",
     type=FOLDER,
-    help="Folder with trainA, trainB, testA, testB, or train, test with pairs side by side; needed without --config.",
+    help="Folder with trainA, trainB, testA, testB; of pairs side by side train and test. Needed without --config.",
 )
 @click.option(
     "-o",

@@ -27,7 +27,12 @@ from ganc.training.settings import RunSettings
 
 @command(page="metric.md", moved={"original": "Metric"})
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--data", "folder", type=FOLDER, help="Folder with trainA, trainB, testA, testB; without it, see above.")
+@click.option(
+    "--data",
+    "folder",
+    type=FOLDER,
+    help="Folder with trainA, trainB, testA, testB; of pairs side by side train and test. Without it, see above.",
+)
 @direction_option("Which way to translate.")
 @click.option("--config", "widths", type=WIDTHS, help="Evaluate these widths of the checkpoints: a sub-network.")
 @click.option(

@@ -55,7 +55,13 @@ reading_options = grouped(
 
 
 @command(page="metric.md")
-@click.option("--data", "folder", type=FOLDER, required=True, help="Folder with trainB and testB.")
+@click.option(
+    "--data",
+    "folder",
+    type=FOLDER,
+    required=True,
+    help="Folder with trainB and testB; of pairs side by side train and test.",
+)
 @click.option("--domain", type=click.Choice(["A", "B"]), default="B", help="Whose train and test images.")
 @click.option("--size", type=SIZE, default="256", help="Bring images to N or WxH: the --eval-size of the training.")
 @reading_options

@@ -99,7 +99,7 @@ class ExportSettings:
         choices=LAYOUTS,
     )
     data: Path | None = setting(
-        "Folder of images to verify on too, and to measure on; int8 is calibrated on its training images.",
+        "Folder of images, or pairs side by side, to verify and measure on; int8 is calibrated on its training images.",
         None,
         default_text="random ones",
         folder=True,

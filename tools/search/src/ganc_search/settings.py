@@ -179,7 +179,11 @@ class SearchSettings:
     """
 
     supernet: Path = setting("The supernet's checkpoint, from ganc-supernet.")
-    folder: Path = setting("Folder with searchA.txt or testA, and trainB.", names=("--data",), folder=True)
+    folder: Path = setting(
+        "Folder with searchA.txt or testA, and trainB; of pairs side by side search.txt or test, and train.",
+        names=("--data",),
+        folder=True,
+    )
     direction: Direction = setting("Which way to translate.", Direction.A_TO_B)
     output: Path | None = setting(
         "The results file (HDF5), - writes it to standard output; needed without --rank-check and --dry-run.",
