@@ -149,13 +149,13 @@ def test_what_is_wrong_ends_snakemake_before_the_first_rule(tmp_path, changes, s
 def test_values_of_the_command_line_arrive_as_text(tmp_path):
     path = configured(tmp_path, search=None, search_images=None, supernet=None, export=None)
     text = ["search={shards: 2, samples: 4, max-macs: 3M}", "search_images=1", "export={format: [onnx, paddle]}"]
-    text += ["supernet={restart: true, amp: false, epochs: 3}"]
+    text += ["supernet={restart: true, shuffle: false, epochs: 3}"]
     run = dry_run(tmp_path, "--configfile", path, "--config", *text)
     assert run.returncode == 0, run.stderr
     said = run.stdout + run.stderr
     for part in ("--shard 1/2", "--shard 2/2", "--search 1 ", "--format onnx --format paddle", " --restart --epochs 3"):
         assert part in said
-    assert "--amp" not in said
+    assert "--shuffle" not in said
 
 
 def test_braces_of_a_text_are_no_wildcards(tmp_path):
