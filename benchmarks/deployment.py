@@ -12,7 +12,7 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -26,6 +26,7 @@ from deployment_setup import (
     make_setup,
     progress,
     table,
+    timed_rows,
     timings_of,
 )
 
@@ -42,6 +43,9 @@ TORCH_FILES = {"torch": "PyTorch's", "torch_fixed": "PyTorch's, sizes fixed"}
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.redraw:
+        _draw(timed_rows(arguments.page), (arguments.size, arguments.size), arguments.chart)
+        return
     with tempfile.TemporaryDirectory() as folder:
         setup = make_setup(arguments, Path(folder))
         texts = {"environment": environment(setup)}
@@ -53,8 +57,7 @@ def main() -> None:
             texts[section.__name__] = section(setup)
             print(f"\n### {number}. {title}\n\n{texts[section.__name__]}", flush=True)
         if arguments.chart:
-            rows = setup.figures["against the original"]
-            draw_chart([row | {"model": COMPRESSED} for row in rows], setup.size, arguments.chart)
+            _draw(setup.figures["against the original"], setup.size, arguments.chart)
         if arguments.page:
             if arguments.chart:
                 place = os.path.relpath(arguments.chart, arguments.page.parent)
@@ -62,6 +65,10 @@ def main() -> None:
             fill_page(arguments.page, texts)
         if arguments.json:
             arguments.json.write_text(json.dumps(setup.figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _draw(rows: Sequence[Mapping], size: tuple[int, int], chart: Path) -> None:
+    draw_chart([{**row, "model": COMPRESSED} for row in rows], size, chart)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,10 +81,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
     parser.add_argument("--page", type=Path, help="put the tables into this page, between its marks")
     parser.add_argument("--chart", type=Path, help="draw the times of the first section (.png)")
+    parser.add_argument("--redraw", action="store_true", help="draw --chart of the times that --page has; time nothing")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     if arguments.chart and arguments.only and "1" not in arguments.only.split(","):
         parser.error("--chart draws section 1, which --only leaves out")
+    if arguments.redraw and not (arguments.chart and arguments.page):
+        parser.error("--redraw draws --chart of what --page has: name both")
     return arguments
 
 

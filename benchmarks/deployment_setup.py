@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -171,6 +172,22 @@ def fill_page(page: Path, texts: Mapping[str, str]) -> None:
         content = f"{before}{start}\n{text}\n\n{end}{after}"
     with replacing(page) as temporary:
         temporary.write_text(content, encoding="utf-8")
+
+
+def timed_rows(page: Path) -> list[dict]:
+    """Return the rows of a page's table against the original, as far as a chart draws them, as precise as it is."""
+    content = page.read_text(encoding="utf-8")
+    used = re.search(r"; (\d+) threads used", content)
+    listed = content.partition("<!-- against_the_original -->")[2].partition("<!-- end of")[0]
+    lines = [line.strip("| ").split("|") for line in listed.splitlines() if line.startswith("|")][2:]
+    if not (used and lines):
+        sys.exit(f"{page}: has no table of times against the original")
+    rows = []
+    for engine, batch, original, compressed, _, speedup in lines:
+        row = {"engine": engine.strip(), "precision": "f32", "batch": int(batch), "threads": int(used[1])}
+        times = {"original_ms": original, "compressed_ms": compressed, "speedup": speedup}
+        rows.append({**row, "device": "cpu", **{name: float(text.split()[0]) for name, text in times.items()}})
+    return rows
 
 
 def table(rows: Iterable[Mapping]) -> str:
