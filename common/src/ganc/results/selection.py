@@ -61,10 +61,7 @@ def select(
         passed.append(f"{option} {text(bound)}")
     kept = kept[rows.images[kept] == rows.images[kept].max()]
     if pareto:
-        front = pareto_front(results.ranking[kept], _front_costs(results)[kept])
-        if not len(front):
-            raise SelectionError(f"{results.source}: the search lowered latency, and none is there; measure it again")
-        kept = kept[front]
+        kept = _front(results, kept)
     # Rows are in falling order of widths, so the smaller widths come last.
     kept = kept[np.lexsort([-kept, rows.macs[kept], results.ranking[kept]])]
     if rank is not None:
@@ -96,6 +93,18 @@ def select_predicted(
             "'ganc-search --strategy predictor' writes those that are"
         )
     return rows.take(kept[np.lexsort([rows.macs[kept], values[kept]])][:top])
+
+
+def _front(results: SearchResults, kept: np.ndarray) -> np.ndarray:
+    """Return which of the kept rows no other of them beats.
+
+    Raises:
+        SelectionError: none has a cost.
+    """
+    front = pareto_front(results.ranking[kept], _front_costs(results)[kept])
+    if not len(front):
+        raise SelectionError(f"{results.source}: the search lowered latency, and none is there; measure it again")
+    return kept[front]
 
 
 def pareto_front(metric: np.ndarray, cost: np.ndarray) -> np.ndarray:
