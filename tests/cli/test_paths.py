@@ -7,7 +7,7 @@ import click
 import pytest
 from helpers.images import save_random_image
 from helpers.stages import nothing_changes, refusal
-from helpers.support import TINY_TRAINING, UNTRAINED_SET, invoke, succeed, walk_commands
+from helpers.support import TINY_TRAINING, UNTRAINED_SET, fail, invoke, succeed, walk_commands
 
 from ganc.cli.paths import InputText, RunFolder, Written, WrittenFolder
 from ganc.files.checkpoint import read_checkpoint
@@ -170,6 +170,19 @@ def test_an_output_that_is_no_regular_file_is_refused_and_stays(names, output, t
         assert str(path) in refusal(*names, *rest, *said(output, path))
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize(("names", "output"), OUTPUTS)
+def test_an_output_without_a_name_is_refused(names, output, tmp_path):
+    command = dict(walk_commands())[names]
+    rest = list(arguments_of(command, output, tmp_path))
+    assert "an empty name" in fail(*names, *rest, *said(output, ""), status=2)
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch, teacher_file):
+    monkeypatch.chdir(tmp_path)
+    with nothing_changes(tmp_path):
+        assert "an empty name" in fail("ganc-distill", "--teacher", teacher_file, "--data", "", "-o", "x", status=2)
 
 
 def test_a_link_as_output_stays(tmp_path, teacher_file):

@@ -17,7 +17,16 @@ from ganc.base.temporaries import remove_leftovers
 STREAM = "-"  # standard input or output
 
 
-class FolderPath(click.Path):
+class NamedPath(click.Path):
+    """A path that names something: an empty text, as of a variable that is not set, would be the current folder."""
+
+    def convert(self, value, param, ctx):
+        if not os.fspath(value):
+            self.fail("an empty name; expected a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class FolderPath(NamedPath):
     """The path of a folder, by its usual name."""
 
     def __init__(self, **settings):
@@ -25,7 +34,7 @@ class FolderPath(click.Path):
         self.name = "folder"
 
 
-class Written(click.Path):
+class Written(NamedPath):
     """A file that a command writes; every other click.Path is one that it reads."""
 
     def overwrites(self, output: Path, path: Path) -> bool:
@@ -81,7 +90,7 @@ class Place:
         return Path(os.path.realpath(self.path))
 
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = NamedPath(dir_okay=False, path_type=Path)
 FOLDER = FolderPath()
 INPUT_TEXT = InputText()
 OUTPUT_FILE = Written(dir_okay=False, path_type=Path)
