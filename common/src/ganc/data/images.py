@@ -227,11 +227,12 @@ _LEVELS = _level_table()
 @contextlib.contextmanager
 def _opened(path: Path, most_pixels: int) -> Iterator[Image.Image]:
     """Open an image file; whatever Pillow raises, here or in the block, becomes a DataError that names the file."""
-    with _reported(path, most_pixels):
+    # The file is opened here, since Pillow leaves one open whose first bytes cannot be read.
+    with _reported(path, most_pixels), open(path, "rb") as file:
         with warnings.catch_warnings() if most_pixels > MOST_PIXELS else contextlib.nullcontext():
             if most_pixels > MOST_PIXELS:
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
         with image:
             if image.width * image.height > most_pixels:
                 raise Image.DecompressionBombError
