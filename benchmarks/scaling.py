@@ -26,7 +26,7 @@ from pathlib import Path
 
 from horse2zebra_cost import STAGES, cost_rows
 from tabulate import tabulate
-from training_setup import STEPS, Case
+from training_setup import STEPS, Case, add_network_options, chosen_networks
 
 from ganc.system.runtime import available_cores
 
@@ -43,11 +43,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="steps that each run times")
     parser.add_argument("--cost", action="store_true", help="what horse2zebra takes at the published settings")
     parser.add_argument("--json", action="store_true", help="print rows as JSON instead of a table")
-    parser.add_argument("--width", default=Case.width, help="widths of a CycleGAN's generators")
-    parser.add_argument("--discriminator-width", type=int, default=Case.discriminator_width)
-    parser.add_argument("--teacher", default=Case.teacher, help="widths of the teacher, of distillation and supernet")
-    parser.add_argument("--student", default=Case.student, help="widths of the student of a distillation")
-    parser.add_argument("--space", default=Case.space, help="what the supernet's sub-networks are drawn from")
+    add_network_options(parser)
     arguments = parser.parse_args()
     rows = cost_rows(_seconds(arguments)) if arguments.cost else [*_scaling(arguments)]
     print(json.dumps(rows) if arguments.json else tabulate(rows, headers="keys", tablefmt="github", floatfmt=".2f"))
@@ -64,8 +60,7 @@ def _seconds(arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def _scaling(arguments: argparse.Namespace) -> Iterator[dict]:
-    names = ("width", "discriminator_width", "teacher", "student", "space")
-    networks = {name: getattr(arguments, name) for name in names}
+    networks = chosen_networks(arguments)
     count = arguments.processes
     layouts = {"1 of 1": (1, 1), f"1 of {count}": (1, count), f"{count} of 1": (count, 1)}
     for step in arguments.steps:

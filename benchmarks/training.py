@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
 from tabulate import tabulate
-from training_setup import ENGINES, STEPS, TORCH, WAITING, Case
+from training_setup import ENGINES, STEPS, TORCH, WAITING, Case, add_network_options, chosen_networks
 
 from ganc.base.engine_table import usable_engines
 
@@ -48,11 +48,7 @@ def main() -> None:
     parser.add_argument("--busy", type=int, metavar="N", help="other processes that compute all the while")
     parser.add_argument("--check", action="store_true", help="compare the losses and measure no time")
     parser.add_argument("--json", action="store_true", help="print rows as JSON instead of a table")
-    parser.add_argument("--width", default=Case.width, help="widths of a CycleGAN's generators")
-    parser.add_argument("--discriminator-width", type=int, default=Case.discriminator_width)
-    parser.add_argument("--teacher", default=Case.teacher, help="widths of the teacher, of distillation and supernet")
-    parser.add_argument("--student", default=Case.student, help="widths of the student of a distillation")
-    parser.add_argument("--space", default=Case.space, help="what the supernet's sub-networks are drawn from")
+    add_network_options(parser)
     arguments = parser.parse_args()
     engines, compared = _installed(arguments.engines), _has_torch(arguments.check)
     waiting = tuple(WAITING) if arguments.busy is not None and not arguments.check else ("default",)
@@ -80,9 +76,7 @@ def _has_torch(needed: bool) -> bool:
 
 
 def _cases(arguments: argparse.Namespace) -> list[Case]:
-    networks = {
-        name: getattr(arguments, name) for name in ("width", "discriminator_width", "teacher", "student", "space")
-    }
+    networks = chosen_networks(arguments)
     return [
         Case(step=step, size=size, batch=arguments.batch or max(1, PIXELS // size), **networks)
         for step in arguments.steps

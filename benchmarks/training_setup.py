@@ -1,5 +1,6 @@
 """What the parts of benchmarks/training.py share: networks of random weights, a batch, a part in its own process."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +94,20 @@ class Case:
         if done.returncode:
             raise SystemExit(f"{side}, {self.step} at {self.size}: the process failed with status {done.returncode}")
         return json.loads(done.stdout.splitlines()[-1])
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a case's networks."""
+    parser.add_argument("--width", default=Case.width, help="widths of a CycleGAN's generators")
+    parser.add_argument("--discriminator-width", type=int, default=Case.discriminator_width)
+    parser.add_argument("--teacher", default=Case.teacher, help="widths of the teacher, of distillation and supernet")
+    parser.add_argument("--student", default=Case.student, help="widths of the student of a distillation")
+    parser.add_argument("--space", default=Case.space, help="what the supernet's sub-networks are drawn from")
+
+
+def chosen_networks(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what these options say, as a Case takes it."""
+    return {name: getattr(arguments, name) for name in ("width", "discriminator_width", "teacher", "student", "space")}
 
 
 def _drawn(name: str, spec: NetworkSpec) -> NetworkState:
