@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from ganc_search.strategies import Strategy
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.evolution import Evolution
 from ganc_search.strategies.lists import Listed, sample
-from ganc_search.strategies.predictor import Predictor
+from ganc_search.strategies.predictor import Predictor, rounds_of
 from ganc_search.strategies.racing import Racing
 
 COUNTS = (50, 100, 150, 300)
@@ -80,11 +81,16 @@ def _run(*command: object) -> None:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A strategy by its name: made for so many evaluations, and raced or not."""
+    """A strategy by its name: made for so many evaluations, and raced or not.
+
+    Attributes:
+        rounds: how many sub-networks are raced at once, where so many are asked for in all.
+    """
 
     name: str
     make: Callable[[Allowed, str, int, int], Strategy]
     racing: Racing | None = None
+    rounds: Callable[[int], list[int]] = lambda asked: [asked]
 
 
 def contestants(table: Measured, models: bool) -> list[Contestant]:
@@ -102,8 +108,16 @@ def contestants(table: Measured, models: bool) -> list[Contestant]:
     if models:
         found += [Contestant(f"predictor, {model}", predictor(model)) for model in ModelName]
     if table.has_steps:
-        found += [Contestant(f"{one.name}, racing", one.make, Racing()) for one in (found[0], found[2])]
+        found += [
+            Contestant("random, racing", found[0].make, Racing()),
+            Contestant("predictor, racing", found[2].make, Racing(), _predictor_rounds),
+        ]
     return found
+
+
+def _predictor_rounds(asked: int) -> list[int]:
+    first, step = rounds_of(asked, PredictorSettings())
+    return [first, *(min(step, asked - start) for start in range(first, asked, step))]
 
 
 def _evolution(allowed: Allowed, metric: str, seed: int, count: int) -> Strategy:
@@ -138,7 +152,7 @@ def replayed(table: Measured, one: Contestant, seed: int, count: int) -> np.ndar
     """Return the places of the sub-networks that a strategy has measured on all images after `count` evaluations."""
     allowed = Allowed(table.space, Budget(), table.costs_of)
     rungs = one.racing.rungs(table.images, table.whole_batch) if one.racing else [table.images]
-    strategy = one.make(allowed, table.ranking, seed, _asked(count, rungs, one.racing))
+    strategy = one.make(allowed, table.ranking, seed, _asked(count, one, rungs))
     evaluator = table.evaluator()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -149,18 +163,26 @@ def replayed(table: Measured, one: Contestant, seed: int, count: int) -> np.ndar
             pass
         rows = writer.results().rows
     whole = rows.widths[rows.images == table.images]
-    if evaluator.spent > 1.02 * count + 1:
+    if evaluator.spent > count:
         raise SystemExit(f"{one.name}: took {evaluator.spent:.1f} evaluations, not {count}")
     return np.array([table.place_of[tuple(widths)] for widths in whole.tolist()])
 
 
-def _asked(count: int, rungs: list[int], racing: Racing | None) -> int:
-    """Return how many sub-networks a search may ask for, so that it takes `count` evaluations in all."""
-    each, left, before = 0.0, 1.0, 0
-    for images in rungs:
-        each += left * (images - before) / rungs[-1]
-        left, before = left * (racing.keep if racing else 1), images
-    return int(count / each)
+def _asked(count: int, one: Contestant, rungs: list[int]) -> int:
+    """Return how many sub-networks a search may ask for, so that it takes `count` evaluations at most."""
+    asked = count * rungs[-1] // rungs[0]
+    while sum(_images(size, rungs, one.racing) for size in one.rounds(asked)) > count * rungs[-1]:
+        asked -= 1
+    return asked
+
+
+def _images(size: int, rungs: list[int], racing: Racing | None) -> int:
+    """Return on how many images, in all, a round of so many sub-networks is evaluated."""
+    images = size * rungs[0]
+    for before, after in pairwise(rungs):
+        size = racing.count(size) if racing else size
+        images += size * (after - before)
+    return images
 
 
 def scores(table: Measured, found: np.ndarray, bounds: np.ndarray) -> tuple[float, list[float]]:

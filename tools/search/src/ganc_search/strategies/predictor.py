@@ -25,6 +25,12 @@ from ganc_search.strategies.allowed import Allowed
 FEWEST = 2 * FOLDS  # measured sub-networks that a model is fitted to
 
 
+def rounds_of(total: int, settings: PredictorSettings) -> tuple[int, int]:
+    """Return how many of `total` sub-networks the first round has, and each later one; the last may have fewer."""
+    first = min(total, max(FEWEST, math.ceil(settings.first * total)))
+    return first, max(1, math.ceil((total - first) / settings.refits))
+
+
 class Predictor:
     """The strategy that lowers what `objective` says, `metric` and a cost or `metric` alone, with few measurements.
 
@@ -54,8 +60,7 @@ class Predictor:
         self._allowed, self._metric, self._seed = allowed, metric, seed
         self._costs = KnownCosts(objective, allowed)
         self.total = min(samples, len(allowed.space) if allowed.listed is None else len(allowed.listed))
-        first = min(self.total, max(FEWEST, math.ceil(self._settings.first * self.total)))
-        self._step = max(1, math.ceil((self.total - first) / self._settings.refits))
+        first, self._step = rounds_of(self.total, self._settings)
         self._readings = Readings(metric)
         self._asked = spread_sample(allowed, first, seed)
         self._seen = set(self._asked)
