@@ -6,7 +6,7 @@ What can be wrong is found when the configuration is read, before any rule runs.
 
 import os
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,17 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError
-from ganc.base.text import did_you_mean, truth
 from ganc.models.task import TaskName
 from ganc.workflow.stage_options import BY_HAND, STAGES, ConfigurationError, command, is_read, options_of, words
 from ganc.workflow.task import FIRST_STAGES, configured_task
+from ganc.workflow.values import (
+    number,
+    require_kind,
+    require_known,
+    require_plain,
+    section_options,
+    whole_number,
+)
 
 # Keys that had another name, which still works.
 RENAMED = {"pictures": "images", "search_pictures": "search_images"}
@@ -57,19 +64,20 @@ class Configuration:
         self.notes = [f"{old} is now called {new} in the configuration" for old, new in renamed.items()]
         self._values = {new: values[old] for old, new in renamed.items()}
         self._values |= {name: value for name, value in values.items() if name not in renamed}
-        _require_known(self._values, KEYS, "the configuration has no key")
+        require_known(self._values, KEYS, "the configuration has no key")
         if self._values.get("out") is None:
             raise ConfigurationError(
                 "the configuration names no folder to write: give one with --configfile, or out=FOLDER with --config"
             )
         self.out = os.path.normpath(str(self._values["out"]))
-        _require_plain("out", self.out)
-        self._sections = {name: self._section(name) for name in ("images", *STAGES, "check")}
+        require_plain("out", self.out)
+        sections = ("images", *STAGES, "check")
+        self._sections = {name: section_options(name, self._values.get(name)) for name in sections}
         self.direction = self._direction()
         self.task_name = configured_task(self._values.get("task"), self._sections)
-        self.aside = self._whole("search_images", 0)
-        self.shards = self._whole("shards", 1, "search")
-        self.threads = self._whole("threads", 1) if self.has("threads") else None
+        self.aside = whole_number("search_images", self._values.get("search_images", 0), 0)
+        self.shards = whole_number("search: shards", self._sections["search"].get("shards", 1), 1)
+        self.threads = whole_number("threads", self._values["threads"], 1) if self.has("threads") else None
         stages = str(self._values.get("stages") or ALL)
         if stages not in (ALL, ALONE, SHORT):
             raise ConfigurationError(f"stages: {stages}: expected {ALL}, {ALONE} or {SHORT}")
@@ -199,9 +207,9 @@ class Configuration:
         self._require_generators()
         if not self.distills and self.has("distill"):
             raise ConfigurationError(f"distill: stages is {SHORT}, which has no student; leave one of the two out")
-        _require_known(self._sections["check"], LIMITS, "check has no limit")
+        require_known(self._sections["check"], LIMITS, "check has no limit")
         for name, limit in self._sections["check"].items():
-            if _number(limit) is None:
+            if number(limit) is None:
                 raise ConfigurationError(f"check: {name}: {limit}: expected a number")
         self._check_features()
         for stage in STAGES:
@@ -209,26 +217,6 @@ class Configuration:
                 self._check_stage(stage)
         if self._sections["images"] and not any(self.has(name) for name, one in STAGES.items() if one.trains):
             self._check_stage(self.behind_teacher)
-
-    def _section(self, name: str) -> dict:
-        value = self._values.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            raise ConfigurationError(f"{name}: {value}: expected options with their values, such as {{epochs: 2}}")
-        for option, one in value.items():
-            for part in one if isinstance(one, list) else [one]:
-                if part is None or isinstance(part, Mapping | list):
-                    raise ConfigurationError(f"{name}: {option}: expected a value, or a list of values")
-        return {str(option): one for option, one in value.items()}
-
-    def _whole(self, name: str, least: int, section: str | None = None) -> int:
-        value = (self._sections[section] if section else self._values).get(name, least)
-        text = "" if isinstance(value, bool) else str(value)
-        if not text.isascii() or not text.isdigit() or int(text) < least:
-            place = f"{section}: {name}" if section else name
-            raise ConfigurationError(f"{place}: {value}: expected a whole number from {least} on")
-        return int(text)
 
     def _direction(self) -> Direction:
         for stage in STAGES:
@@ -279,14 +267,14 @@ class Configuration:
     def _require_images(self) -> None:
         if not self.has("data"):
             raise ConfigurationError("the configuration names no images: give their folder as data, or draw them: demo")
-        _require_plain("data", self.path("data"))
+        require_plain("data", self.path("data"))
         if not os.path.isdir(self.path("data")):
             raise ConfigurationError(f"data: {self._values['data']}: no such folder")
 
     def _require_generators(self) -> None:
         for key in ("teacher", "start"):
             if self.has(key):
-                _require_plain(key, self.path(key))
+                require_plain(key, self.path(key))
                 if not os.path.isfile(self.path(key)):
                     raise ConfigurationError(f"{key}: {self._values[key]}: no such file")
         for key in ("teacher", "original"):
@@ -330,44 +318,13 @@ class Configuration:
         if name in BY_HAND:
             raise ConfigurationError(f"{section}: {name}: is for a call by hand; leave it out")
         known = options_of(stage)
-        _require_known([name], known, f"{section}: {' '.join(STAGES[stage].words)} has no option")
-        _require_kind(f"{section}: {name}", value, known[name])
+        require_known([name], known, f"{section}: {' '.join(STAGES[stage].words)} has no option")
+        require_kind(f"{section}: {name}", value, known[name])
         for one in (value if isinstance(value, list) else [value]) if is_read(known[name]) else []:
-            _require_plain(f"{section}: {name}", one)
+            require_plain(f"{section}: {name}", one)
             if not self._is_made(one) and not os.path.exists(one):
                 raise ConfigurationError(f"{section}: {name}: {one}: no such file")
 
     def _is_made(self, path: str) -> bool:
         """Whether a path is in the folder that the pipeline writes."""
         return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self.out))
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _require_known(names: Iterable, known: Collection[str], said: str) -> None:
-    """Raise ConfigurationError at the first name that is not known, with the nearest that is."""
-    for name in names:
-        if name not in known:
-            raise ConfigurationError(f"{said} {name}{did_you_mean(name, known)}")
-
-
-def _require_plain(place: str, path: str) -> None:
-    """Raise ConfigurationError where Snakemake takes a part of a path for a wildcard; no way of writing it helps."""
-    if set("{}") & set(path):
-        raise ConfigurationError(f"{place}: {path}: Snakemake takes braces for wildcards; choose another name")
-
-
-def _require_kind(place: str, value: object, option: click.Option) -> None:
-    if isinstance(value, list) and not option.multiple:
-        raise ConfigurationError(f"{place}: {value}: expected one value")
-    for one in value if isinstance(value, list) else [value]:
-        if (truth(one) is not None) != option.is_flag:
-            expected = "true or false" if option.is_flag else "a value"
-            raise ConfigurationError(f"{place}: {one}: expected {expected}")
-        if option.name == "widths" and isinstance(one, int) and one > 9999:
-            raise ConfigurationError(f"{place}: {one}: YAML takes 16_16 for a number; write it in quotes")
