@@ -177,6 +177,24 @@ def test_a_search_that_lowered_latencies_is_drawn_against_them(tmp_path):
     assert "FIDs on horse2zebra: against MACs, not comparable" in texts
 
 
+@pytest.mark.parametrize(
+    ("setups", "said"),
+    [
+        (("openvino", "paddle"), "its latencies are of different set-ups (openvino f32 cpu; paddle f32 cpu)"),
+        ((), "no row has one"),
+    ],
+)
+def test_a_front_that_cannot_be_against_latencies_is_said_to_be_against_macs(tmp_path, setups, said):
+    timed = {"latency_ms": 2.0, "latency_precision": "f32", "latency_device": "cpu"}
+    rows = [make_row((9,) * 8, metric=9.0)]
+    rows += [make_row((n,) * 8, metric=n, latency_engine=one, **timed) for n, one in enumerate(setups, 1)]
+    write_results(tmp_path / "search.h5", make_results(rows, facts={"objective": "latency"}))
+    done = succeed("ganc", "plot", tmp_path / "search.h5", "-o", tmp_path / "front.svg")
+    assert f"search.h5: the search lowered latency, but {said}: the front is against MACs\n" in done.stderr
+    assert "MACs of one 64x48 image" in texts_of(tmp_path / "front.svg")
+    assert ("set-ups" if setups else "latency") in refusal("ganc", "select", tmp_path / "search.h5", "--pareto")
+
+
 @pytest.mark.parametrize("kind", BLIND)
 def test_kinds_of_points_differ_in_colour_for_everybody_and_in_shape(tmp_path, kind):
     succeed("ganc", "plot", with_predictions(tmp_path / "search.h5"), "-o", tmp_path / "front.svg", "--published")

@@ -40,7 +40,7 @@ class Points:
     def of(cls, results: SearchResults, chosen: Iterable[str] = ()) -> "Points":
         """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
         rows, values = results.rows, results.ranking
-        timed = results.objective is Objective.LATENCY and len(rows.setups) == 1
+        timed = results.objective is Objective.LATENCY and not why_not_timed(results)
         costs = rows.latency_ms if timed else rows.macs.astype(np.float64)
         kept = np.flatnonzero(np.isfinite(values) & np.isfinite(costs))
         predictions = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
@@ -78,8 +78,8 @@ class Points:
         """What the costs are, for an axis."""
         if not self.timed:
             return "MACs of one image"
-        (setup,) = self.results.rows.setups
-        return f"milliseconds of one image, {' '.join(filter(None, setup))}"
+        (setup,) = self.results.rows.setup_texts
+        return f"milliseconds of one image, {setup}"
 
     @property
     def comparable(self) -> np.ndarray:
@@ -99,6 +99,18 @@ class Points:
             return self.fewer
         fewer = self.values[self.fewer]
         return self.fewer[(fewer >= values.min() - spread) & (fewer <= values.max() + spread)]
+
+
+def why_not_timed(results: SearchResults) -> str | None:
+    """Return why the front of a search that lowered latency cannot be drawn against it, and is against MACs; or None.
+
+    Times of two engines, precisions or machines do not compare.
+    """
+    setups = results.rows.setup_texts
+    if results.objective is not Objective.LATENCY or len(setups) == 1:
+        return None
+    why = f"its latencies are of different set-ups ({'; '.join(setups)})" if setups else "no row has one"
+    return f"the search lowered latency, but {why}: the front is against MACs"
 
 
 def fewer_name(points: Points) -> str:

@@ -132,7 +132,7 @@ def _front_costs(results: SearchResults) -> np.ndarray:
     """Return (N,) costs to draw a front against. Raises SelectionError where they are latencies and do not compare."""
     rows, objective = results.rows, results.objective
     if objective is Objective.LATENCY and len(rows.setups) > 1:
-        setups = "; ".join(" ".join(filter(None, setup)) for setup in rows.setups)
+        setups = "; ".join(rows.setup_texts)
         raise SelectionError(f"{results.source}: latencies of different set-ups make no front: {setups}")
     return objective.costs(rows)
 

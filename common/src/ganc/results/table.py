@@ -136,6 +136,11 @@ class RowTable(Sequence):
         known = [~np.isnan(values) for name, values in self.metrics.items() if not is_predicted(name)]
         return np.logical_or.reduce([self.images > 0, *known])
 
+    @property
+    def setup_texts(self) -> list[str]:
+        """What latencies were measured with, each set-up as text."""
+        return [" ".join(filter(None, setup)) for setup in self.setups]
+
     def take(self, indices: np.ndarray) -> "RowTable":
         """Return the rows at `indices` (whole numbers, or a mask of N booleans), in that order."""
         single = (*COST_COLUMNS, "widths", "images", "latency_ms", "latency_setup", "seconds")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ganc.cli.command import command
-from ganc.cli.messages import note
+from ganc.cli.messages import note, warn
 from ganc.cli.options import json_option
 from ganc.cli.paths import FOLDER, OUTPUT_FILE
 from ganc.cli.tables import show_json
@@ -36,11 +36,15 @@ def report(folder: Path, output: Path, as_json: bool):
     if output.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"-o {output}: a report's name ends in {' or '.join(SUFFIXES)}")
     require(JINJA2)
+    from ganc.report.front_points import why_not_timed
     from ganc.report.gather import gather
     from ganc.report.html.page import write_report
 
     found = gather(folder)
     made = write_report(found, output)
+    for name, results in found.searches.items():
+        if said := why_not_timed(results):
+            warn(f"{name}: {said}")
     if as_json:
         show_json(
             {

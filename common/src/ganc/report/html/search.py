@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganc.models.family import format_widths
-from ganc.report.front_points import Points, fewer_name
+from ganc.report.front_points import Points, fewer_name, why_not_timed
 from ganc.report.gather import Findings, stage_of
 from ganc.report.html.charts import Group, key, scatter_chart
 from ganc.report.html.text import clean, count, measured
@@ -30,6 +30,8 @@ def front_chart(points: Points, identity: str, name: str) -> Chart:
     """Return the chart of a search's metric against what it lowered beside it."""
     metric, places = points.results.ranking_name, _drawn(points)
     note = "The steps join the front: between two of its points the cheaper one is the best there is."
+    if said := why_not_timed(points.results):
+        note += f" {said[0].upper()}{said[1:]}."
     if len(places) < len(points):
         note += f" {len(places):,} of {len(points):,} points are drawn."
     if len(points.fewer) and not len(points.fewer_in_view()):
