@@ -10,6 +10,7 @@ from ganc.models.family import Widths
 from ganc.models.space import SearchSpace
 from ganc.results.selection import pareto_front
 from ganc_search.predict.gain import Stair
+from ganc_search.predict.latencies import FastOnes
 from ganc_search.predict.models import Fitted, scaled_widths
 from ganc_search.strategies.allowed import Allowed
 
@@ -37,12 +38,19 @@ class Prospects(NamedTuple):
         return cls(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def candidates(allowed: Allowed, near: Sequence[Widths], seed: int, turn: int) -> Iterator[np.ndarray]:
+def candidates(allowed: Allowed, fast: FastOnes, near: Sequence[Widths], seed: int, turn: int) -> Iterator[np.ndarray]:
     """Yield the widths (N, segments) of all that the costs allow, or of what is looked at of a space too large.
+
+    What is not likely to satisfy a latency bound is left out.
 
     Args:
         near: of such a space, those whose neighbours are looked at.
     """
+    for part in _within_costs(allowed.untimed if allowed.times_each else allowed, near, seed, turn):
+        yield part[fast.likely(part)]
+
+
+def _within_costs(allowed: Allowed, near: Sequence[Widths], seed: int, turn: int) -> Iterator[np.ndarray]:
     if allowed.listed is not None:
         for start in range(0, len(allowed.listed), CHUNK):
             part = allowed.listed[start : start + CHUNK]

@@ -19,6 +19,7 @@ from ganc.models.space import SearchSpace
 from ganc_search.settings import LARGEST_PROCESS, ModelName
 
 FOLDS = 5
+FEWEST = 2 * FOLDS  # measured sub-networks that a model is fitted to
 TREES = 150
 FORESTS = 3  # boosted ones, whose spread says how sure they are; one is enough to compare with other models
 

@@ -1,5 +1,8 @@
 """What a budget allows of a search space: listed where that is possible, and drawn at random."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 
 from ganc.base.errors import SelectionError
@@ -28,6 +31,7 @@ class Allowed:
     Attributes:
         listed: all within the costs, the largest first; None where they are too many.
         costs: MACs, device MACs and parameters (3, N) of widths (N, segments).
+        latencies_of: as given.
 
     Raises:
         SelectionError: not even the smallest sub-network satisfies the budget.
@@ -46,7 +50,7 @@ class Allowed:
         budget.require_possible(space, costs_of, latency_of)
         self.space, self.budget, self._costs_of, self._latency_of = space, budget, costs_of, latency_of
         self.costs = costs_of.of_many
-        self._latencies_of = latencies_of
+        self.latencies_of = latencies_of
         self.listed = listed(space, costs_of, budget.allows)
 
     @property
@@ -55,6 +59,24 @@ class Allowed:
         if self.listed is None:
             return (self.space.largest,) if self.space.largest in self else ()
         return (self.listed[0],) if self.fast_enough(self.listed[0]) else ()
+
+    @property
+    def times_each(self) -> bool:
+        """Whether there is a latency bound, and what satisfies it is only found by timing one after the other."""
+        return self.budget.max_latency is not None and self.latencies_of is None
+
+    @property
+    def untimed(self) -> "Allowed":
+        """The same without a latency bound."""
+        free = copy.copy(self)
+        free.budget = replace(self.budget, max_latency=None)
+        return free
+
+    def latency_of(self, widths: Widths) -> float:
+        """Return the milliseconds of a sub-network, timed now or before. Raises ValueError where nothing tells them."""
+        if self._latency_of is None:
+            raise ValueError("nothing tells latencies")
+        return self._latency_of(widths)
 
     def fast_enough(self, widths: Widths) -> bool:
         """Whether a sub-network satisfies the latency bound, if there is one."""
@@ -67,7 +89,7 @@ class Allowed:
         most = self.budget.max_latency
         if most is None:
             return subnets
-        if self._latencies_of is None:
+        if self.latencies_of is None:
             if len(subnets) > TIMED:
                 raise SelectionError(
                     f"{self.budget.text}: {len(subnets):,} sub-networks would have to be timed one by one; sum the "
@@ -76,7 +98,7 @@ class Allowed:
             fast = np.fromiter(map(self.fast_enough, subnets), bool, len(subnets))
             return Subnets(self.space, subnets.places[fast])
         blocks = [subnets.places[start : start + BLOCK] for start in range(0, len(subnets), BLOCK)]
-        kept = [block[self._latencies_of(self.space.at(block)) <= most] for block in blocks]
+        kept = [block[self.latencies_of(self.space.at(block)) <= most] for block in blocks]
         return Subnets(self.space, np.concatenate(kept))
 
     def __contains__(self, widths: Widths) -> bool:

@@ -5,7 +5,7 @@ among predictions alone. Here the model is fitted again to what it proposed, and
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,13 +16,12 @@ from ganc.results.table import SearchRow
 from ganc_search.predict.costs import KnownCosts
 from ganc_search.predict.field import Prospects, candidates, prospects
 from ganc_search.predict.gain import Stair, most_gained
-from ganc_search.predict.models import FOLDS, Fitted, candidates_for, fit_best, scaled_widths
+from ganc_search.predict.latencies import FastOnes, Milliseconds
+from ganc_search.predict.models import FEWEST, Fitted, candidates_for, fit_best, scaled_widths
 from ganc_search.predict.readings import Readings
 from ganc_search.predict.spread import spread_sample
 from ganc_search.settings import PredictorSettings
 from ganc_search.strategies.allowed import Allowed
-
-FEWEST = 2 * FOLDS  # measured sub-networks that a model is fitted to
 
 
 def rounds_of(total: int, settings: PredictorSettings) -> tuple[int, int]:
@@ -58,11 +57,13 @@ class Predictor:
     ):
         self._settings = settings or PredictorSettings()
         self._allowed, self._metric, self._seed = allowed, metric, seed
-        self._costs = KnownCosts(objective, allowed)
+        self._milliseconds = Milliseconds(allowed.space)
+        self._fast = FastOnes(allowed, self._milliseconds)
+        self._costs = KnownCosts(objective, allowed, self._milliseconds)
         self.total = min(samples, len(allowed.space) if allowed.listed is None else len(allowed.listed))
         first, self._step = rounds_of(self.total, self._settings)
         self._readings = Readings(metric)
-        self._asked = spread_sample(allowed, first, seed)
+        self._asked = spread_sample(allowed, first, seed, self._fast)
         self._seen = set(self._asked)
         self._turn = 0
         self.predictions: Predictions | None = None
@@ -75,13 +76,14 @@ class Predictor:
         """Fit the model to all that was measured, and choose what is measured next."""
         for row in rows:
             self._readings.add(row)
-            self._costs.add(row)
+            if row.latency_ms is not None:
+                self._milliseconds.timed[row.widths] = row.latency_ms
         left = min(self._step, self.total - len(self._seen))
         widths, values, whole = self._readings.fitted()
         self._turn += 1
         if len(values) < FEWEST or not whole.any():
-            spare = [one for one in spread_sample(self._allowed, self.total, self._seed) if one not in self._seen]
-            self._asked = spare[: max(left, 0)]
+            spare = spread_sample(self._allowed, self.total, self._seed, self._fast)
+            self._asked = [one for one in spare if one not in self._seen][: max(left, 0)]
         else:
             self._asked = self._proposed(widths, values, whole, left)
         self._seen.update(self._asked)
@@ -91,23 +93,23 @@ class Predictor:
         space = self._allowed.space
         model = fit_best(scaled_widths(space, widths), values, names, self._seed)
         self._costs.fit()
+        self._fast.begin(count)
         cost, largest = self._costs.of(widths), self._costs.of(np.array([space.largest]))
         dearest = float(max(cost.max(), largest.max()))
         stair = Stair(values[whole], cost[whole], dearest)
         near = [tuple(one) for one in widths[whole][stair.front].tolist()]
-        parts = candidates(self._allowed, near, self._seed, self._turn)
+        parts = candidates(self._allowed, self._fast, near, self._seed, self._turn)
         best, front = prospects(parts, space, model, self._costs.of, stair, self._seen)
         beaten = stair.beats(front.mean, front.cost)
         self.predictions = self._predicted(model, widths, front.take(np.flatnonzero(~beaten)))
         if count <= 0:
             return []
+        listed = [tuple(one) for one in best.widths.tolist()]
+        predicted = best.mean, best.deviation, best.cost
         ranked = most_gained(
-            (values[whole], cost[whole]), (best.mean, best.deviation, best.cost), count, self._fast(best)
+            (values[whole], cost[whole]), predicted, count, lambda place: self._fast.are(listed[place])
         )
-        return [tuple(best.widths[place].tolist()) for place in ranked]
-
-    def _fast(self, found: Prospects) -> Callable[[int], bool]:
-        return lambda place: self._allowed.fast_enough(tuple(found.widths[place].tolist()))
+        return [listed[place] for place in ranked]
 
     def _predicted(self, model: Fitted, measured: np.ndarray, front: Prospects) -> Predictions:
         widths = np.concatenate([measured, front.widths])

@@ -1,0 +1,86 @@
+"""The predictor under a latency bound where each sub-network has to be timed: few are, and it asks for fast ones."""
+
+import itertools
+import math
+
+import pytest
+
+from ganc.models.space import parse_space
+from ganc.models.spec import GeneratorSpec
+from ganc.models.subnets import SubnetCosts
+from ganc.results.objective import Objective
+from ganc.results.table import SearchRow
+from ganc_search.settings import Budget, ModelName, PredictorSettings
+from ganc_search.strategies.allowed import Allowed
+from ganc_search.strategies.predictor import Predictor
+
+pytest.importorskip("sklearn", reason="the predictor's models are scikit-learn's")
+
+SPACE = parse_space("16,12,8/16,12,8/12,10,8/12,10,8/12,10,8/12,10,8/16,12,8/16,12,8")  # 6,561 sub-networks
+COSTS = SubnetCosts(GeneratorSpec(widths=SPACE.largest), (64, 64))
+SETTINGS = PredictorSettings(model=ModelName.LINEAR)
+
+
+def milliseconds(widths):
+    """Nearly a sum over the segments, and up to 3 % off it."""
+    whole = 2 + 0.3 * sum(widths) + 0.01 * widths[0] * widths[1]
+    return whole * (1 + 0.03 * math.sin(sum(place * width for place, width in enumerate(widths, 1))))
+
+
+def metric(widths):
+    return 9 - math.log(sum((place + 2) * width for place, width in enumerate(widths)))
+
+
+def searched(most, samples=30, objective=Objective.PARETO):
+    """Return what a predictor asks for, and what was timed, in that order."""
+    timed = {}
+
+    def latency_of(widths):
+        timed[widths] = None
+        return milliseconds(widths)
+
+    allowed = Allowed(SPACE, Budget(max_latency=most), COSTS, latency_of)
+    strategy, asked = Predictor(allowed, "toy", 0, samples, SETTINGS, objective), []
+    while candidates := strategy.ask():
+        asked += candidates
+        rows = []
+        for widths in candidates:
+            cost = COSTS(widths)
+            costs = {"macs": cost.macs, "device_macs": cost.device_macs, "params": cost.params, "images": 40}
+            row = SearchRow(widths=widths, **costs, metrics={"toy": metric(widths)}, latency_ms=milliseconds(widths))
+            rows.append(row)
+        strategy.tell(rows)
+    return asked, timed
+
+
+@pytest.mark.parametrize("listable", [1 << 25, 10])
+@pytest.mark.parametrize(("part", "objective"), [(0.02, Objective.PARETO), (0.5, Objective.LATENCY)])
+def test_few_are_timed_and_all_it_asks_for_are_fast_enough(monkeypatch, listable, objective, part):
+    monkeypatch.setattr("ganc.models.listing.LISTABLE", listable)
+    if listable == 10:
+        monkeypatch.setattr("ganc_search.predict.field.DRAWN", 500)
+        monkeypatch.setattr("ganc_search.predict.spread.POOL", 500)
+    every = sorted(milliseconds(widths) for widths in SPACE)
+    most = every[int(part * len(every))]
+    asked, timed = searched(most, objective=objective)
+    assert len(asked) == len(set(asked)) == 30
+    assert all(milliseconds(widths) <= most for widths in asked)
+    assert SPACE.smallest in asked
+    assert len(timed) <= 4 * 30
+    best = min(metric(widths) for widths in SPACE if milliseconds(widths) <= most)
+    assert min(map(metric, asked)) - best < 0.15 * (metric(SPACE.smallest) - best)
+
+
+def test_a_bound_that_all_satisfy_leaves_as_many_to_ask_for_and_one_that_few_do_fewer():
+    asked, timed = searched(math.inf, samples=24)
+    assert len(asked) == 24
+    assert len(timed) <= 3 * 24
+    fast = sorted(itertools.islice(sorted(map(milliseconds, SPACE)), 5))
+    asked, _ = searched(fast[-1])
+    assert {SPACE.smallest} <= {*asked} <= {widths for widths in SPACE if milliseconds(widths) <= fast[-1]}
+
+
+def test_a_search_that_is_started_again_times_and_asks_for_the_same():
+    (asked, timed), (again, times) = searched(30.0), searched(30.0)
+    assert asked == again
+    assert [*timed] == [*times]

@@ -1,0 +1,90 @@
+"""Milliseconds of sub-networks that were not timed, by a model of those that were, and which are fast enough."""
+
+import numpy as np
+
+from ganc.models.family import Widths
+from ganc.models.space import SearchSpace
+from ganc_search.predict.models import FEWEST, Fitted, fit_best, scaled_widths
+from ganc_search.settings import ModelName
+from ganc_search.strategies.allowed import Allowed
+
+# What is timed at most for each sub-network that a round measures. The model, once it has a few, is seldom so wrong.
+TRIED = 4
+
+
+class Milliseconds:
+    """Milliseconds (N,) of widths (N, segments), as timed, else by a linear model of those that were timed.
+
+    They are nearly sums over the segments, which a linear model with pair terms tells well.
+
+    Attributes:
+        timed: those that were timed.
+    """
+
+    def __init__(self, space: SearchSpace):
+        self._space = space
+        self.timed: dict[Widths, float] = {}
+        self._model: Fitted | None = None
+
+    def fit(self) -> None:
+        """Fit the model to all that were timed so far, where they are enough."""
+        if len(self.timed) >= FEWEST:
+            inputs = scaled_widths(self._space, np.array([*self.timed]))
+            self._model = fit_best(inputs, np.array([*self.timed.values()]), [ModelName.LINEAR], 0)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is a model."""
+        return self._model is not None
+
+    def of(self, widths: np.ndarray) -> np.ndarray:
+        """Return milliseconds. Raises ValueError: there is no model yet."""
+        if self._model is None:
+            raise ValueError("milliseconds are predicted before a model was fitted")
+        made = self._model.predict(scaled_widths(self._space, widths))[0]
+        known = [self.timed.get(tuple(one)) for one in widths.tolist()]
+        return np.array([made[place] if one is None else one for place, one in enumerate(known)], np.float64)
+
+
+class FastOnes:
+    """Which sub-networks satisfy the latency bound; few are timed where each has to be.
+
+    Where they are timed one by one, the model says which of them are worth it: those that it puts within the bound.
+    What is taken for fast was timed. The answers depend on what was asked before alone, so that a search that is
+    started again times the same.
+    """
+
+    def __init__(self, allowed: Allowed, milliseconds: Milliseconds):
+        self._allowed, self._milliseconds = allowed, milliseconds
+        self._most = allowed.budget.max_latency
+        self._left = 0
+
+    def begin(self, count: int) -> None:
+        """Begin a round of so many, which bounds how many are timed."""
+        self._left = TRIED * max(count, FEWEST)
+        if self._allowed.times_each:
+            self._milliseconds.fit()
+
+    def likely(self, widths: np.ndarray) -> np.ndarray:
+        """Return which (N,) of widths (N, segments) are known to satisfy the bound, or may be worth timing."""
+        if self._most is None or (self._allowed.times_each and not self._milliseconds.fitted):
+            return np.ones(len(widths), bool)
+        known = self._allowed.latencies_of
+        return (self._milliseconds.of(widths) if known is None else known(widths)) <= self._most
+
+    def are(self, widths: Widths) -> bool:
+        """Whether a sub-network satisfies the bound; it is timed if it is likely to and the round may time more."""
+        if not self._allowed.times_each or self._most is None:
+            return self._allowed.fast_enough(widths)
+        if widths not in self._milliseconds.timed:
+            if self._left <= 0 or not self.likely(np.array([widths]))[0]:
+                return False
+            if self.time(widths) > self._most:
+                self._milliseconds.fit()  # it was wrong on this one
+        return self._milliseconds.timed[widths] <= self._most
+
+    def time(self, widths: Widths) -> float:
+        """Return a sub-network's milliseconds, timed now."""
+        self._left -= 1
+        self._milliseconds.timed[widths] = found = self._allowed.latency_of(widths)
+        return found
