@@ -50,3 +50,31 @@ def test_rows_have_a_time_of_each_engine(parts):
     assert [row[name] for name in ("step", "size", "batch", "engine", "busy")] == ["distillation", 32, 1, "paddle", 1]
     assert row["ratio"] == pytest.approx(row["ganc_ms"] / row["torch_ms"])
     assert row["passive_ms"] > 0
+
+
+@pytest.mark.parametrize("off", [2e-3, float("nan")])
+def test_a_case_whose_losses_differ_has_no_times_and_the_others_are_printed(monkeypatch, capsys, off):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import training
+
+    def part(case, side, steps, waiting="default"):
+        differs = side == "paddle" and case.size == 64
+        return {
+            "losses": [{"one": 1.0, "other": 2.0 + (2.0 * off if differs else 0.0)}],
+            "ms": 4.0 if side == "torch" else 2.0,
+        }
+
+    monkeypatch.setattr(training.Case, "part", part)
+    monkeypatch.setattr(training, "find_spec", lambda name: True)
+    options = ["--steps", "supernet", "--sizes", "64", "32", "--engines", "paddle", "--turns", "1", "--json"]
+    monkeypatch.setattr(sys, "argv", ["training.py", *options])
+    with pytest.raises(SystemExit) as ended:
+        training.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    first, second = json.loads(said.out)
+    assert (first["size"], first["ganc_ms"], first["torch_ms"], first["ratio"]) == (64, None, None, None)
+    assert (second["size"], second["ganc_ms"], second["torch_ms"], second["ratio"]) == (32, 2.0, 4.0, 0.5)
+    (line,) = said.err.splitlines()
+    assert line.startswith("supernet at 64, paddle: losses differ from PyTorch's by ")
+    assert "more than 0.001" in line
