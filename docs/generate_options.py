@@ -60,6 +60,9 @@ With this file `ganc-distill --defaults run.yaml …` is
 command is refused, and so is a section that names no command, with the nearest that is one. (`--config` was taken: it
 names a sub-network.)
 
+An option that has no effect beside the others, such as `--population` without `--strategy evolution`, is refused where
+it is typed. In a file, in the environment and in a recipe it waits for a call that needs it.
+
 **The environment.** `GANC_DISTILL_LR=5e-4` is `--lr 5e-4` of `ganc-distill`, `GANC_DATA_CHECK_MINIMUM=256` is
 `--minimum 256` of `ganc data check`: the command and the long name in capitals, with `_` for spaces and dashes. A
 variable for an option that repeats has several values with spaces between them; one for an option without a value is

@@ -147,6 +147,9 @@ OUTPUT = {"data": "data", "output": "out.safetensors"}
         (ganc_export.export_model, {"output": "out", "supernet": "a"}, "--supernet needs --config or --results"),
         (ganc_export.export_model, {"output": "out", "checkpoint": "a", "max_macs": "x"}, "budget (='x') is not"),
         (ganc_search.find_subnets, {**OUTPUT, "supernet": "a", "samples": 0}, "samples (=0): expected at least 1"),
+        (ganc_search.find_subnets, {**OUTPUT, "supernet": "a", "racing_keep": 0.5}, "racing_keep needs --racing"),
+        (ganc_search.find_subnets, {**OUTPUT, "supernet": "a", "mutation": 0.0}, "mutation needs --strategy evolution"),
+        (ganc_supernet.train, {**OUTPUT, "teacher": "t", "student": "s", "refit": 9}, "refit has no effect beside"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )  # fmt: skip

@@ -13,6 +13,7 @@ from ganc.data.images import load_image, load_rgb, stored_values
 from ganc.data.levels import AUTO, Levels, levels_from_json, levels_to_json, parse_levels
 from ganc.data.measure import domain_levels, measured_levels
 from ganc.data.reading import covering
+from ganc.data.side_by_side import Half
 
 
 def grey(path, values):
@@ -120,6 +121,23 @@ def test_automatic_levels_are_those_of_a_folder_not_of_an_image(tmp_path):
     grey(tmp_path / "flat.png", np.full((3, 3), 5, np.uint16))
     with pytest.raises(DataError, match="--levels"):
         measured_levels([tmp_path / "flat.png"])
+
+
+def test_automatic_levels_of_images_side_by_side_are_those_of_each_half(tmp_path):
+    (tmp_path / "train").mkdir()
+    for number, values in enumerate(([[5, 4095, 8, 9]], [[0, 900, 7, 200]])):
+        grey(tmp_path / "train" / f"{number}.png", np.array(values, np.uint16))
+    assert domain_levels(AUTO, tmp_path) == {"A": Levels(0, 4095), "B": Levels(7, 200)}
+    exif = Image.Exif()
+    exif[0x0112] = 6  # upright after a quarter turn clockwise: what is below comes to the left
+    lying = Image.fromarray(np.array([[20], [250]], np.uint8))
+    lying.save(tmp_path / "train" / "turned.png", exif=exif)
+    assert stored_values(tmp_path / "train" / "turned.png", Half.LEFT).low == 250
+    assert stored_values(tmp_path / "train" / "turned.png", Half.RIGHT).high == 20
+    assert stored_values(tmp_path / "train" / "turned.png").low == 20
+    grey(tmp_path / "train" / "odd.png", np.zeros((1, 3), np.uint8))
+    with pytest.raises(DataError, match=r"odd.png: is 3x1, and an odd width"):
+        domain_levels(AUTO, tmp_path)
 
 
 def test_a_reading_is_part_of_what_the_files_are_known_by(tmp_path):

@@ -55,6 +55,27 @@ def test_other_settings_are_refused_and_every_change_is_named(run, tmp_path):
         pass
 
 
+@pytest.mark.parametrize("place", ["state", "settings"])
+def test_a_run_whose_amp_had_no_type_is_one_of_fp16(tmp_path, place):
+    path = tmp_path / "run"
+    before = RunDirectory(path, {"seed": 1, "amp": True})
+    with before.opened(restart=False):
+        before.save_state({"step": 3, "finished": "digest"}, {})
+    if place == "settings":  # an older ganc wrote them into that file alone
+        facts, tensors = read_tensors(path / "state.safetensors", "ganc-run-state", 3)
+        del facts["settings"]
+        write_tensors(path / "state.safetensors", facts, tensors)
+    now = RunDirectory(path, {"seed": 1, "amp": "fp16"})
+    assert now.changes(3) == []
+    assert now.finished_digest(3) == "digest"
+    with now.opened(restart=False):
+        assert now.load_state()[0]["step"] == 3
+    for other in ("bf16", False):
+        said = "amp was fp16, now " + json.dumps(other).strip('"')
+        with pytest.raises(RunError, match=said), RunDirectory(path, {"seed": 1, "amp": other}).opened(restart=False):
+            pytest.fail("the block must not run")
+
+
 def test_damaged_files_of_a_run_are_named_with_the_cure(run, tmp_path):
     with run.opened(restart=False):
         run.save_state({"step": 1, "finished": None}, {})

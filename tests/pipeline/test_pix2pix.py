@@ -38,6 +38,18 @@ def losses_of(out) -> dict:
     return json.loads(log.read_text().splitlines()[-1])["losses"]
 
 
+def test_automatic_levels_are_those_of_each_half(tmp_path):
+    root = write_side_by_side(tmp_path / "data")
+    for path in root.rglob("*.png"):
+        halves = np.hsplit(np.asarray(Image.open(path).convert("L")).astype(np.uint16), 2)
+        Image.fromarray(np.hstack([halves[0] * 16, halves[1] + 100])).save(path)
+    options = ("--task", "pix2pix", "--data", root, *NETWORKS, *TRAINING, "--levels", "auto", "-o", tmp_path / "out")
+    succeed("ganc-replace", *options)
+    levels = read_checkpoint(tmp_path / "out").training["levels"]
+    assert levels["A"][1] > 3000
+    assert 100 <= levels["B"][0] < levels["B"][1] <= 355
+
+
 def test_a_side_by_side_set_goes_through_all_stages(side_by_side, teacher, tmp_path):
     data = ("--data", side_by_side)
     student, supernet, tuned, rows = (tmp_path / name for name in ("student", "supernet", "tuned", "rows.h5"))

@@ -122,6 +122,8 @@ def test_every_configuration_can_be_planned(name, target, command, tmp_path):
         (changed("export", format=["onnxx"]), "export: Invalid value for '--format'"),
         ({"demo": {"train": "x"}}, "demo: Invalid value for '--train'"),
         ({"search": {"strategy": "evolution", "shards": 2}}, "search: --strategy evolution has no shards"),
+        ({"search": {"population": 8}}, "search: --population needs --strategy evolution"),
+        (changed("supernet", refit=4), "supernet: --refit has no effect beside --student"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

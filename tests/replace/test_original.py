@@ -28,7 +28,8 @@ def guided(tiny_data, original, tmp_path):
     def run(*options, name="guided"):
         output = tmp_path / f"{name}.safetensors"
         arguments = ("--data", tiny_data, *GENERATORS, *TINY_TRAINING, "--init-from", original)
-        succeed("ganc-replace", *arguments, *GUIDED, *options, "-o", output)
+        said = succeed("ganc-replace", *arguments, *GUIDED, *options, "-o", output).stderr
+        assert "starts fresh" not in said
         return output
 
     return run
@@ -58,10 +59,13 @@ def test_without_a_gan_no_discriminator_trains_and_no_cycle_is_run(guided, origi
         assert_equal_states(read_checkpoint(output).networks[name], read_checkpoint(original).networks[name])
 
 
-def test_an_original_of_one_direction_guides_that_one(guided, original, tiny_data, tmp_path):
+def test_an_original_of_one_direction_guides_that_one_and_the_other_starts_fresh(original, tiny_data, tmp_path):
     forward = tmp_path / "forward.safetensors"
     succeed("ganc", "extract", original, "--network", "generator", "-o", forward)
-    output = guided("--max-steps", "1", "--init-from", forward)
+    arguments = ("--data", tiny_data, *GENERATORS, *TINY_TRAINING, *GUIDED, "--max-steps", "1", "--init-from", forward)
+    output = tmp_path / "output.safetensors"
+    said = succeed("ganc-replace", *arguments, "-o", output).stderr.splitlines()
+    assert said.count(f"{forward} has no generator from B to A: that one starts fresh") == 1
     assert losses_of(output)[0].keys() == {"original"}
     assert read_checkpoint(output).networks.keys() == {"generator", "generator_b"}
 

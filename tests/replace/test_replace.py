@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from helpers.stages import NETWORKS, STANDING_STILL, TRAINING, nothing_changes, refusal
-from helpers.support import SIZE, UNTRAINED_SET, assert_equal_states, make_checkpoint, succeed
+from helpers.support import SIZE, UNTRAINED_SET, assert_equal_states, make_checkpoint, succeed, without_option
 
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
@@ -73,7 +73,8 @@ def test_original_blocks_dropout_and_sizes_that_are_not_square(tiny_data, out):
 
 
 def test_widths_stage_by_stage(tiny_data, out):
-    replace(tiny_data, out, "--widths", "4_8_4_2_6_8")
+    networks = without_option(NETWORKS, "--width")
+    succeed("ganc-replace", "--data", tiny_data, *networks, *TRAINING, "--widths", "4_8_4_2_6_8", "-o", out)
     assert read_checkpoint(out).generator.spec.widths == (4, 8, 4, 2, 2, 2, 6, 8)
 
 

@@ -42,6 +42,7 @@ def test_of_a_mobile_teacher_the_largest_is_the_teacher_with_its_channels_in_ord
         teacher.generator.tensors["stages.0.conv.weight"].tolist()
     )
     assert "refitted" not in said  # there is nothing to make up for
+    assert said.count("there is nothing to refit") == 1
     assert (made.training["start_from"], made.sources) == ("teacher", {"teacher": teacher.digest})
     assert made.networks["discriminator"].spec == teacher.networks["discriminator"].spec
 
@@ -73,9 +74,15 @@ def test_the_recipe_says_what_it_starts_from(tiny_data, teacher_file, tmp_path):
     assert (settings["start_from"], settings["importance"]) == ("teacher", "reads")
 
 
-def test_a_student_or_a_checkpoint_to_go_on_from_counts_more(supernet, teacher_file, student_file, supernet_file):
+def test_a_student_or_a_checkpoint_to_go_on_from_counts_more_than_what_was_not_typed(
+    tiny_data, tmp_path, monkeypatch, teacher_file, student_file, supernet_file
+):
+    monkeypatch.setenv("GANC_SUPERNET_START_FROM", "teacher")
+    monkeypatch.setenv("GANC_SUPERNET_REFIT", "4")
+    common = ("--teacher", teacher_file, "--data", tiny_data, "--space", TINY_SPACE, *STANDING_STILL)
     for options in (("--student", student_file), ("--init-from", supernet_file)):
-        said, made = supernet(teacher_file, *options, "--refit", "4", out=options[0].strip("-"))
+        out = tmp_path / options[0].strip("-")
+        said, made = succeed("ganc-supernet", *common, *options, "-o", out).stderr, read_checkpoint(out)
         assert "start_from" not in made.training
         assert "refitted" not in said
         np.testing.assert_array_equal(

@@ -73,10 +73,13 @@ def test_it_learns_on_where_the_first_run_ended(chain, run, tmp_path):
     assert np.mean(losses[1]) < np.mean(losses[0])
 
 
-def test_what_a_start_brings_is_not_refitted(chain, run, tmp_path):
-    for stage in ("replace", "distill"):
+def test_what_a_start_brings_is_not_refitted(chain, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANC_DISTILL_REFIT", "2")
+    for stage, options in (("replace", ("--refit", "2")), ("distill", ())):
         start = getattr(chain, stage)
-        succeed(*run(stage, start, stage, "--refit", "2"))
+        said = succeed(*run(stage, start, stage, *options)).stderr
+        assert "refitted" not in said
+        assert (f"nothing to refit: {start} has such blocks" in said) == (stage == "replace")
         assert_equal_states(read_checkpoint(tmp_path / stage).generator, read_checkpoint(start).generator)
 
 

@@ -11,6 +11,7 @@ from helpers.training_runs import distill
 
 from ganc.base.errors import RunError
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.tensors import read_tensors, write_tensors
 from ganc.models.cpu_forms import plain_forms
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
@@ -50,6 +51,17 @@ def test_a_command_says_that_a_cpu_saves_no_time(tiny_data, teacher_file, tmp_pa
     succeed(*distill(tiny_data, teacher_file, tmp_path / "plain", "--max-steps", "2"))
     one, other = (read_checkpoint(tmp_path / name) for name in ("out", "plain"))
     assert_equal_states(one.generator, other.generator)
+
+
+def test_a_run_whose_amp_had_no_type_says_what_it_was(tiny_data, teacher_file, tmp_path):
+    out, run = tmp_path / "out", tmp_path / "out.run"
+    succeed(*distill(tiny_data, teacher_file, out, "--max-steps", "2"))
+    facts, tensors = read_tensors(run / "state.safetensors", "ganc-run-state", 3)
+    write_tensors(run / "state.safetensors", facts | {"settings": facts["settings"] | {"amp": True}}, tensors)
+    for options, now in (((), "false"), (("--amp", "bf16"), "bf16")):
+        said = fail(*distill(tiny_data, teacher_file, out, *options))
+        assert re.search(f"other settings \\(amp was fp16, now {now}\\); use --restart", said)
+    assert "needs a GPU" in fail(*distill(tiny_data, teacher_file, out, "--amp", "fp16"))
 
 
 @pytest.mark.parametrize("block", ["mobile", "resnet"])

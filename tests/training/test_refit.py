@@ -225,5 +225,5 @@ def test_a_mobile_cyclegan_is_refitted_on_an_original(tiny_data, tmp_path, both)
 
 def test_a_refit_needs_an_original(tiny_data, tmp_path):
     with nothing_changes(tmp_path):
-        said = refusal("ganc-replace", "--data", tiny_data, *NETWORKS, "--refit", "6", "-o", tmp_path / "out")
+        said = refusal("ganc-replace", "--data", tiny_data, *NETWORKS, "--refit", "6", "-o", tmp_path / "out", status=2)
     assert "--init-from" in said

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import click
+from click.core import ParameterSource
 
 from ganc.base.errors import GancError, InterruptedRun
+from ganc.base.needs import Need, without_effect
 from ganc.base.reading import one_line
 from ganc.cli.defaults_file import defaults_places
 from ganc.cli.environment import name_variables, variable_prefix, warn_of_misspelt
 from ganc.cli.everywhere import DEBUG, defaults_option, everywhere, say_where_from
-from ganc.cli.help import Helpful, wants_colour
+from ganc.cli.help import Helpful, long_name, wants_colour
 from ganc.cli.paths import Place, places, prepare_outputs, require_reachable, require_separate
 from ganc.cli.streams import (
     drop_output,
@@ -63,6 +65,7 @@ class Command(Helpful, Program, click.Command):
         implied: gives, for the values of all options, what the command writes besides those that they name.
         page: the page of docs/ that says more.
         moved: the groups in help of options that stand elsewhere in this command, by their long names.
+        needs: what some options need for an effect; one that is typed without it is refused.
     """
 
     def __init__(
@@ -72,11 +75,12 @@ class Command(Helpful, Program, click.Command):
         implied: Callable[[Mapping], Iterable[Place]] | None = None,
         page: str | None = None,
         moved: Mapping[str, str] | None = None,
+        needs: Sequence[Need] = (),
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.renamed, self.implied, self.page = renamed or {}, implied or (lambda values: ()), page or self.page
-        self.moved = moved or {}
+        self.moved, self.needs = moved or {}, needs
         for parameter in self.params:
             parameter.type = strict(parameter.type)
         self.params = [defaults_option(), *self.params, *everywhere(program=(self.name or "").startswith("ganc-"))]
@@ -84,10 +88,22 @@ class Command(Helpful, Program, click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         name_variables(self, ctx)
         try:
-            return super().parse_args(ctx, list(self._with_new_names(args)))
+            rest = super().parse_args(ctx, list(self._with_new_names(args)))
+            self._require_effects(ctx)
+            return rest
         except click.UsageError:  # perhaps of what a variable was to say
             warn_of_misspelt(ctx)
             raise
+
+    def _require_effects(self, ctx: click.Context) -> None:
+        """Raise click.UsageError where an option was typed that has no effect as the others are."""
+        if ctx.resilient_parsing:  # a shell completes a line that is not whole
+            return
+        options = {one.name: one for one in self.params if isinstance(one, click.Option) and one.name in ctx.params}
+        typed = [name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        name, said = without_effect(self.needs, typed, ctx.params)
+        if name:
+            raise click.UsageError(f"--{long_name(options[name])} {said}", ctx)
 
     def _with_new_names(self, args: Sequence[str]) -> Iterator[str]:
         for arg in args:

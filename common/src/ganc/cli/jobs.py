@@ -46,6 +46,8 @@ def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSetting
         note(f"{name}: reads {data.folder} and prepares the metric …")
     job = make()
     _say_settings(name, job, data)
+    for text in job.notes if job.processes.writes else ():
+        note(text)
     if run.dry_run:
         from ganc.cli.dry_run import show_dry_run
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ganc.base.errors import DataError
 from ganc.base.reading import sha256_of
-from ganc.data.images import BYTES, WORDS, Size, StoredValues, load_image, stored_values
-from ganc.data.levels import Levels
+from ganc.data.images import BYTES, WORDS, Size, load_image, stored_values
+from ganc.data.levels import Levels, StoredValues
 from ganc.data.lists import has_subset, is_companion, list_lines, list_path, read_images, scan_subset, stored_names
 from ganc.data.pairs import matched, other_subset, size_problem
 from ganc.data.reading import Reading

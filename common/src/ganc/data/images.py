@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ from PIL import Image, UnidentifiedImageError, features
 
 from ganc.base.errors import DataError, StatisticsError
 from ganc.base.reading import one_line
-from ganc.data.levels import Levels
+from ganc.data.levels import Levels, StoredValues
+from ganc.data.side_by_side import Half
 
 Size = tuple[int, int]  # width, height
 
@@ -117,29 +117,16 @@ def is_image(path: Path) -> bool:
         return isinstance(cause, OSError | Image.DecompressionBombError | Image.DecompressionBombWarning)
 
 
-@dataclass(frozen=True)
-class StoredValues:
-    """What an image file holds, before anything is scaled.
+def stored_values(path: Path, half: Half | None = None) -> StoredValues:
+    """Return what an image file holds, or a half of it.
 
-    Attributes:
-        low, high: the smallest and the largest value, of all channels but opacity.
-        full: what its type can hold; None where nothing says it (floating-point, negative, 32 bits).
-        uniform: whether every channel has one value only.
-        frames: how many images are in it.
+    Raises:
+        DataError: it cannot be read, has no halves, or holds a value that is no number.
     """
-
-    low: float
-    high: float
-    full: Levels | None
-    uniform: bool
-    frames: int
-
-
-def stored_values(path: Path) -> StoredValues:
-    """Return what an image file holds. Raises DataError where it cannot be read, or holds a value that is no number."""
-    with _opened(path, MOST_PIXELS) as image:
-        frames = getattr(image, "n_frames", 1)
-        image.load()
+    with _opened(path, MOST_PIXELS) as file:
+        frames = getattr(file, "n_frames", 1)
+        file.load()
+        image = half.of(path, _upright(file, file)) if half else file
         if _is_deep(image):
             values = np.asarray(image)
             _require_numbers(path, values)

@@ -45,6 +45,24 @@ class Levels:
         return np.rint(parts * 255).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class StoredValues:
+    """What an image file holds, before anything is scaled.
+
+    Attributes:
+        low, high: the smallest and the largest value, of all channels but opacity.
+        full: what its type can hold; None where nothing says it (floating-point, negative, 32 bits).
+        uniform: whether every channel has one value only.
+        frames: how many images are in it.
+    """
+
+    low: float
+    high: float
+    full: Levels | None
+    uniform: bool
+    frames: int
+
+
 # The choice of a user: none, measured, or of the domains A and B.
 LevelsChoice = None | str | tuple[Levels, Levels]
 

@@ -7,7 +7,7 @@ from ganc.base.errors import DataError
 from ganc.data.images import stored_values
 from ganc.data.levels import Levels, LevelsChoice
 from ganc.data.lists import has_subset, read_images
-from ganc.data.side_by_side import LETTERS
+from ganc.data.side_by_side import LETTERS, Half
 
 
 def domain_levels(choice: LevelsChoice, folder: Path) -> dict[str, Levels]:
@@ -21,14 +21,16 @@ def domain_levels(choice: LevelsChoice, folder: Path) -> dict[str, Levels]:
     if not isinstance(choice, str):
         return dict(zip(LETTERS, choice, strict=True))
     there = [letter for letter in LETTERS if has_subset(folder, f"train{letter}")]
-    return {letter: measured_levels(read_images(folder, f"train{letter}").paths) for letter in there}
+    images = {letter: read_images(folder, f"train{letter}") for letter in there}
+    return {letter: measured_levels(one.paths, one.reading.half) for letter, one in images.items()}
 
 
-def measured_levels(paths: Iterable[Path], *, skip_unreadable: bool = False) -> Levels:
+def measured_levels(paths: Iterable[Path], half: Half | None = None, *, skip_unreadable: bool = False) -> Levels:
     """Return the smallest and the largest value that any of the images holds.
 
     Args:
         paths: the images.
+        half: which half of each file counts; None is the whole file.
         skip_unreadable: leave out images that cannot be read; another check reports them.
 
     Raises:
@@ -37,7 +39,7 @@ def measured_levels(paths: Iterable[Path], *, skip_unreadable: bool = False) -> 
     found = []
     for path in paths:
         try:
-            found.append(stored_values(path))
+            found.append(stored_values(path, half))
         except DataError:
             if not skip_unreadable:
                 raise

@@ -9,6 +9,8 @@ They are read as subsets "trainA", "trainB", … wherever no folder and no list 
 from enum import Enum
 from pathlib import Path
 
+from PIL import Image
+
 from ganc.base.errors import DataError
 
 KINDS = ("train", "test", "search")
@@ -33,6 +35,12 @@ class Half(Enum):
                 " of equal size side by side"
             )
         return whole[0] // 2, whole[1]
+
+    def of(self, path: Path, image: Image.Image) -> Image.Image:
+        """Return a half of an image that is upright. Raises DataError as `size` does."""
+        width, height = self.size(path, image.size)
+        left = width if self is Half.RIGHT else 0
+        return image.crop((left, 0, left + width, height))
 
 
 HALVES = dict(zip(LETTERS, Half, strict=True))

@@ -108,7 +108,9 @@ class RunDirectory:
     def _settings_in_their_file(self) -> Mapping[str, Any] | None:
         """Return what settings.json says, None where it is missing or damaged."""
         try:
-            return JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
+            return _as_now(
+                JsonObject.of(read_json(self._settings_file, "a run's settings"), self._settings_file).members
+            )
         except FileFormatError:
             return None
 
@@ -120,7 +122,7 @@ class RunDirectory:
         with contextlib.suppress(FileFormatError):
             facts = read_header(self._state_file, STATE_FORMAT, STATE_VERSION, WITHOUT_CHECKSUM)
             if (settings := JsonObject(self._state_file, facts).take("settings", dict, None)) is not None:
-                return settings
+                return _as_now(settings)
         return self._settings_in_their_file()
 
     def _check_settings(self) -> None:
@@ -227,6 +229,11 @@ class RunDirectory:
     def next_best_path(self) -> Path:
         """Where better ones are kept until a saved state names them."""
         return self.path / NEXT_BEST_FILE
+
+
+def _as_now(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a saved run's settings in the words of today: `--amp` took no type at first, and was Paddle's float16."""
+    return {**settings, "amp": "fp16"} if settings.get("amp") is True else settings
 
 
 def _mark(file: BinaryIO) -> None:

@@ -65,6 +65,7 @@ class Stage:
         choose_on: the images that choose the best; None takes the search images where there are some.
         added_weights: of the losses that were added to those of the task, by name.
         weights: of all its losses by name, and where they come from.
+        notes: what its user should know of what it starts from, a line each.
         beside: further checkpoints, by the names that the step has for what learns beside it. Those are the roles in
             the sources too, where the result's digest takes the place of a given file's, and the labels of the views.
     """
@@ -78,6 +79,7 @@ class Stage:
     choose_on: ChoosingImages | None = None
     added_weights: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
+    notes: Sequence[str] = ()
     beside: Mapping[str, Beside] = field(default_factory=dict)
 
 
@@ -254,6 +256,7 @@ def assemble_job(
         start=start,
         beside={role: one.output for role, one in stage.beside.items()},
         weights=stage.weights,
+        notes=stage.notes,
     )
 
 

@@ -6,7 +6,7 @@ programs loop over it. The step says what is trained; the result is one checkpoi
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +67,7 @@ class TrainingJob:
         start: what is done before the first step; None is nothing.
         beside: further checkpoints that the run writes, by their roles in the sources of the result.
         weights: of the losses by name, and where they come from.
+        notes: what a user should know of what it starts from, a line each.
 
     Raises:
         RunError: a batch has fewer images than there are processes.
@@ -85,6 +86,7 @@ class TrainingJob:
     start: RefitStart | None = None
     beside: Mapping[str, Path] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def __post_init__(self):
         size, count = self.course.schedule.batch_size, self.processes.count

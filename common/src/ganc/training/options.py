@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar
 
 from ganc.base.errors import SettingError, SpecError
+from ganc.base.needs import Need, without_effect
 from ganc.base.settings import Setting, settings_of
 from ganc.base.text import did_you_mean, parse_budget
 from ganc.models.families import numbers_of_any_family
@@ -52,9 +53,20 @@ class Options:
                 cure = did_you_mean(name, known) or f"; it has {', '.join(sorted(known))}"
                 raise SettingError(f"{function}: there is no option {name}{cure}")
 
-    def all(self) -> tuple:
-        """Return the settings of all classes, in their order; raises as `make`."""
-        return tuple(self.make(kind) for kind in self._kinds)
+    def all(self, needs: Sequence[Need] = ()) -> tuple:
+        """Return the settings of all classes, in their order; raises as `make` and `require_effects`."""
+        made: tuple = tuple(self.make(kind) for kind in self._kinds)
+        self.require_effects(needs, *made)
+        return made
+
+    def require_effects(self, needs: Sequence[Need], *made: object) -> None:
+        """Raise SettingError where an argument has no effect as the settings are that were made of all of them."""
+        names = {one.name: name for kind in self._kinds for one, name in option_names(kind).items()}
+        given = [field for field, name in names.items() if name in self._options]
+        values = {field: value for settings in made for field, value in vars(settings).items()}
+        field, said = without_effect(needs, given, values)
+        if field:
+            raise SettingError(f"{self._function}: {names[field]} {said}")
 
     def make(self, kind: type[Kind], **given: object) -> Kind:
         """Return settings of a class; `given` are fields that no option says.

@@ -7,6 +7,7 @@ from typing import Any
 from ganc.base.direction import Direction
 from ganc.base.engine_table import REFERENCE, engines_of_parts
 from ganc.base.errors import SettingError
+from ganc.base.needs import absence
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
 from ganc.base.target_images import TargetImages
@@ -335,3 +336,4 @@ class RefitSettings:
 
 NO_INIT = InitSettings()
 NO_REFIT = RefitSettings()
+EITHER_WIDTHS = absence("widths", "--widths", ("width",), "which says those of all segments")

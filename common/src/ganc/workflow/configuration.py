@@ -212,11 +212,13 @@ class Configuration:
             if number(limit) is None:
                 raise ConfigurationError(f"check: {name}: {limit}: expected a number")
         self._check_features()
-        for stage in STAGES:
-            if self.has(stage):
-                self._check_stage(stage)
-        if self._sections["images"] and not any(self.has(name) for name, one in STAGES.items() if one.trains):
-            self._check_stage(self.behind_teacher)
+        stages = [stage for stage in STAGES if self.has(stage)]
+        if self._sections["images"] and not any(STAGES[stage].trains for stage in stages):
+            stages.append(self.behind_teacher)
+        for stage in stages:
+            self._check_options(stage)
+        for stage in stages:
+            self._check_line(stage)
 
     def _direction(self) -> Direction:
         for stage in STAGES:
@@ -281,11 +283,14 @@ class Configuration:
             if self.has("start") and self.has(key):
                 raise ConfigurationError(f"start: stage 1 starts from {self._values['start']}: leave {key} out")
 
-    def _check_stage(self, stage: str) -> None:
-        options, own = self._options(stage), self._sections[stage]
-        for name, value in options.items():
+    def _check_options(self, stage: str) -> None:
+        own = self._sections[stage]
+        for name, value in self._options(stage).items():
             section = stage if name in own or not STAGES[stage].trains else "images"
             self._check_option(stage, section, name, value)
+
+    def _check_line(self, stage: str) -> None:
+        own = self._sections[stage]
         try:
             command(stage).check(self._command_line(stage))
         except click.UsageError as error:

@@ -20,7 +20,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.paths import OUTPUT_FILE, Place
 from ganc.cli.types import BLOCK_COUNT
-from ganc_distill.settings import RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart
+from ganc_distill.settings import NEEDS, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -34,7 +34,14 @@ def _written(values: Mapping) -> list[Place]:
     return written
 
 
-@command("ganc-distill", page="distillation.md", moved={"teacher": REQUIRED}, defaults=RECIPES[USUAL], implied=_written)
+@command(
+    "ganc-distill",
+    page="distillation.md",
+    moved={"teacher": REQUIRED},
+    defaults=RECIPES[USUAL],
+    implied=_written,
+    needs=NEEDS,
+)
 @grouped("start", StudentStart, *setting_options(StudentStart))
 @grouped(
     "online",

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
+from ganc.base.needs import absence
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import BLOCKS, DEFAULT_BLOCK, DEFAULT_BLOCK_COUNT, DEFAULT_FAMILY, Widths
 from ganc.models.task import PUBLISHED, Task, TaskName
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.recipes import DEFAULTS, Ranking, Recipe
-from ganc.training.settings import DistillationSettings, InitSettings
+from ganc.training.settings import EITHER_WIDTHS, DistillationSettings, InitSettings
 
 if TYPE_CHECKING:
     from ganc.models.spec import GeneratorSpec
@@ -137,6 +138,10 @@ class OnlineSettings:
 
 
 FROZEN = OnlineSettings()
+NEEDS = (
+    EITHER_WIDTHS,
+    absence("init_from", "--init-from", ("importance", "images"), "whose student goes on as it is", nothing=0),
+)
 
 
 def online_student(settings: DistillationSettings) -> DistillationSettings:

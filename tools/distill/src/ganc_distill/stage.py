@@ -24,7 +24,7 @@ from ganc.training.settings import (
     RunSettings,
     Schedule,
 )
-from ganc_distill.settings import FROZEN, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart, online_student
+from ganc_distill.settings import FROZEN, NEEDS, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart, online_student
 
 STAGE = "distill"
 
@@ -45,7 +45,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
     defaults = SCHEDULE | recipe_defaults(options, Recipe.PUBLISHED if options.get("online") else USUAL, RECIPES)
     if options.get("online") and defaults["recipe"] is not Recipe.PUBLISHED:
         raise SettingError(f"recipe {options['recipe']}: online has the published one alone")
-    return finish(distill_job(*Options("ganc_distill.train", kinds, options, defaults).all()), watch)
+    return finish(distill_job(*Options("ganc_distill.train", kinds, options, defaults).all(NEEDS)), watch)
 
 
 def distill_job(

@@ -13,14 +13,14 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import BLOCK_COUNT, FAMILY
-from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, ReplaceSettings
+from ganc_replace.settings import NEEDS, RECIPES, SCHEDULE, USUAL, ReplaceSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 TYPES = {"family": FAMILY, "n_blocks": BLOCK_COUNT}
 
 
-@command("ganc-replace", page="method.md", implied=run_folder)
+@command("ganc-replace", page="method.md", implied=run_folder, needs=NEEDS)
 @grouped(
     "settings", ReplaceSettings, *setting_options(ReplaceSettings, types={"family": FAMILY, "n_blocks": BLOCK_COUNT})
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganc.base.errors import SettingError
+from ganc.base.needs import Need
 from ganc.base.settings import check_limits, setting
 from ganc.models.family import (
     BLOCKS,
@@ -16,7 +17,7 @@ from ganc.models.family import (
 )
 from ganc.models.task import CYCLEGAN, PIX2PIX, PUBLISHED, Task, TaskName
 from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Recipe
-from ganc.training.settings import InitSettings
+from ganc.training.settings import EITHER_WIDTHS, InitSettings
 from ganc.training.weights import Weight, loss_weights, said_weights
 
 if TYPE_CHECKING:
@@ -167,3 +168,20 @@ class ReplaceSettings(InitSettings):
             n_blocks=self.n_blocks,
             dropout=self.dropout,
         )
+
+
+NEEDS = (
+    EITHER_WIDTHS,
+    Need(
+        ("identity_weight",),
+        lambda values: values["cycle_weight"] != 0,
+        "is a factor of --cycle-weight, which is 0: give that too, or leave it out",
+        nothing=0,
+    ),
+    Need(
+        ("images",),
+        lambda values: values["init_from"],
+        "needs an original to refit to: name it with --init-from, or leave it out",
+        nothing=0,
+    ),
+)

@@ -1,18 +1,20 @@
 """Stage 1: a CycleGAN or pix2pix with mobile (or original) blocks, from scratch or from another checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from ganc.base.direction import Direction
 from ganc.base.errors import SpecError
 from ganc.data import EvaluationSet, Readings, TrainingSet
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE, Checkpoint, read_checkpoint
 from ganc.metrics.evaluation import evaluation_images
-from ganc.models.convolutions import NetworkSpec
+from ganc.models.convolutions import NetworkSpec, NetworkState
 from ganc.models.generator import Generator
 from ganc.models.network import Network
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
-from ganc.training.assembly import Stage, assemble_job, chosen_readings, prepare
+from ganc.models.task import Task
+from ganc.training.assembly import Stage, Surroundings, assemble_job, chosen_readings, prepare
 from ganc.training.average import averaged
 from ganc.training.gan import Guide, fresh_states, gan_specs, gan_step, networks_of
 from ganc.training.init_from import InitFrom
@@ -22,7 +24,7 @@ from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
-from ganc_replace.settings import RECIPES, SCHEDULE, USUAL, ReplaceSettings
+from ganc_replace.settings import NEEDS, RECIPES, SCHEDULE, USUAL, ReplaceSettings
 
 STAGE = "replace"
 
@@ -41,7 +43,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
     kinds = (ReplaceSettings, Schedule, DataSettings, RunSettings, RefitSettings)
     defaults = SCHEDULE | recipe_defaults(options, USUAL, RECIPES)
     own = {name: value for name, value in options.items() if name != "recipe"}
-    return finish(replace_job(*Options("ganc_replace.train", kinds, own, defaults).all()), watch)
+    return finish(replace_job(*Options("ganc_replace.train", kinds, own, defaults).all(NEEDS)), watch)
 
 
 def replace_job(
@@ -77,6 +79,7 @@ def replace_job(
     states = fresh_states(specs, run.seed)
     facts = {"tensors_taken": init.taken(states), **init.facts} if init else {}
     networks = networks_of(init.into(states, other_blocks=True) if init else states)
+    notes = _notes(init, states, refit, data.direction) if init else ()
     refit = NO_REFIT if init and init.whole(generator) else refit  # it would be fitted to itself
     guide = _guide(original, settings.original_weight, run.engine)
     step = averaged(gan_step(task, networks, run, around.processes, guide), schedule.ema)
@@ -93,15 +96,31 @@ def replace_job(
             **refit.choices,
         },
         weights=settings.weights(task),
+        notes=notes,
     )
-    views = Views(
-        evaluation=around.evaluation,
-        engines={"generator": EagerEngine(step.results[GENERATOR])},
-        back=_return_trip(step.results[GENERATOR + REVERSE], data, readings) if task.both_ways else None,
-        truth=around.truth(task, data),
-    )
+    views = _views(step.results, task, around, data)
     return assemble_job(
         stage, step, around, views, schedule, data, run, _refit_start(start, networks, around.samples, refit)
+    )
+
+
+def _notes(init: InitFrom, states: Mapping[str, NetworkState], refit: RefitSettings, way: Direction) -> tuple[str, ...]:
+    """Return what the file that the networks start from does not bring, and what it leaves nothing to do for."""
+    notes = []
+    if GENERATOR + REVERSE in states and GENERATOR + REVERSE not in init.checkpoint.networks:
+        notes.append(f"{init.path} has no generator from {way.target} to {way.source}: that one starts fresh")
+    if refit.images and init.whole(states[GENERATOR].spec):
+        notes.append(f"there is nothing to refit: {init.path} has such blocks already, which are taken as they are")
+    return tuple(notes)
+
+
+def _views(results: Mapping[str, Generator], task: Task, around: Surroundings, data: DataSettings) -> Views:
+    """Return what is evaluated and drawn of the generators that become the result."""
+    return Views(
+        evaluation=around.evaluation,
+        engines={"generator": EagerEngine(results[GENERATOR])},
+        back=_return_trip(results[GENERATOR + REVERSE], data, around.readings) if task.both_ways else None,
+        truth=around.truth(task, data),
     )
 
 

@@ -36,6 +36,7 @@ from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
 from ganc_search.settings import (
     AUTO,
+    NEEDS,
     PIPE,
     Budget,
     EvolutionSettings,
@@ -56,8 +57,8 @@ def _settings(racing: bool, keep: float, features: str | None, **values) -> Sear
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
     predictor = PredictorSettings(**{name: values.pop(name) for name in settings_of(PredictorSettings)})
-    raced = Racing(keep, features).wanted(racing)  # made in any case, so that a wrong number is refused
-    values |= {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced}
+    raced = Racing(keep, features)  # made in any case, so that a wrong number is refused
+    values |= {"budget": budget, "evolution": evolution, "predictor": predictor, "racing": raced if racing else None}
     return SearchSettings(**values)
 
 
@@ -96,7 +97,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
         note("--memory has no effect any more: --group-size bounds what is held in memory")
 
 
-@command("ganc-search", page="search.md", moved={"output": REQUIRED, "batch-size": RUN})
+@command("ganc-search", page="search.md", moved={"output": REQUIRED, "batch-size": RUN}, needs=NEEDS)
 @search_options
 @click.option(
     "--rank-check", type=click.IntRange(min=3), help="Only compare the ranks of N on two halves of the images."

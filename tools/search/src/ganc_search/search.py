@@ -24,6 +24,7 @@ from ganc_search.latency import Deployed, LatencyModel, Watch, device_text, late
 from ganc_search.settings import (
     AUTO,
     KEPT_FILE,
+    NEEDS,
     PIPE,
     Budget,
     EvolutionSettings,
@@ -233,8 +234,9 @@ def find_subnets(
     given = Options("ganc_search.find_subnets", kinds, options)
     budget, evolution, predictor = (given.make(kind) for kind in kinds[:3])
     parts = {"budget": budget, "evolution": evolution, "predictor": predictor}
-    parts["racing"] = given.make(Racing).wanted(racing)
-    settings = given.make(SearchSettings, **parts)
+    raced = given.make(Racing)
+    settings = given.make(SearchSettings, **parts, racing=raced if racing else None)
+    given.require_effects(NEEDS, *parts.values(), raced, settings)
     if settings.output in (None, PIPE):
         raise SettingError("ganc_search.find_subnets: output is missing, the file (HDF5) to write")
     with Search(settings) as search:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ganc.base.direction import Direction
 from ganc.base.errors import SelectionError, SettingError
-from ganc.base.settings import check_limits, setting
+from ganc.base.needs import Need
+from ganc.base.settings import check_limits, setting, settings_of
 from ganc.base.target_images import TargetImages
 from ganc.base.text import format_count
 from ganc.models.family import Widths, format_widths
@@ -281,3 +282,20 @@ class SearchSettings:
         if self.output not in (None, PIPE):
             return self.output
         return self.run_dir and self.run_dir / KEPT_FILE
+
+
+def _of_strategy(kind: type, name: StrategyName) -> Need:
+    said = f"needs --strategy {name}: add that, or leave it out"
+    return Need(tuple(settings_of(kind)), lambda values: values["strategy"] == name, said)
+
+
+NEEDS = (
+    _of_strategy(EvolutionSettings, StrategyName.EVOLUTION),
+    _of_strategy(PredictorSettings, StrategyName.PREDICTOR),
+    Need(tuple(settings_of(Racing)), lambda values: values["racing"], "needs --racing: add that, or leave it out"),
+    Need(
+        ("latency_engine", "latency_precision"),
+        lambda values: values["latency"],
+        "needs --latency measured or --latency table: add one of them, or leave it out",
+    ),
+)

@@ -24,6 +24,7 @@ class Beginning:
         discriminator: what judges it; None where a fresh one does.
         refit, kept, cut: as of a Distillation.
         choices: what belongs to the run's identity; facts: what the checkpoint records.
+        notes: what its user should know, a line each.
     """
 
     generator: NetworkState
@@ -33,6 +34,7 @@ class Beginning:
     cut: NetworkState | None = None
     choices: Mapping = field(default_factory=dict)
     facts: Mapping = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def from_scratch(teacher: GeneratorSpec, widths: Widths, seed: int) -> Beginning:
@@ -53,6 +55,7 @@ def from_teacher(teacher: Checkpoint, widths: Widths, seed: int, ranking: Rankin
     same = fresh.spec.block == pruned.state.spec.block
     equal = same and pruned.state.spec.widths == teacher.generator.spec.widths
     used = NO_REFIT if equal else refit  # a teacher whose channels are in another order is what it was
+    unused = refit.images and equal
     said = {"start_from": StartFrom.TEACHER.value}
     return Beginning(
         generator=NetworkState(fresh.spec, dict(pruned.state.tensors)) if same else _joined(fresh, pruned.state),
@@ -62,6 +65,7 @@ def from_teacher(teacher: Checkpoint, widths: Widths, seed: int, ranking: Rankin
         cut=None if same else pruned.state,
         choices={**said, **ranking.choices, **used.choices},
         facts=said,
+        notes=("there is nothing to refit: the teacher has such blocks of these widths already",) if unused else (),
     )
 
 

@@ -15,7 +15,7 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import SPACE
-from ganc_supernet.settings import DEFAULT_SPACE, RECIPES, SCHEDULE, USUAL, SupernetStart
+from ganc_supernet.settings import DEFAULT_SPACE, NEEDS, RECIPES, SCHEDULE, USUAL, SupernetStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -39,6 +39,7 @@ start_options = grouped(
     moved={"space": "Network"},
     defaults=RECIPES[USUAL],
     implied=run_folder,
+    needs=NEEDS,
 )
 @start_options
 @refit_options

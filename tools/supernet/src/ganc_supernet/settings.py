@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganc.base.errors import SettingError
+from ganc.base.needs import Need, absence
 from ganc.base.settings import check_limits, setting
 from ganc.training.recipes import DEFAULTS_WITHOUT_GAN, Ranking, Recipe
 from ganc.training.settings import InitSettings
@@ -86,3 +87,16 @@ class SupernetStart(InitSettings):
             )
         if self.student_file and self.width:
             raise SettingError("--width is for a supernet without --student; a student brings its own widths")
+
+
+_START = ("start_from", "importance", "images")  # images of the refit
+NEEDS = (
+    absence("student_file", "--student", _START, "whose channels the supernet starts from", nothing=0),
+    absence("init_from", "--init-from", _START, "whose networks the supernet starts from", nothing=0),
+    Need(
+        ("importance", "images"),
+        lambda values: values["start_from"] is StartFrom.TEACHER,
+        f"needs --start-from {StartFrom.TEACHER.value}: add that, or leave it out",
+        nothing=0,
+    ),
+)

@@ -15,7 +15,7 @@ from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import NO_REFIT, DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 from ganc_supernet.beginning import Beginning, from_scratch, from_teacher
 from ganc_supernet.sampling import subnets_of_step
-from ganc_supernet.settings import DEFAULT_SPACE, RECIPES, SCHEDULE, USUAL, StartFrom, SupernetStart
+from ganc_supernet.settings import DEFAULT_SPACE, NEEDS, RECIPES, SCHEDULE, USUAL, StartFrom, SupernetStart
 
 STAGE = "supernet"
 
@@ -38,7 +38,7 @@ def train(*, watch: Callable[[Progress], object] | None = None, **options: objec
         **SCHEDULE,
         **recipe_defaults(options, USUAL, RECIPES),
     }
-    return finish(supernet_job(*Options("ganc_supernet.train", kinds, options, defaults).all()), watch)
+    return finish(supernet_job(*Options("ganc_supernet.train", kinds, options, defaults).all(NEEDS)), watch)
 
 
 def supernet_job(
@@ -72,6 +72,7 @@ def supernet_job(
         sources={"teacher": teacher.digest} | ({"student": student.digest} if student else {}),
         facts={**sampled, **begin.facts},
         choices={**sampled, "widths": format_widths(spec.widths), **begin.choices},
+        notes=begin.notes,
     )
     plan = Distillation(
         stage=stage,

@@ -51,12 +51,6 @@ class Racing:
         if self.keep >= 1:
             raise SettingError(f"--racing-keep {self.keep:g}: expected less than 1")
 
-    def wanted(self, racing: bool) -> "Racing | None":
-        """Return this where rounds are raced, else None. Raises SettingError: then features of a race say nothing."""
-        if self.features is not None and not racing:
-            raise SettingError(f"--racing-features {self.features} needs --racing")
-        return self if racing else None
-
     def rungs(self, images: int, whole_batch: int) -> list[int]:
         """Return on how many images a round is evaluated, one after another: a quarter, half, all.
 
