@@ -4,12 +4,16 @@ import itertools
 import math
 
 import pytest
+from helpers.search_rows import make_results
+from helpers.support import succeed
 
 from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
+from ganc.results.hdf5 import read_results, write_results
 from ganc.results.objective import Objective
-from ganc.results.table import SearchRow
+from ganc.results.predictions import with_predictions
+from ganc.results.table import RowTable, SearchRow
 from ganc_search.settings import Budget, ModelName, PredictorSettings
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.predictor import Predictor
@@ -32,7 +36,7 @@ def metric(widths):
 
 
 def searched(most, samples=30, objective=Objective.PARETO):
-    """Return what a predictor asks for, and what was timed, in that order."""
+    """Return what a predictor asks for, what was timed, in that order, its rows and what it predicts at the end."""
     timed = {}
 
     def latency_of(widths):
@@ -40,17 +44,20 @@ def searched(most, samples=30, objective=Objective.PARETO):
         return milliseconds(widths)
 
     allowed = Allowed(SPACE, Budget(max_latency=most), COSTS, latency_of)
-    strategy, asked = Predictor(allowed, "toy", 0, samples, SETTINGS, objective), []
+    strategy, asked, told = Predictor(allowed, "untrained", 0, samples, SETTINGS, objective), [], []
     while candidates := strategy.ask():
         asked += candidates
         rows = []
         for widths in candidates:
             cost = COSTS(widths)
             costs = {"macs": cost.macs, "device_macs": cost.device_macs, "params": cost.params, "images": 40}
-            row = SearchRow(widths=widths, **costs, metrics={"toy": metric(widths)}, latency_ms=milliseconds(widths))
+            row = SearchRow(
+                widths=widths, **costs, metrics={"untrained": metric(widths)}, latency_ms=milliseconds(widths)
+            )
             rows.append(row)
+        told += rows
         strategy.tell(rows)
-    return asked, timed
+    return asked, timed, told, strategy.predictions
 
 
 @pytest.mark.parametrize("listable", [1 << 25, 10])
@@ -62,7 +69,7 @@ def test_few_are_timed_and_all_it_asks_for_are_fast_enough(monkeypatch, listable
         monkeypatch.setattr("ganc_search.predict.spread.POOL", 500)
     every = sorted(milliseconds(widths) for widths in SPACE)
     most = every[int(part * len(every))]
-    asked, timed = searched(most, objective=objective)
+    asked, timed, *_ = searched(most, objective=objective)
     assert len(asked) == len(set(asked)) == 30
     assert all(milliseconds(widths) <= most for widths in asked)
     assert SPACE.smallest in asked
@@ -72,15 +79,32 @@ def test_few_are_timed_and_all_it_asks_for_are_fast_enough(monkeypatch, listable
 
 
 def test_a_bound_that_all_satisfy_leaves_as_many_to_ask_for_and_one_that_few_do_fewer():
-    asked, timed = searched(math.inf, samples=24)
+    asked, timed, *_ = searched(math.inf, samples=24)
     assert len(asked) == 24
     assert len(timed) <= 3 * 24
     fast = sorted(itertools.islice(sorted(map(milliseconds, SPACE)), 5))
-    asked, _ = searched(fast[-1])
+    asked, *_ = searched(fast[-1])
     assert {SPACE.smallest} <= {*asked} <= {widths for widths in SPACE if milliseconds(widths) <= fast[-1]}
 
 
 def test_a_search_that_is_started_again_times_and_asks_for_the_same():
-    (asked, timed), (again, times) = searched(30.0), searched(30.0)
+    (asked, timed, *_), (again, times, *_) = searched(30.0), searched(30.0)
     assert asked == again
     assert [*timed] == [*times]
+
+
+def test_what_was_not_measured_has_predicted_milliseconds_in_a_column_of_their_own(tmp_path):
+    rows, predictions = searched(None, samples=20, objective=Objective.LATENCY)[2:]
+    path = tmp_path / "search.h5"
+    write_results(path, make_results(with_predictions(RowTable.of(rows), predictions), facts={"objective": "latency"}))
+    found = [*read_results(path)]
+    only = [row for row in found if not row.images]
+    assert only
+    for row in only:
+        assert row.latency_ms is None
+        assert row.metrics["latency.predicted"] == pytest.approx(milliseconds(row.widths), rel=0.2)
+        assert row.errors["latency.predicted"] > 0
+    assert all("latency.predicted" not in row.metrics and row.latency_ms for row in found if row.images)
+    said = succeed("ganc", "select", path, "--predicted").stdout
+    assert "ms an image, predicted" in said
+    assert "ms an image, predicted" not in succeed("ganc", "select", path, "--pareto").stdout

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 # measurement: there, the Fréchet distance still falls by 8 % from 240 to 480 images, and the kernel distance does not.
 FEW_IMAGES = 500
 PREDICTED = ".predicted"
+PREDICTED_LATENCY = "latency" + PREDICTED  # milliseconds an image of what was not measured
 STEP = ".first-"  # before the number of images: what an earlier step of a race measured
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from ganc.base.ranking_metric import kernel_metric, near_best, predicted_metric
+from ganc.base.ranking_metric import PREDICTED_LATENCY, kernel_metric, near_best, predicted_metric
 from ganc.base.text import format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
@@ -41,6 +41,8 @@ def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[di
         further[kernel] = lambda row: _value(row, kernel) + (marks.get(row.widths, "") if ranking == kernel else "")
     if any(predicted in row.metrics for row in rows):
         further[f"{ranking}, predicted"] = lambda row: _value(row, predicted)
+    if any(PREDICTED_LATENCY in row.metrics for row in rows):
+        further[f"{MILLISECONDS}, predicted"] = lambda row: _value(row, PREDICTED_LATENCY)
     setups = {_setup(row) for row in rows if row.latency_ms is not None}
     if len(setups) == 1:
         further[f"{MILLISECONDS} ({setups.pop()})"] = _as_decimals(

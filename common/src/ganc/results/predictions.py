@@ -4,12 +4,13 @@ The prediction of a metric stands in a column of its own, METRIC.predicted, with
 of a sub-network that was not measured has no other metric, and stands on no images.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganc.base.ranking_metric import is_predicted, predicted_metric
+from ganc.base.ranking_metric import PREDICTED_LATENCY, is_predicted, predicted_metric
 from ganc.results.table import RowTable, joined
 
 
@@ -22,6 +23,8 @@ class Predictions:
         widths: (N, segments). macs, device_macs, params, values: (N,), each.
         error: the model's, of what it was not fitted to, in the metric's unit.
         model: its name. rank_correlations: by cross-validation, of each model that was tried.
+        latencies: (N,) milliseconds an image, NaN where nothing is said; None where none were predicted.
+        latency_error: of the model of these.
     """
 
     metric: str
@@ -33,6 +36,16 @@ class Predictions:
     error: float
     model: str
     rank_correlations: Mapping[str, float]
+    latencies: np.ndarray | None = None
+    latency_error: float = math.nan
+
+    @property
+    def columns(self) -> dict[str, tuple[np.ndarray, float]]:
+        """Each predicted column's values (N,) and its error, by its name."""
+        found = {predicted_metric(self.metric): (self.values, self.error)}
+        if self.latencies is not None:
+            found[PREDICTED_LATENCY] = (self.latencies, self.latency_error)
+        return found
 
     def facts(self) -> dict:
         """Return what is recorded of the model."""
@@ -48,13 +61,18 @@ def with_predictions(rows: RowTable, predictions: Predictions) -> RowTable:
         rows: each sub-network once.
     """
     rows = without_predictions(rows)
-    name, count = predicted_metric(predictions.metric), len(predictions.values)
+    count = len(predictions.values)
     place_of = {tuple(widths): place for place, widths in enumerate(rows.widths.tolist())}
     places = np.array([place_of.get(tuple(widths), -1) for widths in predictions.widths.tolist()], np.int64)
-    column, error = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    column[places[places >= 0]] = predictions.values[places >= 0]
-    error[places[places >= 0]] = predictions.error
-    measured = replace(rows, metrics=rows.metrics | {name: column}, errors=rows.errors | {name: error})
+    metrics, errors = dict(rows.metrics), dict(rows.errors)
+    only_metrics, only_errors = {}, {}
+    for name, (values, error) in predictions.columns.items():
+        only_metrics[name] = values
+        only_errors[name] = np.where(np.isnan(values), np.nan, error)
+        for kept, column in ((metrics, values), (errors, only_errors[name])):
+            kept[name] = np.full(len(rows), np.nan)
+            kept[name][places[places >= 0]] = column[places >= 0]
+    measured = replace(rows, metrics=metrics, errors=errors)
     new = places < 0
     if not new.any():
         return measured
@@ -65,8 +83,8 @@ def with_predictions(rows: RowTable, predictions: Predictions) -> RowTable:
         device_macs=predictions.device_macs.astype(np.int64),
         params=predictions.params.astype(np.int64),
         images=np.zeros(count, np.int64),
-        metrics={name: predictions.values},
-        errors={name: np.full(count, predictions.error)},
+        metrics=only_metrics,
+        errors=only_errors,
         latency_ms=nothing,
         latency_setup=np.full(count, -1, np.int16),
         setups=(),

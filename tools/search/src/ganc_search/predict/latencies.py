@@ -1,5 +1,7 @@
 """Milliseconds of sub-networks that were not timed, by a model of those that were, and which are fast enough."""
 
+import math
+
 import numpy as np
 
 from ganc.models.family import Widths
@@ -37,13 +39,22 @@ class Milliseconds:
         """Whether there is a model."""
         return self._model is not None
 
+    @property
+    def error(self) -> float:
+        """Root of the mean squared error of what is predicted, by cross-validation; NaN without a model."""
+        return math.nan if self._model is None else self._model.error
+
     def of(self, widths: np.ndarray) -> np.ndarray:
         """Return milliseconds. Raises ValueError: there is no model yet."""
-        if self._model is None:
-            raise ValueError("milliseconds are predicted before a model was fitted")
-        made = self._model.predict(scaled_widths(self._space, widths))[0]
+        made = self.predicted(widths)
         known = [self.timed.get(tuple(one)) for one in widths.tolist()]
         return np.array([made[place] if one is None else one for place, one in enumerate(known)], np.float64)
+
+    def predicted(self, widths: np.ndarray) -> np.ndarray:
+        """Return what the model says, also of those that were timed. Raises ValueError: there is no model yet."""
+        if self._model is None:
+            raise ValueError("milliseconds are predicted before a model was fitted")
+        return self._model.predict(scaled_widths(self._space, widths))[0]
 
 
 class FastOnes:

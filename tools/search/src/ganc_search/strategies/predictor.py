@@ -124,4 +124,13 @@ class Predictor:
             error=model.error,
             model=str(model.name),
             rank_correlations=dict(model.correlations),
+            latencies=self._latencies(len(measured), front.widths),
+            latency_error=self._milliseconds.error,
         )
+
+    def _latencies(self, measured: int, widths: np.ndarray) -> np.ndarray | None:
+        """Return the predicted milliseconds of widths behind so many rows that have measured ones; None without any."""
+        if not self._milliseconds.fitted:
+            return None
+        made = self._milliseconds.predicted(widths) if len(widths) else np.empty(0)
+        return np.concatenate([np.full(measured, np.nan), made])
