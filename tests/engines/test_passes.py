@@ -10,15 +10,15 @@ from ganc.base.engine_table import graph_engines
 from ganc.base.errors import RunError, SpecError
 from ganc.engines.compiled import CompiledDiscriminator, CompiledGenerator, CompiledTeacher
 from ganc.engines.parts import require_engine_of_parts
-from ganc.engines.passes import depths_of, passes_of
+from ganc.engines.passes import adapted_passes_of, depths_of, judging_of, passes_of
 from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics.lite0.architecture import Lite0Spec, depths
-from ganc.models.discriminator import Discriminator
+from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.generator import Generator
-from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
+from ganc.models.network import frozen
+from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.system.runtime import paddle
 from ganc.training.losses.networks import Depths
-from ganc.training.step import frozen
 
 ENGINES = graph_engines()
 WIDTHS = (6, 4, 6, 4, 8, 6, 4, 6)
@@ -85,6 +85,24 @@ def test_a_sub_networks_gradients_equal_paddles(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("widths", [None, (4, 4, 3, 2, 8, 3, 2, 5)])
+def test_taps_through_adaptors_and_all_gradients_equal_paddles(engine, widths):
+    network = generator_of("mobile")
+    spec = AdaptorsSpec(in_channels=network.spec.tap_channels, out_channels=(5, 7, 9, 6))
+    both = paddle.nn.LayerList([network, Adaptors.from_state(random_state(spec, 3))])
+    run, plain = (outputs_of(adapted_passes_of(*both, name), widths) for name in (engine, "paddle"))
+    assert_equal_passes(run, plain, both, True)
+
+
+def outputs_of(passes, widths):
+    def outputs(x):
+        made, adapted = passes(x, widths)
+        return [made, *adapted]
+
+    return outputs
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_discriminators_gradients_equal_paddles(engine):
     network = Discriminator.from_state(random_state(DiscriminatorSpec(width=6), 2))
     run = CompiledDiscriminator(network, engine)
@@ -94,6 +112,32 @@ def test_a_discriminators_gradients_equal_paddles(engine):
         _, expected = pulled(lambda x: [network(x)], network, images(), True)
     assert not any(np.any(gradient) for name, gradient in through.items() if name != "x")
     assert np.abs(through["x"] - expected["x"]).max() <= 1e-5 * np.abs(expected["x"]).max()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_real_and_made_images_are_judged_with_paddles_gradients(engine):
+    """Those at the made images come from the scores that persuade alone, the network's from the others."""
+    network = Discriminator.from_state(random_state(DiscriminatorSpec(width=6), 2))
+    found, truth = (judged_gradients(network, judging_of(network, name)) for name in (engine, "paddle"))
+    assert found.keys() == truth.keys()
+    for name, gradient in truth.items():
+        assert np.abs(found[name] - gradient).max() <= 1e-5 * np.abs(gradient).max() + 1e-12, name
+
+
+def judged_gradients(network, judge):
+    real, made = (paddle.to_tensor(images(seed)) for seed in (1, 2))
+    made.stop_gradient = False
+    real_scores, made_scores, persuaded = judge(real, made)
+    (persuaded * persuaded).mean().backward()
+    through = made.grad.numpy()
+    assert not any(np.any(one.grad.numpy()) for one in network.parameters() if one.grad is not None)
+    (3 * real_scores.mean() + (made_scores * made_scores).mean()).backward()
+    assert np.array_equal(made.grad.numpy(), through)
+    gradients = {name: one.grad.numpy() for name, one in network.named_parameters() if one.grad is not None}
+    for parameter in network.parameters():
+        parameter.clear_gradient(set_to_zero=False)
+    scores = {"real": real_scores.numpy(), "made": made_scores.numpy(), "persuaded": persuaded.numpy()}
+    return {**gradients, **scores, "through": through}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -9,13 +9,13 @@ from helpers.support import SIZE, assert_equal_states, generator_spec, random_st
 
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
+from ganc.models.network import frozen
 from ganc.models.spec import DiscriminatorSpec
 from ganc.models.task import CYCLEGAN, AdversarialLoss, DiscriminatorInput, Reference
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
 from ganc.training.losses.adversarial import discriminator_loss
 from ganc.training.optimizer import Adam
-from ganc.training.step import frozen
 
 
 @pytest.mark.paddle26

@@ -4,7 +4,8 @@ A network runs the layers of a spec with the leading channels of its own tensors
 sub-network that these channels make.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -204,3 +205,16 @@ def _average_pool(x, layer: Pool):
 def _enlarged(x, scale: int):
     """Repeat each pixel; Paddle 3.3's own interpolation fails in an inference model with oneDNN (Paddle #77340)."""
     return functional.pixel_shuffle(paddle.repeat_interleave(x, scale**2, axis=1), scale)
+
+
+@contextlib.contextmanager
+def frozen(*networks: Network) -> Iterator[None]:
+    """Compute no gradients for these networks' parameters within the block; gradients still pass through them."""
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    for parameter in parameters:
+        parameter.stop_gradient = True
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.stop_gradient = False

@@ -21,11 +21,13 @@ class Chain:
     Attributes:
         outputs: the places of the segments whose outputs are given, rising; the last segment is among them.
         constants: the tensors that never change, by name; graphs have them inside.
+        heads: by place, layers that an output goes through before it is given; the next segment does not see them.
     """
 
     segments: tuple[Layers, ...]
     outputs: tuple[int, ...]
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
+    heads: Mapping[int, Layers] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class TrainingGraphs:
             `forward.weights`.
         inputs: of `backward`, in order: some of `images`, the tensors, `gradient_0` and so on at the chain's outputs,
             and what was kept.
+        kept: what `kept_0` and so on are called in the forward graph; passes of the same chain agree in these names.
     """
 
     forward: ForwardGraph
     backward: bytes
     inputs: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 def forward_graph(chain: Chain, shape: Shape) -> ForwardGraph:
@@ -68,7 +72,7 @@ def training_graphs(chain: Chain, shape: Shape, *, learns: bool, wanted: bool) -
     """
     walk = _Walk(chain, shape, learns=learns, wanted=wanted)
     backward, inputs = walk.backward()  # first: it says what the forward graph has to keep
-    return TrainingGraphs(walk.forward(), backward, inputs)
+    return TrainingGraphs(walk.forward(), backward, inputs, walk.kept)
 
 
 def constant_graph(state: NetworkState, shape: Shape) -> bytes:
@@ -95,12 +99,14 @@ class _Walk:
         self._writer = GradientWriter(self._forward, shape[0], learns=learns, constants=chain.constants)
         self._outputs: dict[int, Value] = {}
         self._pullbacks: list[Pullback] = []
+        self._heads: dict[int, Pullback] = {}
         self._images = x = Value(self._forward.input("images", np.float32, shape), *shape[1:])
         for place, layers in enumerate(chain.segments):
             x, pullback = self._writer.write(layers, x, wanted or (learns and place > 0))
             self._pullbacks.append(pullback)
             if place in chain.outputs:
-                self._outputs[place] = x
+                head = chain.heads.get(place, ())
+                self._outputs[place], self._heads[place] = self._writer.write(head, x, wanted or learns)
 
     def backward(self) -> tuple[bytes, tuple[str, ...]]:
         """Return the graph of the gradients and its inputs."""
@@ -114,12 +120,18 @@ class _Walk:
         gradient = ""
         for place, pullback in reversed([*enumerate(self._pullbacks)]):
             if place in given:
-                gradient = builder.node("Add", gradient, given[place]) if gradient else given[place]
+                back = self._heads[place](given[place])
+                gradient = builder.node("Add", gradient, back) if gradient else back
             gradient = pullback(gradient)
         found: list[tuple[str, Sequence[int]]] = [(gradient, self._images.shape(count))] if self._wanted else []
         if writer.learns:
             found += [(writer.gradients[name], size) for name, size in writer.weights.items()]
         return _finished(builder, found), builder.inputs
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What the backward graph takes of the forward graph, by its names there."""
+        return tuple(value.name for value in self._writer.kept)
 
     def forward(self) -> ForwardGraph:
         """Return the graph of the outputs, and of what the gradients take of it."""

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from ganc.base.engine_table import REFERENCE
-from ganc.engines.passes import passes_of
+from ganc.engines.passes import adapted_passes_of, judging_of
 from ganc.models.discriminator import Adaptors, Discriminator
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.task import Reference, Task
 from ganc.system.processes import Processes
 from ganc.system.runtime import paddle
-from ganc.training.losses.adversarial import generator_loss
+from ganc.training.losses.adversarial import discriminator_loss, generator_loss
 from ganc.training.losses.distances import feature_loss
 from ganc.training.losses.table import AddedLoss
 from ganc.training.optimizer import Adam
 from ganc.training.precision import mixed_precision, require_finite
-from ganc.training.step import frozen, judged, judgement_loss
+from ganc.training.step import judged
 from ganc.training.teachers import Teacher
 
 functional = paddle.nn.functional
@@ -84,8 +84,9 @@ class DistillationStep:
         self.task, self.teacher, self.subnets_of, self.amp, self.added = task, teacher, subnets_of, amp, added
         self.student, self.adaptors = trained.student, trained.adaptors
         self.discriminator: Any = trained.discriminator  # None where no GAN loss has a weight
-        self._translate = passes_of(self.student, trained.engine)
-        self._judge: Any = passes_of(self.discriminator, trained.engine) if self.discriminator else None
+        adaptors = self.adaptors if task.feature_weight else None
+        self._translate = adapted_passes_of(self.student, adaptors, trained.engine)
+        self._judge: Any = judging_of(self.discriminator, trained.engine) if self.discriminator else None
         judge = {"discriminator": self.discriminator} if self.discriminator else {}
         self.results = {"generator": self.student, **judge, "adaptors": self.adaptors}
         if not task.gan_weight:
@@ -131,9 +132,9 @@ class DistillationStep:
         Each sub-network's own backward pass ends before the next one's forward pass, so that only one is in memory.
         """
         with mixed_precision(self.amp):
-            made, taps = self._translate(lesson.source, widths, return_taps=True)
-            losses = self._gan_loss(lesson, made) | self._teacher_losses(lesson, made, taps)
-            judgement = self._judgement(lesson, made.detach())
+            made, adapted = self._translate(lesson.source, widths)
+            gan, judgement = self._judged(lesson, made)
+            losses = gan | self._teacher_losses(lesson, made, adapted)
         require_finite(losses | judgement)
         losses, judgement = ({name: loss / count for name, loss in some.items()} for some in (losses, judgement))
         self.optimizers["student"].backward(sum(losses.values()), last=last)
@@ -141,25 +142,22 @@ class DistillationStep:
             self.optimizers["discriminator"].backward(loss, last=last)
         return losses | judgement
 
-    def _gan_loss(self, lesson: _Lesson, made) -> dict:
+    def _judged(self, lesson: _Lesson, made) -> tuple[dict, dict]:
+        """Return the student's loss by the discriminator and the discriminator's own; both see the student as it is."""
         if not lesson.gan:
-            return {}
-        with frozen(self.discriminator):
-            scores = self._judge(judged(self.task, lesson.source, made))
-        return {"gan": self.task.gan_weight * generator_loss(self.task.adversarial_loss, scores)}
+            return {}, {}
+        task, kind = self.task, self.task.adversarial_loss
+        seen = (judged(task, lesson.source, image) for image in (lesson.target, made))
+        real_scores, made_scores, persuaded = self._judge(*seen)
+        gan = {"gan": task.gan_weight * generator_loss(kind, persuaded)}
+        return gan, {"discriminator": discriminator_loss(kind, real_scores, made_scores)}
 
-    def _teacher_losses(self, lesson: _Lesson, made, taps) -> dict:
+    def _teacher_losses(self, lesson: _Lesson, made, adapted) -> dict:
         task, losses = self.task, {}
         if task.reconstruction_weight:
             losses["reconstruction"] = task.reconstruction_weight * functional.l1_loss(made, lesson.wanted)
         if task.feature_weight:
-            losses["feature"] = task.feature_weight * feature_loss(self.adaptors(taps), lesson.wanted_taps)
+            losses["feature"] = task.feature_weight * feature_loss(adapted, lesson.wanted_taps)
         for one, described in zip(self.added, lesson.described, strict=True):
             losses[one.name] = one.weight * one.distance.compare(one.distance.describe(made), described)
         return losses
-
-    def _judgement(self, lesson: _Lesson, made) -> dict:
-        if not lesson.gan:
-            return {}
-        loss = judgement_loss(self.task, self._judge, lesson.source, lesson.target, made)
-        return {"discriminator": loss}

@@ -15,7 +15,7 @@ from ganc.files.checkpoint import DISCRIMINATOR, GENERATOR, REVERSE
 from ganc.models.convolutions import NetworkSpec, NetworkState, initial_state
 from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
-from ganc.models.network import Network
+from ganc.models.network import Network, frozen
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import Task
 from ganc.system.processes import Processes
@@ -25,7 +25,7 @@ from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
 from ganc.training.precision import mixed_precision, require_finite
 from ganc.training.settings import RunSettings
-from ganc.training.step import detached, frozen, judged, judgement_loss
+from ganc.training.step import detached, judged, judgement_loss
 from ganc.training.teachers import FrozenTeacher
 
 functional = paddle.nn.functional

@@ -1,7 +1,6 @@
 """What a training step offers to the job that runs it, and what the steps share."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -56,19 +55,6 @@ class TrainingStep(Learner, Protocol):
 def learners_of(step: TrainingStep) -> dict[str, Learner]:
     """Return all that learns in a step by name; the step itself is ""."""
     return {"": step, **step.beside}
-
-
-@contextlib.contextmanager
-def frozen(*networks: Network) -> Iterator[None]:
-    """Compute no gradients for these networks' parameters within the block; gradients still pass through them."""
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    for parameter in parameters:
-        parameter.stop_gradient = True
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.stop_gradient = False
 
 
 def judged(task: Task, source, image):

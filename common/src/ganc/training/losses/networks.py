@@ -10,9 +10,8 @@ from ganc.metrics.lite0.network import OFFSET, packaged_network
 from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Discriminator
 from ganc.models.layers import Activation, Layers
-from ganc.models.network import Network
+from ganc.models.network import Network, frozen
 from ganc.system.runtime import paddle
-from ganc.training.step import frozen
 
 functional = paddle.nn.functional
 
