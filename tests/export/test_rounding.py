@@ -92,7 +92,7 @@ def test_a_correct_model_is_written_whatever_the_test_images_are(checkpoint, fla
     least, multiple = verified["allowed"]["error"], verified["allowed"]["multiple"]
     for form in card["forms"]:
         worst = form["error"]
-        assert worst["largest"] < max(least, multiple * worst["checkpoint"])
+        assert worst["largest"] < max(least, multiple * max(worst["checkpoint"], worst["rounding"]))
         assert re.match(r"(testA/|random image )", worst["image"])
     one, two = [1, SIZE, SIZE], [2, SIZE + 8, SIZE + 4]
     assert verified["batch_height_width"] == [one, two, one, two]  # random images, and those of the folder
@@ -118,6 +118,25 @@ def test_an_answer_of_nothing_but_rounding_is_not_compared(checkpoint, black_dat
     ]
     assert card["verified"]["largest_difference"] < 0.1  # that of the other image; the black one's is about 1
     assert all(one["error"] is None or "0.png" not in one["error"]["image"] for one in card["forms"])
+
+
+# Of each Paddle's answer to one of the colours is exact by luck, while that of OpenVINO is rounding alone.
+GENERATORS = {
+    "mobile, black": {"width": 4, "block": "mobile", "n_blocks": 3, "seed": 11},
+    "mobile, white": {"width": 2, "block": "mobile", "n_blocks": 3, "seed": 8},
+    "resnet, red": {"width": 8, "block": "resnet", "n_blocks": 6, "seed": 3},
+}
+COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (255, 0, 0)}
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_nothing_is_compared_on_an_image_of_one_colour(generator, colour, tiny_data, tmp_path, tmp_path_factory):
+    path = tmp_path / "g.safetensors"
+    write_checkpoint(path, make_checkpoint("finetune", **GENERATORS[generator]))
+    data = with_first(np.full(SHAPE, COLOURS[colour], np.uint8), tiny_data, tmp_path_factory)
+    succeed(*export(path, data, "--format", "openvino", "--format", "onnx", "-o", tmp_path / "dist"))
+    assert len(read_card(tmp_path / "dist")["verified"]["undetermined"]) == 2
 
 
 # What may go wrong in a graph: the convolutions of a mobile generator of every kind, in turn.

@@ -7,7 +7,10 @@ from ganc.engines.adapter import Adapter
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
+from ganc.models.network import ElasticConvolution
 from ganc.system.runtime import paddle, set_threads
+
+ROUNDING = 2.0**-24  # the largest relative error of a number that is rounded to float32
 
 
 class EagerEngine:
@@ -36,6 +39,25 @@ def exact_engine(state: NetworkState) -> EagerEngine:
     generator = Generator.from_state(state)
     generator.to(dtype="float64")
     return EagerEngine(generator, dtype="float64")
+
+
+def rounded_engine(state: NetworkState, draw: np.random.Generator) -> EagerEngine:
+    """Return a network that computes in float64 and rounds what goes into and comes out of each convolution.
+
+    To what is as near as float32 is, as drawn: every call answers otherwise, as one implementation of the network in
+    float32 differs from another. An implementation may add up exactly by chance, as on an image of one colour; the
+    spread of these answers does not depend on that.
+    """
+    engine = exact_engine(state)
+
+    def rounded(x):
+        return x * paddle.to_tensor(1 + ROUNDING * draw.uniform(-1, 1, tuple(x.shape)))
+
+    for layer in engine.generator.sublayers():
+        if isinstance(layer, ElasticConvolution):
+            layer.register_forward_pre_hook(lambda _, given: (rounded(given[0]), *given[1:]))
+            layer.register_forward_post_hook(lambda _, given, made: rounded(made))
+    return engine
 
 
 class EagerAdapter(Adapter):

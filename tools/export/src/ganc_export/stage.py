@@ -16,7 +16,7 @@ from ganc.data import EvaluationSet, has_subset, read_images
 from ganc.data.layout import FLOATS, IMAGE_FORMATS, ImageFormat
 from ganc.engines.adapter import GraphEngine
 from ganc.engines.compile import compile_graph
-from ganc.engines.eager import EagerEngine, exact_engine
+from ganc.engines.eager import EagerEngine
 from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
 from ganc.files.card import CARD, CHECKPOINT, README, Variant, file_digest, write_card
@@ -141,7 +141,7 @@ def export(
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         state = read_checkpoint(folder / CHECKPOINT).generator
         engine = EagerEngine(Generator.from_state(state))
-        compared = comparison(checkpoint, data, engine, exact_engine(state))
+        compared = comparison(checkpoint, data, engine, state)
         measure, unmeasured = _measure(checkpoint, data, **compared_with) if data else (None, None)
         written = [_verified(folder, output, one, material, compared, measure) for one in variants]
         if shown and shown.original:
@@ -231,7 +231,7 @@ def _verify_original(folder: Path, output: Path, original: Checkpoint, layout: I
     state, name = original.generator, Path(WEB) / ORIGINAL
     engine = FORMATS[WEB].engine
     graph = GraphEngine(compile_graph(folder / name, engine), layout, state.spec.shape.size_multiple, name)
-    compared = comparison(original, None, EagerEngine(Generator.from_state(state)), exact_engine(state))
+    compared = comparison(original, None, EagerEngine(Generator.from_state(state)), state)
     compared.of(graph, "f32", layout.bytes).require_close(f"{output / name}")
 
 

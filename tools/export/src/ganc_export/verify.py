@@ -2,8 +2,10 @@
 
 An instance norm divides by a channel's spread. Where an image is flat (a frame, a label map, a slide) channels hardly
 vary, so that it makes rounding of float32 large: of the checkpoint and of every correct graph alike, each its own. So a
-variant is held to the same network in float64, and may be farther from it where the checkpoint is too. On random images
-the checkpoint's own rounding is some 1e-6: a graph that computes something else is refused by these.
+variant is held to the same network in float64, and may be farther from it where the checkpoint is too, or where numbers
+that are rounded at random take that network away from itself: one engine may be exact by luck where others round. On
+random images the checkpoint's own rounding is some 1e-6, and nothing else counts: a graph that computes something else
+is refused by these.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,12 +21,15 @@ from ganc.base.resizing import Resize
 from ganc.base.rng import keyed_generator
 from ganc.data import EvaluationSet, to_float, to_uint8
 from ganc.engines import Engine
+from ganc.engines.eager import exact_engine, rounded_engine
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics.evaluation import evaluation_images
+from ganc.models.convolutions import NetworkState
 
 LARGEST_ERROR = 1e-4  # of an exact precision (f32), in values from -1 to 1, whatever the checkpoint's own
 MULTIPLE = 8  # and of the checkpoint's own error, where that is more; up to 3.1 was seen (docs/deployment.md)
-UNDETERMINED = 0.1  # own error of the checkpoint with which it makes nothing but rounding, as of a uniform image
+UNDETERMINED = 0.1  # own error with which a network makes nothing but rounding, as of a uniform image
+DRAWS = 3  # of random rounding on the user's images, the largest error counts; they were alike within a factor of 2
 LARGEST_MEAN = 0.1  # of the other precisions: beyond that it is another image
 
 
@@ -51,17 +56,19 @@ class Rounding:
         image: its name, and the size at which it was compared.
         given: whether it is the user's; others are random.
         own, error: the checkpoint's and the variant's largest error in any value, of values in [-1, 1].
+        drawn: that of rounding at random; 0 of random images.
     """
 
     image: str
     given: bool
     own: float
     error: float
+    drawn: float = 0.0
 
     @property
     def allowed(self) -> float:
         """Below this an error is rounding."""
-        return max(LARGEST_ERROR, MULTIPLE * self.own)
+        return max(LARGEST_ERROR, MULTIPLE * max(self.own, self.drawn))
 
     @property
     def used(self) -> float:
@@ -71,7 +78,7 @@ class Rounding:
     @property
     def facts(self) -> dict:
         """What the card says of it."""
-        return {"image": self.image, "largest": self.error, "checkpoint": self.own}
+        return {"image": self.image, "largest": self.error, "checkpoint": self.own, "rounding": self.drawn}
 
 
 @dataclass(frozen=True)
@@ -106,12 +113,14 @@ class Found:
                 f"{name}: the exported model differs from the checkpoint by {self.difference.mean:.2g} on average, at "
                 f"most {LARGEST_MEAN:g} was expected; nothing was written"
             )
-        way_out = "the graph computes something else, choose another --format"
+        way_out, drawn = "the graph computes something else, choose another --format", ""
         if worst.given:
             way_out = "on random images it is right: take this one out of --data, or leave --data out"
+            drawn = f", rounding at random {worst.drawn:.2g}"
         raise ExportError(
             f"{name}: nothing was written: on {worst.image} the exported model is {worst.error:.2g} from the network "
-            f"in float64, less than {worst.allowed:.2g} was expected (the checkpoint is {worst.own:.2g}); {way_out}"
+            f"in float64, less than {worst.allowed:.2g} was expected (the checkpoint is {worst.own:.2g}{drawn}); "
+            f"{way_out}"
         )
 
 
@@ -124,6 +133,7 @@ class Compared:
         given: whether they are the user's images; others are random.
         images, wanted: float32 (n, c, h, w).
         exact: what the network makes of them in float64.
+        drawn: how far random rounding takes it from that at most, (n,); 0 of random images.
     """
 
     names: tuple[str, ...]
@@ -131,16 +141,17 @@ class Compared:
     images: np.ndarray
     wanted: np.ndarray
     exact: np.ndarray
+    drawn: np.ndarray
 
     @cached_property
     def own(self) -> np.ndarray:
         """The checkpoint's largest error on each image, (n,)."""
-        return np.abs(self.wanted - self.exact).max(axis=(1, 2, 3))
+        return _largest(self.wanted, self.exact)
 
     @property
     def determined(self) -> np.ndarray:
         """Whether the answer to each image is more than rounding, (n,): others say nothing of a variant."""
-        return self.own < UNDETERMINED
+        return np.maximum(self.own, self.drawn) < UNDETERMINED
 
 
 @dataclass(frozen=True)
@@ -194,7 +205,8 @@ def _roundings(compared: Compared, found: np.ndarray, of_bytes: bool) -> Iterato
     apart = _beyond_bytes(found, compared.exact) if of_bytes else np.abs(found - compared.exact)
     errors = apart.max(axis=(1, 2, 3))
     for place in np.flatnonzero(compared.determined):
-        yield Rounding(compared.names[place], compared.given, float(compared.own[place]), float(errors[place]))
+        own, error, drawn = (float(one[place]) for one in (compared.own, errors, compared.drawn))
+        yield Rounding(compared.names[place], compared.given, own, error, drawn)
 
 
 def _beyond_bytes(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
@@ -216,11 +228,16 @@ def _difference(pairs: Iterable[tuple[np.ndarray, np.ndarray]], of_bytes: bool) 
     return Difference(float(apart.max()), float(apart.mean(dtype=np.float64)), float(np.concatenate(changed).mean()))
 
 
-def comparison(checkpoint: Checkpoint, data: Path | None, engine: Engine, exact: Engine) -> Comparison:
+def _largest(made: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Return the largest error of any value on each image, (n,)."""
+    return np.abs(made - exact).max(axis=(1, 2, 3))
+
+
+def comparison(checkpoint: Checkpoint, data: Path | None, engine: Engine, state: NetworkState) -> Comparison:
     """Return what variants are compared on: two batch sizes at two image sizes, random ones and then those of `data`.
 
     Args:
-        engine, exact: the checkpoint, and the same network in float64.
+        engine, state: the checkpoint's generator, run and as it is.
 
     Raises:
         ExportError: the checkpoint's answers to random images cannot be compared with.
@@ -231,9 +248,13 @@ def comparison(checkpoint: Checkpoint, data: Path | None, engine: Engine, exact:
     channels = checkpoint.generator.spec.in_channels
     batches = [(False, *_random(channels, *one)) for one in sizes]
     batches += [(True, *_given(checkpoint, data, *one)) for one in sizes] if data else []
-    return Comparison(
-        [Compared(names, given, images, engine(images), exact(images)) for given, names, images in batches]
-    )
+    exact, rounded = exact_engine(state), rounded_engine(state, keyed_generator(0, "export/rounding"))
+    found = []
+    for given, names, images in batches:
+        answers = exact(images)
+        errors = [_largest(rounded(images), answers) for _ in range(DRAWS)] if given else [np.zeros(len(images))]
+        found.append(Compared(names, given, images, engine(images), answers, np.max(errors, axis=0)))
+    return Comparison(found)
 
 
 def _random(channels: int, count: int, size: tuple[int, int]) -> tuple[tuple[str, ...], np.ndarray]:
