@@ -122,6 +122,25 @@ def test_folders_in_the_folder_keep_their_names_if_asked(model, tmp_path):
     assert [name for name in listing(out) if name.endswith(".png")] == ["a.png", "sub/a.png", "sub/deep/b.png"]
 
 
+def test_images_in_an_output_folder_inside_are_not_lost(model, tmp_path):
+    horses = tmp_path / "horses"
+    out = horses / "sub"
+    for name in ("a.png", "sub/a.png", "sub/b.png", "other/c.png"):
+        save_random_image(horses / name)
+    with nothing_changes(tmp_path):
+        said = refusal("ganc", "translate", model, horses, "-o", out, "--recursive")
+        assert said.count(str(out / "a.png")) == 1
+        assert "--existing" in said
+    (out / "a.png").rename(out / "mine.png")
+    kept = {name: (out / name).read_bytes() for name in ("b.png", "mine.png")}
+    command = ("ganc", "translate", model, horses, "-o", out, "--recursive")
+    said = succeed(*command).stdout
+    assert "2 images in" in said
+    assert "2 in the output folder (sub/b.png, …)" in said
+    assert {name: (out / name).read_bytes() for name in kept} == kept
+    assert "2 already there" in succeed(*command, "--existing", "skip").stdout
+
+
 def test_what_is_there_is_replaced_or_kept_as_told(model, tmp_path):
     horses, out = tmp_path / "horses", tmp_path / "out"
     for name in ("a.png", "b.png"):

@@ -14,7 +14,7 @@ from ganc.base.temporaries import remove_leftovers
 from ganc.data.lists import is_companion
 from ganc.data.scan import FOLDER, HIDDEN, scan_folder
 
-REPEATED, THERE = "named again", "already there"
+REPEATED, THERE, WITHIN = "named again", "already there", "in the output folder"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,15 @@ def plan_file(source: Path, output: Path, suffix: str | None) -> Plan:
     return plan
 
 
-def plan_folder(folder: Path, output: Path, suffix: str = ".png", *, recursive: bool = False) -> Plan:
+def plan_folder(
+    folder: Path, output: Path, suffix: str = ".png", *, recursive: bool = False, earlier: bool = False
+) -> Plan:
     """Return the plan for all images of a folder, in natural order; with `recursive`, its folders are kept.
+
+    Images of an output folder that lies inside are passed over: they may be what an earlier run wrote.
+
+    Args:
+        earlier: whether the user has said what is to become of them, so that they may be among the outputs.
 
     Raises:
         DataError: there is no image, or `output` is a file, the folder itself or one of its images.
@@ -67,13 +74,17 @@ def plan_folder(folder: Path, output: Path, suffix: str = ".png", *, recursive: 
         raise DataError(f"{output}: holds the images to translate; write to another folder")
     scan = scan_folder(folder, recursive)
     inside = _inside(folder, output)
-    names = [name for name in scan.images if not (inside and name.startswith(inside))]
+    within = [name for name in scan.images if inside and name.startswith(inside)]
+    names = sorted({*scan.images} - {*within}, key=natural_order)
     if not names:
         there = f"; it holds {scan.summary()}" if scan.others else ""
         advice = "; --recursive looks into folders" if scan.named(FOLDER) and not recursive else ""
         raise DataError(f"{folder}: holds no images{there}{advice}")
-    plan = Plan(tuple(_pairs(folder, sorted(names, key=natural_order), output, suffix)), scan.others)
+    others = (*scan.others, *((name, WITHIN) for name in within))
+    plan = Plan(tuple(_pairs(folder, names, output, suffix)), others)
     _require_no_input(plan)
+    if not earlier:
+        _require_not_within(plan, [folder / name for name in within])
     return plan
 
 
@@ -190,10 +201,23 @@ def _require_folder(output: Path) -> None:
 
 def _require_no_input(plan: Plan) -> None:
     """Raise DataError where an output is one of the inputs, by whatever path or link."""
-    inputs = {identity for pair in plan.pairs if (identity := _identity(pair.source))}
-    for pair in plan.pairs:
-        if _identity(pair.output) in inputs:
-            raise DataError(f"{pair.output}: is an image to translate itself; write to another file or folder")
+    if found := _output_among(plan, (pair.source for pair in plan.pairs)):
+        raise DataError(f"{found}: is an image to translate itself; write to another file or folder")
+
+
+def _require_not_within(plan: Plan, images: Iterable[Path]) -> None:
+    """Raise DataError where an output is one of the images that lie in the output folder."""
+    if found := _output_among(plan, images):
+        raise DataError(
+            f"{found}: lies in the folder to translate and would be overwritten; write to another folder, or, if an "
+            "earlier run wrote it, say --existing replace or skip"
+        )
+
+
+def _output_among(plan: Plan, images: Iterable[Path]) -> Path | None:
+    """Return the first output that is one of some images; None where there is none."""
+    known = {identity for image in images if (identity := _identity(image))}
+    return next((pair.output for pair in plan.pairs if _identity(pair.output) in known), None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -37,7 +37,7 @@ class Files:
     output: Path
     recursive: bool
     image_format: str | None
-    existing: str
+    existing: str | None
 
     def plan(self) -> "Plan":
         """Return what goes where. Raises DataError where that cannot be."""
@@ -47,7 +47,8 @@ class Files:
         if str(self.images) == "-":
             plan = plan_list(_listed_names(), self.output, suffix or ".png")
         elif self.images.is_dir():
-            plan = plan_folder(self.images, self.output, suffix or ".png", recursive=self.recursive)
+            how = {"recursive": self.recursive, "earlier": self.existing is not None}
+            plan = plan_folder(self.images, self.output, suffix or ".png", **how)
         elif not self.images.is_file():
             raise DataError(f"{self.images}: no such image or folder")
         else:
@@ -55,7 +56,7 @@ class Files:
             plan = plan_file(self.images, self.output, suffix)
             if named:  # replaced, as by every command's -o
                 return plan
-        return settle_existing(plan, self.existing)
+        return settle_existing(plan, self.existing or "replace")
 
 
 def _listed_names() -> list[str]:
@@ -124,7 +125,7 @@ file_options = grouped(
     click.option(
         "--existing",
         type=click.Choice(["fail", "skip", "replace"]),
-        default="replace",
+        show_default="replace; fail where --recursive finds it",
         help="In a folder, what to do where an output is already there.",
     ),
 )
