@@ -138,6 +138,10 @@ def test_a_run_is_interrupted_fails_and_is_resumed(folder):
     assert "exported" in out
     assert (folder / "out" / "report.html").is_file()
     assert (folder / "out" / "report.md").read_text() in out
+    original, exported = (json.loads((folder / "out" / "report.json").read_text())[place] for place in (-2, -1))
+    assert original["engine"] == "paddle"
+    assert exported["engine"] == exported["same_engine"]["engine"] != "paddle"
+    assert f"both in {exported['engine']} f32: " in out
     translate, python = out.splitlines()[-3:-1]
     words = shlex.split(translate)[1:]
     succeed("ganc", *words)

@@ -84,6 +84,31 @@ def test_the_summary_says_from_what_to_what(folder, tmp_path):
         ("original", 0.4), ("exported", 0.5), ("untouched images", 0.9)]  # fmt: skip
 
 
+PADDLE, OPENVINO = ({"engine": name, "precision": "f32"} for name in ("paddle", "openvino"))
+BOTH = {"beside": "original", **OPENVINO, "original_ms": 20.0, "compressed_ms": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("original", "exported", "said"),
+    [
+        (PADDLE, OPENVINO, "in openvino f32; 50 ms before, in paddle f32: not to be compared"),
+        (PADDLE, PADDLE, "from 50 ms, both in paddle f32 20 times faster"),
+        ({}, {}, "in an unknown engine; 50 ms before, in an unknown engine: not to be compared"),
+        (PADDLE, OPENVINO | {"same_engine": BOTH}, "2 ms from 20 ms of original, both in openvino f32 10 times faster"),
+        ({"milliseconds": None}, OPENVINO, "2.5 ms not measured before"),
+    ],
+)
+def test_faster_is_said_of_one_engine_alone(folder, tmp_path, original, exported, said):
+    compared = [UNTOUCHED, row("original", macs=500, kernel=0.4, **{"milliseconds": 50.0} | original)]
+    (folder / "report.json").write_text(json.dumps([*compared, row("exported", **exported)]))
+    page = reported(folder, tmp_path)
+    figures = page.text_of(page.all("dl", **{"class": "figures"})[0])
+    assert said in figures
+    assert ("faster" in figures) == ("both in" in said)
+    (table,) = [one for one in page.all("table") if "Costs and distances" in page.text_of(one)]
+    assert ("openvino f32" in page.text_of(table)) == ("engine" in exported and exported["engine"] == "openvino")
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_summary_does_not_depend_on_the_order_of_the_rows(folder, tmp_path, order):
     rows = [UNTOUCHED, row("published", macs=900, value=None, kernel=None), row("original", macs=500, kernel=0.4),

@@ -163,4 +163,8 @@ def test_the_report_of_a_pipeline_shows_sources_without_partners_too(pairs, tmp_
     monkeypatch.setattr("sys.argv", ["report", *map(str, options)])
     main()
     assert all(path.stat().st_size for path in written)
-    assert "mae" not in json.loads(written[2].read_text())[-1]
+    last = json.loads(written[2].read_text())[-1]
+    assert "mae" not in last
+    assert (last["engine"], last["precision"]) == ("paddle", "f32")
+    assert last["same_engine"].keys() == {"beside", "engine", "precision", "original_ms", "compressed_ms"}
+    assert "exported beside mobile, both in paddle f32: " in written[1].read_text()

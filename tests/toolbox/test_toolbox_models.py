@@ -10,6 +10,7 @@ from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
 from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, make_checkpoint, succeed
 
 from ganc.data import load_rgb, read_images
+from ganc.engines.loading import open_model
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics import feature_set, frechet_distance, kernel_distance, read_statistics, statistics_of
 
@@ -141,6 +142,10 @@ def test_evaluate_compares_models_side_by_side(chain):
         None,
     )
     assert all(row["milliseconds"] > 0 for row in (original, *ours))
+    exported = open_model(chain.export).runs_in
+    ran = [(row["engine"], row["precision"]) for row in (original, *ours)]
+    assert ran == [("paddle", "f32")] * 3 + [exported]
+    assert untouched["engine"] is untouched["precision"] is None
     for row, path in zip(ours, (chain.replace, chain.supernet, chain.finetune), strict=True):
         assert row["value"] == pytest.approx(read_checkpoint(path).training["metric"]["value"], rel=0.02)
 
@@ -151,6 +156,17 @@ def test_evaluate_compares_models_side_by_side(chain):
     assert lines[2].split()[:5] == ["untouched", "images", "-", "-", "-"]
     assert lines[2].split()[7] == "±"
     assert lines[-1].startswith(str(chain.export))
+
+
+def test_evaluate_times_all_in_the_engine_that_is_named(chain):
+    engine = open_model(chain.export).engine.name
+    models = (chain.replace, chain.export)
+    options = ("--data", chain.data, *UNTRAINED_SET, "--original", "--time", "--engine", engine)
+    rows = json_of("ganc", "evaluate", *models, *options)
+    assert {(row["engine"], row["precision"]) for row in rows} == {(engine, "f32")}  # the original's too
+    lines = succeed("ganc", "evaluate", *models, *options).stdout.splitlines()
+    assert "ms an image  engine" in re.sub("  +", "  ", lines[0])
+    assert all(f"{engine} f32" in line for line in lines[3:6])
 
 
 def test_evaluate_a_sub_network_another_size_and_the_other_direction(chain):

@@ -31,6 +31,7 @@ class Model:
         bytes: what it takes on the disk: the checkpoint, or the exported model's files.
         image_size: (width, height) that it was trained on.
         paired: whether it was trained on pairs, so that what its images should look like is known.
+        precision: that the engine runs it in.
     """
 
     path: Path
@@ -41,6 +42,12 @@ class Model:
     readings: Readings
     bytes: int
     paired: bool = False
+    precision: str = "f32"
+
+    @property
+    def runs_in(self) -> tuple[str, str]:
+        """What it runs in: the engine, and the precision there."""
+        return self.engine.name, self.precision
 
 
 @dataclass(frozen=True)
@@ -146,15 +153,17 @@ def checkpoint_model(
     if widths:
         state = state.leading(state.spec.narrowed(state.spec.shape.full_widths(widths)))
     _select(how.device, engine)
+    precision = how.precision or "f32"
     return Model(
         path=path,
-        engine=run_network(state, engine, how.precision or "f32", how.threads),
+        engine=run_network(state, engine, precision, how.threads),
         spec=state.spec,
         direction=checkpoint.direction,
         image_size=checkpoint.image_size,
         readings=checkpoint.readings,
         bytes=path.stat().st_size,
         paired=checkpoint.task.pairing is Pairing.PAIRED,
+        precision=precision,
     )
 
 
@@ -177,6 +186,7 @@ def _exported(path: Path, folder: Path, direction: Direction | None, how: Runnin
         readings=Readings.recorded(card, (spec.in_channels, spec.out_channels)),
         bytes=variant_bytes(folder, variant),
         paired=card.get("pairing") == Pairing.PAIRED.value,
+        precision=variant.precision,
     )
 
 

@@ -1,26 +1,27 @@
 """Comparing generators side by side: costs, size, time and metric, one row each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ganc.base.engine_table import REFERENCE, engine_row
 from ganc.base.errors import SpecError, TooFewImagesError
 from ganc.base.target_images import TargetImages
 from ganc.data import resize, to_float, to_uint8
 from ganc.engines import Engine
-from ganc.engines.eager import EagerEngine
-from ganc.engines.loading import Model
+from ganc.engines.loading import Model, open_model, run_network
 from ganc.engines.timing import milliseconds_per_image
 from ganc.metrics import Measurement, judged
 from ganc.metrics.evaluation import Evaluation
 from ganc.metrics.kernel import Subsets
 from ganc.metrics.pairs import VALUES as PAIR_VALUES
-from ganc.models.generator import Generator
+from ganc.models.convolutions import initial_state
 from ganc.models.spec import ORIGINAL, GeneratorSpec
 
 UNTOUCHED = "untouched images"
+EXACT = "f32"  # the precision of the published original
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Comparison:
         untouched: add a row for the untranslated images; they are measured in any case.
         differences: say how far each model's images are from the first model's, whose images are kept in memory.
         original: add a row for an untrained generator of the published size: costs and time only.
-        timed: measure milliseconds an image at batch 1.
+        timed: measure milliseconds an image at batch 1, and say in which engine and precision.
     """
 
     folder: Path
@@ -51,9 +52,9 @@ class Comparison:
 def compare(models: Sequence[Model], wanted: Comparison) -> list[dict]:
     """Return one row a model: what it is, what it costs, how far its images are from the target, on how many.
 
-    The keys are model, macs, device_macs, params, bytes, milliseconds (if timed), metric, value, kernel, kernel_error,
-    images, kernel_subsets (if wanted) and those of `Evaluation.facts`; where a model was trained on pairs mae,
-    mae_error, ssim and ssim_error, the distances to the ground truth; for a model also untouched_value,
+    The keys are model, macs, device_macs, params, bytes, milliseconds, engine and precision (if timed), metric, value,
+    kernel, kernel_error, images, kernel_subsets (if wanted) and those of `Evaluation.facts`; where a model was trained
+    on pairs mae, mae_error, ssim and ssim_error, the distances to the ground truth; for a model also untouched_value,
     untouched_kernel and untouched_kernel_error, the distances of the untranslated images, judgement (`Judgement`, as
     text), and l1, if differences are wanted: the mean absolute difference of 8-bit values to the first model's. Where
     nothing can be measured, the distances are None and `unmeasured` says why, in place of the facts, the judgement and
@@ -116,7 +117,7 @@ def compare_images(
     for model, total in zip(models, totals, strict=True):
         row = _costs(str(model.path), model.spec, model.bytes, size, timed=timed)
         rows.append(row | {"l1": total / values} | _nothing(reason) | {"images": count})
-    return _with_times(rows, _engines(models), size) if timed else rows
+    return _with_times(rows, [_Timed.of(model) for model in models], size) if timed else rows
 
 
 def _distance(image: np.ndarray, other: np.ndarray) -> int:
@@ -166,22 +167,59 @@ def _timed(rows: list[dict], models: Sequence[Model], wanted: Comparison) -> lis
     """Fill in the milliseconds an image where they are wanted; rows that cost nothing have none."""
     if wanted.timed:
         timed_rows = [row for row in rows if row["macs"] is not None]
-        original = [(_original_engine(), ORIGINAL.in_channels)] if wanted.original else []
-        _with_times(timed_rows, [*original, *_engines(models)], wanted.size)
+        original = [_original(models)] if wanted.original else []
+        _with_times(timed_rows, [*original, *map(_Timed.of, models)], wanted.size)
     return rows
 
 
-def _engines(models: Sequence[Model]) -> list[tuple[Engine, int]]:
-    """Return each model's engine, and the channels that it takes."""
-    return [(model.engine, model.spec.in_channels) for model in models]
+@dataclass(frozen=True)
+class _Timed:
+    """What is timed: a network in an engine, what the engine runs it in, and the channels that it takes."""
+
+    engine: Engine
+    precision: str
+    channels: int
+
+    @classmethod
+    def of(cls, model: Model) -> "_Timed":
+        return cls(model.engine, model.precision, model.spec.in_channels)
 
 
-def _with_times(rows: list[dict], engines: Sequence[tuple[Engine, int]], size: tuple[int, int]) -> list[dict]:
-    """Fill in the milliseconds an image; the engines are those of the rows, with the channels that they take."""
-    runs, channels = zip(*engines, strict=True)
-    for row, milliseconds in zip(rows, milliseconds_per_image(runs, size, channels), strict=True):
-        row["milliseconds"] = milliseconds
+def _with_times(rows: list[dict], timed: Sequence[_Timed], size: tuple[int, int]) -> list[dict]:
+    """Fill in the milliseconds an image, and in what: those of one engine do not compare with another's."""
+    found = milliseconds_per_image([one.engine for one in timed], size, [one.channels for one in timed])
+    for row, one, milliseconds in zip(rows, timed, found, strict=True):
+        row |= {"milliseconds": milliseconds, "engine": one.engine.name, "precision": one.precision}
     return rows
+
+
+def in_same_engine(first: Model, compressed: Model) -> dict | None:
+    """Return the milliseconds an image of two models by turns in the engine, precision and size of the second.
+
+    Args:
+        first: a checkpoint's, in whatever engine.
+
+    Returns:
+        engine, precision, original_ms and compressed_ms, as `ganc bench` calls them; None where that engine does not
+        run checkpoints here in that precision.
+    """
+    engine, precision = compressed.runs_in
+    row = engine_row(engine)
+    if precision not in row.of_checkpoints or not all(package.installed for package in row.packages):
+        return None
+    again = (
+        first
+        if first.runs_in == compressed.runs_in
+        else open_model(first.path, first.direction, None, *compressed.runs_in)
+    )
+    channels = [first.spec.in_channels, compressed.spec.in_channels]
+    found = milliseconds_per_image([again.engine, compressed.engine], compressed.image_size, channels)
+    return {"engine": engine, "precision": precision, "original_ms": found[0], "compressed_ms": found[1]}
+
+
+def engine_text(row: Mapping) -> str:
+    """Return what a timed row of a comparison ran in, for people."""
+    return f"{row['engine']} {row['precision']}" if row["engine"] else "-"
 
 
 def _by_subsets(evaluation: Evaluation, features: np.ndarray | None, wanted: Comparison) -> dict:
@@ -236,10 +274,13 @@ def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
     return evaluation.with_truth(wanted.folder, direction, readings) if paired else evaluation
 
 
-def _original_engine() -> EagerEngine:
-    generator = Generator(ORIGINAL)
-    generator.initialise(0, "original")
-    return EagerEngine(generator)
+def _original(models: Sequence[Model]) -> _Timed:
+    """Return the published original in the models' one engine, so that times compare; else in Paddle."""
+    engines = {model.engine.name for model in models}
+    row = engine_row(engines.pop() if len(engines) == 1 else REFERENCE)
+    if EXACT not in row.of_checkpoints or not all(package.installed for package in row.packages):
+        row = engine_row(REFERENCE)
+    return _Timed(run_network(initial_state(ORIGINAL, 0, "original"), row.name, EXACT), EXACT, ORIGINAL.in_channels)
 
 
 def _row(
@@ -280,4 +321,4 @@ def _costs(
         "params": costs and costs.params,
         "bytes": size_in_bytes,
     }
-    return row | {"milliseconds": None} if timed else row
+    return row | dict.fromkeys(("milliseconds", "engine", "precision")) if timed else row

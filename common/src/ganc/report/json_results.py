@@ -7,6 +7,18 @@ from ganc.base.errors import FileFormatError
 from ganc.base.json_text import JsonObject, read_json
 
 LARGEST_COUNT = 10**18
+SAME_ENGINE = "same_engine"  # of a row: its time beside what it was made from, both in its own engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameEngine:
+    """A generator's milliseconds an image and those of the one it was made from, by turns in one engine."""
+
+    beside: str
+    engine: str
+    precision: str
+    original_ms: float
+    compressed_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +29,8 @@ class ComparedRow:
         name: of its part in the pipeline, or its file's name.
         metric: the feature set; value: the Fréchet distance; kernel, kernel_error: the kernel distance.
         mae, mae_error, ssim, ssim_error: of pairs, the mean absolute error and SSIM to the ground truth.
+        engine: what the time was measured in, such as "openvino f32"; empty where the file does not say.
+        same_engine: its time beside that of what it was made from, in one engine.
         judgement: how it compares with the untouched images, a text of `ganc.metrics.judgement`.
         untouched: whether it is the row of the untouched images, which cost nothing.
         reason: why nothing was measured.
@@ -39,6 +53,8 @@ class ComparedRow:
     mae_error: float | None = None
     ssim: float | None = None
     ssim_error: float | None = None
+    engine: str = ""
+    same_engine: SameEngine | None = None
 
     @property
     def untouched(self) -> bool:
@@ -122,7 +138,27 @@ def _compared(row: JsonObject) -> ComparedRow:
         mae_error=row.take("mae_error", float, None),
         ssim=row.take("ssim", float, None),
         ssim_error=row.take("ssim_error", float, None),
+        engine=" ".join(filter(None, [row.take(name, str, None) for name in ("engine", "precision")])),
+        same_engine=_same_engine(row.within(SAME_ENGINE)) if row.members.get(SAME_ENGINE) is not None else None,
     )
+
+
+def _same_engine(row: JsonObject) -> SameEngine:
+    original, compressed = _both_times(row)
+    return SameEngine(
+        beside=row.take("beside", str),
+        engine=row.take("engine", str),
+        precision=row.take("precision", str),
+        original_ms=original,
+        compressed_ms=compressed,
+    )
+
+
+def _both_times(row: JsonObject) -> tuple[float, float]:
+    original, compressed = row.take("original_ms", float), row.take("compressed_ms", float)
+    if not (original > 0 and compressed > 0):
+        raise FileFormatError(f"{row.source}: '{row.place}' has a time that is not above 0")
+    return original, compressed
 
 
 def _count(row: JsonObject, name: str) -> int | None:
@@ -133,9 +169,7 @@ def _count(row: JsonObject, name: str) -> int | None:
 
 
 def _timed(row: JsonObject) -> TimedRow:
-    original, compressed = row.take("original_ms", float), row.take("compressed_ms", float)
-    if not (original > 0 and compressed > 0):
-        raise FileFormatError(f"{row.source}: '{row.place}' has a time that is not above 0")
+    original, compressed = _both_times(row)
     metric, difference = row.within("metric", {}), row.within("difference", {})
     return TimedRow(
         model=Path(row.take("model", str)).name,

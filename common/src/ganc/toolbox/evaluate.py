@@ -160,6 +160,7 @@ def _show_compared(rows: list[dict]) -> None:
 
 def _readable(row: dict, mark: str) -> dict:
     from ganc.metrics.pairs import pair_columns
+    from ganc.report.comparison import engine_text
 
     counts = {"macs": "MACs", "params": "parameters"}
     shown = {"model": row["model"]}
@@ -167,6 +168,7 @@ def _readable(row: dict, mark: str) -> dict:
     shown["bytes"] = "-" if row["bytes"] is None else f"{row['bytes']:,}"
     if "milliseconds" in row:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
+        shown["engine"] = engine_text(row)
     shown[row["metric"] or "metric"] = "-" if row["value"] is None else f"{row['value']:.3f}"
     shown |= _kernel_columns(row, mark) | pair_columns(row)
     shown["images"] = row["images"] or "-"

@@ -135,10 +135,24 @@ def _time(found: Findings, before: ComparedRow, after: ComparedRow) -> Figure:
         said = f"the original's {milliseconds(best.original_ms)}, both on {best.engine} {best.precision}"
         faster = times(best.original_ms, best.compressed_ms, "faster", "slower")
         return Figure("time an image", milliseconds(best.compressed_ms), said, faster)
-    # A checkpoint runs in Paddle and an exported folder in what is fastest, if nothing else was asked for.
-    said = f"from {milliseconds(before.milliseconds)}; engines may differ"
-    faster = times(before.milliseconds, after.milliseconds, "faster", "slower")
-    return Figure("time an image", milliseconds(after.milliseconds), said, faster)
+    if both := after.same_engine:
+        said = f"from {milliseconds(both.original_ms)} of {clean(both.beside)}, both in "
+        said += clean(f"{both.engine} {both.precision}")
+        faster = times(both.original_ms, both.compressed_ms, "faster", "slower")
+        return Figure("time an image", milliseconds(both.compressed_ms), said, faster)
+    if before.engine and before.engine == after.engine:
+        said = f"from {milliseconds(before.milliseconds)}, both in {clean(after.engine)}"
+        faster = times(before.milliseconds, after.milliseconds, "faster", "slower")
+        return Figure("time an image", milliseconds(after.milliseconds), said, faster)
+    # A checkpoint runs in Paddle and an exported folder in what is fastest, if nothing else was asked for: a quotient
+    # of such times says more of the engines than of the generators.
+    own, other = (f"in {clean(row.engine)}" if row.engine else "in an unknown engine" for row in (after, before))
+    said = f"{own}; {milliseconds(before.milliseconds)} before, {other}: not to be compared"
+    return Figure(
+        "time an image",
+        milliseconds(after.milliseconds),
+        "not measured before" if before.milliseconds is None else said,
+    )
 
 
 def _by_kernel(rows: Sequence[ComparedRow]) -> bool:
@@ -211,7 +225,7 @@ def _table(rows: Sequence[ComparedRow], source: str) -> Table:
     kernel = any(row.kernel is not None for row in rows)
     timed = any(row.milliseconds is not None for row in rows)
     pairs = any(row.mae is not None for row in rows)
-    heads = ["generator", "MACs", "parameters", "bytes", *(["ms an image"] if timed else [])]
+    heads = ["generator", "MACs", "parameters", "bytes", *(["ms an image", "engine"] if timed else [])]
     heads += [", ".join(sorted({row.metric for row in rows if row.metric})) or "metric"]
     heads += [*(["kernel distance"] if kernel else []), *(PAIR_COLUMNS if pairs else ())]
     texts = [
@@ -220,7 +234,7 @@ def _table(rows: Sequence[ComparedRow], source: str) -> Table:
             count(row.macs),
             count(row.params),
             "–" if row.bytes is None else f"{row.bytes:,}",
-            *([milliseconds(row.milliseconds).removesuffix(" ms")] if timed else []),
+            *([milliseconds(row.milliseconds).removesuffix(" ms"), clean(row.engine) or "–"] if timed else []),
             real(row.value),
             *([measured(row.kernel, row.kernel_error)] if kernel else []),
             *([measured(row.mae, row.mae_error), measured(row.ssim, row.ssim_error)] if pairs else []),
