@@ -39,7 +39,10 @@ def test_the_time_left_counts_from_the_step_that_a_run_continues_at(capfd):
     """A thousand steps that were done before are no speed of this run."""
     for _ in with_progress(steps(1001, 1005, 0.05), 1005, behind=1000):
         pass
-    last = capfd.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    lines = capfd.readouterr().err.replace("\r", "\n").strip().splitlines()
+    assert "1000/1005" in lines[0]
+    assert not [line for line in lines if re.search(r"\| *0/", line)]
+    last = lines[-1]
     assert "1005/1005" in last
     rate = re.search(r"([\d.]+)(step/s|s/step)", last)
     assert rate[2] == "s/step" or float(rate[1]) <= 20
@@ -49,7 +52,23 @@ def test_a_search_says_where_it_continues(chain, tmp_path):
     command = ("ganc-search", "--supernet", chain.supernet, "--data", chain.data, *UNTRAINED_SET, "--device", "cpu")
     command += ("-o", tmp_path / "search.h5")
     succeed(*command, "--samples", "2", "--seed", "1")
-    assert "continues after 2 of 3" in succeed(*command, "--samples", "3", "--seed", "1").stderr
+    said = succeed(*command, "--samples", "3", "--seed", "1").stderr
+    assert "continues after 2 of 3" in said
+    assert "3/3" in said
+    assert not re.search(r"\| *0/", said)
+    again = succeed(*command, "--samples", "2", "--seed", "1").stderr
+    assert "2/2" in again
+    assert not re.search(r"\| *0/", again)
+
+
+def test_the_bar_of_a_run_that_goes_on_starts_where_it_goes_on(tiny_data, teacher_file, tmp_path):
+    succeed(*distill(tiny_data, teacher_file, tmp_path / "out", "--max-steps", "1"))
+    (tmp_path / "out").unlink()
+    said = succeed(*distill(tiny_data, teacher_file, tmp_path / "out", "--max-steps", "2")).stderr
+    assert "continues at step 2 of 2" in said
+    assert "1/2" in said
+    assert "2/2" in said
+    assert not re.search(r"\| *0/", said)
 
 
 def test_a_verbose_command_says_where_its_values_come_from(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ from ganc.cli.defaults_file import is_from_file
 from ganc.cli.messages import QUIET, VERBOSE, detail, loudness, note, warn
 from ganc.cli.options import Shown
 from ganc.cli.paths import RUN_FOLDER, Place
-from ganc.cli.progress import progress_bar, start_at
+from ganc.cli.progress import progress_bar
 from ganc.cli.tables import checkpoint_facts, checkpoint_row, settings_line, show_rows, size_text
 from ganc.training.settings import DataSettings, RunSettings
 
@@ -175,10 +175,9 @@ def with_progress(job: Iterable, total: int, behind: int = 0, gan_from: float = 
     What comes before the first step is shown there too, and not yielded. Of `total` steps `behind` are done; from
     `gan_from` on, counted from 0, they have a GAN loss and take longer.
     """
-    with progress_bar(total, "step") as bar:
+    with progress_bar(total, "step", behind=behind) as bar:
         metrics: Mapping = {}
         timed_at = 0
-        start_at(bar, behind)
         for progress in job:
             if progress.note:
                 if progress.note.lasting and loudness() > QUIET:

@@ -239,9 +239,11 @@ def _results_to_stdout():
 
 def _run(search) -> None:
     """Run a search behind a line of its settings and a progress bar; one that helps another process says nothing."""
-    if search.processes.writes:
+    writes = search.processes.writes
+    if writes:
         _say_what_is_searched(search)
-    with progress_bar(search.total, f" {search.unit}", silent=not search.processes.writes, smoothing=0) as bar:
+    behind = None if writes and len(search.results()) else 0
+    with progress_bar(search.total, f" {search.unit}", silent=not writes, smoothing=0, behind=behind) as bar:
         known = 0
         for progress in search.run():
             best = progress.best
