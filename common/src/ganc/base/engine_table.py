@@ -6,6 +6,7 @@ is a row here and an adapter in `ganc.engines.compile`; a new format a row here 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ganc.base.errors import SpecError
 from ganc.base.extras import ONNX, ONNXRUNTIME, OPENVINO, PADDLE, Package, missing
@@ -87,7 +88,10 @@ class EngineRow:
         return tuple(name for name in self.precisions if not PRECISIONS[name].calibrated)
 
 
-def _by_name(*rows):
+Row = TypeVar("Row", Precision, Format, EngineRow)
+
+
+def _by_name(*rows: Row) -> dict[str, Row]:
     return {row.name: row for row in rows}
 
 

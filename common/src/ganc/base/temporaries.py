@@ -11,6 +11,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ganc.base.lock import is_at, try_lock
 
@@ -50,7 +51,7 @@ def temporary_folder(path: Path, suffix: str = PART) -> Iterator[Path]:
     """
     import tempfile  # --help does without
 
-    def make(**names) -> tuple[int, str]:
+    def make(**names: Any) -> tuple[int, str]:
         name = tempfile.mkdtemp(**names)
         return os.open(name, os.O_RDONLY), name
 

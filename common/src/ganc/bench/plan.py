@@ -52,7 +52,7 @@ class Wanted:
     statistics: Path | None = None
     feature_set: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         require_measured(self.data, self.statistics, self.feature_set)
         for engine in self.engines:

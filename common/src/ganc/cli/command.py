@@ -1,6 +1,7 @@
 """The commands' class: errors become one line and an exit status, tracebacks stay hidden unless asked for."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -31,7 +32,7 @@ CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_con
 class Program(click.Command):
     """What a console script runs: a Click command or group that says what ended it, a signal or a full disk."""
 
-    def main(self, *args, **kwargs):
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("color", wants_colour())
         open_closed_streams()
         forgive_standard_error()
@@ -70,14 +71,14 @@ class Command(Helpful, Program, click.Command):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         renamed: Mapping[str, str] | None = None,
         implied: Callable[[Mapping], Iterable[Place]] | None = None,
         page: str | None = None,
         moved: Mapping[str, str] | None = None,
         needs: Sequence[Need] = (),
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.renamed, self.implied, self.page = renamed or {}, implied or (lambda values: ()), page or self.page
         self.moved, self.needs = moved or {}, needs
@@ -126,7 +127,7 @@ class Command(Helpful, Program, click.Command):
         with self.make_context(self.name, list(args)) as ctx:
             return [build(ctx.params) for build in getattr(self.callback, "groups", ())]
 
-    def invoke(self, ctx: click.Context):
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             say_where_from(ctx)
             warn_of_misspelt(ctx)
@@ -180,7 +181,7 @@ def _message(error: Exception) -> str:
 
 
 def command(
-    name: str | None = None, *, defaults: Mapping[str, object] | None = None, **attributes
+    name: str | None = None, *, defaults: Mapping[str, object] | None = None, **attributes: Any
 ) -> Callable[[Callable], Command]:
     """Return the decorator that makes a function one of ganc's commands.
 

@@ -1,6 +1,7 @@
 """The options that name an engine or a precision; their choices are the rows of `ganc.base.engine_table`."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
@@ -15,10 +16,10 @@ class EngineChoice(click.Choice):
     def __init__(self, names: Iterable[str] = tuple(ENGINES)):
         super().__init__(list(names))
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         present = _PRESENT_NAMES.get(value)
         if present in self.choices:
-            click.echo(f"{param.opts[0]} {value} is now called {present}", err=True)
+            click.echo(f"{param.opts[0] if param else '--engine'} {value} is now called {present}", err=True)
             value = present
         return super().convert(value, param, ctx)
 

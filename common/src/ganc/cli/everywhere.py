@@ -1,5 +1,7 @@
 """The options that every command has."""
 
+from typing import Any
+
 import click
 from click.core import ParameterSource
 
@@ -34,7 +36,7 @@ def defaults_option() -> click.Option:
     )
 
 
-def _early(*names: str, **settings) -> click.Option:
+def _early(*names: str, **settings: Any) -> click.Option:
     return click.Option(names, is_flag=True, expose_value=False, is_eager=True, **settings)
 
 

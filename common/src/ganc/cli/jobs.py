@@ -19,6 +19,8 @@ from ganc.cli.tables import checkpoint_facts, checkpoint_row, settings_line, sho
 from ganc.training.settings import DataSettings, RunSettings
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ganc.data import TrainingSet
     from ganc.files.checkpoint import Checkpoint
     from ganc.training.job import TrainingJob
@@ -36,7 +38,9 @@ def run_folder(values: Mapping) -> list[Place]:
     return [Place("the run's folder", RunSettings(output=values["output"]).directory, RUN_FOLDER)]
 
 
-def run_training(name: str, make: Callable[[], "TrainingJob"], data: DataSettings, run: RunSettings, shown: Shown):
+def run_training(
+    name: str, make: Callable[[], "TrainingJob"], data: DataSettings, run: RunSettings, shown: Shown
+) -> None:
     """Train with a progress bar on stderr and end with a table on stdout; print the table again if it had finished.
 
     Args:
@@ -200,7 +204,7 @@ def with_progress(job: Iterable, total: int, behind: int = 0, gan_from: float = 
             yield progress
 
 
-def _forecast(bar, seconds: float, *, slower: bool) -> None:
+def _forecast(bar: "tqdm", seconds: float, *, slower: bool) -> None:
     """Say how long the run takes where that is more than a day, or more than that where its steps get slower."""
     if seconds > DAY and loudness() > QUIET:
         bar.write(

@@ -52,7 +52,7 @@ def grouped(name: str, build: Callable, *options: Callable) -> Callable:
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
-        def decorated(**values):
+        def decorated(**values: Any) -> Any:
             others = {key: value for key, value in values.items() if key not in keys}
             return function(**{name: built(values)}, **others)
 

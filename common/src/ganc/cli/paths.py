@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,7 +21,7 @@ STREAM = "-"  # standard input or output
 class NamedPath(click.Path):
     """A path that names something: an empty text, as of a variable that is not set, would be the current folder."""
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not os.fspath(value):
             self.fail("an empty name; expected a path", param, ctx)
         return super().convert(value, param, ctx)
@@ -29,7 +30,7 @@ class NamedPath(click.Path):
 class FolderPath(NamedPath):
     """The path of a folder, by its usual name."""
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any) -> None:
         super().__init__(file_okay=False, path_type=Path, **settings)
         self.name = "folder"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,10 +11,14 @@ from ganc.base.text import format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
 
+if TYPE_CHECKING:
+    from ganc.results.search_results import SearchResults
+    from ganc.results.table import SearchRow
+
 MILLISECONDS = "ms an image"
 
 
-def show_results(results, rows: Iterable, *, err: bool = False) -> None:
+def show_results(results: "SearchResults", rows: "Iterable[SearchRow]", *, err: bool = False) -> None:
     """Print rows of search results as a table, and what orders them below it."""
     rows = list(rows)
     ranking, metric = results.ranking_name, results.metric_name
@@ -29,14 +34,14 @@ def show_results(results, rows: Iterable, *, err: bool = False) -> None:
         click.echo(near_line(ranking), err=err)
 
 
-def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[dict]:
+def _table(rows: "Sequence[SearchRow]", metric: str, ranking: str, marks: Mapping) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any.
 
     Args:
         marks: what follows a row's value of `ranking`, by the row's widths.
     """
     kernel, predicted = kernel_metric(metric), predicted_metric(ranking)
-    further = {}
+    further: dict[str, Callable[[SearchRow], str]] = {}
     if any(kernel in row.metrics for row in rows):
         further[kernel] = lambda row: _value(row, kernel) + (marks.get(row.widths, "") if ranking == kernel else "")
     if any(predicted in row.metrics for row in rows):
@@ -64,27 +69,27 @@ def _table(rows: Sequence, metric: str, ranking: str, marks: Mapping) -> list[di
     ]
 
 
-def _value(row, metric: str) -> str:
+def _value(row: "SearchRow", metric: str) -> str:
     return with_error(row.metrics.get(metric), row.errors.get(metric))
 
 
-def _latency(row) -> str:
+def _latency(row: "SearchRow") -> str:
     """Return a row's latency and what it was measured with."""
     if row.latency_ms is None:
         return "-"
     return f"{row.latency_ms:.4g} {_setup(row)}"
 
 
-def _setup(row) -> str:
+def _setup(row: "SearchRow") -> str:
     return " ".join(filter(None, (row.latency_engine, row.latency_precision, row.latency_device)))
 
 
-def _as_decimals(values: Sequence[float]) -> Callable:
+def _as_decimals(values: Sequence[float]) -> "Callable[[SearchRow], str]":
     """Return what formats a row's latency with as many decimals as the others have."""
     decimals = 2 if min(values) >= 1 else 4
     return lambda row: "-" if row.latency_ms is None else f"{row.latency_ms:.{decimals}f}"
 
 
-def results_json(rows: Iterable) -> list[dict]:
+def results_json(rows: "Iterable[SearchRow]") -> list[dict]:
     """Return search rows for programs."""
     return [{**asdict(row), "widths": format_widths(row.widths)} for row in rows]

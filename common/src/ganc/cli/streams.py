@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from typing import Any, TextIO
 
 import click
 
@@ -36,7 +37,7 @@ def open_closed_streams() -> None:
 class _Forgiving:
     """Standard error that drops what cannot be written: a full disk changes neither a result nor an exit status."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
@@ -48,7 +49,7 @@ class _Forgiving:
         with contextlib.suppress(OSError):
             self._stream.flush()
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 

@@ -3,12 +3,16 @@
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganc.base.text import format_count, with_error
 from ganc.cli.messages import note
 from ganc.models.family import format_widths
+
+if TYPE_CHECKING:
+    from ganc.files.checkpoint import Checkpoint
 
 # Follows a value that is not the lowest of its column but within the error of it.
 NEAR = " ≈"
@@ -24,14 +28,14 @@ def show(rows: Sequence[Mapping], *, err: bool = False, right: Collection[str] =
     click.echo(tabulate(cells, heads, colalign=align, disable_numparse=True), err=err)  # texts stay as they are
 
 
-def show_json(value) -> None:
+def show_json(value: object) -> None:
     """Print a value as JSON."""
     import json  # --help does without
 
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def settings_line(name: str, **settings) -> None:
+def settings_line(name: str, **settings: object) -> None:
     """Print the one line of settings with which a stage starts, on stderr; and where a launcher writes, in one more."""
     note(f"{name}: " + ", ".join(f"{key} {value}" for key, value in settings.items()))
     logs, first = os.environ.get("PADDLE_LOG_DIR"), os.environ.get("PADDLE_TRAINER_ID") == "0"
@@ -57,7 +61,7 @@ def show_rows(rows: Sequence[Mapping], facts: Sequence[Mapping] | Mapping, as_js
         show(rows)
 
 
-def checkpoint_facts(path: Path, checkpoint) -> dict:
+def checkpoint_facts(path: Path, checkpoint: "Checkpoint") -> dict:
     """Return what programs get of a checkpoint that was written."""
     spec, size = checkpoint.generator.spec, checkpoint.image_size
     costs = spec.costs(size)
@@ -79,13 +83,12 @@ def checkpoint_facts(path: Path, checkpoint) -> dict:
     }
 
 
-def checkpoint_row(path: Path, checkpoint) -> dict:
+def checkpoint_row(path: Path, checkpoint: "Checkpoint") -> dict:
     """Return what a checkpoint's table says: file, widths, MACs, parameters, bytes and metric."""
     spec = checkpoint.generator.spec
     size = checkpoint.image_size
     costs = spec.costs(size)
     metric = checkpoint.training.get("metric")
-    chosen = metric and "chosen_on" in metric
     return {
         "file": str(path),
         "block": spec.block,
@@ -95,5 +98,9 @@ def checkpoint_row(path: Path, checkpoint) -> dict:
         "bytes": f"{path.stat().st_size:,}",
         metric["name"] if metric else "metric": f"{metric['value']:.4f}" if metric else "-",
         **({"kernel distance": with_error(metric.get("kernel"), metric.get("kernel_error"))} if metric else {}),
-        **({"of": metric["subset"], "chosen on": metric["chosen_on"]["subset"]} if chosen else {}),
+        **(
+            {"of": metric["subset"], "chosen on": metric["chosen_on"]["subset"]}
+            if metric and "chosen_on" in metric
+            else {}
+        ),
     }

@@ -1,16 +1,22 @@
 """Click parameter types for what ganc's options have in common."""
 
 import os
+from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ganc.base.errors import DataError, SpecError
 from ganc.base.image_files import LARGEST_SIDE
 from ganc.base.text import LARGEST_COUNT, parse_budget, parse_real, parse_whole, shortened
+from ganc.models.family import Widths
 from ganc.system.slurm import array_part
 from ganc.training.losses.names import parse_loss
+
+if TYPE_CHECKING:
+    from ganc.data.levels import LevelsChoice
+    from ganc.models.space import SearchSpace
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -18,7 +24,7 @@ from ganc.training.losses.names import parse_loss
 class _Strict(click.ParamType):
     """Lets a number type of Click's take plain decimal numbers only: not 4_4, nan, inf, nor 10^20."""
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str):
             try:
                 self.parse(value)
@@ -30,7 +36,7 @@ class _Strict(click.ParamType):
         """Raise SpecError unless the text is such a number."""
         parse_real(text)
 
-    def get_metavar(self, param, ctx=None):
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return "NUMBER"
 
 
@@ -42,10 +48,10 @@ class _Limited(click.ParamType):
     min_open: bool
     max_open: bool
 
-    def fail(self, message, param=None, ctx=None):
+    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
         super().fail(message.replace(" is not in the range ", ": expected "), param, ctx)
 
-    def _describe_range(self):
+    def _describe_range(self) -> str:
         if self.max is None:
             return f"{'above' if self.min_open else 'at least'} {self.min}"
         upper = f"{'below' if self.max_open else 'at most'} {self.max}"
@@ -65,7 +71,7 @@ class _RealRange(_Limited, _Strict, click.FloatRange):
 
 
 class _Count(_Strict):
-    def get_metavar(self, param, ctx=None):
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return "N"
 
 
@@ -96,7 +102,7 @@ class EnumChoice(click.Choice):
         super().__init__([member.value for member in kind])
         self._kind = kind
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return value if isinstance(value, self._kind) else self._kind(super().convert(value, param, ctx))
 
 
@@ -105,7 +111,7 @@ class Size(click.ParamType):
 
     name = "size"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
         parts = value.lower().split("x")
@@ -125,7 +131,7 @@ class Size(click.ParamType):
 class TargetSize(Size):
     """A size to resize to: one number is the shorter side; gives (width, height, whether the aspect is kept)."""
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
         return (*super().convert(value, param, ctx), "x" not in value.lower())
@@ -134,10 +140,10 @@ class TargetSize(Size):
 class Parsed(click.ParamType):
     """A text that one of the library's parsers reads; what it refuses is wrong usage."""
 
-    def __init__(self, name: str, parse):
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
         self.name, self._parse = name, parse
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value
         try:
@@ -147,13 +153,13 @@ class Parsed(click.ParamType):
         return None
 
 
-def _levels(text: str):
+def _levels(text: str) -> "LevelsChoice":
     from ganc.data.levels import parse_levels
 
     return parse_levels(text)
 
 
-def _widths(text: str):
+def _widths(text: str) -> Widths:
     from ganc.models.families import numbers_of_any_family
     from ganc.models.spec import LARGEST_WIDTH
 
@@ -169,7 +175,7 @@ def _family(text: str) -> str:
     return family_named(text).name
 
 
-def _space(text: str):
+def _space(text: str) -> "SearchSpace":
     from ganc.models.space import parse_space
 
     return parse_space(text)
@@ -197,7 +203,7 @@ class Shard(click.ParamType):
 
     name = "k/n"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
         if value == "slurm":

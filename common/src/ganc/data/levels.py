@@ -27,7 +27,7 @@ class Levels:
     low: float
     high: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise DataError(f"levels (={self}) must be two numbers MIN:MAX, MIN below MAX")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, REFERENCE, engine_row, precision_row
 from ganc.base.errors import FileFormatError, SettingError, SpecError
-from ganc.data.layout import FLOATS, image_format
+from ganc.data.layout import FLOATS, ImageFormat, image_format
 from ganc.data.reading import Readings
 from ganc.engines import Engine
 from ganc.engines.compile import adapter_of
@@ -64,7 +64,7 @@ class Running:
     device: str | None = None
     threads: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):
             raise SettingError(f"threads (={self.threads!r}): expected a whole number, at least 1")
         if self.engine is None or engine_row(self.engine).gpu_place is not None:
@@ -196,7 +196,7 @@ def variant_bytes(folder: Path, variant: Variant) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _layout(folder: Path, card: Mapping):
+def _layout(folder: Path, card: Mapping) -> ImageFormat:
     if "input" not in card:
         return FLOATS
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -64,7 +65,7 @@ class OpenVinoStreams:
         """Return the graph's output of each array, in order."""
         results: list = [None] * len(arrays)
 
-        def take(request, place: int) -> None:
+        def take(request: Any, place: int) -> None:
             results[place] = request.get_output_tensor().data.copy()
 
         self._queue.set_callback(take)

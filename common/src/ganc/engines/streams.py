@@ -6,8 +6,12 @@ pieces, such as the features of images, that is the faster way (docs/metric.md h
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ganc.engines.adapter import CompiledGraph
 
 
 class ThreadedStreams:
@@ -16,7 +20,7 @@ class ThreadedStreams:
     The engine lets go of Python's lock while it computes.
     """
 
-    def __init__(self, graph, streams: int):
+    def __init__(self, graph: "CompiledGraph", streams: int) -> None:
         self.engine, self.streams = graph.engine, streams
         self._run = graph
         self._pool = ThreadPoolExecutor(streams, thread_name_prefix="ganc-stream")

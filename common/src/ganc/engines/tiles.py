@@ -27,7 +27,7 @@ class Tiling:
     tile: int
     overlap: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= 2 * self.overlap <= self.tile:
             raise SettingError(f"overlap (={self.overlap}) must be in 0 … {self.tile // 2}, half of the tile")
 

@@ -6,7 +6,7 @@ from ganc.base.errors import InterruptedRun
 from ganc.data.layout import FLOATS, ImageFormat
 from ganc.engines.paddle_files import PARAMETERS
 from ganc.models.generator import Generator
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.system.signals import noticed_signals
 
 
@@ -18,7 +18,7 @@ class _OfBytes(paddle.nn.Layer):
         self.generator = generator
         self.channels_last = channels_last
 
-    def forward(self, image):
+    def forward(self, image: Tensor) -> Tensor:
         if self.channels_last:
             image = paddle.transpose(image, [0, 3, 1, 2])
         x = self.generator(image.astype("float32") / 127.5 - 1.0)

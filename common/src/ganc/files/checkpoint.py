@@ -59,7 +59,7 @@ class Checkpoint:
     sources: Mapping[str, str] = field(default_factory=dict)
     file_digest: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "direction", Direction(self.direction))
 
     @property

@@ -37,7 +37,7 @@ class Selection:
     max_latency: float | None = None
     rank: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.widths is None) == (self.results is None):
             raise SettingError("name a sub-network with --config, or select one with --results (one of the two)")
         if self.widths is not None and has_bounds(vars(self)):

@@ -16,7 +16,7 @@ DTYPES = {code: np.dtype(code) for code in ("f2", "f4", "f8", "i1", "i2", "i4", 
 class DType(Stateful):
     """The type of an array's numbers."""
 
-    def __init__(self, code: str, *_):
+    def __init__(self, code: str, *_: object) -> None:
         if code not in DTYPES:
             kind = "Python objects" if str(code).startswith("O") else f"type {str(code)[:20]}"
             raise RefusedError(f"holds an array of {kind}, expected arrays of numbers")
@@ -30,7 +30,7 @@ class DType(Stateful):
 class Array(Stateful):
     """An array, once it has its state."""
 
-    def __init__(self, *_):
+    def __init__(self, *_: object) -> None:
         self.values: np.ndarray | None = None
 
     @classmethod

@@ -46,7 +46,7 @@ class Stateful:
 class Inert(Stateful):
     """A placeholder of an object that no network needs; whatever a file does with it changes nothing."""
 
-    def __init__(self, *_):
+    def __init__(self, *_: object) -> None:
         pass
 
     def take_state(self, state: Any) -> None:
@@ -104,7 +104,7 @@ class _Machine:
     def push(self, value: Any) -> None:
         self.stack.append(value)
 
-    def mark(self, _) -> None:
+    def mark(self, _: object) -> None:
         self.below.append(self.stack)
         self.stack = []
 
@@ -139,12 +139,12 @@ class _Machine:
             if type(key) in KEY_TYPES:
                 target[key] = value
 
-    def dict_since_mark(self, _) -> None:
+    def dict_since_mark(self, _: object) -> None:
         items = self.since_mark()
         self.stack.append({})
         self.set_items(items)
 
-    def set_item(self, _) -> None:
+    def set_item(self, _: object) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         self.set_items([key, value])
 
@@ -159,7 +159,7 @@ class _Machine:
         full = f"{module}.{last}"
         self.stack.append(Named(full, self.names.get(full)))
 
-    def reduce(self, _) -> None:
+    def reduce(self, _: object) -> None:
         arguments, called = self.pop(tuple), self.pop(Named)
         if called.call is None:
             raise RefusedError(f"it calls {called.name}, which no file of tensors needs")
@@ -168,7 +168,7 @@ class _Machine:
             raise RefusedError("it copies the same data again and again, which no file of tensors needs")
         self.stack.append(called.call(*arguments))
 
-    def new(self, _) -> None:
+    def new(self, _: object) -> None:
         arguments, called = self.pop(tuple), self.pop(Named)
         if called.call is not Inert:
             raise RefusedError(
@@ -176,22 +176,22 @@ class _Machine:
             )
         self.stack.append(Inert(*arguments))
 
-    def add_items(self, _) -> None:
+    def add_items(self, _: object) -> None:
         self.since_mark()
         self.top(Inert)
 
-    def frozen_set(self, _) -> None:
+    def frozen_set(self, _: object) -> None:
         self.since_mark()
         self.stack.append(Inert())
 
-    def build(self, _) -> None:
+    def build(self, _: object) -> None:
         state = self.stack.pop()
         if isinstance(self.stack[-1], Stateful):
             self.stack[-1].take_state(state)
         elif not isinstance(self.stack[-1], dict):  # that of an ordered dict (PyTorch's `_metadata`) is passed over
             raise RefusedError(f"it gives a state to a {type(self.stack[-1]).__name__}")
 
-    def persistent_id(self, _) -> None:
+    def persistent_id(self, _: object) -> None:
         if self.persistent is None:
             raise RefusedError("it points at data outside its pickle where there can be none")
         self.stack.append(self.persistent(self.stack.pop()))

@@ -68,7 +68,7 @@ def widened(numbers: np.ndarray) -> np.ndarray:
 class Storages:
     """The storages that a pickle points at, by key."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.by_key: dict[str, Storage] = {}
 
     def point_at(self, persistent_id: Any) -> "StoragePart":
@@ -125,7 +125,7 @@ def _part(storage: Storage, first: Any, length: Any) -> StoragePart:
     return StoragePart(storage, first, length)
 
 
-def _rebuild_tensor(part: StoragePart, offset: int, size: tuple, stride: tuple, *_) -> TensorView:
+def _rebuild_tensor(part: StoragePart, offset: int, size: tuple, stride: tuple, *_: object) -> TensorView:
     """Check that the view stays inside its storage and takes no more than it holds (torch's expanded tensors would)."""
     if not isinstance(part, StoragePart) or len(size) != len(stride) or len(size) > MAX_DIMENSIONS:
         raise RefusedError("has a tensor without storage, size or stride: it is damaged")
@@ -141,7 +141,7 @@ def _rebuild_tensor(part: StoragePart, offset: int, size: tuple, stride: tuple, 
     return TensorView(part.storage, part.first + offset if count else 0, tuple(size), steps)
 
 
-def _rebuild_parameter(tensor: TensorView, *_) -> TensorView:
+def _rebuild_parameter(tensor: TensorView, *_: object) -> TensorView:
     return tensor
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganc.base.cache import default_cache
 from ganc.base.errors import GancError, StatisticsError
-from ganc.data import EvaluationSet, to_uint8
+from ganc.data import EvaluationSet, ImageList, to_uint8
 from ganc.data.images import to_rgb
 from ganc.metrics.feature_set import FeatureSet
 from ganc.metrics.statistics import Statistics, read_statistics, statistics_of, write_statistics
@@ -32,12 +32,11 @@ def image_features(batches: Iterable[np.ndarray], feature_set: FeatureSet) -> np
 
 
 def target_statistics(
-    images, size: tuple[int, int], feature_set: FeatureSet, cache_dir: Path | None = None
+    images: ImageList, size: tuple[int, int], feature_set: FeatureSet, cache_dir: Path | None = None
 ) -> Statistics:
     """Return the statistics of a list of images, computed once and then read from the cache.
 
     Args:
-        images: a ganc.data.ImageList.
         size: (width, height) to which the images are resized.
         cache_dir: a folder, `default_cache()` if None. One that cannot be written only costs the time to compute.
 
@@ -61,7 +60,7 @@ def target_statistics(
     return statistics
 
 
-def _byte_batches(images, size: tuple[int, int]) -> Iterable[np.ndarray]:
+def _byte_batches(images: ImageList, size: tuple[int, int]) -> Iterable[np.ndarray]:
     # Each image is needed once, so nothing is kept.
     for batch in EvaluationSet(images, size, 0).batches(_BATCH):
         yield to_uint8(batch)

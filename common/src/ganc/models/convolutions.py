@@ -55,7 +55,7 @@ class Convolution:
     depthwise: bool = False
     transposed: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("kernel", "padding"):
             if isinstance(sides := getattr(self, name), int):
                 object.__setattr__(self, name, (sides, sides))
@@ -127,7 +127,7 @@ class NetworkState(Generic[_Spec]):
     spec: _Spec
     tensors: "Mapping[str, np.ndarray]"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         expected = tensor_shapes(self.spec)
         for name, shape in expected.items():
             if name not in self.tensors:

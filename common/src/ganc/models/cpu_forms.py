@@ -7,11 +7,12 @@ plain forms. `benchmarks/generator.py` measures what they bring.
 import contextlib
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ganc.models.convolutions import Convolution
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 functional = paddle.nn.functional
 
@@ -38,7 +39,7 @@ def apply_here() -> bool:
     return _enabled and paddle.in_dynamic_mode() and paddle.get_device() == "cpu"
 
 
-def reflect(x, margin: int):
+def reflect(x: Tensor, margin: int) -> Tensor:
     """Pad (n, c, h, w) by reflection on all sides.
 
     On a CPU Paddle's operator walks over single numbers; two products with matrices of zeros and ones move the same
@@ -52,13 +53,13 @@ def reflect(x, margin: int):
 
 
 @lru_cache(maxsize=64)
-def _reflection(size: int, margin: int, dtype):
+def _reflection(size: int, margin: int, dtype: Any) -> Tensor:
     """The matrix (size + 2 margin, size) whose product continues a column of numbers by reflection."""
     places = np.pad(np.arange(size), margin, mode="reflect")
     return paddle.to_tensor(np.eye(size)[places], dtype)
 
 
-def prefers_matrix_product(plan: Convolution, x) -> bool:
+def prefers_matrix_product(plan: Convolution, x: Tensor) -> bool:
     """Whether a 1x1 convolution over a small image is better one product over the batch than one an image."""
     return _is_pointwise(plan) and x.shape[2] * x.shape[3] <= LARGEST_POINTWISE_AREA and apply_here()
 
@@ -67,7 +68,7 @@ def _is_pointwise(plan: Convolution) -> bool:
     return plan.kernel == (1, 1) and plan.stride == 1 and plan.padding == (0, 0) and not plan.depthwise
 
 
-def pointwise(x, weight, bias):
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A 1x1 convolution as a matrix product; weight (out, in, 1, 1), bias (out,) or None."""
     count, channels, height, width = x.shape
     product = paddle.matmul(weight.reshape([-1, channels]), x.reshape([count, channels, height * width]))
@@ -81,7 +82,7 @@ def prefers_transposed(plan: Convolution) -> bool:
     return wasteful and apply_here()
 
 
-def transposed(x, weight, bias, plan: Convolution):
+def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Convolution) -> Tensor:
     """A convolution as a transposed one: kernel flipped, its first two axes swapped, padding kernel - 1.
 
     x is (n, in, h, w), weight (out, in, vertical, horizontal), bias (out,) or None.

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ganc.models.network import Network
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec
+from ganc.system.runtime import Tensor
 
 
 class Discriminator(Network):
@@ -13,7 +14,7 @@ class Discriminator(Network):
         super().__init__(spec)
         self._run = self.bound(spec.layers)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Map (n, in_channels, h, w) to one unbounded score a patch, (n, 1, h', w')."""
         return self._run(x)
 
@@ -25,7 +26,7 @@ class Adaptors(Network):
         super().__init__(spec)
         self._plans = spec.convolutions()
 
-    def forward(self, taps: list) -> list:
+    def forward(self, taps: list[Tensor]) -> list[Tensor]:
         """Map taps (n, c_student, h, w) to (n, c_teacher, h, w)."""
         return [
             self._convolutions[plan.name](tap, replace(plan, in_channels=tap.shape[1]))

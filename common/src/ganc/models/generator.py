@@ -3,7 +3,7 @@
 from ganc.models.family import Widths
 from ganc.models.network import Network, Run
 from ganc.models.spec import GeneratorSpec
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 # Sub-networks that are kept bound: a step of training draws up to three, an evaluation runs one many times.
 _KEPT = 64
@@ -16,7 +16,9 @@ class Generator(Network):
         super().__init__(spec)
         self._bound_segments: dict[Widths, tuple[Run, ...]] = {}
 
-    def forward(self, x, widths: Widths | None = None, return_taps: bool = False):
+    def forward(
+        self, x: Tensor, widths: Widths | None = None, return_taps: bool = False
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Translate images, with the whole generator or with the sub-network of `widths`.
 
         Args:

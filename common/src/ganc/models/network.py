@@ -28,11 +28,11 @@ from ganc.models.layers import (
     Upsample,
     with_norms,
 )
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 functional = paddle.nn.functional
 
-Run = Callable[[Any], Any]
+Run = Callable[[Tensor], Tensor]
 
 
 class ElasticConvolution(paddle.nn.Layer):
@@ -44,7 +44,7 @@ class ElasticConvolution(paddle.nn.Layer):
         self.weight = self.create_parameter(list(plan.weight_shape), default_initializer=zeros)
         self.bias = self.create_parameter([plan.out_channels], is_bias=True, default_initializer=zeros)
 
-    def forward(self, x, plan: Convolution, biased: bool = True):
+    def forward(self, x: Tensor, plan: Convolution, biased: bool = True) -> Tensor:
         """Map (n, plan.in_channels, h, w) to (n, plan.out_channels, h', w').
 
         Args:
@@ -65,13 +65,13 @@ class ElasticConvolution(paddle.nn.Layer):
         return functional.conv2d(x, weight, bias, plan.stride, padding, groups=plan.groups)
 
 
-def _leading(tensor, sizes: tuple[int, ...]):
+def _leading(tensor: Tensor, sizes: tuple[int, ...]) -> Tensor:
     if all(full == size for full, size in zip(tensor.shape, sizes, strict=False)):
         return tensor
     return paddle.slice(tensor, axes=list(range(len(sizes))), starts=[0] * len(sizes), ends=list(sizes))
 
 
-def _upsample(x, weight, bias, plan: Convolution):
+def _upsample(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Convolution) -> Tensor:
     """A transposed convolution, (n, in, h, w) to (n, out, stride h, stride w)."""
     output_padding = plan.stride - 1
     if _infers_wrong_sizes():
@@ -151,7 +151,7 @@ class Network(paddle.nn.Layer):
 
 
 def _in_turn(runs: tuple[Run, ...]) -> Run:
-    def run(x):
+    def run(x: Tensor) -> Tensor:
         for one in runs:
             x = one(x)
         return x
@@ -194,15 +194,15 @@ _FUNCTIONS: dict[Function, Run] = {
 }
 
 
-def _max_pool(x, layer: Pool):
+def _max_pool(x: Tensor, layer: Pool) -> Tensor:
     return functional.max_pool2d(x, layer.kernel, layer.stride, layer.padding)
 
 
-def _average_pool(x, layer: Pool):
+def _average_pool(x: Tensor, layer: Pool) -> Tensor:
     return functional.avg_pool2d(x, layer.kernel, layer.stride, layer.padding, exclusive=True)
 
 
-def _enlarged(x, scale: int):
+def _enlarged(x: Tensor, scale: int) -> Tensor:
     """Repeat each pixel; Paddle 3.3's own interpolation fails in an inference model with oneDNN (Paddle #77340)."""
     return functional.pixel_shuffle(paddle.repeat_interleave(x, scale**2, axis=1), scale)
 

@@ -109,7 +109,7 @@ class ResNet(Family):
         )
 
 
-def _normalised(name: str, in_channels: int, out_channels: int, **shape) -> Layers:
+def _normalised(name: str, in_channels: int, out_channels: int, **shape: Any) -> Layers:
     convolution = Convolution(name=name, in_channels=in_channels, out_channels=out_channels, **shape)
     return convolution, InstanceNorm(), RELU
 

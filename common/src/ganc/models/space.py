@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class SearchSpace:
             )
 
 
-class Subnets(Sequence):
+class Subnets(Sequence[Widths]):
     """Some sub-networks of a space, kept as their places in its walk: millions of them take eight bytes each.
 
     A sequence of widths; a slice of it is a Subnets too.
@@ -103,7 +104,13 @@ class Subnets(Sequence):
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Widths: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Subnets": ...
+
+    def __getitem__(self, index: int | slice) -> "Widths | Subnets":
         if isinstance(index, slice):
             return Subnets(self.space, self.places[index])
         return tuple(self.space.at(self.places[index]).tolist())

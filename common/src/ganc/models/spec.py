@@ -58,7 +58,7 @@ class GeneratorSpec:
     dropout: float = 0.0
     family: str = DEFAULT.name
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         family_named(self.family)
         object.__setattr__(self, "widths", tuple(self.widths))
         if len(self.widths) != self.shape.segments or any(not _positive(width) for width in self.widths):
@@ -174,7 +174,7 @@ class DiscriminatorSpec:
     n_layers: int = 3
     in_channels: int = 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (_positive(self.width) and _positive(self.n_layers) and _positive(self.in_channels)):
             raise SpecError(f"discriminator {asdict(self)}: all values must be positive")
         _require_bounds(n_layers=(self.n_layers, LARGEST_LAYER_COUNT), width=(self.width, LARGEST_WIDTH))
@@ -220,7 +220,7 @@ class AdaptorsSpec:
     in_channels: tuple[int, ...]
     out_channels: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "in_channels", tuple(self.in_channels))
         object.__setattr__(self, "out_channels", tuple(self.out_channels))
         if len(self.in_channels) != len(self.out_channels):
@@ -267,7 +267,7 @@ def _require_bounds(**bounded: tuple[int, int]) -> None:
             raise SpecError(f"{name} (={value}) must be at most {largest}")
 
 
-def _positive(value) -> bool:
+def _positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 

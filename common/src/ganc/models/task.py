@@ -67,7 +67,7 @@ class Task:
     feature_weight: float = 0.0
     pool_size: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith(("_weight", "_size")) and not value >= 0:

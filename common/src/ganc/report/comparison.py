@@ -132,7 +132,7 @@ class Differences:
         mean: of the last model, the mean absolute difference of 8-bit values, 0 to 255.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._first: list[np.ndarray] = []
         self.mean = 0.0
 

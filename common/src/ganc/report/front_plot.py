@@ -5,6 +5,7 @@ The points fill the picture. What lies far from them, as the original does, is a
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from ganc.report.front_points import Points, fewer_name
 from ganc.report.html.scales import is_wide, spanning
 from ganc.report.published_panel import draw_beside, draw_panel
 from ganc.results.search_results import SearchResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
 
@@ -41,7 +45,7 @@ class Look:
     marker: str
     hollow: bool = False
 
-    def settings(self, colours) -> dict:
+    def settings(self, colours: Any) -> dict[str, Any]:
         """Return what matplotlib's scatter takes, with `colours` one colour or one for each point."""
         if self.hollow:
             return {"marker": self.marker, "facecolors": "none", "edgecolors": colours, "linewidths": 0.8}
@@ -106,7 +110,7 @@ def _reason(points: Points) -> str:
     return "against MACs" if points.results.identity.image_size == published.IMAGE_SIZE else "of 256x256 images"
 
 
-def _draw_points(axes, points: Points) -> None:
+def _draw_points(axes: "Axes", points: Points) -> None:
     drawn, values = points.costs, points.values
     in_view = points.fewer_in_view()
     known = np.concatenate([points.comparable, values[in_view]])
@@ -123,19 +127,19 @@ def _draw_points(axes, points: Points) -> None:
     _scatter(axes, drawn[whole], values[whole], name, MEASURED)
     # Between two points of the front the cheaper one is the best there is, so the line goes in steps.
     axes.step(drawn[points.front], values[points.front], where="post", color=VERMILLION, linewidth=1.4, zorder=3)
-    look = {"color": VERMILLION, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5}
+    look: dict[str, Any] = {"color": VERMILLION, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5}
     name = f"Pareto front ({len(points.front):,})"
     axes.plot(drawn[points.front], values[points.front], "D", label=name, zorder=4, **look)
 
 
-def _span(axes, costs: np.ndarray, values: np.ndarray) -> None:
+def _span(axes: "Axes", costs: np.ndarray, values: np.ndarray) -> None:
     """Let the axes reach from the first to the last of the points, logarithmic where that shows more."""
     wide = bool(costs.min() > 0 and costs.max() > _WIDE * costs.min())
     show(axes.xaxis, spanning(costs.tolist(), 0, 1, logarithmic=wide))
     show(axes.yaxis, spanning(values.tolist(), 0, 1, logarithmic=is_wide(values.tolist())))
 
 
-def _scatter(axes, costs: np.ndarray, values: np.ndarray, label: str, look: Look) -> None:
+def _scatter(axes: "Axes", costs: np.ndarray, values: np.ndarray, label: str, look: Look) -> None:
     """Draw points; of many only one in each cell of a fine grid, with the more ink the more there are."""
     from matplotlib.colors import to_rgba_array
 
@@ -161,7 +165,7 @@ def _one_a_cell(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, counts
 
 
-def _draw_original(axes, points: Points, original: float | None, *, with_fid: bool) -> None:
+def _draw_original(axes: "Axes", points: Points, original: float | None, *, with_fid: bool) -> None:
     """Say at the edge where the original is. What it costs no file says: the published one's MACs are a note."""
     fid = ", FID {:g} to {:g}".format(*published.ORIGINAL.fid) if with_fid else ""
     macs = format_count(ORIGINAL.costs(points.results.identity.image_size).macs)
@@ -178,7 +182,7 @@ def _draw_original(axes, points: Points, original: float | None, *, with_fid: bo
     axes.annotate("\n".join(notes), (1, 1), xycoords=place, ha="right", va="top", fontsize=8, color=BLACK)
 
 
-def _label(axes, points: Points, title: str | None) -> None:
+def _label(axes: "Axes", points: Points, title: str | None) -> None:
     results = points.results
     logarithmic = " (logarithmic)" if axes.get_xscale() == "log" else ""
     size = "x".join(map(str, results.identity.image_size))

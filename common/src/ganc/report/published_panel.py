@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ganc.report import published
 from ganc.report.drawing import GREEN, plain, show
 from ganc.report.html.scales import spanning
 from ganc.report.published import Published
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _ROOM = 14  # points from a mark to its name
 
 
-def draw_beside(axes) -> None:
+def draw_beside(axes: "Axes") -> None:
     """Draw published FIDs of compressed generators among points of the same kind; the axes reach as far as they do."""
     shown = published.COMPRESSED
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
@@ -21,7 +25,7 @@ def draw_beside(axes) -> None:
     _draw(axes, shown)
 
 
-def draw_panel(axes, reason: str) -> None:
+def draw_panel(axes: "Axes", reason: str) -> None:
     """Draw published FIDs at their own MACs, apart from results that do not compare with them; `reason` says why."""
     shown = published.HORSE2ZEBRA
     costs = [one.macs for one in shown]
@@ -35,7 +39,7 @@ def draw_panel(axes, reason: str) -> None:
     plain(axes)
 
 
-def _draw(axes, shown: Sequence[Published]) -> None:
+def _draw(axes: "Axes", shown: Sequence[Published]) -> None:
     for one in shown:
         middle, half = sum(one.fid) / 2, (one.fid[1] - one.fid[0]) / 2
         error = [half] if half else None
@@ -48,7 +52,7 @@ def _draw(axes, shown: Sequence[Published]) -> None:
     _name(axes, [one for one in by_value if one is published.ORIGINAL], -1)
 
 
-def _name(axes, group: Sequence[Published], side: int) -> None:
+def _name(axes: "Axes", group: Sequence[Published], side: int) -> None:
     """Write the methods' names, given by rising value, on one side of their points and apart from each other."""
     low, high = axes.get_ylim()
     lowest = -math.inf

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ganc.base.atomic import replacing
 from ganc.base.errors import RunError
@@ -84,7 +85,7 @@ def _panels(runs: Sequence[Run]) -> Iterator[Panel]:
         yield from panel(f"Fréchet distance: {label}", [[(*p, None) for p in run.distances(label)] for run in runs])
 
 
-def _draw(axes, panel: Panel) -> None:
+def _draw(axes: Any, panel: Panel) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     values = [value for _, points in panel.lines for _, value, _ in points]

@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganc.base.atomic import replacing
 from ganc.base.extras import MATPLOTLIB, require
 from ganc.report.drawing import GREY, SERIES, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # matplotlib is an extra; it is imported where it is used, behind the check that says how to install it.
 
@@ -29,7 +34,7 @@ def draw_chart(rows: Sequence[Mapping], size: tuple[int, int], output: Path) -> 
         _figure(rows, size).savefig(temporary, format="png", dpi=110)
 
 
-def _figure(rows: Sequence[Mapping], size: tuple[int, int]):
+def _figure(rows: Sequence[Mapping], size: tuple[int, int]) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
@@ -73,7 +78,7 @@ def _cases(rows: Sequence[Mapping]) -> list[dict]:
     return sorted(cases.values(), key=lambda case: min(row["compressed_ms"] for row in case["rows"].values()))
 
 
-def _draw_bars(axes, cases: Sequence[Mapping], models: Sequence[str]) -> float:
+def _draw_bars(axes: "Axes", cases: Sequence[Mapping], models: Sequence[str]) -> float:
     """Draw all bars with their times and return the longest."""
     height = 0.8 / (len(models) + 1)
     longest = 0.0

@@ -158,7 +158,7 @@ def _send(place: str, size: int) -> None:
     out.flush()
 
 
-def _listed(group) -> tuple[dict, dict[str, str]]:
+def _listed(group: Any) -> tuple[dict, dict[str, str]]:
     """Return the numeric datasets of an HDF5 group, and what the rest of it is."""
     import h5py
 
@@ -174,7 +174,7 @@ def _listed(group) -> tuple[dict, dict[str, str]]:
     return columns, others
 
 
-def _is_inside(group, name: str) -> bool:
+def _is_inside(group: Any, name: str) -> bool:
     """Whether a member is there and in this very file: a link to another may lead to anything that can be opened."""
     import h5py
 

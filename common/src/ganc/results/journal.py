@@ -40,7 +40,7 @@ class Journal(JournalFile):
         FileFormatError, WriteError: as of JournalFile.
     """
 
-    def __init__(self, path: Path, identity: SearchIdentity, facts: Mapping, **options):
+    def __init__(self, path: Path, identity: SearchIdentity, facts: Mapping, **options: Any) -> None:
         header = {"format": FORMAT, "version": VERSION, "identity": identity.to_json(), "facts": dict(facts)}
 
         def check(found: dict) -> None:

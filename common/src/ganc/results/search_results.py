@@ -42,7 +42,7 @@ class SearchIdentity:
     data_fingerprint: str
     image_size: tuple[int, int]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # Through JSON once, so that a spec with tuples equals the same spec read from a file.
         object.__setattr__(self, "generator_spec", json.loads(json.dumps(self.generator_spec, sort_keys=True)))
         object.__setattr__(self, "image_size", tuple(int(side) for side in self.image_size))
@@ -92,7 +92,7 @@ class SearchResults:
     source: str = field(default="the search")
     proven: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         rows = self.rows if isinstance(self.rows, RowTable) else RowTable.of(self.rows)
         for name in {*rows.metrics, *rows.errors}:
             if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or name in _FIXED_COLUMNS or name.endswith("_error"):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import overload
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class SearchRow:
     latency_device: str = ""
     seconds: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _set = object.__setattr__
         _set(self, "widths", tuple(int(width) for width in self.widths))
         for name in (*COST_COLUMNS, "images"):
@@ -59,7 +60,7 @@ class SearchRow:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RowTable(Sequence):
+class RowTable(Sequence[SearchRow]):
     """Rows as columns: a sequence of SearchRow, N long.
 
     Attributes:
@@ -109,7 +110,13 @@ class RowTable(Sequence):
     def __len__(self) -> int:
         return len(self.macs)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> SearchRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "RowTable": ...
+
+    def __getitem__(self, index: int | slice) -> "SearchRow | RowTable":
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         index = range(len(self))[index]

@@ -28,8 +28,11 @@ GPU_BUILD = f"pip uninstall paddlepaddle && {install_command('gpu')}"
 _set_up = False  # whether Paddle was imported here, or the warning about an earlier import was given
 
 
+# Builds of Paddle differ in what they say of their types.
+Tensor = Any
+
 if TYPE_CHECKING:
-    paddle: Any  # builds of Paddle differ in what they say of their types
+    paddle: Any
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,7 +27,7 @@ def noticed_signals() -> Iterator[Callable[[], int]]:
         yield lambda: 0
         return
 
-    def note(number, frame):
+    def note(number: int, frame: FrameType | None) -> None:
         seen.append(number)
         signal.signal(number, before[number])
 
@@ -48,7 +49,7 @@ def ending() -> Iterator[None]:
         yield
         return
 
-    def end(number, frame):
+    def end(number: int, frame: FrameType | None) -> None:
         _ended_by.append(number)
         raise SystemExit(128 + number)
 
@@ -72,7 +73,7 @@ def words(number: int) -> str:
 def end_at_once() -> None:
     """From now on a signal ends the process with one line: for a program's start, when there is nothing to put away."""
 
-    def end(number, frame):
+    def end(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(OSError):
             os.write(2, f"{words(number)}\n".encode())
         os._exit(128 + number)

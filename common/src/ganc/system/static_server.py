@@ -9,6 +9,7 @@ import urllib.parse
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 from ganc.base.errors import RunError
 
@@ -108,7 +109,7 @@ class StaticServer(socketserver.ThreadingTCPServer):
         file = Path(os.path.realpath(self.folder.joinpath(*parts, *([INDEX] if path.endswith("/") else []))))
         return file if file.is_relative_to(self.folder) and file.is_file() else None
 
-    def handle_error(self, request, client_address) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that leaves in the middle of a file, or falls silent."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
@@ -152,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
-    def log_message(self, format: str, *arguments) -> None:
+    def log_message(self, format: str, *arguments: Any) -> None:
         """Say nothing of each request."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,7 +26,7 @@ from ganc.training.settings import RunSettings
 MODEL = click.Path(exists=True, path_type=Path)
 
 
-def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callable:
+def _several(flag: str, name: str, kind: click.ParamType, **settings: Any) -> Callable:
     """Return an option that can be repeated, each value one or several joined by commas; doubles count once."""
 
     def read(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple:
@@ -71,7 +72,7 @@ def _several(flag: str, name: str, kind: click.ParamType, **settings) -> Callabl
 @setting_option(Wanted, "device")
 @click.option("--chart", type=OUTPUT_FILE, help="Also draw the times as bars, a PNG.")
 @json_option
-def bench(chart: Path | None, as_json: bool, **wanted):
+def bench(chart: Path | None, as_json: bool, **wanted: Any) -> None:
     """Time generators against the original one.
 
     MODELS are checkpoints or exported folders. Every engine is combined with every precision, batch size and number of

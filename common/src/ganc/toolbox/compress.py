@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,7 @@ from ganc.workflow.preset_names import USUAL, Preset
 
 if TYPE_CHECKING:
     from ganc.data import ImageList
-    from ganc.workflow.plan import Plan
+    from ganc.workflow.plan import Plan, Request
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -67,7 +67,7 @@ LONG_SECONDS = DAY  # a run of more is started by those who have seen how long i
 @click.option("--restart", is_flag=True, help="Plan anew in a folder that was begun with other options or files.")
 @click.option("--yes", is_flag=True, help="Start it even if it takes days.")
 @json_option
-def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
+def compress(dry_run: bool, yes: bool, as_json: bool, **asked: Any) -> None:
     """Compress a generator, from its file to one that is ready for use.
 
     Checks all inputs, says what it will do and how long that takes on this machine, and runs the stages one after the
@@ -105,7 +105,7 @@ def compress(dry_run: bool, yes: bool, as_json: bool, **asked):
         _show_outcome(plan, as_json)
 
 
-def _request(*, output, config, **given):
+def _request(*, output: Path | None, config: Path | None, **given: Any) -> "Request":
     from ganc.workflow.plan import Request
 
     return Request(out=output, configuration=config, **given)

@@ -1,6 +1,8 @@
 """`ganc data`: making, checking and splitting image folders."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +14,14 @@ from ganc.cli.tables import show, show_json, show_rows
 from ganc.cli.types import LEVELS, SIZE, EnumChoice
 from ganc.models.task import TaskName
 
+if TYPE_CHECKING:
+    from ganc.data.levels import LevelsChoice
+
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
 @click.group(cls=Group)
-def data():
+def data() -> None:
     """Make, check and split folders of images.
 
     \b
@@ -32,7 +37,7 @@ def data():
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of every image.")
 @click.option("--paired", is_flag=True, help="Draw pairs for pix2pix, side by side in one file.")
 @json_option
-def demo(folder: Path, train: int, test: int, size, seed: int, paired: bool, as_json: bool):
+def demo(folder: Path, train: int, test: int, size: tuple[int, int], seed: int, paired: bool, as_json: bool) -> None:
     """Draw images to try ganc on.
 
     FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows. With --paired it becomes a set of
@@ -63,7 +68,7 @@ task_option = click.option(
 @click.option("--minimum", type=SIZE, default="1", help="Report images smaller than N or WxH.")
 @click.option("--levels", type=LEVELS, help="Check with these stored values as black and white, MIN:MAX.")
 @json_option
-def check(folder: Path, task, minimum, levels, as_json: bool):
+def check(folder: Path, task: TaskName | None, minimum: tuple[int, int], levels: "LevelsChoice", as_json: bool) -> None:
     """Find everything that is wrong with a folder of images.
 
     Reports missing, unreadable, undersized and repeated images, those that are both trained and tested on, and 16-bit
@@ -103,7 +108,7 @@ def check(folder: Path, task, minimum, levels, as_json: bool):
 @task_option
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Seed of the choice.")
 @json_option
-def split(folder: Path, count: int, domain: str, task, seed: int, as_json: bool):
+def split(folder: Path, count: int, domain: str, task: TaskName | None, seed: int, as_json: bool) -> None:
     """Set training images aside for the search.
 
     Writes searchA.txt and takes those images out of trainA.txt. Of side-by-side images that is search.txt and
@@ -124,7 +129,7 @@ def split(folder: Path, count: int, domain: str, task, seed: int, as_json: bool)
     click.echo(f"{folder}: {result.search} images {kept} in {lists}, {result.train} left to train")
 
 
-def _counts(folder: Path, counts) -> dict:
+def _counts(folder: Path, counts: Mapping[str, int | None]) -> dict:
     return {"folder": str(folder)} | {name: "-" if count is None else count for name, count in counts.items()}
 
 

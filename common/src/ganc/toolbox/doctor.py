@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @command(page="install.md")
 @json_option
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool):
+def doctor(ctx: click.Context, as_json: bool) -> None:
     """Say what is installed and works, and what brings the rest.
 
     Packages are imported, each where it can do no harm, and Paddle computes something on the device that ganc would

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -54,7 +55,15 @@ from ganc.training.settings import RunSettings
 @engine_options
 @device_option
 @json_option
-def evaluate(models, folder, kid_subsets, kid_subset_size, device, as_json, **options):
+def evaluate(
+    models: tuple[Path, ...],
+    folder: Path | None,
+    kid_subsets: int | None,
+    kid_subset_size: int | None,
+    device: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Compare generators: costs, size, time and metric. Or measure a folder of images.
 
     MODELS are checkpoints or exported folders. They translate the source domain's test images; a lower distance is

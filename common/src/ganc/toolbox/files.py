@@ -1,6 +1,7 @@
 """`ganc inspect`, `extract`, `profile`, `select` and `merge`: files and numbers, without running a network."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +19,12 @@ from ganc.models.family import (
     DEFAULT_BLOCK_COUNT,
     DEFAULT_FAMILY,
     ORIGINAL_BLOCK,
+    Widths,
     format_widths,
 )
+
+if TYPE_CHECKING:
+    from ganc.report.verify import Checked
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -29,7 +34,7 @@ from ganc.models.family import (
 @click.argument("others", nargs=-1, type=click.Path(path_type=Path), metavar="[ANCESTOR]...")
 @click.option("--verify", is_flag=True, help="Check all of FILE's content, and that it was made from the ANCESTORs.")
 @json_option
-def inspect(file: Path, others: tuple[Path, ...], verify: bool, as_json: bool):
+def inspect(file: Path, others: tuple[Path, ...], verify: bool, as_json: bool) -> None:
     """Say what a file of ganc is and what is in it, or check it.
 
     FILE is a checkpoint, search results, statistics, a run's directory, or an exported folder. With --verify, further
@@ -77,7 +82,7 @@ def _verify(file: Path, others: tuple[Path, ...], as_json: bool) -> None:
         )
 
 
-def _checked(one) -> dict:
+def _checked(one: "Checked") -> dict:
     content = "sound" if one.proven else "reads well, but has no checksum"
     return {"file": str(one.path), "format": one.kind, "content": content, "digest": one.digest}
 
@@ -98,7 +103,7 @@ def _text(path: Path | None) -> str | None:
 )
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The smaller checkpoint to write.")
 @json_option
-def extract(checkpoint: Path, names: tuple[str, ...], output: Path, as_json: bool):
+def extract(checkpoint: Path, names: tuple[str, ...], output: Path, as_json: bool) -> None:
     """Write some of a checkpoint's networks as a checkpoint of its own.
 
     A file to give away needs no discriminators: they are most of it. ganc inspect lists a file's networks. The new file
@@ -125,7 +130,7 @@ def extract(checkpoint: Path, names: tuple[str, ...], output: Path, as_json: boo
 @click.option("--family", type=FAMILY, default=DEFAULT_FAMILY, help="The family of generators.")
 @click.option("--size", type=SIZE, default="256", help="Image size, N or WxH.")
 @json_option
-def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool):
+def profile(widths: Widths, block: str, n_blocks: int, family: str, size: tuple[int, int], as_json: bool) -> None:
     """Count what a generator costs.
 
     MACs (multiply-accumulates) of one image as published tables count them, those that a device computes, and
@@ -167,7 +172,7 @@ def profile(widths, block: str, n_blocks: int, family: str, size, as_json: bool)
 @click.option("--predicted", is_flag=True, help="Only what was predicted to be on the front, and not measured.")
 @click.option("--top", type=POSITIVE, show_default="10, or all with --pareto or --json", help="Only the best so many.")
 @json_option
-def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json: bool, **bounds):
+def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json: bool, **bounds: Any) -> None:
     """List the best sub-networks of search results.
 
     Those that satisfy all bounds, best first: by the kernel distance where the search had few images, else by the
@@ -208,7 +213,7 @@ def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json
     help="The joined file; - writes to standard output.",
 )
 @json_option
-def merge(results: tuple[Path, ...], output: str, as_json: bool):
+def merge(results: tuple[Path, ...], output: str, as_json: bool) -> None:
     """Join the results of shards of one search.
 
     \b

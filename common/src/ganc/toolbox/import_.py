@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,7 +30,7 @@ class FileByDefault(Group):
 
 
 @click.group("import", cls=FileByDefault, context_settings={"help_option_names": ["-h", "--help"]})
-def import_():
+def import_() -> None:
     """Turn what other programs trained into ganc files.
 
     Generators of the CycleGAN/pix2pix, GAN Compression and PaddleGAN programs become checkpoints. `ganc import FILE` is
@@ -67,7 +68,7 @@ def import_():
 )
 @click.option("--space", type=SPACE, help="The search space, if FILE is a supernet; no file tells it.")
 @json_option
-def network(file: Path, output: Path, size, as_json: bool, **options):
+def network(file: Path, output: Path, size: tuple[int, int], as_json: bool, **options: Any) -> None:
     """Make a checkpoint of networks that another program trained.
 
     FILE holds a ResNet generator with instance norm: a .pth of the CycleGAN/pix2pix or GAN Compression code (full,
@@ -109,7 +110,7 @@ def _default_weights(values: Mapping) -> list[Place]:
     help="The weights to write.",
 )
 @json_option
-def inception(file: Path, output: Path | None, as_json: bool):
+def inception(file: Path, output: Path | None, as_json: bool) -> None:
     """Make ganc's file of the FID's Inception weights.
 
     FILE is pt_inception-2015-12-05-6726825d.pth, the public weights of PyTorch's FID. Afterwards --feature-set

@@ -24,7 +24,7 @@ from ganc.toolbox.translate import translate
     params=[version_option()],
     context_settings=CONTEXT | {"auto_envvar_prefix": "GANC"},
 )
-def main():
+def main() -> None:
     """Tools around the six stages that make an image-translation GAN small and fast.
 
     `ganc compress` runs all of them. They are commands of their own, in this order:

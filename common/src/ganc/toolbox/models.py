@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,7 +70,16 @@ reading_options = grouped(
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The statistics to write (.npz).")
 @device_option
 @json_option
-def stats(folder: Path, domain: str, size, read, output: Path, device: str, as_json: bool, **compared):
+def stats(
+    folder: Path,
+    domain: str,
+    size: tuple[int, int],
+    read: HowRead,
+    output: Path,
+    device: str,
+    as_json: bool,
+    **compared: Any,
+) -> None:
     """Write the statistics that translations are compared with.
 
     Mean and covariance of the features of a domain's images, and the features.

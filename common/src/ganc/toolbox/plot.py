@@ -32,8 +32,14 @@ from ganc.cli.tables import show_json
 )
 @json_option
 def plot(
-    inputs: Sequence[Path], output, original: float | None, published, title: str | None, tensorboard, as_json: bool
-):
+    inputs: Sequence[Path],
+    output: Path | None,
+    original: float | None,
+    published: bool,
+    title: str | None,
+    tensorboard: Path | None,
+    as_json: bool,
+) -> None:
     """Draw search results, or the losses of training runs.
 
     RESULTS is a file of ganc-search, or - for standard input: the metric of all sub-networks against their MACs, or

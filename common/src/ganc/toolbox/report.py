@@ -20,7 +20,7 @@ SUFFIXES = (".html", ".htm")
 @click.argument("folder", type=FOLDER)
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The report, a file named .html.")
 @json_option
-def report(folder: Path, output: Path, as_json: bool):
+def report(folder: Path, output: Path, as_json: bool) -> None:
     """Show all that a pipeline made as one HTML file.
 
     Costs, times, the search's front, losses, images, files with what each was made from, and settings. FOLDER is what

@@ -20,7 +20,7 @@ PAGE = ("index.html", "page.json")  # by which a page is known from other folder
 @click.argument("folder", type=FOLDER)
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", help="Where to listen; 0.0.0.0 lets other machines in.")
-def serve(folder: Path, port: int, host: str):
+def serve(folder: Path, port: int, host: str) -> None:
     """Serve an exported page to a browser on this machine.
 
     FOLDER is what ganc-export --format web wrote, or its folder web. The address is printed; Ctrl-C ends the server.

@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,10 @@ from ganc.cli.types import LEVELS, TARGET_SIZE, WIDTHS
 if TYPE_CHECKING:  # numpy and Pillow are imported by the command only, for --help to be quick
     from ganc.data.levels import LevelsChoice
     from ganc.data.outputs import Plan
+    from ganc.data.reading import Readings
+    from ganc.engines import Engine
+    from ganc.engines.tiles import Tiling
+    from ganc.engines.translation import Translation
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -77,17 +81,17 @@ class Look:
     overlap: int | None
     quality: int | None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._tiling()  # an overlap that is too wide for the tile is refused before anything is opened
 
-    def _tiling(self):
+    def _tiling(self) -> "Tiling | None":
         from ganc.engines.tiles import OVERLAP, Tiling
 
         if self.tile is None:
             return None
         return Tiling(self.tile, min(OVERLAP, self.tile // 2) if self.overlap is None else self.overlap)
 
-    def translation(self, readings, direction: Direction, plan: "Plan"):
+    def translation(self, readings: "Readings", direction: Direction, plan: "Plan") -> "Translation":
         """Return the settings of the engine room for a model that reads images as `readings` say."""
         from ganc.data.levels import AUTO
         from ganc.data.measure import measured_levels
@@ -97,7 +101,7 @@ class Look:
         if self.levels == AUTO:
             sources = [pair.source for pair in plan.pairs]
             reading = replace(reading, levels=measured_levels(sources, skip_unreadable=True))
-        elif self.levels is not None:
+        elif isinstance(self.levels, tuple):
             reading = replace(reading, levels=self.levels[direction.source == "B"])
         return Translation(
             reading=reading,
@@ -170,7 +174,7 @@ look_options = grouped(
 @engine_options
 @device_option
 @json_option
-def translate(model: Path, files: Files, look: Look, as_json: bool, **opening):
+def translate(model: Path, files: Files, look: Look, as_json: bool, **opening: Any) -> None:
     """Translate an image or a folder of images.
 
     MODEL is a checkpoint, an exported folder, or one graph in it. IMAGES is a file, a folder, or - for a list of files
@@ -212,7 +216,7 @@ def _passed_over(plan: "Plan") -> str:
     return f"; passed over: {summary(plan.others)}" if plan.others else ""
 
 
-def _translate_all(engine, plan: "Plan", how) -> None:
+def _translate_all(engine: "Engine", plan: "Plan", how: "Translation") -> None:
     from ganc.engines.translation import translate_files
 
     failed: list[DataError] = []

@@ -19,7 +19,7 @@ from ganc.models.network import Network, frozen
 from ganc.models.spec import DiscriminatorSpec, GeneratorSpec
 from ganc.models.task import Task
 from ganc.system.processes import Processes
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.losses.adversarial import generator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
@@ -136,7 +136,7 @@ class GanStep:
         """Train on one batch; see TrainingStep."""
         return self.learn(paddle.to_tensor(source), paddle.to_tensor(target), step, learning_rate)
 
-    def learn(self, source, target, step: int, learning_rate: float) -> Mapping:
+    def learn(self, source: Tensor, target: Tensor, step: int, learning_rate: float) -> Mapping:
         """Update generators, then discriminators on pooled images, or the other way round; tensors are (n, c, h, w)."""
         batch = ((source, target), (target, source))[: len(self._ways)]
         with mixed_precision(self.amp):

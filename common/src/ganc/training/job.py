@@ -88,7 +88,7 @@ class TrainingJob:
     weights: Mapping[str, Weight] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         size, count = self.course.schedule.batch_size, self.processes.count
         if size < count:
             raise RunError(f"--batch-size {size} over {count} processes: at least {count} are needed, one image each")

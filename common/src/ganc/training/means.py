@@ -11,7 +11,7 @@ from ganc.training.precision import non_finite
 class LossMeans:
     """Sums losses over steps and gives their means."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._count = 0
         self._sums: dict = {}  # float64 tensors of shape ()
 

@@ -184,7 +184,7 @@ def _there_and_back(engine: Engine, sources: np.ndarray, back: ReturnTrip) -> di
 class LastMeasured:
     """The last evaluation, as a part of the run's state."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.values: dict[str, Measurement] = {}
 
     def state(self) -> dict:

@@ -11,7 +11,7 @@ from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec
 from ganc.models.task import Task
 from ganc.system.processes import Processes
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.gan import GanStep, fresh_states, gan_specs, gan_step, networks_of
 from ganc.training.settings import RunSettings
 
@@ -23,7 +23,7 @@ class LearningTeacher:
         self._step, self.generator = step, step.generator
         self.networks, self.optimizers, self.pools = step.networks, step.optimizers, step.pools
 
-    def translate(self, source) -> tuple:
+    def translate(self, source: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the images and taps of the generator as it is now; see Teacher."""
         self.generator.eval()
         with paddle.no_grad():
@@ -31,7 +31,7 @@ class LearningTeacher:
         self.generator.train()
         return shown
 
-    def update(self, source, target, step: int, learning_rate: float) -> Mapping:
+    def update(self, source: Tensor, target: Tensor, step: int, learning_rate: float) -> Mapping:
         """Train all its networks on the batch that the student has just seen; see Teacher."""
         return self._step.learn(source, target, step, learning_rate)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganc.models.network import Network
 from ganc.system.processes import Processes
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.precision import loss_scaler
 
 
@@ -22,7 +22,7 @@ class Adam:
         self._adam = paddle.optimizer.Adam(learning_rate=0.0, beta1=0.5, beta2=0.999, parameters=self._parameters)
         self._scaler = loss_scaler(amp)
 
-    def backward(self, loss, *, last: bool = True) -> None:
+    def backward(self, loss: Tensor, *, last: bool = True) -> None:
         """Compute the gradients of a scalar loss; those of several losses add up.
 
         With the `last` loss before a step the gradients are averaged over the processes.

@@ -11,6 +11,7 @@ from ganc.base.errors import SpecError
 from ganc.models.convolutions import Convolution
 from ganc.models.layers import Branches, InstanceNorm, Layer, Layers, Residual, convolutions, with_norms
 from ganc.models.network import Network
+from ganc.system.runtime import Tensor
 
 Stack = tuple  # of tensors (n, c, h, w)
 
@@ -108,7 +109,7 @@ def paired(wide: Layers, narrow: Layers) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def before(network: Network, piece: Piece, stack: Stack):
+def before(network: Network, piece: Piece, stack: Stack) -> Tensor:
     """Return the tensor that reaches a piece's end."""
     return network.bound(piece.before)(stack[-1])
 

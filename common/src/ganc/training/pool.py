@@ -4,12 +4,11 @@ Its images are tensors and stay on the device: a step on a GPU must not wait for
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from ganc.base.rng import keyed_generator
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 
 class ImagePool:
@@ -17,9 +16,9 @@ class ImagePool:
 
     def __init__(self, size: int, seed: int, stream: str):
         self.size, self.seed, self.stream = size, seed, stream
-        self.images: list[Any] = []  # (c, h, w) each
+        self.images: list[Tensor] = []  # (c, h, w) each
 
-    def exchange(self, images, step: int):
+    def exchange(self, images: Tensor, step: int) -> Tensor:
         """Return as many images as there are: each itself, or an older one that it then replaces.
 
         Args:

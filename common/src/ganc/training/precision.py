@@ -8,6 +8,7 @@ Adam's moments stay float32. On a CPU Paddle 3.3.1 leaves everything in float32:
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ganc.base.errors import RunError
 from ganc.system.runtime import paddle
@@ -54,7 +55,7 @@ def mixed_precision(amp: str | None) -> Iterator[None]:
         cast.__exit__(None, None, None)
 
 
-def loss_scaler(amp: str | None):
+def loss_scaler(amp: str | None) -> Any:
     """Return what scales a loss before its gradients are computed: of fp16 alone, whose range they may leave.
 
     A step whose gradients overflow all the same is left out, and the scale halved.

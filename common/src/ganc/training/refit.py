@@ -17,7 +17,7 @@ from ganc.models.convolutions import Convolution
 from ganc.models.generator import Generator
 from ganc.models.layers import Layers
 from ganc.models.spec import GeneratorSpec
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.least_squares import NormalEquations, Positions, as_matrix, as_weight, patches, rank_one_kernels
 from ganc.training.pieces import Mark, Pair, Piece, Stack, advanced, before, paired
 
@@ -106,7 +106,7 @@ class _Refit:
     pairs: tuple[Pair, ...] = ()
     reached: dict[int, tuple[int, Stack, Stack]] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.pairs = require_refittable(self.teacher.spec, self.student.spec, self.kept)
 
     def fit(self, place: int) -> None:
@@ -163,7 +163,8 @@ class _Refit:
         for number in range(len(self.batches)):
             stack, own = self._stacks(number, place)
             wanted = self._wanted(place, theirs, ours, (stack, own))
-            at = self._positions(ours.convolution, number, wanted.shape[2:])
+            _, _, height, width = wanted.shape
+            at = self._positions(ours.convolution, number, (height, width))
             yield patches(before(self.student, ours, own).numpy(), ours.convolution, at), at.of(wanted)
 
     def _wanted(self, place: int, theirs: Piece, ours: Piece, stacks: tuple[Stack, Stack]) -> np.ndarray:
@@ -185,7 +186,7 @@ class _Refit:
         both = self.pairs[place] if place < len(self.pairs) else ()
         return all(piece and piece.end is Mark.LEAVE and piece.only_normalises for piece in both) and bool(both)
 
-    def _channels(self, name: str, tensor) -> np.ndarray:
+    def _channels(self, name: str, tensor: Tensor) -> np.ndarray:
         array = tensor.numpy()
         return array[:, self.kept[name]] if name in self.kept else array
 

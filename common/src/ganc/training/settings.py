@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import REFERENCE, engines_of_parts
@@ -16,6 +16,9 @@ from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
 from ganc.training.recipes import IMITATION_LOSS, Recipe
 from ganc.training.weights import Weight, loss_weights, said_weights
+
+if TYPE_CHECKING:
+    from ganc.data.levels import LevelsChoice
 
 TASK_WEIGHTS = ("gan_weight", "reconstruction_weight", "feature_weight")  # of a task, in the stages that distill
 
@@ -46,7 +49,7 @@ class Schedule:
     warm_up: int = setting("Steps over which the learning rate rises linearly to --lr.", 0, least=0)
     ema: float = setting("Decay of the average of the weights that becomes the result; 0: none.", 0.0, least=0, below=1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         if self.epochs + self.decay_epochs < 1:
             raise SettingError("epochs and decay epochs are both 0: there is nothing to train")
@@ -126,7 +129,7 @@ class DataSettings:
     workers: int = setting("Threads that prepare images ahead; 0: none.", 2, least=0)
     cache_memory: int = setting("MiB to keep images in, if all of them fit.", 2048, least=0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         object.__setattr__(self, "direction", Direction(self.direction))
         object.__setattr__(self, "resize", Resize(self.resize))
@@ -142,7 +145,7 @@ class DataSettings:
         """Width and height of the images that are evaluated."""
         return self.eval_size or self.crop_size
 
-    def levels_choice(self):
+    def levels_choice(self) -> "LevelsChoice":
         """Return the levels that were chosen, parsed. Raises DataError where they cannot be parsed."""
         from ganc.data.levels import parse_levels  # Pillow comes with it, which --help does without
 
@@ -216,7 +219,7 @@ class RunSettings:
         default=False,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         object.__setattr__(self, "reference", TargetImages(self.reference))
 
@@ -268,7 +271,7 @@ class DistillationSettings:
         default_text=f"the input's, else {DISCRIMINATOR_WIDTH}",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         object.__setattr__(self, "recipe", Recipe(self.recipe))
         if self.recipe is Recipe.IMITATE and not self.losses:
@@ -325,7 +328,7 @@ class RefitSettings:
         least=0,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
 
     @property

@@ -39,7 +39,7 @@ class Refitted:
     kept: Kept = field(default_factory=dict)
     domain: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_refittable(self.teacher.spec, self.student.spec, self.kept)
 
 

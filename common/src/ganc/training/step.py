@@ -8,7 +8,7 @@ import numpy as np
 from ganc.models.discriminator import Discriminator
 from ganc.models.network import Network
 from ganc.models.task import DiscriminatorInput, Task
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.losses.adversarial import discriminator_loss
 from ganc.training.optimizer import Adam
 from ganc.training.pool import ImagePool
@@ -57,14 +57,14 @@ def learners_of(step: TrainingStep) -> dict[str, Learner]:
     return {"": step, **step.beside}
 
 
-def judged(task: Task, source, image):
+def judged(task: Task, source: Tensor, image: Tensor) -> Tensor:
     """Return what the task's discriminator sees of an image made from `source`; both are (n, c, h, w)."""
     if task.discriminator_input is DiscriminatorInput.SOURCE_AND_IMAGE:
         return paddle.concat([source, image], axis=1)
     return image
 
 
-def judgement_loss(task: Task, discriminator: Discriminator, source, real, made):
+def judgement_loss(task: Task, discriminator: Discriminator, source: Tensor, real: Tensor, made: Tensor) -> Tensor:
     """Return a discriminator's loss, a tensor of shape (), on real and made images of a source, each (n, c, h, w).
 
     Real and made images run as one batch: no layer mixes images, so the values are the same.

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from ganc.base.engine_table import REFERENCE
 from ganc.engines.passes import teacher_of
 from ganc.models.generator import Generator
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.step import Learner
 
 
@@ -19,10 +19,10 @@ class Teacher(Learner, Protocol):
     @property
     def generator(self) -> Generator: ...
 
-    def translate(self, source) -> tuple:
+    def translate(self, source: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return images (n, c, h, w) made of sources (n, c, h, w), and the taps, all without gradients."""
 
-    def update(self, source, target, step: int, learning_rate: float) -> Mapping:
+    def update(self, source: Tensor, target: Tensor, step: int, learning_rate: float) -> Mapping:
         """Learn from one batch, after the student; return the losses by name: detached tensors of shape ()."""
 
 
@@ -36,11 +36,11 @@ class FrozenTeacher:
         self.pools: dict[str, Any] = {}
         generator.eval()
 
-    def translate(self, source) -> tuple:
+    def translate(self, source: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the teacher's images and taps; see Teacher."""
         with paddle.no_grad():
             return self._taught(source)
 
-    def update(self, source, target, step: int, learning_rate: float) -> Mapping:
+    def update(self, source: Tensor, target: Tensor, step: int, learning_rate: float) -> Mapping:
         """Learn nothing; return no losses."""
         return {}

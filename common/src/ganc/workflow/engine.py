@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 from ganc.base.errors import InterruptedRun, RunError
@@ -106,7 +107,7 @@ def _forwarding() -> Iterator[Callable[[int], Callable[[], int]]]:
     groups: list[int] = []
     seen: list[int] = []
 
-    def hand_on(number, frame):
+    def hand_on(number: int, frame: FrameType | None) -> None:
         seen.append(number)
         for group in groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -9,16 +9,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ganc.base.errors import RunError
 from ganc.base.text import format_duration
 from ganc.files.run_directory import RunDirectory
 from ganc.models.spec import GeneratorSpec
 from ganc.system.runtime import available_cores
-from ganc.training.settings import DataSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.settings import RefitSettings, RunSettings, Schedule
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
+
+Kind = TypeVar("Kind")
 
 EXPORT_SECONDS, REPORT_SECONDS = 30.0, 30.0  # writing and verifying the formats; the table with its timings
 EAGER = 3.0  # how much slower the engine of evaluations in training is than the one that was timed
@@ -171,5 +173,5 @@ def _evaluations(configuration: Configuration, stage: str) -> int:
     return 1 + between + (stage == "finetune")
 
 
-def _setting(configuration: Configuration, stage: str, kind: type[Schedule | DataSettings | RunSettings]):
+def _setting(configuration: Configuration, stage: str, kind: type[Kind]) -> Kind:
     return next(one for one in configuration.settings(stage) if isinstance(one, kind))

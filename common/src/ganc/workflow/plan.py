@@ -59,7 +59,7 @@ class Request:
     cores: int | None = None
     restart: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         chosen: dict[str, object] = {"--max-macs": self.max_macs, "--preset": self.preset, "--size": self.size}
         chosen |= {"--direction": self.direction, "--task": self.task}
         needed = {"--data": self.data, "-o": self.out}

@@ -8,6 +8,7 @@ from ganc.cli.command import command
 from ganc.cli.help import REQUIRED
 from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
+    Shown,
     data_options,
     distillation_options,
     grouped,
@@ -20,6 +21,7 @@ from ganc.cli.options import (
 )
 from ganc.cli.paths import OUTPUT_FILE, Place
 from ganc.cli.types import BLOCK_COUNT
+from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 from ganc_distill.settings import NEEDS, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -54,7 +56,16 @@ def _written(values: Mapping) -> list[Place]:
 @schedule_options(**SCHEDULE)
 @run_options
 @stage_options
-def main(start, online, refit, settings, schedule, data, run, shown):
+def main(
+    start: StudentStart,
+    online: OnlineSettings,
+    refit: RefitSettings,
+    settings: DistillationSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: RunSettings,
+    shown: Shown,
+) -> None:
     """Stage 2: distill a teacher into a thinner student.
 
     The student starts from the teacher's most important channels and learns to give the teacher's images. With

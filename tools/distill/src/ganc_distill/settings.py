@@ -52,7 +52,7 @@ class StudentStart(InitSettings):
         "Keep the teacher's channels by the size of the weights that write them, or that read them.", Ranking.WRITES
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
 
     @property
@@ -94,7 +94,7 @@ class OnlineSettings:
         written=True,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         given = {**self.fresh, "--teacher-output": self.teacher_output}
         for option, value in given.items():

@@ -1,10 +1,13 @@
 """Command line of stage 6."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.text import format_bytes, format_count, format_duration, with_error
 from ganc.cli.command import command
@@ -27,27 +30,35 @@ from ganc.models.family import format_widths
 from ganc.training.settings import RunSettings
 from ganc_export.settings import ExportSettings, Source, selection_of
 
+if TYPE_CHECKING:
+    from ganc.files.card import Variant
+    from ganc.files.checkpoint import Checkpoint
+    from ganc.metrics import Measurement
+    from ganc_export.stage import Exported
+    from ganc_export.verify import Difference
+    from ganc_export.web.page import PageSettings
+
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
-def _source(checkpoint, supernet, direction, **said) -> Source:
+def _source(checkpoint: Path | None, supernet: Path | None, direction: Direction | None, **said: Any) -> Source:
     whole = Source(checkpoint=checkpoint, supernet=supernet, direction=direction)
     return replace(whole, selection=selection_of(supernet, **said))
 
 
-def _settings(**values) -> ExportSettings:
+def _settings(**values: Any) -> ExportSettings:
     settings = ExportSettings(**values)
     _variants(settings)  # so that what no format has is wrong usage
     return settings
 
 
-def _variants(settings: ExportSettings):
+def _variants(settings: ExportSettings) -> "tuple[Variant, ...]":
     from ganc_export.variants import wanted_variants
 
     return wanted_variants(settings.formats, settings.precisions)
 
 
-def _page(**settings):
+def _page(**settings: Any) -> "PageSettings | None":
     """Return what was said of the page; None where nothing was."""
     given = {name: value for name, value in settings.items() if value not in (None, (), True)}
     if not given:
@@ -106,7 +117,7 @@ def _page(**settings):
 )
 @dry_run_option
 @stage_options
-def main(source: Source, settings: ExportSettings, page, dry_run: bool, shown: Shown):
+def main(source: Source, settings: ExportSettings, page: "PageSettings | None", dry_run: bool, shown: Shown) -> None:
     """Stage 6: write a generator for use.
 
     A folder with a standalone checkpoint and a model for each format and precision, each of them loaded again and
@@ -145,7 +156,7 @@ def main(source: Source, settings: ExportSettings, page, dry_run: bool, shown: S
         _show(exported, output)
 
 
-def _show_dry_run(alone, settings: ExportSettings, variants, shown: Shown) -> None:
+def _show_dry_run(alone: "Checkpoint", settings: ExportSettings, variants: "Sequence[Variant]", shown: Shown) -> None:
     """Print what would be written, and how long verifying takes."""
     from ganc_export.rehearsal import rehearse
 
@@ -162,7 +173,7 @@ def _show_dry_run(alone, settings: ExportSettings, variants, shown: Shown) -> No
     click.echo(f"memory: {format_bytes(found.peak_bytes)} at the peak of a translation; nothing was written")
 
 
-def _show(exported, output: Path) -> None:
+def _show(exported: "Exported", output: Path) -> None:
     """Print the table, and which of what it shows is no better than doing nothing."""
     from ganc.files.card import CHECKPOINT
     from ganc.metrics.judgement import judged, sentence
@@ -183,22 +194,28 @@ def _show(exported, output: Path) -> None:
     if exported.unmeasured:
         click.echo(f"no metric: {exported.unmeasured}")
     if exported.untouched:
-        said = [sentence(str(path), judged(one, exported.untouched)) for path, one in measured.items()]
+        said = [sentence(str(path), judged(one, exported.untouched)) for path, one in measured.items() if one]
         for line in filter(None, said):
             click.echo(line)
 
 
-def _distances(exported, measured) -> dict:
+def _distances(exported: "Exported", measured: "Measurement | None") -> dict:
     from ganc.metrics.pairs import pair_columns
 
     if measured is None:
         return {exported.metric_name: "-"}
     kernel = with_error(measured.kernel, measured.kernel_error)
-    pairs = pair_columns(measured.pairs and measured.pairs.values())
+    pairs = pair_columns(measured.pairs.values() if measured.pairs else None)
     return {exported.metric_name: f"{measured.distance:.4f}", "kernel distance": kernel} | pairs
 
 
-def _row(exported, path: Path, size_in_bytes: int, measured, difference) -> dict:
+def _row(
+    exported: "Exported",
+    path: Path,
+    size_in_bytes: int,
+    measured: "Measurement | None",
+    difference: "Difference | None",
+) -> dict:
     spec = exported.checkpoint.generator.spec
     size = exported.checkpoint.image_size
     costs = spec.costs(size)

@@ -8,6 +8,7 @@ from ganc.base.engine_table import ENGINES, FORMATS, PRECISIONS
 from ganc.base.text import format_count, with_error
 from ganc.data.images import CHANNELS
 from ganc.data.layout import ImageFormat
+from ganc.data.levels import Levels
 from ganc.files.card import CARD, CHECKPOINT, Variant
 from ganc.files.checkpoint import Checkpoint
 from ganc.metrics import Measurement, judged
@@ -219,7 +220,7 @@ _FLOATS_IN = (
 _FLOATS_OUT = "levels = (translation[0].transpose(1, 2, 0) + 1) * 127.5"
 
 
-def _pixels(channels: int, levels) -> str:
+def _pixels(channels: int, levels: Levels | None) -> str:
     """Return the lines that read an image as ganc reads it, 8 bits a channel."""
     if channels == 1:
         mode = "L" if levels is None else "F"  # of grey, F has all of 16 bits

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
@@ -33,7 +33,7 @@ class Source:
     direction: Direction | None = None
     selection: Selection | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.checkpoint is None) == (self.supernet is None):
             raise SettingError("name a generator with --checkpoint, or a supernet with --supernet (one of the two)")
 
@@ -48,7 +48,7 @@ class Source:
         return "supernet" if self.supernet else "checkpoint"
 
 
-def selection_of(supernet: Path | None, **said) -> Selection | None:
+def selection_of(supernet: Path | None, **said: Any) -> Selection | None:
     """Return how a sub-network is chosen, None where the whole generator is meant.
 
     Args:
@@ -111,7 +111,7 @@ class ExportSettings:
         "Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.", "cpu", placeholder="DEVICE"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         for name, values, known in (("format", self.formats, FORMATS), ("precision", self.precisions, PRECISIONS)):
             for value in values:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -274,7 +275,7 @@ def _calibration(
     return tuple(resized[int(index)][None] for index in sorted(order)), subset
 
 
-def _measure(checkpoint: Checkpoint, data: Path, **compared_with) -> tuple[Evaluation | None, str | None]:
+def _measure(checkpoint: Checkpoint, data: Path, **compared_with: Any) -> tuple[Evaluation | None, str | None]:
     """Return what measures an engine on the source domain's test images; None where these are too few, and why."""
     how = {"readings": checkpoint.readings, **compared_with}
     how["reference"] = TargetImages(how.get("reference", TargetImages.TRAIN_AND_TEST))

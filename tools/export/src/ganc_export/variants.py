@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,7 @@ def _write_openvino(path: Path, precision: str, material: Material) -> None:
         raise ExportError(f"openvino {precision}: cannot be written ({one_line(error)})") from error
 
 
-def _name_by_place(model) -> None:
+def _name_by_place(model: Any) -> None:
     """Number the nodes that OpenVINO named by a counter of its own, so that equal models give equal files."""
     for place, node in enumerate(model.get_ordered_ops()):
         if re.fullmatch(r"[A-Z]\w*_\d+", node.get_friendly_name()):

@@ -164,7 +164,7 @@ class Comparison:
 
     batches: Sequence[Compared]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for one in self.batches:
             for name, wanted, determined in zip(one.names, one.wanted, one.determined, strict=True):
                 if not np.isfinite(wanted).all():

@@ -1,10 +1,13 @@
 """Command line of stage 5."""
 
+from pathlib import Path
+
 import click
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
+    Shown,
     data_options,
     distillation_options,
     grouped,
@@ -15,6 +18,8 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.paths import FILE
+from ganc.files.choice import Selection
+from ganc.training.settings import DataSettings, DistillationSettings, InitSettings, Schedule
 from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL, FinetuneRun
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -30,7 +35,17 @@ from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL, FinetuneRun
 @schedule_options(**SCHEDULE)
 @grouped("run", FinetuneRun, *setting_options(FinetuneRun))
 @stage_options
-def main(supernet, teacher, selection, init, settings, schedule, data, run, shown):
+def main(
+    supernet: Path,
+    teacher: Path,
+    selection: Selection,
+    init: InitSettings,
+    settings: DistillationSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: FinetuneRun,
+    shown: Shown,
+) -> None:
     """Stage 5: train one sub-network alone.
 
     Name it with --config, or select it with --results and bounds. It is evaluated before the first step too, and the

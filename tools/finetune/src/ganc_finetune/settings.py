@@ -26,7 +26,7 @@ class FinetuneRun(RunSettings):
         default_text="search where there is searchA.txt, else test",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.choose_on is not None:
             object.__setattr__(self, "choose_on", ChoosingImages(self.choose_on))

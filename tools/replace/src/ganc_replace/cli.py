@@ -3,6 +3,7 @@
 from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
+    Shown,
     data_options,
     grouped,
     recipe_option,
@@ -13,6 +14,7 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import BLOCK_COUNT, FAMILY
+from ganc.training.settings import DataSettings, RefitSettings, RunSettings, Schedule
 from ganc_replace.settings import NEEDS, RECIPES, SCHEDULE, USUAL, ReplaceSettings
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -30,7 +32,14 @@ TYPES = {"family": FAMILY, "n_blocks": BLOCK_COUNT}
 @schedule_options(**SCHEDULE)
 @run_options
 @stage_options
-def main(settings, refit, schedule, data, run, shown):
+def main(
+    settings: ReplaceSettings,
+    refit: RefitSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: RunSettings,
+    shown: Shown,
+) -> None:
     """Stage 1: train a CycleGAN or a pix2pix whose generators are made of mobile blocks.
 
     Mobile blocks are cheaper than the original's. The generator is the teacher of the later stages, which read the task

@@ -90,7 +90,7 @@ class ReplaceSettings(InitSettings):
         default_text=f"{PIX2PIX.reconstruction_weight:g}",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         if self.original_weight and not (self.init_from or self.original):
             raise SettingError(

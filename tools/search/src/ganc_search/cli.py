@@ -4,7 +4,9 @@ import contextlib
 import math
 import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -46,6 +48,13 @@ from ganc_search.settings import (
 )
 from ganc_search.strategies.racing import Racing
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from ganc.results.search_results import SearchResults
+    from ganc_search.search import Search
+    from ganc_search.strategies import Bounded
+
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
 
@@ -53,7 +62,7 @@ from ganc_search.strategies.racing import Racing
 LARGEST_TABLE_ERROR = 0.05
 
 
-def _settings(racing: bool, keep: float, features: str | None, **values) -> SearchSettings:
+def _settings(racing: bool, keep: float, features: str | None, **values: Any) -> SearchSettings:
     budget = Budget(**{name: values.pop(name) for name in ("max_macs", "max_params", "max_latency")})
     evolution = EvolutionSettings(**{name: values.pop(name) for name in settings_of(EvolutionSettings)})
     predictor = PredictorSettings(**{name: values.pop(name) for name in settings_of(PredictorSettings)})
@@ -62,7 +71,7 @@ def _settings(racing: bool, keep: float, features: str | None, **values) -> Sear
     return SearchSettings(**values)
 
 
-def _engine_option(name: str, engines: tuple[str, ...], words: str):
+def _engine_option(name: str, engines: tuple[str, ...], words: str) -> Callable[[Callable], Callable]:
     words = f"{words}; {AUTO} is the fastest installed."
     return click.option(name, type=EngineChoice((AUTO, *engines)), default=AUTO, help=words)
 
@@ -112,7 +121,7 @@ def _say_that_memory_is_gone(ctx: click.Context, parameter: click.Parameter, val
 )
 @dry_run_option
 @stage_options
-def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bool, shown: Shown):
+def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bool, shown: Shown) -> None:
     """Stage 4: evaluate a supernet's sub-networks.
 
     Writes what each costs and how good it is. The same command run again continues where it stopped.
@@ -161,8 +170,9 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
 class _TimingProgress:
     """A bar of the turns in which latencies are timed before the search has a bar of its own."""
 
-    def __init__(self):
-        self._bar, self._closed = None, False
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._closed = False
 
     def __call__(self, done: int, total: int | None) -> None:
         if self._closed:  # the search's own bar is there
@@ -179,8 +189,8 @@ class _TimingProgress:
             self._bar.close()
 
 
-def _say_how_good_the_table_is(search) -> None:
-    error = search.latency and search.latency.table_error
+def _say_how_good_the_table_is(search: "Search") -> None:
+    error = search.latency.table_error if search.latency else None
     if error is None:
         return
     said = f"the table of latencies is {error:.1%} off on average, on sub-networks that it was not fitted to"
@@ -217,7 +227,7 @@ def _refuse_beside_rank_check(settings: SearchSettings, dry_run: bool) -> None:
 
 
 @contextlib.contextmanager
-def _results_to_stdout():
+def _results_to_stdout() -> Iterator[BinaryIO]:
     """Keep standard output for the results alone: whatever else is printed meanwhile, also by libraries, is diverted.
 
     Yields the binary stream to write to.
@@ -237,11 +247,11 @@ def _results_to_stdout():
             stdout.close()
 
 
-def _run(search) -> None:
+def _run(search: "Search") -> None:
     """Run a search behind a line of its settings and a progress bar; one that helps another process says nothing."""
     writes = search.processes.writes
-    if writes:
-        _say_what_is_searched(search)
+    if search.strategy is not None:  # as it is in a process that writes
+        _say_what_is_searched(search, search.strategy)
     behind = None if writes and len(search.results()) else 0
     with progress_bar(search.total, f" {search.unit}", silent=not writes, smoothing=0, behind=behind) as bar:
         known = 0
@@ -259,14 +269,14 @@ def _run(search) -> None:
             bar.update()
 
 
-def _say_what_is_searched(search) -> None:
+def _say_what_is_searched(search: "Search", strategy: "Bounded") -> None:
     from ganc.data.side_by_side import stored_as
 
     settings, evaluation = search.settings, search.inputs.evaluation
     settings_line(
         "ganc-search",
         space=search.inputs.space.text,
-        candidates=search.at_most(search.strategy.total),
+        candidates=search.at_most(strategy.total),
         shard="/".join(map(str, settings.shard)),
         images=f"{len(evaluation.images)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
         metric=search.ranking,
@@ -285,7 +295,7 @@ def _say_what_is_searched(search) -> None:
         note(f"{evaluation.subset} chooses; for a report, ganc evaluate measures what was chosen on the test images")
 
 
-def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
+def _show(results: "SearchResults", settings: SearchSettings, top: int, shown: Shown) -> None:
     from ganc.cli.results import results_json, show_results
     from ganc.results.selection import select
 
@@ -294,7 +304,7 @@ def _show(results, settings: SearchSettings, top: int, shown: Shown) -> None:
     has_front = fronted and not settings.objective.is_single
     best = select(results, pareto=has_front, top=None if has_front else top)
     if shown.as_json:
-        found = {"metric": results.metric_name, "ordered_by": results.ranking_name}
+        found: dict[str, Any] = {"metric": results.metric_name, "ordered_by": results.ranking_name}
         found |= {"objective": str(results.objective), "best": results_json(best)}
         show_json({"file": str(settings.output), "digest": results.digest, "subnets": results.measured, **found})
         return

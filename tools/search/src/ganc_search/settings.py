@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from ganc.base.direction import Direction
 from ganc.base.errors import SelectionError, SettingError
@@ -66,7 +66,13 @@ class Budget:
     max_params: int | None = None
     max_latency: float | None = None
 
-    def allows(self, macs, params):
+    @overload
+    def allows(self, macs: int, params: int) -> bool: ...
+
+    @overload
+    def allows(self, macs: "np.ndarray", params: "np.ndarray") -> "np.ndarray": ...
+
+    def allows(self, macs: "int | np.ndarray", params: "int | np.ndarray") -> "bool | np.ndarray":
         """Return which of these costs, numbers or arrays of equal shape, are within the bounds."""
         within_macs = macs <= (math.inf if self.max_macs is None else self.max_macs)
         return within_macs & (params <= (math.inf if self.max_params is None else self.max_params))
@@ -121,7 +127,7 @@ class EvolutionSettings:
         "Evolution: end after so many sub-networks.", None, least=1, default_text="no bound"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
 
     @property
@@ -153,7 +159,7 @@ class PredictorSettings:
     )
     refits: int = setting("Predictor: how often it is fitted anew.", 5, names=("--predictor-refits",), least=1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         if self.model is not None:
             object.__setattr__(self, "model", ModelName(self.model))
@@ -235,7 +241,7 @@ class SearchSettings:
         "Throw earlier results away where they belong to another search, else resume.", default=False
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         object.__setattr__(self, "direction", Direction(self.direction))
         object.__setattr__(self, "reference", TargetImages(self.reference))

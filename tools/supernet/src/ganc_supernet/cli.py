@@ -5,6 +5,7 @@ import click
 from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
 from ganc.cli.options import (
+    Shown,
     data_options,
     distillation_options,
     grouped,
@@ -15,6 +16,7 @@ from ganc.cli.options import (
     stage_options,
 )
 from ganc.cli.types import SPACE
+from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 from ganc_supernet.settings import DEFAULT_SPACE, NEEDS, RECIPES, SCHEDULE, USUAL, SupernetStart
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
@@ -48,7 +50,15 @@ start_options = grouped(
 @schedule_options(**SCHEDULE)
 @run_options
 @stage_options
-def main(start, refit, settings, schedule, data, run, shown):
+def main(
+    start: SupernetStart,
+    refit: RefitSettings,
+    settings: DistillationSettings,
+    schedule: Schedule,
+    data: DataSettings,
+    run: RunSettings,
+    shown: Shown,
+) -> None:
     """Stage 3: train all sub-networks of a search space at once.
 
     The sub-networks share the weights of one generator, the supernet; each step trains a random one, or three.

@@ -79,7 +79,7 @@ class SupernetStart(InitSettings):
         Sampling.UNIFORM,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         if self.student_file and self.init_from:
             raise SettingError(

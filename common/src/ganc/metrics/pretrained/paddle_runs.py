@@ -10,7 +10,7 @@ from ganc.engines.inference import InferenceEngine
 from ganc.engines.paddle_files import PARAMETERS
 from ganc.metrics.pretrained.network import FeatureNetwork, LayeredSpec
 from ganc.models.network import Network
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.system.signals import noticed_signals
 
 _BATCH = 32  # images at once, which bounds the memory
@@ -23,7 +23,7 @@ class LayeredNetwork(Network):
         super().__init__(spec)
         self._run = self.bound(spec.layers)
 
-    def forward(self, planes):
+    def forward(self, planes: Tensor) -> Tensor:
         """Return the features."""
         return self._run(planes)
 

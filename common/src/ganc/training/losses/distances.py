@@ -8,9 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 functional = paddle.nn.functional
+
+Relations = tuple[Tensor, Tensor]  # distances and angles
 
 # SSIM: Wang et al., IEEE TIP 13 (2004), section III-B and III-C.
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
@@ -23,7 +25,7 @@ ANGLE_WEIGHT = 2.0
 SMALLEST_SQUARE = 1e-6  # of a distance between parts: below an eighth of an 8-bit level nothing is told apart
 
 
-def feature_loss(adapted: Sequence, taps: Sequence):
+def feature_loss(adapted: Sequence[Tensor], taps: Sequence[Tensor]) -> Tensor:
     """Return the mean squared error of a student's adapted taps to its teacher's, (n, c, h, w) each, summed over taps.
 
     GAN Compression, arXiv 2003.08936, equation 2.
@@ -31,7 +33,7 @@ def feature_loss(adapted: Sequence, taps: Sequence):
     return sum(functional.mse_loss(student, teacher) for student, teacher in zip(adapted, taps, strict=True))
 
 
-def structural_dissimilarity(made, wanted):
+def structural_dissimilarity(made: Tensor, wanted: Tensor) -> Tensor:
     """Return 1 - SSIM, over all windows that lie within the images (OMGD, arXiv 2108.06908, section 3).
 
     The window is Gaussian; images must have at least SSIM_WINDOW pixels a side.
@@ -45,7 +47,7 @@ def structural_dissimilarity(made, wanted):
     return 1.0 - paddle.mean(luminance * structure)
 
 
-def _blurred(images):
+def _blurred(images: Tensor) -> Tensor:
     """Return (n, c, h - 10, w - 10): as a product with two matrices, which is fast on every device."""
     vertical, horizontal = (paddle.to_tensor(_window_matrix(side)) for side in images.shape[2:])
     return paddle.matmul(paddle.matmul(vertical, images), horizontal, transpose_y=True)
@@ -61,7 +63,7 @@ def _window_matrix(side: int) -> np.ndarray:
     return matrix.astype(np.float32)
 
 
-def wavelet_distance(made, wanted):
+def wavelet_distance(made: Tensor, wanted: Tensor) -> Tensor:
     """Return the L1 distance of the high bands of a Haar transform, a mean for each level, summed over three levels.
 
     Wavelet knowledge distillation, arXiv 2203.06321 (CVPR 2022), section 3: the low band is left out. The transform is
@@ -74,7 +76,7 @@ def wavelet_distance(made, wanted):
     return total
 
 
-def _haar(images) -> tuple:
+def _haar(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return the low band (n, c, h/2, w/2) and the three high ones (n, c, 3, h/2, w/2); an odd last line is dropped."""
     height, width = (side // 2 * 2 for side in images.shape[2:])
     channels = images.shape[1]
@@ -87,7 +89,7 @@ def _haar(images) -> tuple:
     return (top + bottom) / 2, paddle.stack([left - right, top - bottom, diagonal], axis=2) / 2
 
 
-def relations(images) -> list[tuple]:
+def relations(images: Tensor) -> list[Relations]:
     """Return how the parts of each image lie to each other: distances (n, k, k) and cosines (n, k, k, k) of angles.
 
     Content relationship distillation, arXiv 2212.11091, section 3: the parts are strips of rows, strips of columns, and
@@ -96,7 +98,7 @@ def relations(images) -> list[tuple]:
     return [_relations(parts) for parts in (_strips(images, 2), _strips(images, 3), _patches(images))]
 
 
-def relation_distance(made: list[tuple], wanted: list[tuple]):
+def relation_distance(made: list[Relations], wanted: list[Relations]) -> Tensor:
     """Return the Huber distance of relations: of distances, and twice that of angles, summed over the kinds of parts.
 
     As in relational knowledge distillation, arXiv 1904.05068, equations 5 to 8.
@@ -108,7 +110,7 @@ def relation_distance(made: list[tuple], wanted: list[tuple]):
     return total
 
 
-def _strips(images, axis: int):
+def _strips(images: Tensor, axis: int) -> Tensor:
     """Return (n, STRIPS, values): strips of equal thickness across an axis; lines that are left over are dropped."""
     count = min(STRIPS, images.shape[axis])
     whole = images.shape[axis] // count * count
@@ -116,7 +118,7 @@ def _strips(images, axis: int):
     return paddle.slice(images, [axis], [0], [whole]).transpose(order).reshape([images.shape[0], count, -1])
 
 
-def _patches(images):
+def _patches(images: Tensor) -> Tensor:
     """Return (n, PATCHES^2, values): a grid of patches; lines that are left over are dropped."""
     n, channels, *sides = images.shape
     height, width = (side // PATCHES for side in sides)
@@ -125,7 +127,7 @@ def _patches(images):
     return grid.reshape([n, PATCHES**2, -1])
 
 
-def _relations(parts) -> tuple:
+def _relations(parts: Tensor) -> Relations:
     """Return normalised distances (n, k, k) and cosines (n, k, k, k) of parts (n, k, values)."""
     n, count, values = parts.shape
     parts = parts - paddle.mean(parts, axis=1, keepdim=True)  # distances stay; products lose fewer digits

@@ -28,7 +28,7 @@ class WeightedLoss:
     name: LossName
     weight: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.weight > 0:
             raise SpecError(f"{self.name.value}={self.weight:g}: expected a weight above 0; leave the loss out instead")
 

@@ -1,7 +1,6 @@
 """Distances between images as networks see them: features at several depths, through which gradients pass."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ganc.base.engine_table import REFERENCE
 from ganc.engines.passes import depths_of
@@ -11,7 +10,7 @@ from ganc.models.convolutions import NetworkState
 from ganc.models.discriminator import Discriminator
 from ganc.models.layers import Activation, Layers
 from ganc.models.network import Network, frozen
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 functional = paddle.nn.functional
 
@@ -29,7 +28,7 @@ class Depths(Network):
             parameter.stop_gradient = True
         self._sections = tuple(self.bound(layers) for layers in sections)
 
-    def forward(self, x) -> list:
+    def forward(self, x: Tensor) -> list[Tensor]:
         """Return each section's output of planes (n, c, h, w), the shallowest first."""
         found = []
         for section in self._sections:
@@ -38,7 +37,7 @@ class Depths(Network):
         return found
 
 
-def lite0_depths(engine: str = REFERENCE) -> Callable[[Any], list]:
+def lite0_depths(engine: str = REFERENCE) -> Callable[[Tensor], list[Tensor]]:
     """Return what runs EfficientNet-Lite0 up to its last block in an engine, a section for each resolution.
 
     Raises:
@@ -49,14 +48,14 @@ def lite0_depths(engine: str = REFERENCE) -> Callable[[Any], list]:
     return depths_of(network, depths(), engine)
 
 
-def lite0_planes(images):
+def lite0_planes(images: Tensor) -> Tensor:
     """Return images (n, 1 or 3, h, w) in [-1, 1] as the planes that EfficientNet-Lite0 takes, of their own size."""
     if images.shape[1] == 1:
         images = paddle.concat([images] * 3, axis=1)
     return images * HALF_RANGE + (HALF_RANGE - OFFSET)
 
 
-def relative_distance(made: list, wanted: list):
+def relative_distance(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
     """Return the L1 distance of features relative to the wanted ones' mean magnitude, a mean over the depths.
 
     Perceptual loss: Johnson et al., arXiv 1603.08155, section 3.1, there with squares. The division gives each depth
@@ -66,7 +65,7 @@ def relative_distance(made: list, wanted: list):
     return sum(functional.l1_loss(one, other) / paddle.mean(paddle.abs(other)) for one, other in pairs) / len(pairs)
 
 
-def discriminator_depths(judge: Discriminator) -> Callable[[Any], list]:
+def discriminator_depths(judge: Discriminator) -> Callable[[Tensor], list[Tensor]]:
     """Return what gives a discriminator's output behind each activation, the shallowest first, as it is at each call.
 
     Gradients reach the images alone, also where something else trains the discriminator.
@@ -80,7 +79,7 @@ def discriminator_depths(judge: Discriminator) -> Callable[[Any], list]:
             section = ()
     runs = [judge.bound(layers) for layers in sections]
 
-    def describe(x) -> list:
+    def describe(x: Tensor) -> list[Tensor]:
         found = []
         with frozen(judge):
             for run in runs:
@@ -91,7 +90,7 @@ def discriminator_depths(judge: Discriminator) -> Callable[[Any], list]:
     return describe
 
 
-def summed_distance(made: list, wanted: list):
+def summed_distance(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
     """Return the L1 distance of features, summed over the depths.
 
     Discriminator-cooperated distillation, arXiv 2212.14169, section 3: the teacher's discriminator compares. There it

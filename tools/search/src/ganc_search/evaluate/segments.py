@@ -115,7 +115,7 @@ class EagerSegments:
     def segment(self, segment: int, widths: Widths) -> Segment:
         layers = self._generator.segments(widths)[segment]
 
-        def run(activation):
+        def run(activation: Any) -> Any:
             with paddle.no_grad():
                 return layers(activation)
 

@@ -53,8 +53,8 @@ def candidates(allowed: Allowed, fast: FastOnes, near: Sequence[Widths], seed: i
 def _within_costs(allowed: Allowed, near: Sequence[Widths], seed: int, turn: int) -> Iterator[np.ndarray]:
     if allowed.listed is not None:
         for start in range(0, len(allowed.listed), CHUNK):
-            part = allowed.listed[start : start + CHUNK]
-            yield part.space.at(part.places)
+            some = allowed.listed[start : start + CHUNK]
+            yield some.space.at(some.places)
         return
     found = {widths for one in near for widths in _neighbours(allowed.space, one)}
     drawn = (allowed.draw(keyed_generator(seed, "search/candidates", turn, number)) for number in range(DRAWN))

@@ -46,7 +46,7 @@ class Racing:
         default_text="that of the search",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_limits(self)
         if self.keep >= 1:
             raise SettingError(f"--racing-keep {self.keep:g}: expected less than 1")
