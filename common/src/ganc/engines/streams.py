@@ -6,12 +6,17 @@ pieces, such as the features of images, that is the faster way (docs/metric.md h
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ganc.engines.adapter import CompiledGraph
+
+class OneToOne(Protocol):
+    """A compiled graph of one input and one output."""
+
+    engine: str
+
+    def __call__(self, array: np.ndarray, /) -> np.ndarray: ...
 
 
 class ThreadedStreams:
@@ -20,7 +25,7 @@ class ThreadedStreams:
     The engine lets go of Python's lock while it computes.
     """
 
-    def __init__(self, graph: "CompiledGraph", streams: int) -> None:
+    def __init__(self, graph: OneToOne, streams: int) -> None:
         self.engine, self.streams = graph.engine, streams
         self._run = graph
         self._pool = ThreadPoolExecutor(streams, thread_name_prefix="ganc-stream")
