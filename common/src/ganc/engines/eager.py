@@ -8,7 +8,7 @@ from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.network import ElasticConvolution
-from ganc.system.runtime import paddle, set_threads
+from ganc.system.runtime import Tensor, paddle, set_threads
 
 ROUNDING = 2.0**-24  # the largest relative error of a number that is rounded to float32
 
@@ -50,7 +50,7 @@ def rounded_engine(state: NetworkState, draw: np.random.Generator) -> EagerEngin
     """
     engine = exact_engine(state)
 
-    def rounded(x):
+    def rounded(x: Tensor) -> Tensor:
         return x * paddle.to_tensor(1 + ROUNDING * draw.uniform(-1, 1, tuple(x.shape)))
 
     for layer in engine.generator.sublayers():
