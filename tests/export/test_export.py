@@ -145,7 +145,6 @@ def test_it_verifies_on_images_of_one_s_own(chain, out):
 
 def test_a_folder_of_its_own_is_written_again_and_a_foreign_one_is_not(chain, out, tmp_path):
     succeed("ganc-export", "--checkpoint", chain.finetune, "-o", out)
-    (out / "left over").touch()
     succeed("ganc-export", "--checkpoint", chain.distill, "-o", out)
     assert read_card(out)["sources"] == {"checkpoint": read_checkpoint(chain.distill).digest}
     assert listing(out).keys() == listing(chain.export).keys()
@@ -157,6 +156,21 @@ def test_a_folder_of_its_own_is_written_again_and_a_foreign_one_is_not(chain, ou
     with nothing_changes(tmp_path):
         said = refusal("ganc-export", "--checkpoint", chain.finetune, "-o", foreign)
     assert str(foreign) in said
+
+
+@pytest.mark.parametrize("name", ["my-notes.txt", "paddle/mine.png", "charts/mine.png", "paddle/.mine"])
+def test_what_was_put_into_a_folder_of_its_own_is_not_lost(chain, out, tmp_path, name):
+    shutil.copytree(chain.export, out)
+    (out / ".DS_Store").touch()
+    succeed("ganc-export", "--checkpoint", chain.finetune, "-o", out)
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("mine")
+    with nothing_changes(tmp_path):
+        said = refusal("ganc-export", "--checkpoint", chain.finetune, "-o", out)
+    assert f"{out}: holds {name}" in said
+    (out / name).unlink()
+    (out / "model.json").write_text("{}")  # a damaged card says nothing of what was written
+    succeed("ganc-export", "--checkpoint", chain.finetune, "-o", out)
 
 
 def test_a_model_that_differs_is_not_written(out, tmp_path):

@@ -66,6 +66,22 @@ def test_demo_replaces_its_own_folder_and_no_other(tmp_path):
         assert "'12a'" in refusal("ganc", "data", "demo", tmp_path / "new", "--size", "12a", status=2)
 
 
+@pytest.mark.parametrize("name", ["trainA/mine.png", "searchA.txt", "trainA/00006.png", "sub/notes", "train.txt"])
+def test_demo_does_not_replace_what_was_put_into_its_folder(own, name):
+    (own / name).parent.mkdir(exist_ok=True)
+    (own / name).write_text("mine")
+    how = ("--train", 1, "--test", 1, "--size", 16)
+    with nothing_changes(own):
+        assert f"holds {name}" in refusal("ganc", "data", "demo", own, *how)
+    (own / name).unlink()
+    settings = (own / "demo.json").read_text()
+    (own / "demo.json").write_text("{}")
+    with nothing_changes(own):
+        assert "demo.json" in refusal("ganc", "data", "demo", own, *how)
+    (own / "demo.json").write_text(settings)
+    succeed("ganc", "data", "demo", own, *how)
+
+
 def test_check_passes_a_good_folder(tiny_data):
     said = succeed("ganc", "data", "check", tiny_data, "--minimum", 32)
     assert said.stdout.splitlines()[2].split() == [str(tiny_data), "6", "6", "4", "4"]

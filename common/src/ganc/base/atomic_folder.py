@@ -2,15 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ganc.base.atomic import WriteError, force_onto_disk, place_of, umask, write_error
-from ganc.base.temporaries import OLD, PART, REPLACED, remove_leftovers, temporary_folder
+from ganc.base.temporaries import OLD, PART, REPLACED, has_temporaries, remove_leftovers, temporary_folder
+
+# What programs leave in folders that they show or make, without being asked.
+LEFT_BY_PROGRAMS = (".DS_Store", "Thumbs.db", ".snakemake_timestamp")
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path, marker: str, *, of_many: bool = False) -> Iterator[Path]:
+def replacing_folder(
+    path: Path, marker: str, *, of_many: bool = False, own: Callable[[Path], Callable[[str], bool]] | None = None
+) -> Iterator[Path]:
     """Yield a temporary folder; when the block ends well, it becomes `path`.
 
     An older folder at `path` is replaced only if it is empty or holds the file `marker`, which shows that ganc made it;
@@ -22,14 +27,18 @@ def replacing_folder(path: Path, marker: str, *, of_many: bool = False) -> Itera
 
     Args:
         of_many: there are too many files in it to wait until each is on the disk.
+        own: reads of an older folder what ganc wrote into it, and returns whether a file, by its POSIX path there, is
+            part of that; None where nobody else writes there.
 
     Raises:
-        WriteError: `path` was not made by ganc, or cannot be written.
+        WriteError: `path` was not made by ganc, or holds something that was put into it since, or cannot be written.
     """
     path = place_of(path)
     inside = path / path.name
     remove_leftovers([path])
     _require_own(path, marker)
+    if own and (path / marker).is_file() and not has_temporaries(inside):  # else one was killed half way
+        _require_nothing_else(path, own(path))
     remove_leftovers([inside])
     stays = _must_stay(path)
     try:
@@ -60,6 +69,19 @@ def _require_own(path: Path, marker: str) -> None:
         if not any(path.iterdir()) or any((folder / marker).is_file() for folder in holders):
             return
     raise WriteError(f"{path}: exists and was not made by ganc (no {marker} in it); choose another folder")
+
+
+def _require_nothing_else(path: Path, is_own: Callable[[str], bool]) -> None:
+    """Raise WriteError where something was put into a folder that ganc made."""
+    for folder, folders, files in os.walk(path):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted([*files, *links]):
+            file = Path(folder) / name
+            if name not in LEFT_BY_PROGRAMS and not is_own(file.relative_to(path).as_posix()):
+                raise WriteError(
+                    f"{path}: holds {file.relative_to(path)}, which ganc did not write and which would be lost; move "
+                    "it away, or choose another folder"
+                )
 
 
 def _must_stay(path: Path) -> bool:

@@ -77,6 +77,11 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
                 _remove(left, places[prefix])
 
 
+def has_temporaries(path: Path) -> bool:
+    """Whether there is something temporary for `path`, of a process that lives or was killed."""
+    return any(prefix == _prefix(path) for _, prefix in _temporaries(path.parent))
+
+
 def remove_all_leftovers(folder: Path) -> None:
     """Remove what killed processes left in a folder in which nobody but ganc writes."""
     for left, _ in _temporaries(folder):

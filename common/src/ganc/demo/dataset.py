@@ -2,12 +2,14 @@
 outlines (A) of animals of both coats beside the scenes that they are the outlines of (B)."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
 from ganc.base.atomic_folder import replacing_folder
 from ganc.base.errors import DataError
+from ganc.base.json_text import JsonObject, read_json
 from ganc.base.rng import keyed_generator
 from ganc.data.images import Size
 from ganc.data.lists import ImageList, list_path, read_images
@@ -25,7 +27,7 @@ def write_demo_set(
 
     The domains differ in the animals' coats only, and no animal is in both. A paired set has folders train and test
     instead, of files that are twice as wide: outlines on the left (A), the scene on the right (B). Equal arguments give
-    byte-equal files with one version of Pillow. An older demo set at `root` is replaced.
+    byte-equal files with one version of Pillow. An older demo set at `root` is replaced if nothing else is in it.
 
     Args:
         root: the folder to make.
@@ -40,16 +42,16 @@ def write_demo_set(
 
     Raises:
         DataError: a count below 1, or a size below 16.
-        WriteError: `root` holds something else than a demo set, or cannot be written.
+        WriteError: `root` holds something else than a demo set, or something besides one, or cannot be written.
+        FileFormatError: the `demo.json` of an older set is damaged.
     """
     width, height = (size, size) if isinstance(size, int) else size
     if min(train, test) < 1:
         raise DataError(f"train (={train}) and test (={test}) must be at least 1")
     if min(width, height) < SMALLEST:
         raise DataError(f"size (={width}x{height}) must be at least {SMALLEST}x{SMALLEST}")
-    letters = ("",) if paired else LETTERS
-    subsets = [(f"{kind}{letter}", count) for kind, count in (("train", train), ("test", test)) for letter in letters]
-    with replacing_folder(Path(root), MARKER, of_many=True) as folder:
+    subsets = _subsets(train, test, paired)
+    with replacing_folder(Path(root), MARKER, of_many=True, own=_written_files) as folder:
         for subset, count in subsets:
             _write_subset(folder, subset, count, (width, height), seed)
         settings = {
@@ -64,9 +66,39 @@ def write_demo_set(
     return {subset: read_images(root, subset) for subset, _ in subsets}
 
 
+def _subsets(train: int, test: int, paired: bool) -> list[tuple[str, int]]:
+    """Return the names of a set's subsets, each with the number of its images."""
+    letters = ("",) if paired else LETTERS
+    return [(f"{kind}{letter}", count) for kind, count in (("train", train), ("test", test)) for letter in letters]
+
+
+def _image_names(subset: str, count: int) -> list[str]:
+    return [f"{subset}/{index:05d}.png" for index in range(count)]
+
+
+def _written_files(root: Path) -> Callable[[str], bool]:
+    """Return whether `write_demo_set` wrote a file of the set at `root`, by its POSIX path there.
+
+    Raises:
+        FileFormatError: `demo.json` does not say what was written.
+    """
+    said = JsonObject.of(read_json(root / MARKER, "the settings of a demo set"), root / MARKER)
+    subsets = _subsets(said.take("train", int), said.take("test", int), said.take("paired", bool, False))
+    lists = {list_path(root, subset).name for subset, _ in subsets}
+    counted = dict(subsets)
+
+    def is_written(name: str) -> bool:
+        subset, _, image = name.partition("/")
+        number = image.removesuffix(".png")
+        known = number.isdecimal() and number.isascii() and int(number) < counted.get(subset, 0)
+        return name == MARKER or name in lists or (known and name == f"{subset}/{int(number):05d}.png")
+
+    return is_written
+
+
 def _write_subset(folder: Path, subset: str, count: int, size: Size, seed: int) -> None:
     (folder / subset).mkdir()
-    names = [f"{subset}/{index:05d}.png" for index in range(count)]
+    names = _image_names(subset, count)
     for index, name in enumerate(names):
         draw = keyed_generator(seed, f"demo.{subset}", index)
         if subset[-1] in LETTERS:

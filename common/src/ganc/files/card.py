@@ -1,7 +1,7 @@
 """The model card: the JSON file that an exported folder carries and is recognised by."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,6 +121,24 @@ def card_variants(folder: Path, card: Mapping) -> tuple[Variant, ...]:
     path = Path(folder) / CARD
     listed = JsonObject(path, card).take("forms", list)
     return tuple(_variant(JsonObject.of(one, path, f"forms.{place}")) for place, one in enumerate(listed))
+
+
+def written_files(folder: Path) -> Callable[[str], bool]:
+    """Return whether `ganc-export` wrote a file of an exported folder, by its POSIX path below the folder.
+
+    That is what the card lists; of a card that lists nothing, or cannot be read, what has the names of such files.
+    """
+    try:
+        card = read_card(folder)
+        variants = card_variants(folder, card)
+    except FileFormatError:
+        card, variants = {}, ()
+    listed = {name for one in variants for name in one.files}
+    if not listed:
+        usual = {CARD, CHECKPOINT, README}
+        return lambda name: name in usual or name.partition("/")[0] in FORMATS
+    known = {CARD, *card.get("files", (CHECKPOINT,)), *listed}
+    return known.__contains__
 
 
 def _variant(content: JsonObject) -> Variant:

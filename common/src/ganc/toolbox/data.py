@@ -41,7 +41,8 @@ def demo(folder: Path, train: int, test: int, size: tuple[int, int], seed: int, 
     """Draw images to try ganc on.
 
     FOLDER becomes a set of plain-coated animals (A) and striped ones (B) on meadows. With --paired it becomes a set of
-    outlines (A, left) beside the animals that they are the outlines of (B, right).
+    outlines (A, left) beside the animals that they are the outlines of (B, right). An earlier set there is replaced if
+    nothing else is in it.
 
     \b
     ganc data demo images

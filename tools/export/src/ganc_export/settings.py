@@ -81,7 +81,10 @@ class ExportSettings:
     """
 
     output: Path = setting(
-        "The folder to write; an earlier export there is replaced.", names=("-o", "--output"), folder=True, written=True
+        "The folder to write; an earlier export is replaced if nothing else is in it.",
+        names=("-o", "--output"),
+        folder=True,
+        written=True,
     )
     formats: tuple[str, ...] = setting(
         "What to write; may be given several times.", ("paddle",), names=("--format",), repeats=True

@@ -20,7 +20,7 @@ from ganc.engines.compile import compile_graph
 from ganc.engines.eager import EagerEngine
 from ganc.engines.exported import open_variant
 from ganc.engines.loading import variant_bytes
-from ganc.files.card import CARD, CHECKPOINT, README, Variant, file_digest, write_card
+from ganc.files.card import CARD, CHECKPOINT, README, Variant, file_digest, write_card, written_files
 from ganc.files.checkpoint import GENERATOR, Checkpoint, read_checkpoint, require_supernet, write_checkpoint
 from ganc.files.choice import Selection
 from ganc.metrics import Measurement
@@ -131,14 +131,14 @@ def export(
         MissingDependencyError: a package for one of the variants is not installed.
         ExportError: a variant's images differ from the checkpoint's, or it cannot be verified on this processor.
         InterruptedRun: Ctrl-C or SIGTERM came while the model was traced.
-        WriteError: the folder cannot be written, or was not made by ganc.
+        WriteError: the folder cannot be written, or was not made by ganc, or something was put into it since.
     """
     require_possible(variants)
     calibration, subset = _calibration(checkpoint, data, variants)
     paged = any(FORMATS[one.format].page for one in variants)
     shown = _page(checkpoint, page or PageSettings()) if paged else None
     material = Material(checkpoint.generator, layout, calibration, page=shown)
-    with replacing_folder(output, marker=CARD) as folder:
+    with replacing_folder(output, marker=CARD, own=written_files) as folder:
         write_checkpoint(folder / CHECKPOINT, checkpoint)
         state = read_checkpoint(folder / CHECKPOINT).generator
         engine = EagerEngine(Generator.from_state(state))
