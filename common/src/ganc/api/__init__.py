@@ -10,6 +10,7 @@ from ganc.api.selecting import select
 from ganc.base.errors import GancError
 from ganc.models.spec import GeneratorSpec
 from ganc.results.table import SearchRow
+from ganc.training.keywords import TrainingOptions
 
 __all__ = [
     "GancError",
@@ -18,6 +19,7 @@ __all__ = [
     "Picture",
     "Profile",
     "SearchRow",
+    "TrainingOptions",
     "compare",
     "evaluate",
     "load",

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -292,8 +293,8 @@ def _array(member: bytes) -> np.ndarray:
     """Return a member's array; numpy takes memory for the declared shape before it looks whether it is there."""
     stream = io.BytesIO(member)
     version = np.lib.format.read_magic(stream)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-    shape, _, dtype = read_header(stream)
+    headers: Any = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = headers[version](stream)
     if math.prod(shape) * dtype.itemsize > len(member) and not dtype.hasobject:
         raise ValueError(f"an array of shape {str(shape)[:50]} in {len(member):,} bytes")
     return np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 from ganc.base.errors import SettingError, SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, WIDTHS, Checkpoint, read_checkpoint
@@ -24,12 +25,13 @@ from ganc.training.settings import (
     RunSettings,
     Schedule,
 )
+from ganc_distill.keywords import DistillOptions
 from ganc_distill.settings import FROZEN, NEEDS, RECIPES, SCHEDULE, USUAL, OnlineSettings, StudentStart, online_student
 
 STAGE = "distill"
 
 
-def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
+def train(*, watch: Callable[[Progress], object] | None = None, **options: Unpack[DistillOptions]) -> Checkpoint:
     """Distill a student to the end, write its checkpoint and return it; called again, it goes on where it stopped.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from ganc.models.generator import Generator
 from ganc.models.task import Pairing
 from ganc.system.runtime import select_device
 from ganc.training.options import Options
+from ganc_export.keywords import ExportOptions
 from ganc_export.readme import Described, Row, card_text
 from ganc_export.settings import ExportSettings, Source, selection_of
 from ganc_export.variants import Material, require_possible, wanted_variants, ways_to_write, write_variant
@@ -190,7 +191,7 @@ def alone_of(source: Source) -> Checkpoint:
     return standalone(checkpoint, widths, source.role)
 
 
-def export_model(**options: object) -> Exported:
+def export_model(**options: Unpack[ExportOptions]) -> Exported:
     """Write a generator for use, a folder of checkpoint, models and card; return what was written.
 
     Args:

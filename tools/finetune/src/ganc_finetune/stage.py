@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_same_task, require_supernet
@@ -14,6 +15,7 @@ from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import NO_INIT, DataSettings, DistillationSettings, InitSettings, Schedule
+from ganc_finetune.keywords import FinetuneOptions
 from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL, FinetuneRun
 
 STAGE = "finetune"
@@ -24,7 +26,7 @@ def train(
     supernet: str | os.PathLike[str],
     teacher: str | os.PathLike[str],
     watch: Callable[[Progress], object] | None = None,
-    **options: object,
+    **options: Unpack[FinetuneOptions],
 ) -> Checkpoint:
     """Train one sub-network to the end, write its checkpoint and return it; called again, it goes on where it stopped.
 

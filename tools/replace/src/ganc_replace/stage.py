@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Unpack
 
 from ganc.base.direction import Direction
 from ganc.base.errors import SpecError
@@ -24,12 +25,13 @@ from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import NO_REFIT, DataSettings, RefitSettings, RunSettings, Schedule
 from ganc.training.start import RefitStart, Refitted
 from ganc.training.teachers import FrozenTeacher
+from ganc_replace.keywords import ReplaceOptions
 from ganc_replace.settings import NEEDS, RECIPES, SCHEDULE, USUAL, ReplaceSettings
 
 STAGE = "replace"
 
 
-def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
+def train(*, watch: Callable[[Progress], object] | None = None, **options: Unpack[ReplaceOptions]) -> Checkpoint:
     """Train the networks to their end, write its checkpoint and return it; called again, it goes on where it stopped.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ganc.base.atomic import WriteError, place_of
 from ganc.base.engine_table import fastest_engine, graph_engines
@@ -20,6 +20,7 @@ from ganc.system.processes import join_processes
 from ganc.training.options import Options
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
+from ganc_search.keywords import SearchOptions
 from ganc_search.latency import Deployed, LatencyModel, Watch, device_text, latency_file
 from ganc_search.settings import (
     AUTO,
@@ -214,7 +215,7 @@ class Search:
 
 
 def find_subnets(
-    *, racing: bool = False, watch: Callable[[SearchProgress], object] | None = None, **options: object
+    *, racing: bool = False, watch: Callable[[SearchProgress], object] | None = None, **options: Unpack[SearchOptions]
 ) -> list[SearchRow]:
     """Evaluate a supernet's sub-networks, write the results and return them, the best first.
 

@@ -1,6 +1,7 @@
 """Stage 3: train every sub-network at once, some of them each step (Once-for-All, arXiv 1908.09791)."""
 
 from collections.abc import Callable
+from typing import Unpack
 
 from ganc.base.errors import SpecError
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_same_task
@@ -14,13 +15,14 @@ from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
 from ganc.training.settings import NO_REFIT, DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
 from ganc_supernet.beginning import Beginning, from_scratch, from_teacher
+from ganc_supernet.keywords import SupernetOptions
 from ganc_supernet.sampling import subnets_of_step
 from ganc_supernet.settings import DEFAULT_SPACE, NEEDS, RECIPES, SCHEDULE, USUAL, StartFrom, SupernetStart
 
 STAGE = "supernet"
 
 
-def train(*, watch: Callable[[Progress], object] | None = None, **options: object) -> Checkpoint:
+def train(*, watch: Callable[[Progress], object] | None = None, **options: Unpack[SupernetOptions]) -> Checkpoint:
     """Train a supernet to the end, write its checkpoint and return it; called again, it goes on where it stopped.
 
     Args:
