@@ -2,12 +2,13 @@
 
 import os
 import stat
+import subprocess
 
 import click
 import pytest
 from helpers.images import save_random_image
 from helpers.stages import nothing_changes, refusal
-from helpers.support import TINY_TRAINING, UNTRAINED_SET, fail, invoke, succeed, walk_commands
+from helpers.support import TINY_TRAINING, UNTRAINED_SET, command_line, fail, invoke, succeed, walk_commands
 
 from ganc.cli.paths import InputText, RunFolder, Written, WrittenFolder
 from ganc.files.checkpoint import read_checkpoint
@@ -170,6 +171,15 @@ def test_an_output_that_is_no_regular_file_is_refused_and_stays(names, output, t
         assert str(path) in refusal(*names, *rest, *said(output, path))
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert (tmp_path / "link").is_symlink()
+
+
+def test_standard_output_as_an_output_is_called_what_it_is(teacher_file, tmp_path):
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    command = command_line("ganc", "extract", teacher_file, "--network", "generator", "-o")
+    for path in ("/dev/stdout", tmp_path / "link"):
+        done = subprocess.run([*command, str(path)], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert f"{path}: is a pipe, which ganc does not replace" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("names", "output"), OUTPUTS)

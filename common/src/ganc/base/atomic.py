@@ -45,7 +45,7 @@ def place_of(path: Path) -> Path:
     """
     place = Path(os.path.realpath(path))
     try:
-        mode = place.stat().st_mode
+        mode = os.stat(path).st_mode  # not of `place`: what /dev/stdout leads to has a name that no path is
     except FileNotFoundError:
         return place
     except OSError as error:
