@@ -176,6 +176,17 @@ def test_engines_that_are_not_installed(models):
     assert "ganc-common[openvino]" in beside.stderr.decode()
 
 
+def test_a_batch_that_the_memory_has_no_room_for_is_said_in_one_line(models, tmp_path):
+    options = ("bench", models / "compressed", *QUICK, "--engine", "onnxruntime", "--threads", 1, "--batch", 100_000)
+    command = command_line("ganc", *options)
+    limited = ["bash", "-c", 'ulimit -v 4000000 && exec "$@"', "-", *command]
+    done = subprocess.run(limited, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "--batch" in last
+    assert "memory" in last
+
+
 def test_the_process_that_times_ends_when_its_parent_is_killed(models):
     options = ("--engine", "paddle", "--threads", 1, "--size", 32, "--min-seconds", 600, "--device", "cpu")
     command = command_line("ganc", "bench", models / "compressed", "--original", models / "original", *options)
@@ -213,6 +224,10 @@ def test_wrong_usage(models):
     assert "'--batch'" in fail("ganc", "bench", models / "compressed", "--batch", "1,0", status=2)
     assert "'--threads'" in fail("ganc", "bench", models / "compressed", "--threads", "1,4_4", status=2)
     assert str(models / "nothing") in fail("ganc", "bench", models / "nothing", status=2)
+    for batch, size in ((1_000_000, 32), (100_000_000, 32), (5000, 256), (1, 65_535)):
+        said = fail("ganc", "bench", models / "compressed", "--batch", f"1,{batch}", "--size", size, status=2)
+        assert f"{batch}" in said
+        assert f"{size}x{size}" in said
     fail("ganc", "bench", status=2)
     assert "--data" in fail("ganc", "bench", models / "compressed", "--feature-set", "any", status=2)
 

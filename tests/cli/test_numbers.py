@@ -24,3 +24,14 @@ def test_what_is_no_sensible_number_is_refused(names, option):
 
 def test_there_are_such_options():
     assert len(OPTIONS) > 60
+
+
+@pytest.mark.parametrize(
+    ("names", "option"), [one for one in OPTIONS if isinstance(one.values[1].type, click.IntRange)]
+)
+def test_a_number_that_is_too_large_is_told_the_option_s_own_range(names, option):
+    low, high = option.type.min, option.type.max
+    said = refusal(names[0], *names[1:], option.opts[0], 10**15, status=2)
+    assert str(-(10**9)) not in said
+    assert str(10**9 if high is None else high) in said
+    assert low is None or f" {low} to " in said

@@ -229,3 +229,12 @@ def test_the_number_of_evaluations_is_kept_exactly():
     for evaluations in (1, 60, 100, 101, 250):
         settings = EvolutionSettings(evaluations=evaluations)
         assert len(flat(rounds_of(evolution(SPACE, Budget(), 0, settings)))) == evaluations
+
+
+@pytest.mark.parametrize("settings", [{"evaluations": 4}, {"generations": 3}], ids=["few evaluations", "all"])
+def test_a_population_of_the_most_that_is_possible_ends_with_what_there_is(settings):
+    space = parse_space("32,16/32/32,24,16/32/32,24/32/32/32,16")
+    rows = flat(rounds_of(evolution(space, Budget(), 0, EvolutionSettings(population=100_000, **settings))))
+    assert len(rows) == settings.get("evaluations", len(exhaustive(Allowed(space, Budget(), COSTS))))
+    with pytest.raises(SettingError, match="population"):
+        EvolutionSettings(population=100_001)

@@ -10,6 +10,8 @@ PREDICTED = ".predicted"
 PREDICTED_LATENCY = "latency" + PREDICTED  # milliseconds an image of what was not measured
 STEP = ".first-"  # before the number of images: what an earlier step of a race measured
 
+MOST_SUBSETS = 10_000  # that a kernel distance is averaged over: a hundred times what is published
+
 
 def kernel_metric(feature_set: str) -> str:
     """Return the name of the kernel distance on a feature set; the Fréchet distance has the feature set's own."""

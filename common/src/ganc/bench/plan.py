@@ -6,9 +6,12 @@ from pathlib import Path
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import engine_row, exported_engines, precision_row
-from ganc.base.errors import SpecError
+from ganc.base.errors import SettingError, SpecError
 from ganc.base.settings import check_limits, setting
 from ganc.training.settings import RunSettings, require_measured
+
+MOST_PIXELS = 1 << 28  # of a batch: 3 GiB of input, and some fifty times that within a network
+OUT_OF_MEMORY = "the memory is not enough; take smaller batches or images (--batch, --size)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,8 @@ class Wanted:
 
     Raises:
         SpecError: an engine or a precision is not known.
-        SettingError: a value is outside its limits, or something is said of a metric without images.
+        SettingError: a value is outside its limits, a batch has more than MOST_PIXELS, or something is said of a metric
+            without images.
     """
 
     models: Sequence[Path]
@@ -59,6 +63,12 @@ class Wanted:
             engine_row(engine)
         for precision in self.precisions:
             precision_row(precision)
+        width, height = self.size
+        if (batch := max(self.batches, default=1)) * width * height > MOST_PIXELS:
+            raise SettingError(
+                f"batch (={batch}) of images of {width}x{height}: expected at most {MOST_PIXELS:,} pixels in a batch; "
+                "take smaller batches or images"
+            )
 
     @property
     def chosen_engines(self) -> Sequence[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from ganc.base.engine_table import engine_row
 from ganc.base.errors import GancError, RunError, SpecError
 from ganc.base.extras import missing
 from ganc.bench.networks import stored_as
-from ganc.bench.plan import Job, Wanted, precision_obstacle
+from ganc.bench.plan import OUT_OF_MEMORY, Job, Wanted, precision_obstacle
 from ganc.engines.networks import read_network
 from ganc.system.runtime import engine_threads
 
@@ -117,6 +118,8 @@ def run_job(job: Job) -> dict:
         done = subprocess.run(command, env=environment, stdin=lifeline, capture_output=True, check=False)
         if done.returncode or not result.is_file():
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            if done.returncode == -signal.SIGKILL:
+                last = [f"killed, as systems do where {OUT_OF_MEMORY}"]
             raise RunError(f"{_title(job)}: {last[0].strip()} (status {done.returncode} of the process that timed it)")
         return json.loads(result.read_text(encoding="utf-8"))
 

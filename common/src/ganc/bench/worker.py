@@ -14,7 +14,7 @@ from pathlib import Path
 from ganc.base.direction import Direction
 from ganc.base.errors import GancError
 from ganc.bench.networks import open_network, runs_on_gpu
-from ganc.bench.plan import Job
+from ganc.bench.plan import OUT_OF_MEMORY, Job
 from ganc.engines import Engine
 from ganc.engines.timing import Timing, random_images, timed_by_turns
 
@@ -70,6 +70,12 @@ def _json(timing: Timing) -> dict:
     return {"batch_ms": timing.median, "batch_spread_ms": timing.spread, "runs": timing.runs}
 
 
+def _is_about_memory(error: Exception) -> bool:
+    """Whether an engine, each of which has its own error for that, found no memory."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in ("alloc", "out of memory", "exhausted"))
+
+
 def _end_with_parent() -> None:
     """End this process as soon as standard input ends."""
 
@@ -85,5 +91,7 @@ if __name__ == "__main__":
     _end_with_parent()
     try:
         main(*sys.argv[1:])
-    except GancError as failure:
-        sys.exit(str(failure))
+    except (GancError, MemoryError, RuntimeError) as failure:
+        if not (_is_about_memory(failure) or isinstance(failure, GancError)):
+            raise
+        sys.exit(OUT_OF_MEMORY if _is_about_memory(failure) else str(failure))

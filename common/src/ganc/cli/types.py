@@ -82,7 +82,10 @@ class _Whole(_Count, click.types.IntParamType):
 
 class _WholeRange(_Limited, _Count, click.IntRange):
     def parse(self, text: str) -> None:
-        parse_whole(text, largest=max(LARGEST_COUNT, self.max or 0))
+        try:
+            parse_whole(text, largest=max(LARGEST_COUNT, self.max or 0))
+        except SpecError:  # none, or beyond any range: this one is named
+            parse_whole(text, self.min, LARGEST_COUNT if self.max is None else self.max)
 
 
 def strict(kind: click.ParamType) -> click.ParamType:

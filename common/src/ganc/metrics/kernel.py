@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganc.base.errors import SettingError
+from ganc.base.ranking_metric import MOST_SUBSETS
 from ganc.base.rng import keyed_generator
 from ganc.metrics.frechet import checked_features, require_equal_dimensions
 
@@ -40,16 +41,17 @@ def subsets_asked(count: int | None, most: int | None) -> Subsets | None:
     """Return the subsets that someone asks for by their count and their size, None where there is no count.
 
     Raises:
-        SettingError: a size without a count, or one of them is too small.
+        SettingError: a size without a count, or one of them is too small, or the count too large.
     """
     if most is not None and count is None:
         raise SettingError(f"kid_subset_size (={most}) is for kid_subsets, which is not given")
     if count is None:
         return None
     wanted = Subsets(count) if most is None else Subsets(count, most)
-    if wanted.count < 1 or wanted.most < 2:
+    if not 1 <= wanted.count <= MOST_SUBSETS or wanted.most < 2:
         raise SettingError(
-            f"kid_subsets (={wanted.count}) must be at least 1, and kid_subset_size (={wanted.most}) at least 2"
+            f"kid_subsets (={wanted.count}) must be from 1 to {MOST_SUBSETS}, and kid_subset_size (={wanted.most}) at "
+            "least 2"
         )
     return wanted
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from ganc.base.ranking_metric import near_best, ranking_metric
+from ganc.base.ranking_metric import MOST_SUBSETS, near_best, ranking_metric
 from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
 from ganc.cli.options import (
-    POSITIVE,
     device_option,
     direction_option,
     feature_set_option,
@@ -42,7 +41,11 @@ from ganc.training.settings import RunSettings
 @setting_option(RunSettings, "statistics")
 @feature_set_option
 @reference_option
-@click.option("--kid-subsets", type=POSITIVE, help="Kernel distance by so many random subsets too; published: 100.")
+@click.option(
+    "--kid-subsets",
+    type=click.IntRange(1, MOST_SUBSETS),
+    help="Kernel distance by so many random subsets too; published: 100.",
+)
 @click.option(
     "--kid-subset-size",
     type=click.IntRange(min=2),

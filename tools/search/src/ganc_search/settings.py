@@ -115,7 +115,7 @@ class EvolutionSettings:
         SettingError: a value is outside its limits.
     """
 
-    population: int = setting("Evolution: sub-networks a generation.", 100, least=1)
+    population: int = setting("Evolution: sub-networks a generation.", 100, least=1, most=100_000)
     generations: int = setting("Evolution: generations of children at most.", 500, least=0)
     parent_ratio: float = setting("Evolution: parents, as a part of the population.", 0.25, least=0, most=1)
     mutation_ratio: float = setting("Evolution: children made by mutation, as a part.", 0.5, least=0, most=1)

@@ -44,8 +44,8 @@ class Evolution:
     ):
         self._settings = settings = settings or EvolutionSettings()
         self._allowed, self._metric, self._seed, self._objective = allowed, metric, seed, objective
-        self._most = settings.evaluations or settings.population * (settings.generations + 1)
-        self.total = min(self._most, len(allowed.space))
+        most = settings.evaluations or settings.population * (settings.generations + 1)
+        self.total = self._most = min(most, len(allowed.space))
         self._asked = sample(allowed, min(settings.population, self._most), seed)
         self._seen = set(self._asked)
         self._survivors: list[SearchRow] = []
@@ -77,13 +77,15 @@ class Evolution:
         mutants = round(settings.mutation_ratio * settings.population)
         made: list[Widths] = []
         for index in range(settings.population if parents else 0):
+            if len(made) == left:
+                break
             generator = keyed_generator(self._seed, "search/evolution", self._generation, index)
             if index < mutants:
                 tries = self._mutants(parents, generator, [settings.mutation_probability] * TRIES)
             else:
                 tries = _crossings(parents, generator)
             child = next((widths for widths in tries if widths in self._allowed), None)
-            if child and child not in self._seen and len(made) < left:
+            if child and child not in self._seen:
                 self._seen.add(child)
                 made.append(child)
         return sorted(made or self._further(parents, min(left, settings.population)), reverse=True)
