@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from helpers.endless_yaml import ENDLESS
@@ -31,6 +32,7 @@ from PIL import Image
 
 from ganc.base.errors import RunError
 from ganc.files.checkpoint import read_checkpoint
+from ganc.files.tensors import write_tensors
 from ganc.models.space import parse_space
 from ganc.models.spec import parse_widths
 from ganc.models.task import TaskName
@@ -260,7 +262,10 @@ def refused(*arguments: object, status: int = 1) -> str:
 def test_a_configuration_that_cannot_work_is_one_line_before_anything_runs(folder, changes, said):
     configured(folder, **changes)
     before = sorted(folder.rglob("*"))
-    assert said in refused("--config", "run.yaml")
+    told = refused("--config", "run.yaml")
+    assert said in told
+    file = ("teacher.safetensors", "1.00 M", "is in the folder", "source/out")
+    assert told.startswith("run.yaml: ") or any(one in told for one in file)
     assert sorted(folder.rglob("*")) == before
 
 
@@ -271,6 +276,16 @@ def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
     (folder / "bad.yaml").write_text("a: [")
     (folder / "list.yaml").write_text("- 1")
     data = ("--data", "source", "-o", "new")
+    settings = {"format": "ganc-run-state", "version": 2}
+    for name in ("teacher", "other"):
+        (folder / f"{name}.safetensors.run").mkdir()
+        write_tensors(folder / f"{name}.safetensors.run" / "state.safetensors", settings, {"x": np.zeros(1)})
+    for command in (("ganc", "compress", *data, "--teacher"), ("ganc", "import", "-o", "y.safetensors")):
+        said = fail(*command, folder / "teacher.safetensors.run" / "state.safetensors", status=1)
+        assert "is the saved state of a run, no generator: name the checkpoint that the run made, " in said
+        assert said.strip().endswith(f"{folder}/teacher.safetensors")
+    said = refused(*data, "--teacher", folder / "other.safetensors.run" / "state.safetensors")
+    assert "name the checkpoint that the run writes when it ends" in said
     assert "no.pth" in refused(*data, "--teacher", "no.pth")
     said = refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1000G")
     assert "1.00 T MACs are no reduction: " in said

@@ -141,7 +141,10 @@ def test_inspect_foreign_statistics(tmp_path):
     ("content", "named"),
     [
         (None, "no such file"),
-        (b"", "ganc-checkpoint"),
+        (b"", "is empty, expected a ganc-checkpoint"),
+        (b"\x89PNG\r\n\x1a\n....", "is an image, expected a ganc-checkpoint"),
+        (b"data: horses\nout: out\n", "is a text, expected a ganc-checkpoint"),
+        (b"\x93NUMPY\x01\x00and more", "is of no kind that ganc knows, expected a ganc-checkpoint"),
         (b"a letter", "ganc-checkpoint"),
         (b"\x89HDF\r\n\x1a\n and no more", "truncated"),
         (b"PK\x05\x06" + bytes(18), "sigma"),

@@ -9,6 +9,9 @@ from ganc.base.reading import read_start
 HDF5, ONNX, SAFETENSORS = "an HDF5 file", "an ONNX model", "a safetensors file"
 TAR, GZIP, ZIP, PICKLE = "a tar file", "a gzip file", "a zip file", "a pickle"
 
+RUN_STATE = "ganc-run-state"  # the format of what a training run saves
+
+_IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _START = 512  # bytes that tell all of them
 _BEHIND_IR_VERSION = (b"\x12", b"\x1a", b"\x22", b"\x3a")  # of an ONNX model: the tag of a text, or of the graph
 _OF_FOLDERS = {"model.json": "an exported model", "settings.json": "a run", "log.jsonl": "a run"}
@@ -32,6 +35,28 @@ def kind_of(data: bytes) -> str | None:
     if data[:1] == b"\x80" and data[1:2] < b"\x10":  # the protocol's number
         return PICKLE
     return None
+
+
+def what_is(start: bytes) -> str:
+    """Return what a file is by its first bytes, for a sentence: any kind, an image or a text."""
+    if start.startswith(_IMAGES) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP"):
+        return "an image"
+    if kind := kind_of(start):
+        return kind
+    text = start.decode("utf-8", "ignore")  # the last character may be cut
+    whole = len(start) - len(text.encode()) < 4
+    return (
+        "a text" if whole and all(one.isprintable() or one.isspace() for one in text) else "of no kind that ganc knows"
+    )
+
+
+def state_said(path: Path) -> str:
+    """Return what to name in place of a run's saved state."""
+    folder = path.absolute().parent
+    made = path.parent.with_name(folder.name.removesuffix(".run"))
+    if folder.name.endswith(".run") and made.is_file():
+        return f"is the saved state of a run, no generator: name the checkpoint that the run made, {made}"
+    return "is the saved state of a run, no generator: name the checkpoint that the run writes when it ends"
 
 
 def looks_like(path: Path) -> str | None:

@@ -17,9 +17,10 @@ from ganc.base.journal_file import append_line, keep_lines, read_lines
 from ganc.base.json_text import JsonObject, read_json
 from ganc.base.lock import lock
 from ganc.base.temporaries import remove_all_leftovers
+from ganc.files.kinds import RUN_STATE
 from ganc.files.tensors import read_any_header, read_header, read_tensors, write_tensors
 
-STATE_FORMAT = "ganc-run-state"
+STATE_FORMAT = RUN_STATE
 STATE_FILE, SETTINGS_FILE, LOG_FILE, BEST_FILE = "state.safetensors", "settings.json", "log.jsonl", "best.safetensors"
 NEXT_BEST_FILE = "best.next.safetensors"
 LOCK_FILE, SAMPLES = "lock", "samples"

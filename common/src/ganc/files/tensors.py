@@ -13,8 +13,8 @@ from ganc.base.atomic import replacing
 from ganc.base.digests import canonical_json, tensors_digest
 from ganc.base.errors import FileFormatError
 from ganc.base.json_text import JsonObject, parse_json
-from ganc.base.reading import one_line, require_file
-from ganc.files.kinds import looks_like
+from ganc.base.reading import one_line, read_start, require_file
+from ganc.files.kinds import RUN_STATE, SAFETENSORS, kind_of, looks_like, state_said, what_is
 
 METADATA_KEY = "ganc"
 
@@ -45,7 +45,7 @@ def read_tensors(
     Raises:
         FileFormatError: no such file, not of this format and version, truncated, or of other content than was written.
     """
-    header = read_any_header(path, file_format)
+    header = _header_of(path, file_format)
     content = JsonObject.of(header, path)
     found = content.require_format(file_format, (*without_checksum, version))
     arrays = read_arrays(path)
@@ -60,7 +60,7 @@ def read_header(
     path: Path, file_format: str, version: int, without_checksum: tuple[int, ...] = ()
 ) -> Mapping[str, Any]:
     """Return the header alone, unchecked but for format and version; raises as `read_tensors` does."""
-    header = read_any_header(path, file_format)
+    header = _header_of(path, file_format)
     JsonObject.of(header, path).require_format(file_format, (*without_checksum, version))
     return _unsigned(header)
 
@@ -73,6 +73,14 @@ def has_checksum(path: Path) -> bool:
 def _unsigned(header: Mapping) -> dict:
     """Return a header without its checksum."""
     return {name: value for name, value in header.items() if name != CHECKSUM}
+
+
+def _header_of(path: Path, file_format: str) -> Mapping[str, Any]:
+    """Return a header as `read_any_header`, but no other's than a run's state where one is named."""
+    header = read_any_header(path, file_format)
+    if header.get("format") == RUN_STATE != file_format:
+        raise FileFormatError(f"{path}: {state_said(Path(path))}")
+    return header
 
 
 def read_any_header(path: Path, expected: str) -> Mapping[str, Any]:
@@ -88,6 +96,10 @@ def read_any_header(path: Path, expected: str) -> Mapping[str, Any]:
     except (safetensors.SafetensorError, OSError) as error:
         if recognised := looks_like(Path(path)):
             raise FileFormatError(f"{path}: not a {expected} file; {recognised}") from error
+        start = read_start(path, f"a {expected} file", 512)
+        if kind_of(start) != SAFETENSORS:
+            found = what_is(start) if start else "empty"
+            raise FileFormatError(f"{path}: is {found}, expected a {expected} file") from error
         raise FileFormatError(
             f"{path}: not a {expected} file, or truncated ({one_line(error)}); make or copy it again"
         ) from error

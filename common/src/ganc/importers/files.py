@@ -64,6 +64,8 @@ def networks_in(data: bytes, path: Path) -> dict[str, Tensors]:
         networks = dict(_networks(_read(data), MAX_GROWTH * len(data)))
     except RefusedError as error:
         raise FileFormatError(f"{path}: {error}") from error
+    except safetensors_file.RunStateError as error:
+        raise FileFormatError(f"{path}: {kinds.state_said(Path(path))}") from error
     except Exception as error:  # foreign bytes can be wrong in any way; in each case the file is not readable
         reason = printable(str(error)[:200]) or type(error).__name__
         raise FileFormatError(f"{path}: is truncated or damaged ({reason}); copy it again") from error

@@ -17,6 +17,7 @@ from ganc.data.check import check_folder, count_images
 from ganc.data.lists import read_images
 from ganc.data.side_by_side import LETTERS, is_side_by_side
 from ganc.files.checkpoint import DEFAULT_IMAGE_SIZE, FORMAT, Checkpoint, read_checkpoint
+from ganc.files.kinds import RUN_STATE
 from ganc.files.tensors import read_any_header
 from ganc.importers import SeveralNetworksError, import_checkpoint
 from ganc.models.task import TaskName
@@ -62,7 +63,7 @@ def read_teacher(path: Path, direction: Direction, task: TaskName | None = None)
         FileFormatError, SpecError: the file is none, or has no generator of this direction.
     """
     try:
-        ours = read_any_header(path, FORMAT).get("format") == FORMAT
+        ours = read_any_header(path, FORMAT).get("format") in (FORMAT, RUN_STATE)
     except FileFormatError:
         ours = False
     if ours:

@@ -25,6 +25,7 @@ from ganc.workflow.estimate import Timings, estimate, left_of, rehearse
 from ganc.workflow.networks import Networks
 from ganc.workflow.preset_names import USUAL, Preset
 from ganc.workflow.presets import SCRATCH, Given, configuration_of, scheduled
+from ganc.workflow.stage_options import ConfigurationError
 from ganc.workflow.task import settled_task
 
 CONFIGURATION, PLAN, LOCK = "compress.yaml", "compress.json", "compress.lock"  # in the folder of the run
@@ -111,6 +112,16 @@ def make_plan(request: Request, say: Callable[[str], object] = lambda text: None
     Raises:
         GancError: an input cannot be used; the message says which and what to do.
     """
+    try:
+        return _made(request, say)
+    except ConfigurationError as error:
+        if not request.configuration:
+            raise
+        raise ConfigurationError(f"{request.configuration}: {error}") from error
+
+
+def _made(request: Request, say: Callable[[str], object]) -> Plan:
+    """Return the plan; errors of the configuration do not name its file yet."""
     inputs.require_packages(PADDLE, SNAKEMAKE)
     said = _said(request)
     out = Path(said["out"])
