@@ -5,6 +5,7 @@
 Needs all seven distributions installed. The page depends on the commands alone, not on the terminal.
 """
 
+import argparse
 import importlib
 import inspect
 import tomllib
@@ -84,7 +85,8 @@ _GANC_SEARCH_COMPLETE=fish_source ganc-search | source      # fish, ~/.config/fi
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page; no argument is taken but --help."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     PAGE.write_text(options_page(), encoding="utf-8")
     print(PAGE)
 

@@ -198,6 +198,11 @@ def test_the_options_of_a_long_command_stand_in_groups():
     assert {"--epochs", "--lr"} <= {*sections["Schedule"]}
 
 
+def test_an_option_of_another_group_stands_before_those_of_every_command():
+    said = succeed("ganc-search", "--help").stdout
+    assert said.index("--engine") < said.index("--batch-size") < said.index("--json") < said.rindex("--help")
+
+
 @pytest.mark.parametrize(("program", "weight"), [("ganc-distill", 1), ("ganc-supernet", 0), ("ganc-finetune", 1)])
 def test_help_says_the_weight_that_this_command_takes(program, weight):
     (option,) = [one for one in main_of(program).params if one.name == "gan_weight"]

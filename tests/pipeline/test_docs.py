@@ -187,6 +187,17 @@ def test_the_reference_of_options_is_up_to_date(monkeypatch):
         assert OPTIONS.options_page() == written, "run python docs/generate_options.py"
 
 
+def test_the_reference_is_not_written_by_asking_for_help(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(OPTIONS, "PAGE", tmp_path / "options.md")
+    for arguments, status in ((["--help"], 0), (["everything"], 2)):
+        monkeypatch.setattr("sys.argv", ["generate_options.py", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            OPTIONS.main()
+        assert ended.value.code == status
+    assert "usage" in capsys.readouterr().out
+    assert not (tmp_path / "options.md").exists()
+
+
 def test_the_reference_has_every_command_with_every_option():
     assert len(PROGRAMS) == 7
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")

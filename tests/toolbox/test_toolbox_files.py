@@ -98,6 +98,13 @@ def test_inspect_search_results(chain):
     assert lines_of(chain.search)["image_size"] == "32x32"
 
 
+def test_inspect_says_counts_as_people_read_them_wherever_they_stand(tmp_path):
+    facts = {"budget": {"max_macs": 40_000_000, "max_params": None}}
+    write_results(tmp_path / "search.h5", make_results([make_row((2,) * 8)], facts=facts))
+    assert lines_of(tmp_path / "search.h5")["facts.budget.max_macs"] == "40.00 M"
+    assert json_of("ganc", "inspect", tmp_path / "search.h5")["facts"]["budget"] == facts["budget"]
+
+
 def test_inspect_statistics_a_run_s_state_and_an_export(chain, tmp_path):
     succeed("ganc", "stats", "--data", chain.data, *UNTRAINED_SET, "--size", SIZE, "-o", tmp_path / "real.npz")
     told = json_of("ganc", "inspect", tmp_path / "real.npz")

@@ -90,6 +90,11 @@ def format_count(count: float) -> str:
     return f"{count:.0f}"
 
 
+def counted(number: int, what: str) -> str:
+    """Return "1 variant" or "2 variants"."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 def with_error(value: float | None, error: float | None) -> str:
     """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals; four without an error."""
     if value is None:

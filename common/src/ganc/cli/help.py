@@ -93,10 +93,12 @@ def in_groups(options: Iterable[click.Option], moved: Mapping[str, str] | None =
     return {name: members for name, members in found.items() if members}
 
 
-def _place_in(group: str, option: click.Option) -> int:
-    """Return an option's place in a group; what was moved there stands at its end."""
+def _place_in(group: str, option: click.Option) -> float:
+    """Return an option's place in a group; what was moved there stands behind its own, before every command's."""
     usual, place = PLACES.get(long_name(option), (group, 0))
-    return place if usual == group else len(GROUPS[group])
+    if usual == group:
+        return place
+    return next((at for at, name in enumerate(GROUPS[group]) if name in OF_EVERY_COMMAND), len(GROUPS[group])) - 0.5
 
 
 class Helpful(click.Command):

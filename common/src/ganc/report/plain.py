@@ -8,8 +8,8 @@ from ganc.base.text import format_count
 SHORT = 16  # characters of a digest, as all messages have them
 FIRST = ("format", "version", "stage", "digest", "direction")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_COUNTS = ("macs", "device_macs", "params")
-_BYTES = ("bytes",)
+_COUNTS = ("macs", "params")  # what names of counts end in, such as those of a budget
+_BYTES = "bytes"
 _SIZES = ("image_size", "load_size", "crop_size", "eval_size", "size")
 
 
@@ -46,7 +46,7 @@ def plain(name: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, int):
-        return format_count(value) if name in _COUNTS else f"{value:,}" if name in _BYTES else str(value)
+        return format_count(value) if name.endswith(_COUNTS) else f"{value:,}" if name.endswith(_BYTES) else str(value)
     text = str(value)
     return f"{text[:SHORT]}…" if _DIGEST.fullmatch(text) else text
 
@@ -56,7 +56,7 @@ def _several(name: str, values: Sequence) -> str:
         return "none"
     if name in _SIZES or name == "widths":
         return ("_" if name == "widths" else "x").join(map(str, values))
-    if name in _COUNTS and len(values) == 2:
+    if name.endswith(_COUNTS) and len(values) == 2:
         return " to ".join(plain(name, one) for one in values)
     if all(isinstance(one, list | tuple) for one in values):
         return ", ".join("x".join(map(str, one)) for one in values)

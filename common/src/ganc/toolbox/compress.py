@@ -204,8 +204,9 @@ def _show_outcome(plan: "Plan", as_json: bool) -> None:
     program = f"import ganc; ganc.load({str(dist)!r}).translate({str(image)!r}).save('translated.png')"
     quoted = shlex.quote(program) if set('"$`\\!') & set(program) else f'"{program}"'
     click.echo((out / "report.md").read_text(encoding="utf-8"))
-    click.echo(f"report: {out / 'report.html'}; images to look at: {out / 'strip.jpg'}\n")
+    click.echo(f"report: {out / 'report.html'}; images to look at: {out / 'strip.jpg'}")
+    formats = ", ".join(sorted(path.name for path in dist.iterdir() if path.is_dir()))
+    click.echo(f"{dist}: the generator for {formats}; see its README.md\n")
     click.echo(f"ganc translate {shlex.quote(str(dist))} {shlex.quote(str(image))} -o translated.png")
     click.echo(f"python -c {quoted}")
-    formats = ", ".join(sorted(path.name for path in dist.iterdir() if path.is_dir()))
-    click.echo(f"{dist}: the generator for {formats}; see its README.md")
+    click.echo(f"ganc inspect {shlex.quote(str(dist))}")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ class Timings:
 
     Attributes:
         device: the device of training.
-        start: until a stage's program is ready.
+        start: until a stage's program is ready: Python, Paddle, and what compiles the metric.
         first, step: by stage, the first step of training and each one behind it.
         features, translation: of one image.
     """
@@ -81,16 +82,17 @@ def rehearse(values: Mapping, generator: GeneratorSpec | None, cores: int | None
     Raises:
         RunError: it fails.
     """
-    job = json.dumps({"configuration": values, "teacher": generator and asdict(generator)})
+    job = {"configuration": values, "teacher": generator and asdict(generator)}
     cores = cores or available_cores()
     threads = min(Configuration(values, []).threads or cores, cores)  # as Snakemake gives them to a stage
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     command, pipe, found = [sys.executable, "-m", "ganc.workflow.rehearsal"], subprocess.PIPE, dict[str, Any]()
     with tempfile.TemporaryFile("w+") as errors:
+        given = json.dumps(job | {"began": time.time()})
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment)
         with process:
             try:
-                for line in _answers(process, job):
+                for line in _answers(process, given):
                     found = json.loads(line)
                     if "stage" in found:
                         say(f"  {found['stage']}: {format_duration(found['step'])} a step")

@@ -62,12 +62,14 @@ def _timings(job: dict, say: Callable[[dict], None]) -> dict:
     networks = Networks.of(configuration, job["teacher"] and spec_from_json(GeneratorSpec, job["teacher"]))
     (run,) = _of_kind(configuration.settings(configuration.behind_teacher), RunSettings)
     device = select_device(run.device)
-    # Of what every stage does before its first step, nearly all is imports: seconds of work, whatever else runs here.
-    result: dict[str, Any] = {"device": device, "start": time.process_time(), "stages": {}}
+    # What every stage does before its first step is what this process has done: Python starts and imports Paddle.
+    start = max(time.process_time(), time.time() - job["began"])
+    result: dict[str, Any] = {"device": device, "stages": {}}
     for stage in networks.trained:
         result["stages"][stage] = _stage_seconds(stage, configuration, networks)
         say({"stage": stage, **result["stages"][stage]})
-    return result | _image_seconds(configuration, networks)
+    images = _image_seconds(configuration, networks)
+    return result | images | {"start": start + images["start"]}
 
 
 def _stage_seconds(stage: str, configuration: Configuration, networks: Networks) -> dict[str, float]:
@@ -152,7 +154,7 @@ def _cycle(stage: str, settings: list, networks: Networks, task: Task) -> Any:
 
 
 def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str, float]:
-    """Return the seconds that features of an image take, and its translation by the student."""
+    """Return the seconds of features of an image and of its translation, and as `start` those of compiling both."""
     width, height = networks.image_size
     features = feature_set(configuration.feature_set)
     count = max(2, min(features.batch, 8))
@@ -160,9 +162,11 @@ def _image_seconds(configuration: Configuration, networks: Networks) -> dict[str
     student = networks.trained[configuration.behind_teacher]
     engine = run_network(initial_state(student, 0, "rehearsal/student"), usable_engines(engines_of_parts())[0])
     image = np.zeros((1, student.in_channels, height, width), np.float32)
+    timed = [_timed(lambda number: features(pixels), STEPS - 1), _timed(lambda number: engine(image), STEPS - 1)]
     return {
-        "features": _timed(lambda number: features(pixels), STEPS - 1)["step"] / count,
-        "translation": _timed(lambda number: engine(image), STEPS - 1)["step"],
+        "features": timed[0]["step"] / count,
+        "translation": timed[1]["step"],
+        "start": sum(max(0.0, one["first"] - one["step"]) for one in timed),
     }
 
 

@@ -9,7 +9,7 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
-from ganc.base.text import format_bytes, format_count, format_duration, with_error
+from ganc.base.text import counted, format_bytes, format_count, format_duration, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
 from ganc.cli.options import (
@@ -168,7 +168,8 @@ def _show_dry_run(alone: "Checkpoint", settings: ExportSettings, variants: "Sequ
     costs, size = alone.generator.spec.costs(alone.image_size), size_text(alone.image_size)
     row = {f"MACs at {size}": format_count(costs.macs), "parameters": format_count(costs.params)}
     show([{"file": str(output / one.name), "format": one.format, "precision": one.precision} | row for one in variants])
-    each = f"{found.variants} variants on {found.images} images, {format_duration(found.image_seconds)} each in Paddle"
+    each = f"{counted(found.variants, 'variant')} on {counted(found.images, 'image')}"
+    each += f", {format_duration(found.image_seconds)} each in Paddle"
     click.echo(f"time: {each}: about {format_duration(found.seconds)} besides what writing and a metric take")
     click.echo(f"memory: {format_bytes(found.peak_bytes)} at the peak of a translation; nothing was written")
 
