@@ -8,7 +8,6 @@ from helpers.support import SIZE, TINY_SPACE, TINY_TRAINING, assert_equal_states
 
 from ganc.base.engine_table import graph_engines
 from ganc.base.errors import RunError, SpecError
-from ganc.engines.compiled import CompiledDiscriminator, CompiledGenerator, CompiledTeacher
 from ganc.engines.parts import require_engine_of_parts
 from ganc.engines.passes import adapted_passes_of, depths_of, judging_of, passes_of
 from ganc.files.checkpoint import read_checkpoint
@@ -19,6 +18,14 @@ from ganc.models.network import frozen
 from ganc.models.spec import AdaptorsSpec, DiscriminatorSpec, GeneratorSpec
 from ganc.system.runtime import paddle
 from ganc.training.losses.networks import Depths
+
+pytest.importorskip("onnx", reason="graphs are written with the onnx package")
+
+from ganc.engines.compiled import (  # noqa: E402 - needs the onnx package
+    CompiledDiscriminator,
+    CompiledGenerator,
+    CompiledTeacher,
+)
 
 ENGINES = graph_engines()
 WIDTHS = (6, 4, 6, 4, 8, 6, 4, 6)
