@@ -1,4 +1,4 @@
-"""Stage 6: export a generator as a checkpoint and as models for Paddle Inference, ONNX Runtime and OpenVINO."""
+"""Stage 6: export a generator as a checkpoint, and for Paddle Inference, ONNX Runtime, OpenVINO and the web."""
 
 from typing import TYPE_CHECKING
 

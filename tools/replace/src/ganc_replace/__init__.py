@@ -1,4 +1,4 @@
-"""Stage 1: train a CycleGAN whose generators are made of mobile blocks."""
+"""Stage 1: train a CycleGAN or a pix2pix whose generators are made of mobile blocks."""
 
 from typing import TYPE_CHECKING
 
