@@ -21,7 +21,7 @@ from ganc.training.losses.networks import Depths
 
 pytest.importorskip("onnx", reason="graphs are written with the onnx package")
 
-from ganc.engines.compiled import (  # noqa: E402 - needs the onnx package
+from ganc.engines.compiled import (
     CompiledDiscriminator,
     CompiledGenerator,
     CompiledTeacher,
