@@ -2,10 +2,14 @@
 
 import json
 import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from helpers.support import run_command
+from helpers.stages import wait_until
+from helpers.support import PATIENCE, command_line, run_command
 
 from ganc.system.installation import Installation, Part, State
 from ganc.system.trial import try_out
@@ -121,3 +125,27 @@ def test_a_build_for_gpus_without_one_is_told(cuda, count):
 def test_a_gpu_that_paddle_does_not_see_is_told(cuda, said):
     ((_, cure),) = installed(paddle={**CPU, "cuda": cuda}, other_gpus=[HOPPER]).notes
     assert said in cure
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_what_is_being_tried_too(tmp_path, number):
+    """A package whose import takes minutes, as of a busy machine, is not waited for."""
+    for name in ("paddle", "onnxruntime"):
+        begun = f"open({str(tmp_path / name)!r} + '.' + str(os.getpid()), 'w').close()"
+        (tmp_path / f"{name}.py").write_text(f"import os, time\n{begun}\ntime.sleep(110)\n")
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command_line("ganc", "doctor"), env=os.environ | {"PYTHONPATH": paths}, **pipes) as process:
+        wait_until(lambda: len(begun_in(tmp_path)) == 2, process)
+        process.send_signal(number)
+        since = time.monotonic()
+        _, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 128 + number
+        assert said.splitlines()[-1] in (b"interrupted", b"terminated")
+        assert time.monotonic() - since < 60  # Paddle alone would take 110
+    for pid in begun_in(tmp_path):
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def begun_in(folder):
+    return [int(path.suffix[1:]) for path in folder.iterdir() if path.suffix[1:].isdecimal()]

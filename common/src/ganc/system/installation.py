@@ -11,6 +11,7 @@ from typing import Any
 
 from ganc.base.engine_table import EngineRow, in_order
 from ganc.base.extras import CORE, OPTIONAL, PADDLE, PURPOSES, TOOLS, Package, install_command, install_tools
+from ganc.system.children import Children
 from ganc.system.runtime import GPU_BUILD
 from ganc.system.trial import Trial, try_out
 from ganc.system.versions import paddle_versions, version_of
@@ -138,17 +139,18 @@ def examine() -> Installation:
     packages = (*CORE, *OPTIONAL)
     tried = [package.module for package in packages if package.installed and not package.only_data]
     groups = [[PADDLE.module], [module for module in tried if module != PADDLE.module]]  # which take as long
-    with ThreadPoolExecutor() as pool:
-        gpus = pool.submit(_driver_gpus)
-        found = pool.map(try_out, [group for group in groups if {*group} <= {*tried}])
-        trials = {module: trial for group in found for module, trial in group.items()}
+    with ThreadPoolExecutor() as pool, Children() as children:
+        gpus = pool.submit(_driver_gpus, children)
+        tries = [pool.submit(try_out, group, children=children) for group in groups if {*group} <= {*tried}]
+        trials = {module: trial for one in tries for module, trial in one.result().items()}
+        of_driver = gpus.result()
     bounds, facts = _bounds(), trials.get(PADDLE.module, Trial()).facts
     return Installation(
         parts=[_part(package, trials.get(package.module, Trial()), bounds) for package in packages],
         tools=[_tool(name) for name in TOOLS],
         paddle=facts,
         builds=paddle_versions(),
-        other_gpus=[] if facts.get("gpus") else gpus.result(),
+        other_gpus=[] if facts.get("gpus") else of_driver,
     )
 
 
@@ -209,15 +211,17 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def _driver_gpus() -> list[dict[str, str]]:
+def _driver_gpus(children: Children) -> list[dict[str, str]]:
     """Return NVIDIA's GPUs as the driver's own program lists them; none where it is absent or fails."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
     command = [program, "--query-gpu=name,compute_cap", "--format=csv,noheader"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=True)
+        done = children.run(command, 20, text=True, errors="replace")
     except (OSError, subprocess.SubprocessError):
+        return []
+    if done.returncode:
         return []
     rows = [line.rpartition(",") for line in done.stdout.splitlines() if line.strip()]
     return [{"name": name.strip(), "capability": capability.strip()} for name, _, capability in rows]

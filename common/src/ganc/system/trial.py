@@ -13,6 +13,7 @@ from typing import IO, Any
 from ganc.base.errors import GancError
 from ganc.base.extras import PADDLE
 from ganc.base.reading import one_line
+from ganc.system.children import Children
 
 SECONDS = 120  # for one process, also on a busy machine
 
@@ -34,21 +35,29 @@ class Trial:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def try_out(modules: Iterable[str], seconds: float = SECONDS) -> dict[str, Trial]:
-    """Import modules, in as few processes as do not fail, and return what came of each."""
+def try_out(modules: Iterable[str], seconds: float = SECONDS, children: Children | None = None) -> dict[str, Trial]:
+    """Import modules, in as few processes as do not fail, and return what came of each.
+
+    Args:
+        children: runs the processes, which end with its block; needed in any thread but the main one.
+
+    Raises:
+        RunError: that block has ended.
+    """
+    children = children or Children()
     wanted, found = list(modules), dict[str, Trial]()
     while left := [module for module in wanted if module not in found]:
-        found |= _tried(left, seconds)
+        found |= _tried(left, seconds, children)
     return found
 
 
-def _tried(modules: Sequence[str], seconds: float) -> dict[str, Trial]:
+def _tried(modules: Sequence[str], seconds: float, children: Children) -> dict[str, Trial]:
     """Return what came of the modules that one process reached, one of them at least."""
     # A child finds what its parent finds. -P: not what happens to lie in the folder that it is started in.
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     command = [sys.executable, "-P", "-m", __name__, *modules]
     try:
-        done = subprocess.run(command, env=paths, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
+        done = children.run(command, seconds, env=paths)
     except subprocess.TimeoutExpired as error:
         return _read(modules, error.stdout or b"", f"does not answer within {seconds:g} s")
     return _read(modules, done.stdout, _end(done.returncode, done.stderr))
