@@ -6,11 +6,14 @@ GANC_FUZZ above its default tries all values; else each parameter takes a few of
 
 import contextlib
 import os
+import signal
 
 import click
 import pytest
 from helpers.images import save_random_image
 from helpers.support import TINY_TRAINING, UNTRAINED_SET, invoke, walk_commands
+
+from ganc.base.text import LARGEST_COUNT
 
 ALL = int(os.environ.get("GANC_FUZZ", "50")) > 50
 A_FEW = 2
@@ -82,6 +85,60 @@ def test_absurd_values_are_refused_by_name_or_meant(names, parameter, sound, tmp
         assert isinstance(done.exception, SystemExit | None), (value[:100], done.exception)
         assert "unexpected" not in said, (value[:100], said)
         assert "Traceback" not in said, (value[:100], said)
+
+
+# What these count is done so often, or for so long, as is asked: nothing ends that early.
+ASKED = {
+    *(("ganc data demo", "--train"), ("ganc data demo", "--test")),
+    *(("ganc bench", "--repeats"), ("ganc-replace", "--max-steps"), ("ganc-distill", "--max-steps")),
+    *(("ganc-supernet", "--max-steps"), ("ganc-finetune", "--max-steps"), ("ganc-distill", "--refit")),
+}
+# What makes an option mean something where it has no effect by itself.
+BESIDE = {
+    **dict.fromkeys(("--population", "--generations", "--patience"), ("--strategy", "evolution", "--evaluations", "2")),
+    "--kid-subset-size": ("--kid-subsets", "2"),
+}
+SECONDS = 60  # also on a busy machine; each takes a few
+COUNTS = [
+    one
+    for one in PARAMETERS
+    if isinstance(one.values[1].type, click.IntRange) and (" ".join(one.values[0]), one.values[1].opts[0]) not in ASKED
+]
+
+
+class TooLong(BaseException):
+    """No error of a command's, which would be told in one line."""
+
+
+@contextlib.contextmanager
+def limited(what):
+    """Fail where the block takes longer than SECONDS; calls into libraries are waited for."""
+
+    def end(number, frame):
+        raise TooLong(what)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(("names", "parameter"), COUNTS)
+def test_the_largest_count_that_is_possible_ends(names, parameter, sound, tmp_path):
+    largest = parameter.type.max or LARGEST_COUNT
+    command = dict(walk_commands())[names]
+    with contextlib.chdir(tmp_path), limited(f"{parameter.opts[0]} {largest}"):
+        done = invoke(
+            *names, *BESIDE.get(parameter.opts[0], ()), *arguments(names, command, parameter, str(largest), sound)
+        )
+    said = done.output[-2000:]
+    assert done.exit_code in (0, 1, 2), said
+    assert isinstance(done.exception, SystemExit | None), done.exception
+    assert "unexpected" not in said
+    assert "Memory" not in said
 
 
 def arguments(names, command, parameter, value, sound):

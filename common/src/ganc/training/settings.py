@@ -326,6 +326,7 @@ class RefitSettings:
         0,
         names=("--refit",),
         least=0,
+        most=100_000,
     )
 
     def __post_init__(self) -> None:
