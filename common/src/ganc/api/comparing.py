@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ganc.api.images import PathLike, Picture, Size, is_data_folder, pictures, pixels
 from ganc.api.model import Model, both_sides, opened
@@ -21,7 +22,7 @@ def compare(
     feature_set: str | None = None,
     reference: str = TargetImages.TRAIN_AND_TEST.value,
     timed: bool = False,
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Return one row a model: what it costs, how far its images are from the first model's, and from the target.
 
     Args:
@@ -80,7 +81,7 @@ def evaluate(
     reference: str = TargetImages.TRAIN_AND_TEST.value,
     kid_subsets: int | None = None,
     kid_subset_size: int | None = None,
-) -> dict:
+) -> dict[str, Any]:
     """Return how far a model's images are from the target's, as `ganc evaluate --json` prints it.
 
     Args:

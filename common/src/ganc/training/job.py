@@ -20,7 +20,7 @@ from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.files.run_directory import RunDirectory
 from ganc.system.processes import Processes
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.system.signals import noticed_signals
 from ganc.training.course import Course
 from ganc.training.observer import Observer
@@ -45,7 +45,7 @@ class Progress:
     """
 
     step: int
-    tensors: Mapping = field(repr=False)
+    tensors: Mapping[str, Tensor] = field(repr=False)
     metrics: Mapping[str, float] = field(default_factory=dict)
     note: Note | None = None
 
@@ -222,15 +222,16 @@ class TrainingJob:
                 )
             yield Progress(number, losses, metrics)
 
-    def _batches(self, done: int) -> Generator:
+    def _batches(self, done: int) -> Generator[tuple[np.ndarray, ...], None, None]:
         size, share = self.course.schedule.batch_size, self.processes
         return batches(self.samples, size, done, len(self), self.workers, process=share.index, processes=share.count)
 
-    def _update(self, batch: tuple[np.ndarray, np.ndarray], step: int) -> Mapping:
+    def _update(self, batch: tuple[np.ndarray, ...], step: int) -> Mapping[str, Tensor]:
         before = step % self.course.epoch_steps * self.course.schedule.batch_size
         self.processes.weigh(min(self.course.schedule.batch_size, len(self.samples) - before))
         paddle.seed(_dropout_seed(self.run.seed, step, self.processes.index))  # everything else is keyed
-        return self.step.update(*batch, step, self.course.learning_rate(step))
+        source, target = batch
+        return self.step.update(source, target, step, self.course.learning_rate(step))
 
     @cached_property
     def _state(self) -> RunState:
