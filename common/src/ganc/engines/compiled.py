@@ -5,6 +5,7 @@ so that these channels add nothing, and one graph does for all sub-networks.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from ganc.engines.adapter import CompiledGraph
 from ganc.engines.compile import compile_graph
@@ -16,7 +17,7 @@ from ganc.models.generator import Generator
 from ganc.models.layers import Layers
 from ganc.models.network import Network
 from ganc.onnx_graphs.passes import Chain, Shape, constant_graph
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 
 class CompiledTeacher:
@@ -26,7 +27,7 @@ class CompiledTeacher:
         self._state, self._engine = state, engine
         self._compiled: dict[Shape, CompiledGraph] = {}
 
-    def __call__(self, x) -> tuple:
+    def __call__(self, x: Tensor) -> tuple:
         """Translate images (n, c, h, w); see Generator."""
         shape = tuple(x.shape)
         if shape not in self._compiled:
@@ -55,7 +56,7 @@ class CompiledGenerator:
             self._adapted = CompiledChain(tensors | dict(adaptors.named_parameters()), chain, engine)
         self._narrowed: dict[Widths, Parts] = {}
 
-    def __call__(self, x, widths: Widths | None = None, return_taps: bool = False):
+    def __call__(self, x: Tensor, widths: Widths | None = None, return_taps: bool = False) -> Any:
         """Translate images, with gradients; see Generator."""
         self.spec.require_size(x.shape[3], x.shape[2])
         x = paddle.clip(x, -1.0, 1.0)
@@ -67,7 +68,7 @@ class CompiledGenerator:
             taps = [tap[:, :count] for tap, count in zip(taps, channels, strict=True)]
         return made, taps
 
-    def adapted(self, x, widths: Widths | None = None) -> tuple:
+    def adapted(self, x: Tensor, widths: Widths | None = None) -> tuple:
         """Return the images, and the taps through the adaptors: those of a sub-network have zeros behind its own."""
         self.spec.require_size(x.shape[3], x.shape[2])
         *taps, made = self._adapted(paddle.clip(x, -1.0, 1.0), self._parts_of(widths))
@@ -92,11 +93,11 @@ class CompiledDiscriminator:
         tensors = dict(discriminator.named_parameters())
         self._chain = CompiledChain(tensors, Chain((discriminator.spec.layers,), (0,)), engine)
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         """Judge images, with gradients; see Discriminator."""
         return self._chain(x, {})[0]
 
-    def judge(self, real, made) -> tuple:
+    def judge(self, real: Tensor, made: Tensor) -> tuple:
         """Judge real and made images as `ganc.engines.passes.judging_of` says; both have (n, c, h, w).
 
         One pass forward does for all. The gradient at the made images has to be computed before the other one.
@@ -114,6 +115,6 @@ class CompiledDepths:
         chain = Chain(tuple(sections), tuple(range(len(sections))), network.state().tensors)
         self._chain = CompiledChain(dict(network.named_parameters()), chain, engine)
 
-    def __call__(self, x) -> list:
+    def __call__(self, x: Tensor) -> list:
         """Return each section's output of planes (n, c, h, w), with gradients at the planes."""
         return self._chain(x, {})

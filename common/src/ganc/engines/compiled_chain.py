@@ -11,7 +11,7 @@ import numpy as np
 from ganc.engines.adapter import CompiledGraph
 from ganc.engines.compile import compile_graph
 from ganc.onnx_graphs.passes import Chain, Shape, forward_graph, training_graphs
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 Part = tuple[slice, ...]  # the leading places of a tensor
 Parts = Mapping[str, Part]  # by the tensor's name
@@ -53,11 +53,11 @@ class CompiledChain:
         self._compiled: dict[tuple, _Compiled] = {}
         self._parts: dict[Shape, _Part] = {}
 
-    def __call__(self, x, parts: Parts) -> list:
+    def __call__(self, x: Tensor, parts: Parts) -> list:
         """Map images (n, c, h, w) to the chain's outputs, with the tensors that have `parts` set to 0 elsewhere."""
         return self.run(x, parts)[0]
 
-    def run(self, x, parts: Parts = MappingProxyType({})) -> tuple[list, dict[str, np.ndarray]]:
+    def run(self, x: Tensor, parts: Parts = MappingProxyType({})) -> tuple[list, dict[str, np.ndarray]]:
         """As a call, and return what the pass back will take too, until it was run; nothing where there is none."""
         recorded = paddle.is_grad_enabled()
         learns = recorded and any(not one.stop_gradient for one in self._parameters.values())
@@ -71,7 +71,7 @@ class CompiledChain:
         flags = (wanted, *[learns] * len(tensors))
         return [*_Pass.apply(compiled, kept, flags, narrow, x, *tensors)], kept
 
-    def run_part(self, kept: Mapping[str, np.ndarray], output, x, part: slice):
+    def run_part(self, kept: Mapping[str, np.ndarray], output: Tensor, x: Tensor, part: slice) -> Tensor:
         """Return an output of a pass that has run, with its gradient at some of that pass's images.
 
         Args:
@@ -116,7 +116,7 @@ def _only(array: np.ndarray, part: Part | None) -> np.ndarray:
     return out
 
 
-def tensor_of(array: np.ndarray):
+def tensor_of(array: np.ndarray) -> Tensor:
     """Return an array that nobody else has as a tensor in the same memory."""
     return paddle.utils.dlpack.from_dlpack(array.__dlpack__())
 
@@ -125,7 +125,14 @@ class _Pass(paddle.autograd.PyLayer):
     """The link to Paddle's gradients. Weights are read in place: they must not change before the pass back."""
 
     @staticmethod
-    def forward(ctx, compiled: _Compiled, kept: dict, flags: Sequence[bool], parts: Sequence[Part | None], *tensors):
+    def forward(
+        ctx: Any,
+        compiled: _Compiled,
+        kept: dict[str, np.ndarray],
+        flags: Sequence[bool],
+        parts: Sequence[Part | None],
+        *tensors: Tensor,
+    ) -> tuple:
         """Return the chain's outputs; fill `kept` with what the pass back takes.
 
         Args:
@@ -141,7 +148,7 @@ class _Pass(paddle.autograd.PyLayer):
         return tuple(tensor_of(one.copy()) for one in found[:outputs])
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: Tensor) -> tuple:
         given = ctx.kept | _numbered("kept", map(ctx.kept.get, ctx.compiled.kept))
         given |= _numbered("gradient", arrays_of(gradients))
         found = iter(ctx.compiled.backward.run([given[name] for name in ctx.compiled.inputs]))
@@ -155,13 +162,15 @@ class _LaterPass(paddle.autograd.PyLayer):
     """The gradient at some images of a pass that has run."""
 
     @staticmethod
-    def forward(ctx, graph: _Part, kept: Mapping[str, np.ndarray], part: slice, output, x):
+    def forward(
+        ctx: Any, graph: _Part, kept: Mapping[str, np.ndarray], part: slice, output: Tensor, x: Tensor
+    ) -> Tensor:
         """Return the output as it is."""
         ctx.graph, ctx.kept, ctx.part = graph, kept, part
         return output.clone()
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple:
         if not ctx.kept:
             raise RuntimeError("the pass back of all images has run already: what it kept is gone")
         graph, kept = ctx.graph, ctx.kept

@@ -10,7 +10,7 @@ from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.layers import Layers
 from ganc.models.network import Network, frozen
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 
 # The compiled passes are imported where they are asked for: they need the onnx package, which Paddle's do without.
 
@@ -50,7 +50,7 @@ def adapted_passes_of(generator: Generator, adaptors: Adaptors | None, engine: s
 
         return CompiledGenerator(generator, engine, adaptors).adapted
 
-    def adapted(x, widths: Widths | None) -> tuple:
+    def adapted(x: Tensor, widths: Widths | None) -> tuple:
         made, taps = generator(x, widths, return_taps=True)
         return made, adaptors(taps)
 
@@ -68,7 +68,7 @@ def judging_of(discriminator: Discriminator, engine: str) -> Callable:
 
         return CompiledDiscriminator(discriminator, engine).judge
 
-    def judge(real, made) -> tuple:
+    def judge(real: Tensor, made: Tensor) -> tuple:
         with frozen(discriminator):
             persuaded = discriminator(made)
         real_scores, made_scores = paddle.split(discriminator(paddle.concat([real, made.detach()])), 2)

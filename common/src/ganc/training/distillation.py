@@ -14,7 +14,7 @@ from ganc.models.family import Widths
 from ganc.models.generator import Generator
 from ganc.models.task import Reference, Task
 from ganc.system.processes import Processes
-from ganc.system.runtime import paddle
+from ganc.system.runtime import Tensor, paddle
 from ganc.training.losses.adversarial import discriminator_loss, generator_loss
 from ganc.training.losses.distances import feature_loss
 from ganc.training.losses.table import AddedLoss
@@ -118,7 +118,7 @@ class DistillationStep:
         learnt = self.teacher.update(source, target, step, learning_rate)
         return {**sums, **{f"teacher_{name}": loss for name, loss in learnt.items()}}
 
-    def _lesson(self, source, target, step: int) -> _Lesson:
+    def _lesson(self, source: Tensor, target: Tensor, step: int) -> _Lesson:
         with mixed_precision(self.amp), paddle.no_grad():
             made, taps = self.teacher.translate(source)
             wanted = target if self.task.reference is Reference.GROUND_TRUTH else made
@@ -142,7 +142,7 @@ class DistillationStep:
             self.optimizers["discriminator"].backward(loss, last=last)
         return losses | judgement
 
-    def _judged(self, lesson: _Lesson, made) -> tuple[dict, dict]:
+    def _judged(self, lesson: _Lesson, made: Tensor) -> tuple[dict, dict]:
         """Return the student's loss by the discriminator and the discriminator's own; both see the student as it is."""
         if not lesson.gan:
             return {}, {}
@@ -152,7 +152,7 @@ class DistillationStep:
         gan = {"gan": task.gan_weight * generator_loss(kind, persuaded)}
         return gan, {"discriminator": discriminator_loss(kind, real_scores, made_scores)}
 
-    def _teacher_losses(self, lesson: _Lesson, made, adapted) -> dict:
+    def _teacher_losses(self, lesson: _Lesson, made: Tensor, adapted: Sequence) -> dict:
         task, losses = self.task, {}
         if task.reconstruction_weight:
             losses["reconstruction"] = task.reconstruction_weight * functional.l1_loss(made, lesson.wanted)
