@@ -231,6 +231,14 @@ def test_a_graph_that_computes_something_else_is_refused(checkpoint, tmp_path, d
 
 
 @pytest.mark.parametrize(("damage", "what"), [WRONG[2], WRONG[-1]], ids=["permuted", "other_epsilon"])
+def test_so_it_is_beside_an_image_that_nothing_is_compared_on(checkpoint, black_data, tmp_path, damaged, damage, what):
+    damaged(damage, what)
+    with nothing_changes(tmp_path):
+        said = refusal(*export(checkpoint, black_data, "--format", "openvino", "-o", tmp_path / "dist"))
+    assert "on random image" in said  # as it is wrong there too, it is not an image's fault
+
+
+@pytest.mark.parametrize(("damage", "what"), [WRONG[2], WRONG[-1]], ids=["permuted", "other_epsilon"])
 def test_so_it_is_where_a_flat_image_would_allow_much(checkpoint, slide_data, tmp_path, damaged, damage, what):
     damaged(damage, what)
     for options in ((), ("--io", "uint8")):

@@ -87,8 +87,8 @@ class Found:
 
     Attributes:
         difference: to the checkpoint, on the user's images where there are any.
-        worst: the image on which the error is nearest to what is allowed, or beyond; None of a precision that is not
-            exact.
+        worst: the image on which the error is nearest to what is allowed, or beyond, a random one where it is beyond on
+            one; None of a precision that is not exact.
     """
 
     difference: Difference
@@ -197,7 +197,8 @@ class Comparison:
         if not PRECISIONS[precision].exact:
             return Found(difference)
         roundings = [each for one, found in pairs for each in _roundings(one, found, of_bytes)]
-        return Found(difference, max(roundings, key=lambda each: each.used))
+        wrong = [each for each in roundings if not each.given and each.used >= 1]  # then it is no given image's fault
+        return Found(difference, max(wrong or roundings, key=lambda each: each.used))
 
 
 def _roundings(compared: Compared, found: np.ndarray, of_bytes: bool) -> Iterator[Rounding]:
