@@ -67,7 +67,9 @@ class Server:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
+        # Not measured for coverage: its own file would meet the faults too.
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+        environment = {**outside, "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)])}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "helpers.fault_server"],
             stdin=subprocess.PIPE,
