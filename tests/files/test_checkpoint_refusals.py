@@ -36,7 +36,7 @@ def test_another_version_is_refused_with_both_numbers(path):
 
 def test_files_of_other_kinds_are_refused_by_name(path, tmp_path):
     rewritten(path, metadata={"format": "ganc-run-state"})
-    assert "ganc-run-state" in refused(path)
+    assert "is the saved state of a run, no generator" in refused(path)
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(safetensors_numpy.save({"x": np.zeros(3, np.float32)}))
     assert "without 'ganc' metadata" in refused(foreign)
