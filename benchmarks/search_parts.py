@@ -65,8 +65,8 @@ def _torch_inception(setup: Setup):
 
     from ganc.metrics.inception.weights import read_weights
 
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
-    from helpers.inception_blocks import import_pytorch_fid
+    sys.path.append(str(Path(__file__).parents[1]))
+    from shared.inception_blocks import import_pytorch_fid
 
     inception, _ = import_pytorch_fid()
     state = {name: torch.from_numpy(array) for name, array in read_weights(setup.weights).tensors.items()}
