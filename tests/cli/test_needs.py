@@ -81,7 +81,8 @@ def test_what_a_need_names_are_options_of_its_command():
         ("ganc-search", ("--racing", "--racing-keep", "0.5", "--latency", "table", "--latency-engine", "auto")),
     ],
 )
-def test_what_has_an_effect_or_asks_for_nothing_is_taken(program, options):
+def test_what_has_an_effect_or_asks_for_nothing_is_taken(program, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     command = dict(walk_commands())[(program,)]
     command.check([*FILES[program], "--data", ".", *options, "-o", "out"])
 
