@@ -20,6 +20,12 @@ def ran(command: str, *options: object) -> str:
     return done.stdout
 
 
+def evaluated(checkpoint: Path, data: Path, size: int, *options: object) -> dict:
+    """Return what `ganc evaluate` says of a checkpoint; `options` are further ones of it."""
+    (row,) = json.loads(ran("ganc", "evaluate", checkpoint, "--data", data, "--size", size, "--json", *options))
+    return row
+
+
 class Exam:
     """Compares generators with their teacher on the test images of a folder."""
 
@@ -36,8 +42,7 @@ class Exam:
         Args:
             options: further ones of `ganc evaluate`.
         """
-        said = ran("ganc", "evaluate", checkpoint, "--data", self._data, "--size", self._size, "--json", *options)
-        (row,) = json.loads(said)
+        row = evaluated(checkpoint, self._data, self._size, *options)
         student = Generator.from_state(read_checkpoint(checkpoint).generator)
         return row | {"l1": l1_distance(self._teacher, student, self._batches)}
 

@@ -44,60 +44,39 @@ def cases(tiny_data, teacher_file, supernet_file, tmp_path_factory):
         write_results(made / f"shard{number}.h5", make_results(eight_rows()[number::2]))
     write_checkpoint(made / "other.safetensors", make_checkpoint(seed=9))
     succeed("ganc-export", "--checkpoint", made / "other.safetensors", "--format", "onnx", "-o", made / "dist")
-    data = ("--data", tiny_data)
-    training = (*data, *TINY_TRAINING, "--eval-every", "1", "-o", "out.safetensors")
-    taught = ("--teacher", teacher_file)
-    space = ("--space", "8,4/8/8/8,4/8/8/8/8,4")
+    training = _training_cases(tiny_data, teacher_file, supernet_file, copying(made / "other.safetensors"))
+    return training | _other_cases(made, tiny_data, teacher_file, supernet_file)
+
+
+def _training_cases(data, teacher, supernet, older):
+    training = ("--data", data, *TINY_TRAINING, "--eval-every", "1", "-o", "out.safetensors")
+    taught = ("--teacher", teacher)
     networks = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
+    tuned = ("ganc-finetune", "--supernet", supernet, *taught, "--config", "4", *training)
     return {
-        "ganc-finetune": Case(
-            ("ganc-finetune", "--supernet", supernet_file, *taught, "--config", "4", *training),
-            "out.safetensors",
-            copying(made / "other.safetensors"),
-            finishes=logged,
-        ),
+        "ganc-finetune": Case(tuned, "out.safetensors", older, finishes=logged),
         "ganc-distill": Case(("ganc-distill", *taught, "--width", "4", *training), "out.safetensors", finishes=logged),
         "ganc-replace": Case(("ganc-replace", *networks, *training), "out.safetensors", finishes=logged),
         "ganc-supernet": Case(("ganc-supernet", *taught, *training), "out.safetensors", finishes=logged),
-        "ganc-search": Case(
-            (
-                "ganc-search",
-                "--supernet",
-                supernet_file,
-                *data,
-                *UNTRAINED_SET,
-                "--device",
-                "cpu",
-                *space,
-                "-o",
-                "s.h5",
-            ),
-            "s.h5",
-            finishes=measured,
-            grows=True,
-        ),
-        "ganc-export": Case(
-            ("ganc-export", "--checkpoint", teacher_file, "--format", "onnx", "-o", "dist"),
-            "dist",
-            copying(made / "dist"),
-        ),
-        "ganc-export of all formats": Case(
-            ("ganc-export", "--checkpoint", teacher_file, *ALL_FORMATS, "-o", "dist"), "dist", copying(made / "dist")
-        ),
-        "ganc translate": Case(
-            ("ganc", "translate", teacher_file, tiny_data / "testA", "-o", "out"),
-            "out",
-            copying(tiny_data / "testA"),
-        ),
-        "ganc merge": Case(
-            ("ganc", "merge", made / "shard0.h5", made / "shard1.h5", "-o", "s.h5"), "s.h5", copying(made / "shard0.h5")
-        ),
-        "ganc stats": Case(("ganc", "stats", *data, *UNTRAINED_SET, "-o", "real.npz"), "real.npz"),
-        "ganc extract": Case(
-            ("ganc", "extract", teacher_file, "--network", "generator", "-o", "out.safetensors"),
-            "out.safetensors",
-            copying(made / "other.safetensors"),
-        ),
+    }
+
+
+def _other_cases(made, data, teacher, supernet):
+    measured_on = ("--data", data, *UNTRAINED_SET)
+    searched = ("--device", "cpu", "--space", "8,4/8/8/8,4/8/8/8/8,4", "-o", "s.h5")
+    exported = ("ganc-export", "--checkpoint", teacher, "-o", "dist")
+    merged = ("ganc", "merge", made / "shard0.h5", made / "shard1.h5", "-o", "s.h5")
+    extracted = ("ganc", "extract", teacher, "--network", "generator", "-o", "out.safetensors")
+    translated = ("ganc", "translate", teacher, data / "testA", "-o", "out")
+    search = ("ganc-search", "--supernet", supernet, *measured_on, *searched)
+    return {
+        "ganc-search": Case(search, "s.h5", finishes=measured, grows=True),
+        "ganc-export": Case((*exported, "--format", "onnx"), "dist", copying(made / "dist")),
+        "ganc-export of all formats": Case((*exported, *ALL_FORMATS), "dist", copying(made / "dist")),
+        "ganc translate": Case(translated, "out", copying(data / "testA")),
+        "ganc merge": Case(merged, "s.h5", copying(made / "shard0.h5")),
+        "ganc stats": Case(("ganc", "stats", *measured_on, "-o", "real.npz"), "real.npz"),
+        "ganc extract": Case(extracted, "out.safetensors", copying(made / "other.safetensors")),
     }
 
 

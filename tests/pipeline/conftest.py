@@ -1,8 +1,9 @@
-"""What the tests of bad input start from: every stage's command on the tiny set, in working order."""
+"""What the tests of bad input and of `ganc compress` start from: commands on the tiny set, in working order."""
 
 import shutil
 
 import pytest
+from helpers.compress_runs import configured
 from helpers.stages import STANDING_STILL, TRAINING_TOOLS
 from helpers.support import TINY_SPACE, UNTRAINED_SET
 
@@ -39,3 +40,13 @@ def command(teacher_file, student_file, supernet_file, out):
         return (program, *own, "--data", data, *training, *options, "-o", out)
 
     return arguments
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_data, teacher_file, monkeypatch):
+    """The folder of a `ganc compress`: images, a teacher and a configuration that names both; the current one."""
+    (tmp_path / "source").symlink_to(tiny_data)
+    (tmp_path / "teacher.safetensors").symlink_to(teacher_file)
+    configured(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,38 +1,23 @@
-"""`ganc compress`: what it refuses before it runs anything, what it plans, a run that is interrupted and resumed."""
+"""`ganc compress`: what it plans, a run that is interrupted and resumed."""
 
 import json
 import os
-import pickle
 import re
 import shlex
 import signal
 import subprocess
 import time
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
-import yaml
-from helpers.endless_yaml import ENDLESS
-from helpers.foreign_networks import generator_chain, tensors
+from helpers.compress_runs import SMALL, configured, refused
 from helpers.paired_images import write_side_by_side
-from helpers.support import (
-    PATIENCE,
-    SIZE,
-    TINY_SPACE,
-    UNTRAINED,
-    command_line,
-    fail,
-    files_under,
-    succeed,
-)
+from helpers.support import PATIENCE, SIZE, command_line, files_under, succeed
 from PIL import Image
 
 from ganc.base.errors import RunError
 from ganc.files.checkpoint import read_checkpoint
-from ganc.files.tensors import write_tensors
 from ganc.models.space import parse_space
 from ganc.models.spec import parse_widths
 from ganc.models.task import TaskName
@@ -43,41 +28,7 @@ pytest.importorskip("snakemake", reason="ganc compress runs on Snakemake, which 
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PROFILE = Path("profiles", "default")
-# Distill alone: what all stages do is the pipeline's own test.
-SMALL = {
-    "stages": "distill",
-    "feature-set": UNTRAINED,
-    "images": {
-        "load-size": 36,
-        "crop-size": SIZE,
-        "batch-size": 2,
-        "workers": 0,
-        "eval-every": 0,
-        "device": "cpu",
-        "loss": ["ssim=1"],
-    },
-    "distill": {"width": 8, "refit": 0, "epochs": 40, "decay-epochs": 40},
-    "export": {"format": ["onnx"]},
-}
-
-
 ONE_STEP = {"epochs": 0, "decay-epochs": 1, "max-steps": 1}
-
-
-@pytest.fixture
-def folder(tmp_path: Path, tiny_data: Path, teacher_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with images, a teacher and a configuration that names both; the current one."""
-    (tmp_path / "source").symlink_to(tiny_data)
-    (tmp_path / "teacher.safetensors").symlink_to(teacher_file)
-    configured(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def configured(folder: Path, **changes: object) -> None:
-    values = {"out": "out", "data": "source", "teacher": "teacher.safetensors", **SMALL, **changes}
-    values = {name: value for name, value in values.items() if value is not None}
-    (folder / "run.yaml").write_text(yaml.safe_dump(values))
 
 
 def started(folder: Path, *arguments: object) -> subprocess.Popen:
@@ -226,114 +177,6 @@ def test_a_dry_run_chooses_within_the_budget_and_writes_nothing(folder, tmp_path
     space.require_within(student.widths)
     assert teacher.narrowed(space.smallest).costs((SIZE, SIZE)).macs <= values["finetune"]["max-macs"] == 4_000_000
     assert student.costs((SIZE, SIZE)).macs > 4_000_000
-
-
-def refused(*arguments: object, status: int = 1) -> str:
-    return fail("ganc", "compress", *arguments, status=status).removeprefix("Error: ")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"supernets": {}}, "the configuration has no key supernets; did you mean supernet?"),
-        ({"distill": {"epoch": 2}}, "distill: ganc-distill has no option epoch; did you mean epochs?"),
-        ({"out": None}, "the configuration names no folder to write"),
-        ({"data": "absent"}, "absent: no such folder"),
-        ({"data": None, "demo": {"train": "x"}}, "demo: Invalid value for '--train'"),
-        ({"teacher": "absent.pth"}, "absent.pth: no such file"),
-        ({"data": None, "demo": {"train": "many"}}, "demo: Invalid value for '--train': 'many'"),
-        ({"distill": {"seed": date(2026, 1, 1)}}, "distill: Invalid value for '--seed': '2026-01-01'"),
-        ({"distill": {"version": True}}, "distill: version: is for a call by hand"),
-        ({"images": {"loss": "lite0=x"}}, "images: Invalid value for '--loss': 'x' is not a number"),
-        ({"task": "pix"}, "task: pix: expected cyclegan or pix2pix"),
-        ({"task": "pix2pix", "replace": {"task": "cyclegan"}}, "replace: task: cyclegan: task says pix2pix"),
-        ({"task": "pix2pix"}, "teacher.safetensors: was trained as cyclegan, not as pix2pix; leave the task out"),
-        ({"stages": "none"}, "stages: none: expected all, distill or short"),
-        ({"start": "teacher.safetensors"}, "start: stage 1 starts from"),
-        ({"distill": {"width": 16}}, "distill: widths: 16_16_16_16_16_16_16_16 is more than 8_8_8_8_8_8_8_8"),
-        (
-            {"stages": "all", "supernet": {"space": TINY_SPACE}, "finetune": {"max-macs": "1M"}},
-            "1.00 M MACs are less than those of the smallest sub-network, 4_4_4_4_4_4_4_4: 2",
-        ),
-        ({"stages": "all", "supernet": {"space": "16,8/8/8/8/8/8/8/8"}}, "supernet: space: 16_8_8_8_8_8_8_8 is more"),
-        ({"out": "source/out"}, "is in the folder of the images"),
-    ],
-    ids=str,
-)
-def test_a_configuration_that_cannot_work_is_one_line_before_anything_runs(folder, changes, said):
-    configured(folder, **changes)
-    before = sorted(folder.rglob("*"))
-    told = refused("--config", "run.yaml")
-    assert said in told
-    file = ("teacher.safetensors", "1.00 M", "is in the folder", "source/out")
-    assert told.startswith("run.yaml: ") or any(one in told for one in file)
-    assert sorted(folder.rglob("*")) == before
-
-
-def test_inputs_that_cannot_work_are_one_line_before_anything_runs(folder):
-    (folder / "no.pth").write_bytes(b"\x80\x02}q\x00.")
-    (folder / "mine").mkdir()
-    (folder / "mine" / "letter.txt").write_text("keep")
-    (folder / "bad.yaml").write_text("a: [")
-    (folder / "list.yaml").write_text("- 1")
-    data = ("--data", "source", "-o", "new")
-    settings = {"format": "ganc-run-state", "version": 2}
-    for name in ("teacher", "other"):
-        (folder / f"{name}.safetensors.run").mkdir()
-        write_tensors(folder / f"{name}.safetensors.run" / "state.safetensors", settings, {"x": np.zeros(1)})
-    for command in (("ganc", "compress", *data, "--teacher"), ("ganc", "import", "-o", "y.safetensors")):
-        said = fail(*command, folder / "teacher.safetensors.run" / "state.safetensors", status=1)
-        assert "is the saved state of a run, no generator: name the checkpoint that the run made, " in said
-        assert said.strip().endswith(f"{folder}/teacher.safetensors")
-    said = refused(*data, "--teacher", folder / "other.safetensors.run" / "state.safetensors")
-    assert "name the checkpoint that the run writes when it ends" in said
-    assert "no.pth" in refused(*data, "--teacher", "no.pth")
-    said = refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1000G")
-    assert "1.00 T MACs are no reduction: " in said
-    assert "teacher.safetensors has 5.86 M at 32x32" in said
-    assert "has 838.66 k at 32x32" in refused(*data, "--teacher", "teacher.safetensors", "--max-macs", "1k")
-    assert "mine: is not empty" in refused("--data", "source", "-o", "mine")
-    assert (folder / "mine" / "letter.txt").read_text() == "keep"
-    two = {name: tensors(generator_chain((2,) * 8, "mobile", 3, True)) for name in ("a", "b")}
-    (folder / "two of.pth").write_bytes(pickle.dumps(two, protocol=2))
-    said = refused(*data, "--teacher", "two of.pth")
-    assert "several networks, 'a', 'b'; choose one with --key: ganc import " in said
-    command = said.split("--key: ")[1].split(", and")[0].replace("NAME", "b").replace("-o teacher", "-o chosen")
-    succeed(*shlex.split(command))
-    assert read_checkpoint(folder / "chosen.safetensors").stage == "import"
-    assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
-    for texts in (
-        "a: {1: 2, x: {? [1, 2] : 3}}",
-        "a: &a [*a]",
-        "a: !!bool x",
-        "a: !!timestamp x",
-        "a: !!int ''",
-        ENDLESS,
-    ):
-        (folder / "bad.yaml").write_text(texts)
-        assert "bad.yaml: is no YAML" in refused("--config", "bad.yaml")
-    assert "list.yaml: expected keys with values" in refused("--config", "list.yaml")
-    assert "--data is missing" in refused("-o", "new", status=2)
-    assert "--max-macs: the configuration says it" in refused("--config", "run.yaml", "--max-macs", "1G", status=2)
-    assert not (folder / "new").exists()
-
-
-def test_a_loss_whose_weights_are_not_installed_is_known_before_anything_runs(folder, monkeypatch):
-    monkeypatch.setattr("ganc.metrics.lite0.weights.PACKAGE", "no-such-package")
-    configured(folder, distill={**SMALL["distill"], "loss": "lite0=5"})
-    assert "no-such-package is not installed" in refused("--config", "run.yaml")
-
-
-def test_a_broken_image_is_named_before_anything_runs(folder, tiny_data):
-    (folder / "source").unlink()
-    for name in ("trainA", "trainB", "testA", "testB"):
-        (folder / "source" / name).mkdir(parents=True)
-        for file in (tiny_data / name).iterdir():
-            (folder / "source" / name / file.name).symlink_to(file)
-    broken = folder / "source" / "trainB" / "broken.jpg"
-    broken.write_bytes(b"no image")
-    assert "broken.jpg" in refused("--config", "run.yaml")
-    assert not (folder / "out").exists()
 
 
 def test_pairs_side_by_side_are_compressed_once_the_task_is_said(folder):
