@@ -56,6 +56,18 @@ def test_a_race_keeps_what_the_objective_wants():
     assert kept == {Objective.PARETO: {0, 3}, Objective.METRIC: {0, 1}, Objective.LATENCY: {0, 4}}
 
 
+def test_a_race_that_spares_fronts_keeps_what_nothing_beats_and_its_part_at_least():
+    front_of_three = rows_of([(1.0, 900, None), (2.0, 800, None), (3.0, 700, None), (4.0, 750, None), (5.0, 850, None)])
+    front_of_one = rows_of([(1.0, 100, None), (2.0, 200, None), (3.0, 300, None), (4.0, 400, None), (5.0, 500, None)])
+
+    def kept(rows, objective=Objective.PARETO):
+        return {widths[1] for widths in Racing().survivors(rows, "untrained", objective, spare_front=True)}
+
+    assert kept(front_of_three) == {0, 1, 2}
+    assert kept(front_of_one) == {0, 1}
+    assert kept(front_of_three, Objective.METRIC) == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("objective", "expected"),
     [(None, [4, 2, 0]), ("metric", [4, 2, 0]), ("latency", [2, 1]), (["latency", "metric"], [4, 2, 0])],

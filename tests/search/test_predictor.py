@@ -1,15 +1,17 @@
 """The predictor: what it asks for, how near it comes to a known front, and predictions that stay predictions."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.search_rows import make_results, make_row
 from helpers.stages import SPACE, json_of, refusal
-from helpers.support import UNTRAINED_SET, run_command, succeed
+from helpers.support import UNTRAINED, UNTRAINED_SET, run_command, succeed
 
 from ganc.base.rng import keyed_generator
+from ganc.demo.dataset import write_demo_set
 from ganc.models.space import parse_space
 from ganc.models.spec import GeneratorSpec
 from ganc.models.subnets import SubnetCosts
@@ -24,6 +26,7 @@ from ganc_search.settings import Budget, ModelName, PredictorSettings
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.lists import sample
 from ganc_search.strategies.predictor import Predictor
+from ganc_search.strategies.racing import rung_metric
 
 LARGE = parse_space("16,12,8/16,12,8/12,10,8/12,10,8/12/12,10,8/16/16,12,8")  # 729 sub-networks
 COSTS = SubnetCosts(GeneratorSpec(widths=LARGE.largest), (64, 64))
@@ -183,6 +186,26 @@ def test_a_search_that_was_cut_short_ends_with_the_same_file(arguments, tmp_path
     write_results(cut, make_results(measured[:6], identity=results.identity))
     succeed(*command, "-o", cut)
     assert read_results(cut).digest == results.digest
+
+
+def test_a_raced_round_keeps_all_that_nothing_in_it_beats(supernet_file, tmp_path):
+    write_demo_set(tmp_path / "data", train=4, test=13, size=32)
+    out = tmp_path / "search.h5"
+    files = ("--supernet", supernet_file, "--data", tmp_path / "data", "--space", SPACE, *UNTRAINED_SET, "-o", out)
+    one_round = ("--samples", 12, "--predictor-first", 1, "--predictor-model", "linear")
+    said = succeed("ganc-search", *files, "--strategy", "predictor", *one_round, "--racing", "--batch-size", 4)
+    rows = [row for row in read_results(out) if row.images]
+
+    def on_first(row):
+        first = rung_metric(f"{UNTRAINED}-kid", 8)
+        return row.metrics.get(first, row.metrics[f"{UNTRAINED}-kid"] if row.images == 8 else math.nan)
+
+    front = pareto_front(np.array([on_first(row) for row in rows]), np.array([row.macs for row in rows]))
+    assert len(rows) == 12
+    assert len(front) > 4  # a third
+    assert {rows[place].images for place in front} == {13}
+    assert {row.images for row in rows} == {8, 13}
+    assert "candidates 12," in said.stderr
 
 
 def test_what_is_measured_later_has_its_prediction_beside_it_and_the_file_names_the_model(files, arguments, tmp_path):

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from ganc.results.search_results import SearchResults
     from ganc_search.search import Search
-    from ganc_search.strategies import Bounded
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -251,7 +250,7 @@ def _run(search: "Search") -> None:
     """Run a search behind a line of its settings and a progress bar; one that helps another process says nothing."""
     writes = search.processes.writes
     if search.strategy is not None:  # as it is in a process that writes
-        _say_what_is_searched(search, search.strategy)
+        _say_what_is_searched(search)
     behind = None if writes and len(search.results()) else 0
     with progress_bar(search.total, f" {search.unit}", silent=not writes, smoothing=0, behind=behind) as bar:
         known = 0
@@ -264,19 +263,19 @@ def _run(search: "Search") -> None:
                 if not bar.disable:
                     bar.initial += 1  # what earlier runs finished is left out of the speed
             elif known and known == bar.n:
-                bar.write(f"continues after {known} of {search.at_most(search.total)}", file=sys.stderr)
+                bar.write(f"continues after {known} of {search.evaluations}", file=sys.stderr)
                 known = 0
             bar.update()
 
 
-def _say_what_is_searched(search: "Search", strategy: "Bounded") -> None:
+def _say_what_is_searched(search: "Search") -> None:
     from ganc.data.side_by_side import stored_as
 
     settings, evaluation = search.settings, search.inputs.evaluation
     settings_line(
         "ganc-search",
         space=search.inputs.space.text,
-        candidates=search.at_most(strategy.total),
+        candidates=search.candidates,
         shard="/".join(map(str, settings.shard)),
         images=f"{len(evaluation.images)} of {evaluation.subset} at {size_text(search.inputs.image_size)}",
         metric=search.ranking,

@@ -104,7 +104,7 @@ class Search:
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
         how: dict[str, Any] = {name: getattr(settings, name) for name in ("group_size", "racing", "objective")}
-        how["latency"] = latency
+        how |= {"latency": latency, "spare_front": settings.strategy == StrategyName.PREDICTOR}
         self._rounds = Rounds(self._team, self._writer, inputs.space, inputs.costs_of, **how)
         self.total = self._rounds.planned(named.total)
 
@@ -146,16 +146,25 @@ class Search:
             kept = "run the same command again to continue"
             if not self.settings.kept:
                 kept = "nothing kept: a piped search needs --run-dir"
-            of = f" of {self.at_most(self.total)}" if strategy is self.strategy else ""
+            of = f" of {self.evaluations}" if strategy is self.strategy else ""
             raise InterruptedRun(f"stopped after {done}{of} {self.unit}; {kept}", stop.signal_number) from None
         finally:
             if isinstance(strategy, Predictor) and strategy.predictions is not None:
                 self._writer.predict(strategy.predictions)
             self._writer.fold()
 
-    def at_most(self, total: int | None) -> str:
-        """Return a number of sub-networks for people: an evolution may end before."""
-        return f"at most {total}" if self.settings.strategy == StrategyName.EVOLUTION else str(total)
+    @property
+    def candidates(self) -> str:
+        """How many sub-networks are looked at, for people: an evolution may end before."""
+        evolves = self.settings.strategy == StrategyName.EVOLUTION
+        return _number_text(self.strategy.total if self.strategy else None, at_most=evolves)
+
+    @property
+    def evaluations(self) -> str:
+        """How many of what `unit` says there are, for people; a race that spares fronts may end before, too."""
+        strategy, raced = self.settings.strategy, self.settings.racing is not None
+        spares = raced and strategy == StrategyName.PREDICTOR
+        return _number_text(self.total, at_most=spares or strategy == StrategyName.EVOLUTION)
 
     def _latency(self, kind: LatencyKind, results: Path, files: ExitStack) -> LatencyModel:
         """Return what tells latencies; its numbers are kept beside the results."""
@@ -245,6 +254,10 @@ def find_subnets(
             if watch:
                 watch(progress)
         return list(select(search.results())) if search.processes.writes else []
+
+
+def _number_text(total: int | None, at_most: bool) -> str:
+    return f"at most {total}" if at_most else str(total)
 
 
 def _require_own(run_dir: Path | None) -> None:

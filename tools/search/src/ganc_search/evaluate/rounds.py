@@ -40,7 +40,10 @@ class Rounds:
         writer: has the rows of earlier runs, and takes the new ones.
         space: in which the sub-networks have to be.
         group_size: sub-networks that are evaluated together, at most; a kill loses one such group a process.
-        racing: None evaluates all on all images; it keeps what is best by `objective`. latency: None leaves it out.
+        racing: None evaluates all on all images; it keeps what is best by `objective`.
+        spare_front: a race keeps what nothing in its round beats, however much that is. Rounds that were chosen to add
+            to the front have little else.
+        latency: None leaves it out.
     """
 
     def __init__(
@@ -53,10 +56,12 @@ class Rounds:
         group_size: int = 32,
         racing: Racing | None = None,
         objective: Objective = Objective.PARETO,
+        spare_front: bool = False,
         latency: LatencyModel | None = None,
     ):
         self._team, self._writer, self._space, self._costs_of = team, writer, space, costs_of
         self._group_size, self._racing, self._objective, self._latency = group_size, racing, objective, latency
+        self._spare_front = spare_front
         evaluator = team.evaluator
         self._metric, self._ranking = evaluator.metric, evaluator.ranking
         self._cheap = team.cheap
@@ -75,9 +80,14 @@ class Rounds:
             strategy.tell(self._writer.done(widths) for widths in candidates)
 
     def planned(self, candidates: int | None) -> int | None:
-        """Return how many evaluations a round of so many takes: under racing some are evaluated on several parts."""
+        """Return how many evaluations a round of so many takes: under racing some are evaluated on several parts.
+
+        Where fronts are spared it is how many it takes at most.
+        """
         if candidates is None or not self._racing:
             return candidates
+        if self._spare_front:
+            return candidates * len(self._rungs)
         counts = [candidates]
         for _ in self._rungs[1:]:
             counts.append(self._racing.count(counts[-1]))
@@ -92,7 +102,7 @@ class Rounds:
                         raced.append(self._measured_on(row, images))
                     yield self._progress(row, known)
             if self._racing and images < self._rungs[-1]:
-                stay = self._racing.survivors(raced, self._ranking, self._objective)
+                stay = self._racing.survivors(raced, self._ranking, self._objective, self._spare_front)
                 candidates = [widths for widths in candidates if widths in stay]
 
     def _rung(self, candidates: Sequence[Widths], images: int) -> Iterator[tuple[SearchRow, bool]]:

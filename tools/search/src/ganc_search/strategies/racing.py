@@ -60,12 +60,21 @@ class Racing:
         return [*sorted(count for count in parts if FEWEST_IMAGES <= count < images), images]
 
     def survivors(
-        self, rows: "Sequence[SearchRow]", metric: str, objective: Objective = Objective.PARETO
+        self,
+        rows: "Sequence[SearchRow]",
+        metric: str,
+        objective: Objective = Objective.PARETO,
+        spare_front: bool = False,
     ) -> set[Widths]:
-        """Return which of a rung's rows, all on equally many images, are kept."""
-        from ganc.results.ranking import fittest  # needs numpy, for which --help does not wait
+        """Return which of a rung's rows, all on equally many images, are kept.
 
-        return {row.widths for row in fittest(rows, metric, self.count(len(rows)), objective)}
+        Args:
+            spare_front: keep what no other row beats, too, even if that is more than `keep` says.
+        """
+        from ganc.results.ranking import fittest, front  # need numpy, for which --help does not wait
+
+        spared = front(rows, metric, objective) if spare_front else []
+        return {row.widths for row in (*fittest(rows, metric, self.count(len(rows)), objective), *spared)}
 
     def count(self, candidates: int) -> int:
         """Return how many of so many are kept."""
