@@ -205,7 +205,7 @@ def drift_rows(features: np.ndarray, target: Reference) -> Iterator[dict]:
 
 
 def both_distances(models: np.ndarray, target: Reference, count: int) -> np.ndarray:
-    """Return (models, draws, 2)."""
+    """Return (models, draws, 2): each model's distances on so many of its images."""
     return np.array([[(one.distance, one.kernel) for one in measured(part, target, count)] for part in models])
 
 
@@ -216,10 +216,7 @@ def order_rows(models: np.ndarray, target: Reference) -> Iterator[dict]:
     """
     whole = [target.measure(features) for features in models]
     for count in COUNTS:
-        found = np.array([[(one.distance, one.kernel) for one in measured(part, target, count)] for part in models])
-        fewer = np.array(
-            [[(one.distance, one.kernel) for one in measured(part, target, count // 2)] for part in models]
-        )
+        found, fewer = both_distances(models, target, count), both_distances(models, target, count // 2)
         row = {"images": count}
         for place, (name, title) in enumerate((("distance", "Fréchet"), ("kernel", "kernel"))):
             true = [getattr(one, name) for one in whole]
