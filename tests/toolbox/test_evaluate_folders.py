@@ -115,24 +115,3 @@ def test_what_does_not_go_together_is_refused(folders, teacher_file, tmp_path):
 def written_npz(path):
     np.savez(path, something=np.ones(3))
     return path
-
-
-@pytest.mark.parametrize("reference", ["train+test", "train", "test"])
-def test_the_reference_s_images_are_chosen_and_recorded(reference, tiny_data, teacher_file, tmp_path):
-    common = ("--data", tiny_data, *UNTRAINED_SET)
-    stats = tmp_path / "real.npz"
-    succeed("ganc", "stats", *common, "--size", SIZE, "--reference", reference, "-o", stats)
-    statistics = read_statistics(stats, None)
-    assert statistics.images == {"train+test": 10, "train": 6, "test": 4}[reference]
-    (row,) = json_of("ganc", "evaluate", teacher_file, *common, "--reference", reference)
-    assert row["statistics"] == statistics.digest
-    assert row["target_images"] == statistics.images
-    assert row.get("reference", "train+test") == reference
-    (again,) = json_of("ganc", "evaluate", teacher_file, *common, "--stats", stats)
-    assert again == row
-    wrong = {"train+test": "test", "train": "test", "test": "train"}[reference]
-    said = refusal("ganc", "evaluate", teacher_file, *common, "--stats", stats, "--reference", wrong)
-    assert str(stats) in said
-    assert "--reference" in said
-    told = json.loads(succeed("ganc", "inspect", stats, "--json").stdout)
-    assert told.get("reference", "train+test") == reference

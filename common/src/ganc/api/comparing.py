@@ -7,7 +7,7 @@ from typing import Any
 from ganc.api.images import PathLike, Picture, Size, is_data_folder, pictures, pixels
 from ganc.api.model import Model, both_sides, opened
 from ganc.base.errors import SettingError
-from ganc.base.target_images import TargetImages
+from ganc.base.target_images import target_images
 from ganc.files.card import CARD
 
 # What needs Paddle or the metrics' packages is imported by what uses it.
@@ -20,7 +20,7 @@ def compare(
     size: int | Size | None = None,
     statistics: PathLike | None = None,
     feature_set: str | None = None,
-    reference: str = TargetImages.TRAIN_AND_TEST.value,
+    reference: str | None = None,
     timed: bool = False,
 ) -> list[dict[str, Any]]:
     """Return one row a model: what it costs, how far its images are from the first model's, and from the target.
@@ -33,7 +33,8 @@ def compare(
         size: (width, height) in pixels that images are brought to, or one number for both; None is the first model's.
         statistics: of the target, a file of `ganc stats`; None makes them of the data folder.
         feature_set: of the metric; None is that of the statistics, or the default one.
-        reference: "train+test", "train" or "test": which of the target's images statistics are made of.
+        reference: "train+test", "train" or "test": which of the target's images statistics are made of; None is what
+            `statistics` are of, or train + test.
         timed: measure milliseconds an image at batch 1, by turns.
 
     Returns:
@@ -51,19 +52,19 @@ def compare(
     if isinstance(models, Model | str | Path) or not models:
         raise SettingError("models: expected a list of them, at least one")
     found = [opened(one) for one in models]
-    size, target_images = both_sides(size, found[0].image_size), _target_images(reference)
+    size, wanted_images = both_sides(size, found[0].image_size), target_images(reference)
     if is_data_folder(images):
         wanted = comparison.Comparison(
             folder=Path(images),
             size=size,
             statistics=None if statistics is None else Path(statistics),
             feature_set=feature_set,
-            reference=target_images,
+            reference=wanted_images,
             differences=True,
             timed=timed,
         )
         return comparison.compare(found, wanted)
-    if statistics is not None or feature_set is not None or target_images is not TargetImages.TRAIN_AND_TEST:
+    if statistics is not None or feature_set is not None or wanted_images is not None:
         raise SettingError(
             "statistics, feature_set and reference are of a metric; it needs a data folder, with testA and trainB"
         )
@@ -78,7 +79,7 @@ def evaluate(
     size: int | Size | None = None,
     statistics: PathLike | None = None,
     feature_set: str | None = None,
-    reference: str = TargetImages.TRAIN_AND_TEST.value,
+    reference: str | None = None,
     kid_subsets: int | None = None,
     kid_subset_size: int | None = None,
 ) -> dict[str, Any]:
@@ -106,10 +107,10 @@ def evaluate(
     from ganc.report.comparison import Comparison
     from ganc.report.comparison import compare as compare_models
 
-    target_images = _target_images(reference)
+    wanted_images = target_images(reference)
     subsets = subsets_asked(kid_subsets, kid_subset_size)
     if not isinstance(model, Model) and Path(model).is_dir() and not (Path(model) / CARD).is_file():
-        if unfit := said_of_models({"statistics": statistics, "reference": target_images}):
+        if unfit := said_of_models({"statistics": statistics, "reference": wanted_images}):
             raise SettingError(f"{unfit[0]}: is for models; two folders of images, or one and statistics, need none")
         own = None if size is None else both_sides(size, (1, 1))
         return measure_folder(
@@ -121,14 +122,7 @@ def evaluate(
         size=both_sides(size, found.image_size),
         statistics=None if statistics is None else Path(statistics),
         feature_set=feature_set,
-        reference=target_images,
+        reference=wanted_images,
         subsets=subsets,
     )
     return compare_models([found], wanted)[0]
-
-
-def _target_images(reference: str) -> TargetImages:
-    try:
-        return TargetImages(reference)
-    except ValueError as error:
-        raise SettingError(f"reference (={reference!r}): expected one of {', '.join(TargetImages)}") from error

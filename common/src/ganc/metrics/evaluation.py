@@ -75,7 +75,7 @@ class Evaluation:
         subset: str | None = None,
         statistics: Path | None = None,
         feature_set: str | None = None,
-        reference: TargetImages = TargetImages.TRAIN_AND_TEST,
+        reference: TargetImages | None = None,
     ) -> "Evaluation":
         """Return the evaluation of translations of a folder's images.
 
@@ -87,7 +87,7 @@ class Evaluation:
             statistics: a file of the target's statistics; None computes them from its train + test images, or takes
                 them from the cache.
             feature_set: its name; None takes that of the file, or the default one.
-            reference: which of the target's images; a file's have to be those, if this is not train + test.
+            reference: which of the target's images; None takes those of the file, or train + test.
 
         Raises:
             TooFewImagesError: there is one source image, or one to compute statistics of.
@@ -181,18 +181,18 @@ def domain_statistics(
     size: tuple[int, int],
     features: FeatureSet,
     reading: Reading | None = None,
-    reference: TargetImages = TargetImages.TRAIN_AND_TEST,
+    reference: TargetImages | None = None,
 ) -> Statistics:
     """Return the statistics of a domain's images, from the cache where they were computed before.
 
     Args:
-        reference: which of them; test images alone raise the distance (method.md, "Fréchet distance").
+        reference: which of them, None for all; test images alone raise the distance (method.md, "Fréchet distance").
 
     Raises:
         TooFewImagesError: the domain has one such image.
         DataError: it has none, or one cannot be read.
     """
-    if reference != TargetImages.TRAIN_AND_TEST:
+    if reference not in (None, TargetImages.TRAIN_AND_TEST):
         images = read_images(folder, f"{reference.value}{letter}", reading)
         _require_two(folder, f"{reference.value}{letter}", images, "statistics need")
         return replace(target_statistics(images, size, features), reference=reference.value)
@@ -210,7 +210,7 @@ def chosen_statistics(
     file: Path | None,
     feature_set_name: str | None,
     reading: Reading | None = None,
-    reference: TargetImages = TargetImages.TRAIN_AND_TEST,
+    reference: TargetImages | None = None,
 ) -> tuple[Statistics, FeatureSet]:
     """Return the statistics to compare with, and the feature set that they belong to.
 
@@ -220,7 +220,7 @@ def chosen_statistics(
         file: statistics made before; of another image size or resize filter they are refused.
         feature_set_name: needed for a file of another program, which does not say what its numbers are.
         reading: how the domain's images are read; None reads RGB of full range and resizes width and height.
-        reference: which of the domain's images; a file's have to be those, if this is not train + test.
+        reference: which of the domain's images; None takes those of the file, or train + test.
 
     Raises:
         StatisticsError: the file belongs to another feature set, image size, resize filter or part of the images.
@@ -233,11 +233,7 @@ def chosen_statistics(
     features = named or feature_set(statistics.feature_set)
     require_feature_set(file, statistics, features)
     require_resize(file, statistics, size, (reading or Reading()).preparation)
-    if reference not in (TargetImages.TRAIN_AND_TEST, statistics.reference):
-        raise StatisticsError(
-            f"{file}: is of the {statistics.reference or TargetImages.TRAIN_AND_TEST} images, --reference {reference} "
-            "wants others; leave one of the two options out"
-        )
+    _require_reference(file, statistics, reference)
     return statistics, features
 
 
@@ -254,6 +250,19 @@ def evaluation_images(
     if subset is None:
         subset = f"test{letter}" if has_subset(folder, f"test{letter}") else f"train{letter}"
     return read_images(folder, subset, reading), subset
+
+
+def _require_reference(file: Path, statistics: Statistics, wanted: TargetImages | None) -> None:
+    """Raise StatisticsError where a part of the images is wanted, and the file is of others or does not say it."""
+    foreign = not statistics.data_fingerprint
+    held = statistics.reference or (None if foreign else TargetImages.TRAIN_AND_TEST)
+    if wanted in (None, held):
+        return
+    if held is None:
+        raise StatisticsError(f"{file}: does not say which images it is of; leave --reference {wanted} out")
+    raise StatisticsError(
+        f"{file}: is of the {held} images, --reference {wanted} wants others; leave one of the two options out"
+    )
 
 
 def _require_two(folder: Path, subset: str, images: ImageList, need: str) -> None:

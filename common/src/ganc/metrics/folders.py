@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import DataError
-from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, to_uint8
 from ganc.data.images import RESIZE_FILTER, read_size, to_rgb
 from ganc.data.lists import ImageList
@@ -39,9 +38,8 @@ class FolderMeasure:
 
 def said_of_models(said: Mapping[str, object]) -> list[str]:
     """Return the names of what was said that is of models, and means nothing where folders are compared."""
-    unsaid = {"reference": TargetImages.TRAIN_AND_TEST}
     known = {one.name for one in fields(FolderMeasure)}
-    return [name for name, value in said.items() if name not in known and value and value != unsaid.get(name)]
+    return [name for name, value in said.items() if name not in known and value]
 
 
 def measure_folder(folder: Path, target: Path, how: FolderMeasure) -> dict:

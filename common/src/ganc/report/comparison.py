@@ -41,7 +41,7 @@ class Comparison:
     size: tuple[int, int]
     statistics: Path | None = None
     feature_set: str | None = None
-    reference: TargetImages = TargetImages.TRAIN_AND_TEST
+    reference: TargetImages | None = None
     subsets: Subsets | None = None
     untouched: bool = False
     differences: bool = False
@@ -268,7 +268,7 @@ def _evaluation(models: Sequence[Model], wanted: Comparison) -> Evaluation:
         readings=readings,
         statistics=wanted.statistics,
         feature_set=wanted.feature_set,
-        reference=TargetImages(wanted.reference),
+        reference=wanted.reference,
     )
     paired = any(model.paired for model in models)
     return evaluation.with_truth(wanted.folder, direction, readings) if paired else evaluation

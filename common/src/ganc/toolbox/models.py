@@ -13,7 +13,6 @@ from ganc.cli.options import (
     device_option,
     grouped,
     json_option,
-    reference_option,
     setting_option,
 )
 from ganc.cli.paths import FOLDER, OUTPUT_FILE
@@ -66,7 +65,7 @@ reading_options = grouped(
 @click.option("--size", type=SIZE, default="256", help="Bring images to N or WxH: the --eval-size of the training.")
 @reading_options
 @setting_option(RunSettings, "feature_set", default_text=DEFAULT_FEATURES)
-@reference_option
+@setting_option(RunSettings, "reference", default_text=TargetImages.TRAIN_AND_TEST.value)
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The statistics to write (.npz).")
 @device_option
 @json_option
@@ -94,7 +93,7 @@ def stats(
     chosen = features.feature_set(compared["feature_set"])
     select_device(device)
     reading = read.reading(folder, domain)
-    statistics = domain_statistics(folder, domain, size, chosen, reading, TargetImages(compared["reference"]))
+    statistics = domain_statistics(folder, domain, size, chosen, reading, compared["reference"])
     write_statistics(output, statistics)
     facts = {
         "file": str(output),

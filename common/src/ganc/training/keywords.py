@@ -56,7 +56,7 @@ class MetricOptions(TypedDict, total=False):
 
     stats: PathLike | None
     feature_set: PathLike | None
-    reference: TargetLike
+    reference: TargetLike | None
     device: str
 
 

@@ -10,7 +10,7 @@ from ganc.base.errors import SettingError
 from ganc.base.needs import absence
 from ganc.base.resizing import Resize
 from ganc.base.settings import check_limits, setting
-from ganc.base.target_images import TargetImages
+from ganc.base.target_images import TargetImages, target_images
 from ganc.models.family import DISCRIMINATOR_WIDTH
 from ganc.models.task import Task
 from ganc.training.losses.names import LossName, WeightedLoss
@@ -157,10 +157,11 @@ class DataSettings:
         return self.cache_memory << 20
 
 
-def require_measured(data: Path | None, *of_metric: object) -> None:
-    """Raise SettingError where statistics or a feature set are said, and no folder of images to measure on."""
-    if data is None and any(of_metric):
-        raise SettingError("--stats and --feature-set are of a metric: name the images with --data")
+def require_measured(data: Path | None, statistics: object, feature_set: object, reference: object = None) -> None:
+    """Raise SettingError where something is said of a metric, and no folder of images to measure on."""
+    said = {"--stats": statistics, "--feature-set": feature_set, "--reference": reference}
+    if data is None and (names := [name for name, value in said.items() if value]):
+        raise SettingError(f"{' and '.join(names)}: of a metric; name the images with --data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +174,7 @@ class RunSettings:
         statistics: a file of the target domain's statistics; None computes them from train + test images.
         feature_set: the name of the feature set; None takes the statistics' own, or the default.
         engine: what runs generators and discriminators, forward and backward; all else of a run is Paddle's.
-        reference: which of the target's images it is compared with, where no file of statistics says it.
+        reference: which of the target's images it is compared with; None takes train + test, or those of `statistics`.
 
     Raises:
         SettingError: a value is outside its limits.
@@ -207,8 +208,10 @@ class RunSettings:
         placeholder="NAME",
         names_file=True,
     )
-    reference: TargetImages = setting(
-        "Target images that statistics are made of; published numbers differ in it.", TargetImages.TRAIN_AND_TEST
+    reference: TargetImages | None = setting(
+        "Target images that statistics are made of; published numbers differ in it.",
+        None,
+        default_text=f"those of --stats, else {TargetImages.TRAIN_AND_TEST}",
     )
     restart: bool = setting("Start over instead of resuming; needed for other settings.", default=False)
     restart_if_changed: bool = setting(
@@ -221,7 +224,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_limits(self)
-        object.__setattr__(self, "reference", TargetImages(self.reference))
+        object.__setattr__(self, "reference", target_images(self.reference))
 
     @property
     def directory(self) -> Path:

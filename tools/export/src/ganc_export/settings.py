@@ -8,7 +8,7 @@ from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
 from ganc.base.errors import SettingError
 from ganc.base.settings import check_limits, setting
-from ganc.base.target_images import TargetImages
+from ganc.base.target_images import TargetImages, target_images
 from ganc.files.choice import Selection, has_bounds
 from ganc.training.settings import require_measured
 
@@ -109,7 +109,7 @@ class ExportSettings:
     )
     statistics: Path | None = None
     feature_set: str | None = None
-    reference: TargetImages = TargetImages.TRAIN_AND_TEST
+    reference: TargetImages | None = None
     device: str = setting(
         "Where to verify: cpu, gpu or gpu:N; what is written does not depend on it.", "cpu", placeholder="DEVICE"
     )
@@ -120,7 +120,8 @@ class ExportSettings:
             for value in values:
                 if value not in known:
                     raise SettingError(f"{name} (={value!r}): expected one of {', '.join(known)}")
-        require_measured(self.data, self.statistics, self.feature_set)
+        object.__setattr__(self, "reference", target_images(self.reference))
+        require_measured(self.data, self.statistics, self.feature_set, self.reference)
 
     @property
     def compared_with(self) -> dict[str, object]:

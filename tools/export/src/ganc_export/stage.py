@@ -12,7 +12,6 @@ from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS, WEB
 from ganc.base.errors import SettingError, SpecError, TooFewImagesError
 from ganc.base.rng import keyed_generator
-from ganc.base.target_images import TargetImages
 from ganc.data import EvaluationSet, has_subset, read_images
 from ganc.data.layout import FLOATS, IMAGE_FORMATS, ImageFormat
 from ganc.engines.adapter import GraphEngine
@@ -279,7 +278,6 @@ def _calibration(
 def _measure(checkpoint: Checkpoint, data: Path, **compared_with: Any) -> tuple[Evaluation | None, str | None]:
     """Return what measures an engine on the source domain's test images; None where these are too few, and why."""
     how = {"readings": checkpoint.readings, **compared_with}
-    how["reference"] = TargetImages(how.get("reference", TargetImages.TRAIN_AND_TEST))
     try:
         made = Evaluation.of_folder(data, checkpoint.direction, checkpoint.image_size, **how)
     except TooFewImagesError as error:

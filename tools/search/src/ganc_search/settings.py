@@ -11,7 +11,7 @@ from ganc.base.direction import Direction
 from ganc.base.errors import SelectionError, SettingError
 from ganc.base.needs import Need
 from ganc.base.settings import check_limits, setting, settings_of
-from ganc.base.target_images import TargetImages
+from ganc.base.target_images import TargetImages, target_images
 from ganc.base.text import format_count
 from ganc.models.family import Widths, format_widths
 from ganc.results.objective import Objective
@@ -227,7 +227,7 @@ class SearchSettings:
     shard: tuple[int, int] = (1, 1)
     statistics: Path | None = None
     feature_set: str | None = None
-    reference: TargetImages = TargetImages.TRAIN_AND_TEST
+    reference: TargetImages | None = None
     image_size: tuple[int, int] | None = setting(
         "Image size, N or WxH.", None, names=("--size",), default_text="the supernet's"
     )
@@ -244,7 +244,7 @@ class SearchSettings:
     def __post_init__(self) -> None:
         check_limits(self)
         object.__setattr__(self, "direction", Direction(self.direction))
-        object.__setattr__(self, "reference", TargetImages(self.reference))
+        object.__setattr__(self, "reference", target_images(self.reference))
         object.__setattr__(self, "objective", Objective(self.objective))
         object.__setattr__(self, "strategy", self._meant_strategy())
         if self.strategy in (StrategyName.EVOLUTION, StrategyName.PREDICTOR) and self.shard[1] > 1:
