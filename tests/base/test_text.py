@@ -3,7 +3,7 @@
 import pytest
 
 from ganc.base.errors import SpecError
-from ganc.base.text import format_count, parse_budget, parse_real, parse_whole
+from ganc.base.text import format_count, parse_budget, parse_real, parse_whole, with_error
 
 NO_NUMBERS = (
     "",
@@ -53,3 +53,21 @@ def test_numbers_are_read():
         *(2_700_000_000, 350_000_000, 12_000, 1, 1000, 2 * 10**12),
     ]
     assert [format_count(count) for count in (512, 341_600, 2.7e9, 999_999)] == ["512", "341.60 k", "2.70 G", "1.00 M"]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.55328581395036547, 3.3e-16, "0.5533"),  # rounding
+        (1e-17, 2e-18, "0.0000"),
+        (-4321.5, 1e-6, "-4321.5000"),
+        (0.0312, 0.0041, "0.0312 ± 0.0041"),
+        (0.5, 1e-8, "0.500000000 ± 0.000000010"),
+        (471.66, 12.3, "472 ± 12"),
+        (0.5, None, "0.5000"),
+        (0.5, 0.0, "0.5000"),
+        (None, None, "-"),
+    ],
+)
+def test_an_error_that_is_rounding_is_none(value, error, text):
+    assert with_error(value, error) == text

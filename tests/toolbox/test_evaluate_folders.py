@@ -1,7 +1,5 @@
 """`ganc evaluate DIR DIR` and `DIR statistics.npz`: against numpy's formulas and pytorch-fid's network and files."""
 
-import json
-
 import numpy as np
 import pytest
 from helpers.stages import json_of, refusal
@@ -95,7 +93,25 @@ def test_the_kernel_distance_by_subsets_is_on_request(folders):
     assert (found["subsets"], found["size"]) == (40, 4)
     assert found["mean"] == pytest.approx(row["kernel"], abs=4 * found["deviation"] / np.sqrt(40))
     said = succeed("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 40, "--kid-subset-size", 4).stdout
+    assert said.splitlines()[0].count("by subsets: mean, deviation of one") == 1
     assert "(40 of 4)" in said
+    assert said.count("±") == 1  # of the kernel distance: the deviation of one subset is no standard error
+
+
+def test_one_subset_of_all_images_has_no_deviation(folders, tmp_path):
+    """All draws are then equal; what differs is the order of a sum."""
+    same = written(tmp_path / "same", 5, [(40, 32)], 2)
+    asked = ("ganc", "evaluate", folders[0], same, *UNTRAINED_SET, "--kid-subsets", 7)
+    row = json_of(*asked)
+    assert row["kernel_subsets"] == {
+        "mean": pytest.approx(row["kernel"], rel=1e-9),
+        "deviation": 0,
+        "subsets": 7,
+        "size": 5,
+    }
+    assert f"{row['kernel']:.4f} (one subset holds all 5 images)" in succeed(*asked).stdout
+    larger = json_of("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 7)["kernel_subsets"]
+    assert larger["deviation"] > 0  # of the larger set, each draw takes another part
 
 
 def test_what_does_not_go_together_is_refused(folders, teacher_file, tmp_path):

@@ -9,6 +9,7 @@ from ganc.base.errors import SpecError
 LARGEST_COUNT = 10**9  # of whatever an option counts: steps, images, widths, pixels of a side
 LARGEST_BUDGET = 10**18
 LARGEST_NUMBER = 1e15
+ROUNDING = 1e-9  # of a value: an error below it is what computing left, not what was measured
 DAY = 86400  # seconds
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")  # int() would take 4_4 for 44, and digits of other scripts
@@ -96,10 +97,13 @@ def counted(number: int, what: str) -> str:
 
 
 def with_error(value: float | None, error: float | None) -> str:
-    """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals; four without an error."""
+    """Return 0.0312 ± 0.0041: the error with two digits, the value with as many decimals; four without an error.
+
+    An error that is rounding is none.
+    """
     if value is None:
         return "-"
-    if not error:
+    if error is None or error <= ROUNDING * max(abs(value), 1e-3):
         return f"{value:.4f}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"

@@ -12,6 +12,7 @@ import numpy as np
 from ganc.base.errors import SettingError
 from ganc.base.ranking_metric import MOST_SUBSETS
 from ganc.base.rng import keyed_generator
+from ganc.base.text import ROUNDING
 from ganc.metrics.frechet import checked_features, require_equal_dimensions
 
 _BLOCK_ROWS = 1024  # of a kernel matrix at a time, which bounds the memory for large sets
@@ -58,7 +59,10 @@ def subsets_asked(count: int | None, most: int | None) -> Subsets | None:
 
 @dataclass(frozen=True)
 class SubsetDistance:
-    """The kernel distances of random subsets: their mean, their standard deviation, and how they were drawn."""
+    """The kernel distances of random subsets: their mean, their standard deviation, and how they were drawn.
+
+    Where a subset holds all images of both sets, all draws are equal, and the deviation is 0.
+    """
 
     mean: float
     deviation: float
@@ -84,7 +88,8 @@ def kernel_distance_of_subsets(features: np.ndarray, target: np.ndarray, subsets
         order = keyed_generator(0, "metrics/kernel subsets", draw)
         first, second = (one[order.permutation(len(one))[:size]] for one in sets)
         values.append(KernelTarget(second).distance_of_features(first).value)
-    return SubsetDistance(float(np.mean(values)), float(np.std(values)), subsets.count, size)
+    mean, deviation = float(np.mean(values)), float(np.std(values))
+    return SubsetDistance(mean, deviation if deviation > ROUNDING * abs(mean) else 0.0, subsets.count, size)
 
 
 def kernel_distance(features: np.ndarray, target: np.ndarray) -> KernelDistance:

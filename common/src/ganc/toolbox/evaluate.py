@@ -143,10 +143,19 @@ def _evaluate_models(models: tuple[Path, ...], options: dict, as_json: bool) -> 
 def _kernel_columns(row: Mapping, mark: str = "") -> dict[str, str]:
     columns = {"kernel distance": with_error(row["kernel"], row["kernel_error"]) + mark}
     if "kernel_subsets" in row:
-        found = row["kernel_subsets"]
-        said = found and f"{with_error(found['mean'], found['deviation'])} ({found['subsets']} of {found['size']})"
-        columns["by subsets"] = said or "-"
+        columns["by subsets: mean, deviation of one"] = _subsets_text(row)
     return columns
+
+
+def _subsets_text(row: Mapping) -> str:
+    """Return mean and deviation without the sign of a standard error, which the deviation is not."""
+    found = row["kernel_subsets"]
+    if found is None:
+        return "-"
+    if found["size"] == row["images"] == row["target_images"]:
+        return f"{found['mean']:.4f} (one subset holds all {found['size']} images)"
+    said = with_error(found["mean"], found["deviation"]).replace(" ± ", ", ")
+    return f"{said} ({found['subsets']} of {found['size']})"
 
 
 def _show_compared(rows: list[dict]) -> None:
