@@ -89,23 +89,52 @@ def test_flat_images_have_finite_gradients(all_losses, name):
     assert np.isfinite(made.grad.numpy()).all()
 
 
-def test_ssim_is_that_of_scipy_s_gaussian_filter():
-    def local(image):  # 11 pixels: truncated at 3.5 sigma, and only windows within the image
-        return gaussian_filter(np.float64(image), 1.5, truncate=3.5, axes=(2, 3))[:, :, 5:-5, 5:-5]
+def similarity(one, other):
+    """Return the SSIM of images (n, c, h, w) of values from 0 to 255: Wang et al., equation 13, by SciPy's filter."""
 
-    x, y = np.float64(MADE), np.float64(WANTED)
-    c1, c2 = 0.02**2, 0.06**2
+    def local(image):  # 11 pixels: truncated at 3.5 sigma, and only windows within the image
+        return gaussian_filter(image, 1.5, truncate=3.5, axes=(2, 3))[:, :, 5:-5, 5:-5]
+
+    x, y = np.float64(one), np.float64(other)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     covariance = local(x * y) - local(x) * local(y)
     variances = local(x * x) - local(x) ** 2 + local(y * y) - local(y) ** 2
     top = (2 * local(x) * local(y) + c1) * (2 * covariance + c2)
     bottom = (local(x) ** 2 + local(y) ** 2 + c1) * (variances + c2)
-    assert value(structural_dissimilarity, MADE, WANTED) == pytest.approx(1 - (top / bottom).mean(), rel=1e-4)
+    return (top / bottom).mean()
 
 
-def test_ssim_of_flat_images_is_their_luminance_alone():
-    flat = [np.full((1, 1, 16, 16), level, np.float32) for level in (0.5, -0.25)]
-    expected = 1 - (2 * 0.5 * -0.25 + 4e-4) / (0.25 + 0.0625 + 4e-4)
-    assert value(structural_dissimilarity, *flat) == pytest.approx(expected, rel=1e-4)
+def eight_bit(name, level, noise):
+    values = keyed_generator(0, f"eight-bit/{name}").normal(level, noise, (2, 3, 64, 64))
+    return values.round().clip(0, 255)
+
+
+@pytest.mark.parametrize("level", [0, 20, 64, 127.5, 200, 255])
+@pytest.mark.parametrize("noise", [0.5, 2.5, 40])
+@pytest.mark.parametrize("brighter", [0, 3, 60])
+def test_ssim_is_that_of_8_bit_images_by_scipy_s_gaussian_filter(level, noise, brighter):
+    one = eight_bit("one", level, noise)
+    other = (one + brighter + eight_bit("other", 0, noise)).clip(0, 255)
+    found = value(structural_dissimilarity, *(np.float32(image / 127.5 - 1) for image in (one, other)))
+    assert found == pytest.approx(1 - similarity(one, other), rel=1e-3, abs=7e-5)  # squares lose 4 * 2^-24 of C2
+
+
+def test_ssim_of_noise_is_that_of_scipy_s_gaussian_filter():
+    expected = 1 - similarity(*((image + 1) * 127.5 for image in (np.float64(MADE), np.float64(WANTED))))
+    assert value(structural_dissimilarity, MADE, WANTED) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_little_more_light_is_hardly_seen_by_ssim_at_mid_grey():
+    grey = 0.02 * keyed_generator(0, "grey").normal(size=(1, 3, 64, 64)).astype(np.float32)
+    assert value(structural_dissimilarity, grey, grey + 0.02) == pytest.approx(0.02**2 / (1 + 1.02**2), abs=2e-5)
+
+
+@pytest.mark.parametrize("levels", [(191.25, 95.625), (127.5, 130), (127.5, 0), (0, 1), (255, 0), (128, 128)])
+def test_ssim_of_flat_images_is_their_luminance_alone(levels):
+    one, other = levels
+    flat = [np.full((1, 1, 16, 16), level / 127.5 - 1, np.float32) for level in levels]
+    expected = 1 - (2 * one * other + 2.55**2) / (one**2 + other**2 + 2.55**2)
+    assert value(structural_dissimilarity, *flat) == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
 def haar_by_hand(image):

@@ -16,7 +16,7 @@ Relations = tuple[Tensor, Tensor]  # distances and angles
 
 # SSIM: Wang et al., IEEE TIP 13 (2004), section III-B and III-C.
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
-SSIM_C1, SSIM_C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # the values' range is 2
+SSIM_C1, SSIM_C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # L, the range of the values, is 2
 
 WAVELET_LEVELS = 3
 
@@ -36,13 +36,15 @@ def feature_loss(adapted: Sequence[Tensor], taps: Sequence[Tensor]) -> Tensor:
 def structural_dissimilarity(made: Tensor, wanted: Tensor) -> Tensor:
     """Return 1 - SSIM, over all windows that lie within the images (OMGD, arXiv 2108.06908, section 3).
 
-    The window is Gaussian; images must have at least SSIM_WINDOW pixels a side.
+    It is what 8-bit images have: luminance is that of values from 0 to L, where black is 0. The window is Gaussian;
+    images must have at least SSIM_WINDOW pixels a side.
     """
     mean, mean_wanted = _blurred(made), _blurred(wanted)
     variance = _blurred(made * made) - mean * mean
     variance_wanted = _blurred(wanted * wanted) - mean_wanted * mean_wanted
     covariance = _blurred(made * wanted) - mean * mean_wanted
-    luminance = (2 * mean * mean_wanted + SSIM_C1) / (mean * mean + mean_wanted * mean_wanted + SSIM_C1)
+    light, light_wanted = mean + 1, mean_wanted + 1  # variances are the same from any zero, and exacter from mid grey
+    luminance = (2 * light * light_wanted + SSIM_C1) / (light * light + light_wanted * light_wanted + SSIM_C1)
     structure = (2 * covariance + SSIM_C2) / (variance + variance_wanted + SSIM_C2)
     return 1.0 - paddle.mean(luminance * structure)
 
