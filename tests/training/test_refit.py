@@ -2,22 +2,27 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.sketch import SKETCH
 from helpers.stages import NETWORKS, STANDING_STILL, nothing_changes, refusal
 from helpers.support import SIZE, UNTRAINED, make_checkpoint, random_state, succeed
+from PIL import Image
 
 from ganc.base.errors import InterruptedRun, SpecError
 from ganc.base.rng import keyed_generator
+from ganc.data import UnpairedSet, read_images
 from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.models.convolutions import NetworkState
 from ganc.models.families import FAMILIES
 from ganc.models.generator import Generator
 from ganc.models.spec import GeneratorSpec
+from ganc.system.runtime import paddle
 from ganc.training.refit import l1_distance, refit, require_refittable
 from ganc.training.settings import DataSettings, DistillationSettings, RefitSettings, RunSettings, Schedule
+from ganc.training.start import RefitStart, Refitted
 from ganc_distill.settings import StudentStart
 from ganc_distill.stage import distill_job
 
@@ -156,7 +161,8 @@ def test_the_command_refits_says_so_and_records_it(tiny_data, wide_file, tmp_pat
     assert recorded["images"] == 6
     before, after = recorded["l1"]["generator"]
     assert after < 0.8 * before
-    assert f"{before:.4f} before, {after:.4f} after" in said
+    assert f"on 6 images; L1 to what it was made of, on 6 of these, {before:.4f} before, {after:.4f} after" in said
+    assert recorded["others"] == {"generator": 0}  # the set has no more
     assert json.loads((tmp_path / "out.run" / "settings.json").read_text())["refit"] == 6
     succeed(*arguments, "--refit", "6", "-o", tmp_path / "again")
     assert read_checkpoint(tmp_path / "again").digest == read_checkpoint(tmp_path / "out").digest
@@ -164,6 +170,75 @@ def test_the_command_refits_says_so_and_records_it(tiny_data, wide_file, tmp_pat
     assert "'--refit': -1" in refusal(*arguments, "--refit", "-1", "-o", tmp_path / "out", status=2)
     succeed(*arguments, "-o", tmp_path / "plain")
     assert "refit" not in read_checkpoint(tmp_path / "plain").training
+
+
+@pytest.fixture(scope="module")
+def start_of(tmp_path_factory):
+    """Return a function that gives what refits on so many of so many images, the images, and both networks.
+
+    No image is cropped or mirrored, so that all samples of one are equal.
+    """
+    folder = tmp_path_factory.mktemp("images")
+    for number, noise in enumerate(keyed_generator(0, "images").integers(256, size=(80, SIZE, SIZE, 3), dtype="uint8")):
+        (folder / f"train{'AB'[number % 2]}").mkdir(exist_ok=True)
+        Image.fromarray(noise).save(folder / f"train{'AB'[number % 2]}" / f"{number}.png")
+    spec = GeneratorSpec(widths=(4,) * 8, n_blocks=3)
+
+    def make(sources, count, targets=1, domain=0):
+        lists = [read_images(folder, f"train{letter}") for letter in "AB"]
+        lists = [replace(one, names=one.names[:most]) for one, most in zip(lists, (sources, targets), strict=True)]
+        samples = UnpairedSet(*lists, load_size=(SIZE, SIZE), crop_size=(SIZE, SIZE), seed=3, flip=False, cache_bytes=0)
+        teacher, student = (Generator.from_state(random_state(spec, seed)) for seed in (0, 1))
+        networks = {"generator": Refitted(teacher=teacher, student=student, domain=domain)}
+        return RefitStart(networks, samples, count), samples, (teacher, student)
+
+    return make
+
+
+def distance_on(samples, domain, networks, numbers):
+    """Return the mean absolute difference of what both networks make of samples, one by one."""
+    images = [samples.sample(*divmod(number, len(samples)))[domain][None] for number in numbers]
+    teacher, student = ([np.float64(one(paddle.to_tensor(image)).numpy()) for image in images] for one in networks)
+    return np.mean([np.abs(one - other).mean() for one, other in zip(teacher, student, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("sources", "compared", "said"),
+    [
+        (40, range(5, 37), "on 5 images; L1 to what it was made of, on 32 others, "),
+        (37, range(5, 37), "on 5 images; L1 to what it was made of, on 32 others, "),
+        (7, (5, 6), "on 5 images; L1 to what it was made of, on 2 others, "),
+        (5, range(5), "on 5 images; L1 to what it was made of, on 5 of these, "),
+        (3, range(5), "on 5 images, 3 of them different; L1 to what it was made of, on 5 of these, "),
+    ],
+)
+def test_the_others_are_images_that_were_not_fitted(start_of, sources, compared, said):
+    start, samples, networks = start_of(sources, 5)
+    before = distance_on(samples, 0, networks, compared)
+    *_, note = start.run()
+    after = distance_on(samples, 0, networks, compared)
+    assert start.state()["generator"] == pytest.approx([before, after], rel=1e-4)
+    assert said in note.text
+    others = len(compared) if compared != range(5) else 0
+    few = {} if others == 32 else {"others": {"generator": others}}
+    assert start.facts["refit"] == {"images": 5, "l1": start.state(), **few}
+
+
+def test_of_targets_that_are_drawn_at_random_none_that_was_fitted_is_among_the_others(start_of):
+    start, samples, networks = start_of(12, 6, targets=8, domain=1)
+    drawn = [samples.sample(0, index)[1] for index in range(12)]
+    drawn += [samples.sample(1, index)[1] for index in range(6)]
+
+    def among(image, images):
+        return any((image == one).all() for one in images)
+
+    others = [number for number in range(6, 18) if not among(drawn[number], drawn[:number])]
+    assert others
+    assert others != list(range(6, 6 + len(others)))
+    before = distance_on(samples, 1, networks, others)
+    *_, note = start.run()
+    assert f"on {len(others)} others, " in note.text
+    assert start.state()["generator"][0] == pytest.approx(before, rel=1e-4)
 
 
 @pytest.fixture

@@ -38,6 +38,10 @@ class TrainingSet(Protocol):
         """Return (source, target) of one sample, float32 (channels, h, w) in [-1, 1]; several threads may call it."""
         ...
 
+    def places(self, epoch: int, index: int) -> tuple[int, ...]:
+        """Return which image of its domain each of a sample's is, by places in the lists of images."""
+        ...
+
 
 class PreparedImages:
     """Images, each prepared when it is first needed; with `cached` it is then kept as uint8.
@@ -159,13 +163,17 @@ class UnpairedSet(_TwoDomains):
             DataError: an image cannot be read.
             IndexError: `index` is not in 0 … len - 1.
         """
-        self._require_index(index)
-        source = self._source_index(epoch, index)
-        target = int(keyed_generator(self.seed, "data.target", epoch, index).integers(len(self.target)))
+        source, target = self.places(epoch, index)
         return (
             self._augment(self._sources[source], "source", epoch, index),
             self._augment(self._targets[target], "target", epoch, index),
         )
+
+    def places(self, epoch: int, index: int) -> tuple[int, int]:
+        """See `TrainingSet.places`. Raises IndexError as `sample`."""
+        self._require_index(index)
+        target = keyed_generator(self.seed, "data.target", epoch, index).integers(len(self.target))
+        return self._source_index(epoch, index), int(target)
 
 
 class PairedSet(_TwoDomains):
@@ -183,12 +191,17 @@ class PairedSet(_TwoDomains):
 
     def sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return (source, target) of one pair; as `UnpairedSet.sample`."""
-        self._require_index(index)
-        place = self._source_index(epoch, index)
+        place, _ = self.places(epoch, index)
         source, target = (
             self._augment(images[place], "pair", epoch, index) for images in (self._sources, self._targets)
         )
         return source, target
+
+    def places(self, epoch: int, index: int) -> tuple[int, int]:
+        """See `TrainingSet.places`. Raises IndexError as `sample`."""
+        self._require_index(index)
+        place = self._source_index(epoch, index)
+        return place, place
 
 
 class EvaluationSet:

@@ -1,7 +1,8 @@
 """What a run does once, before its first step: the refit of what it trains on what that was made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -45,15 +46,19 @@ class Refitted:
 
 @dataclass(frozen=True)
 class SampledBatches:
-    """Training images in batches, from sample `first` of the first epoch on; each is made anew when it is asked for."""
+    """Training images in batches; each is made anew when it is asked for.
+
+    Attributes:
+        domain: which of a sample's images.
+        numbers: of the samples, counted from the first one of the first epoch on.
+    """
 
     samples: TrainingSet
     domain: int
-    first: int
-    count: int
+    numbers: Sequence[int]
 
     def __len__(self) -> int:
-        return -(-self.count // BATCH)
+        return -(-len(self.numbers) // BATCH)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[number] for number in range(len(self)))
@@ -62,9 +67,59 @@ class SampledBatches:
         """Return float32 (n, c, h, w) in [-1, 1]. Raises IndexError behind the last."""
         if not 0 <= number < len(self):
             raise IndexError(f"batch (={number}) must be in 0 … {len(self) - 1}")
-        places = range(self.first + number * BATCH, self.first + min(self.count, (number + 1) * BATCH))
-        samples = (self.samples.sample(*divmod(place, len(self.samples))) for place in places)
+        numbers = self.numbers[number * BATCH : (number + 1) * BATCH]
+        samples = (self.samples.sample(*divmod(one, len(self.samples))) for one in numbers)
         return np.stack([sample[self.domain] for sample in samples])
+
+    @cached_property
+    def places(self) -> frozenset[int]:
+        """Which images of the domain they are."""
+        return frozenset(map(self._place, self.numbers))
+
+    def others(self, most: int) -> "SampledBatches":
+        """Return up to so many of the samples behind these, of an epoch, whose images are not among these, each once.
+
+        An epoch has every source, so that of these none is missed; targets may be drawn at random.
+        """
+        known, found = set(self.places), list[int]()
+        for number in range(len(self.numbers), len(self.numbers) + len(self.samples)):
+            if len(found) == most:
+                break
+            if (place := self._place(number)) not in known:
+                known.add(place)
+                found.append(number)
+        return SampledBatches(self.samples, self.domain, found)
+
+    def _place(self, number: int) -> int:
+        return self.samples.places(*divmod(number, len(self.samples)))[self.domain]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What a generator is fitted to, and what the distance before and after is measured on.
+
+    Attributes:
+        others: how many images it is measured on that were not fitted; 0 where it is measured on fitted ones.
+    """
+
+    images: SampledBatches
+    compared: SampledBatches
+    others: int
+
+    @classmethod
+    def of(cls, samples: TrainingSet, domain: int, count: int) -> "_Fit":
+        images = SampledBatches(samples, domain, range(count))
+        others = images.others(COMPARED)
+        compared = others if others.numbers else SampledBatches(samples, domain, range(min(count, COMPARED)))
+        return cls(images, compared, len(others.numbers))
+
+    def said(self, name: str, before: float, after: float) -> str:
+        """Return what a user is told."""
+        count, places = len(self.images.numbers), len(self.images.places)
+        different = f", {places} of them different" if places < count else ""
+        which = f"{self.others} others" if self.others else f"{len(self.compared.numbers)} of these"
+        distance = f"L1 to what it was made of, on {which}, {before:.4f} before, {after:.4f} after"
+        return f"{name}: refitted on {count} images{different}; {distance}"
 
 
 class RefitStart:
@@ -72,7 +127,7 @@ class RefitStart:
 
     Args:
         networks: by their names in the checkpoint.
-        samples: the run's images; the first `count` of them are fitted to, the `COMPARED` after them compared.
+        samples: the run's images; the first `count` of them are fitted to, `COMPARED` others after them compared.
     """
 
     def __init__(self, networks: Mapping[str, Refitted], samples: TrainingSet, count: int):
@@ -82,7 +137,12 @@ class RefitStart:
     @property
     def facts(self) -> dict:
         """What a checkpoint records."""
-        return {"refit": {"images": self._count, "l1": self._distances}}
+        few = {name: fit.others for name, fit in self._fits.items() if fit.others < COMPARED}
+        return {"refit": {"images": self._count, "l1": self._distances, **({"others": few} if few else {})}}
+
+    @cached_property
+    def _fits(self) -> dict[str, _Fit]:
+        return {name: _Fit.of(self._samples, one.domain, self._count) for name, one in self._networks.items()}
 
     def state(self) -> dict:
         return dict(self._distances)
@@ -93,12 +153,10 @@ class RefitStart:
     def run(self) -> Iterator[Note]:
         """Refit each generator; yields a note after each layer and after each generator."""
         for name, one in self._networks.items():
-            images = SampledBatches(self._samples, one.domain, 0, self._count)
-            others = SampledBatches(self._samples, one.domain, self._count, COMPARED)
-            before = l1_distance(one.teacher, one.student, others)
-            for done, total in refit(one.teacher, one.student, one.kept, images):
+            fit = self._fits[name]
+            before = l1_distance(one.teacher, one.student, fit.compared)
+            for done, total in refit(one.teacher, one.student, one.kept, fit.images):
                 yield Note(f"refit {name} {done}/{total}")
-            after = l1_distance(one.teacher, one.student, others)
+            after = l1_distance(one.teacher, one.student, fit.compared)
             self._distances[name] = [before, after]
-            said = f"L1 to what it was made of, on {COMPARED} others, {before:.4f} before, {after:.4f} after"
-            yield Note(f"{name}: refitted on {self._count} images; {said}", lasting=True)
+            yield Note(fit.said(name, before, after), lasting=True)
