@@ -79,6 +79,39 @@ def test_a_schedule_that_ends_before_the_gan_begins_is_refused(tiny_data, teache
     assert "2 epochs" in said
 
 
+@pytest.mark.parametrize("recipe", ["published", "imitate"])
+def test_steps_that_end_before_the_gan_begins_are_warned_of(tiny_data, teacher_file, out, recipe):
+    first = ("--gan-from", "1") if recipe == "published" else ()  # the other one's is two thirds: 4 of 6 steps
+    begins = 4 if recipe == "published" else 5
+    options = (*arguments(tiny_data, teacher_file), *first, "--recipe", recipe, "--loss", "ssim=1", "--refit", "0")
+    said = succeed("ganc-distill", *options, "--max-steps", begins - 1, "--dry-run", "-o", out).stderr
+    assert f"warning: the run ends after {begins - 1} steps, before the GAN loss begins in step {begins}" in said
+    assert "--max-steps" in said
+    said = succeed("ganc-distill", *options, "--max-steps", begins, "--dry-run", "-o", out).stderr
+    assert "begins in step" not in said
+
+
+def test_a_warm_up_that_is_longer_than_the_run_is_warned_of_where_it_was_given(
+    tiny_data, teacher_file, out, tmp_path, monkeypatch
+):
+    def warnings(*options):
+        options = (*arguments(tiny_data, teacher_file), *WITHOUT_GAN, "--dry-run", *options)
+        said = succeed("ganc-distill", *options, "-o", out).stderr
+        return [line for line in said.splitlines() if line.startswith("warning: ")]
+
+    (said,) = warnings("--warm-up", "100000")
+    assert "--warm-up 100000: the run ends after 6 steps" in said
+    assert "--lr 0.001" in said
+    assert "at most 6" in said
+    assert warnings("--warm-up", "6") == []
+    assert len(warnings("--warm-up", "6", "--max-steps", "5")) == 1
+    assert warnings("--recipe", "imitate", "--loss", "ssim=1", "--refit", "0") == []  # whose own has 100 steps
+    (tmp_path / "defaults.yaml").write_text("warm-up: 7\n")
+    assert len(warnings("--defaults", tmp_path / "defaults.yaml")) == 1
+    monkeypatch.setenv("GANC_DISTILL_WARM_UP", "7")
+    assert len(warnings()) == 1
+
+
 @pytest.mark.parametrize("option", ["--gan-from", "--discriminator-width"])
 def test_what_a_weight_of_0_would_ignore_is_refused(tiny_data, teacher_file, out, tmp_path, option):
     with nothing_changes(tmp_path):

@@ -1,5 +1,6 @@
 """Running a training job in a terminal: settings, progress bar, table."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -50,6 +51,8 @@ def run_training(
         note(f"{name}: reads {data.folder} and prepares the metric …")
     job = make()
     _say_settings(name, job, data)
+    if job.processes.writes:
+        _say_what_is_not_reached(job)
     for text in job.notes if job.processes.writes else ():
         note(text)
     if run.dry_run:
@@ -71,6 +74,22 @@ def run_training(
             pass
     if job.processes.writes:
         _show_made(job, checkpoint, shown)
+
+
+def _say_what_is_not_reached(job: "TrainingJob") -> None:
+    """Warn where the run ends before its learning rate has risen, if a user asked for that, or before its GAN loss."""
+    schedule, steps = job.course.schedule, len(job)
+    if schedule.warm_up > steps and _origin("warm_up") != "recipe":
+        warn(
+            f"--warm-up {schedule.warm_up}: the run ends after {steps} steps, before the learning rate reaches "
+            f"--lr {schedule.learning_rate:g}; choose at most {steps}, or train longer"
+        )
+    if steps <= job.step.gan_from < math.inf:
+        longer = "--epochs" if schedule.max_steps is None else "--max-steps"
+        warn(
+            f"the run ends after {steps} steps, before the GAN loss begins in step {int(job.step.gan_from) + 1}: no "
+            f"discriminator trains; more {longer} or less --gan-from lets it begin, --gan-weight 0 does without"
+        )
 
 
 def _say_precision(amp: str) -> None:
@@ -126,10 +145,15 @@ def _counts(samples: "TrainingSet", data: DataSettings) -> str:
 
 def _said_by(loss: str, weight: "Weight") -> str:
     """Return in a word where a loss's weight comes from."""
+    option = f"{loss}_weight" if f"{loss}_weight" in click.get_current_context().params else "losses"
+    return weight.origin.value if weight.origin.value != "option" else _origin(option)
+
+
+def _origin(option: str) -> str:
+    """Return in a word who says an option's value; its own default counts as the recipe's."""
     context = click.get_current_context()
-    option = f"{loss}_weight" if f"{loss}_weight" in context.params else "losses"
-    if weight.origin.value != "option" or context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-        return weight.origin.value
+    if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+        return "option"
     if context.get_parameter_source(option) is ParameterSource.ENVIRONMENT:
         return "environment"
     return "file" if is_from_file(context, option) else "recipe"
