@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.steps import cycle_step, distillation_step, states, updated
-from helpers.support import assert_equal_states, fail, generator_spec, random_state, succeed
+from helpers.support import SIZE, UNTRAINED, assert_equal_states, fail, generator_spec, random_state, succeed
 from helpers.training_runs import distill
 
 from ganc.base.errors import RunError
@@ -17,7 +17,10 @@ from ganc.models.discriminator import Discriminator
 from ganc.models.generator import Generator
 from ganc.models.spec import DiscriminatorSpec
 from ganc.system.runtime import paddle
-from ganc.training.precision import WHITE_LIST, mixed_precision
+from ganc.training.precision import LOOKED_AT, WHITE_LIST, LossGuard, mixed_precision
+from ganc.training.settings import DataSettings, DistillationSettings, RunSettings, Schedule
+from ganc_distill.settings import StudentStart
+from ganc_distill.stage import distill_job
 
 STEPS = pytest.mark.parametrize("make", [distillation_step, cycle_step], ids=["distillation", "cycle"])
 
@@ -101,3 +104,89 @@ def test_a_loss_that_is_no_number_stops_before_an_optimizer_steps(batch, make, l
         assert_equal_states(state, before[name])
     for name, adam in step.optimizers.items():
         assert all((array == moments[name][key]).all() for key, array in adam.state().items())
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Return a function from whose call on Paddle says that its tensors are on a GPU."""
+    return lambda: monkeypatch.setattr(paddle, "get_device", lambda: "gpu:0")
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """A list that grows with each number or array that is made of a tensor, for which a host waits."""
+    seen = []
+
+    def counting(name):
+        read = getattr(paddle.Tensor, name)
+
+        def count(tensor, *args, **options):
+            seen.append(name)
+            return read(tensor, *args, **options)
+
+        return count
+
+    for name in ("numpy", "item", "tolist", "__array__", "__bool__", "__float__", "__int__", "__index__"):
+        monkeypatch.setattr(paddle.Tensor, name, counting(name))
+    return seen
+
+
+@STEPS
+def test_a_step_elsewhere_than_on_a_cpu_waits_for_no_number(batch, make, reads, elsewhere):
+    step = make()
+    step.update(*batch, 0, 1e-3)
+    assert reads  # a CPU's losses are looked at in the step
+    elsewhere()
+    del reads[:]
+    step.update(*batch, 1, 1e-3)
+    assert reads == []
+
+
+def run_spoilt(job, step, steps):
+    """Run a job whose reconstruction loss becomes infinite in a step, from 1; adds the steps that it gives."""
+    for progress in job:
+        steps.append(progress.step)
+        if progress.step == step - 1:
+            job.step.task = replace(job.step.task, reconstruction_weight=float("inf"))
+
+
+@pytest.fixture
+def job(tiny_data, teacher_file, tmp_path):
+    """A distillation of 6 epochs of 6 steps."""
+    return distill_job(
+        StudentStart(teacher_file=teacher_file, width=4),
+        DistillationSettings(discriminator_width=4),
+        Schedule(epochs=3, decay_epochs=3, learning_rate=1e-3),
+        DataSettings(folder=tiny_data, load_size=(36, 36), crop_size=(SIZE, SIZE), workers=0),
+        RunSettings(output=tmp_path / "out", device="cpu", eval_every=0, feature_set=UNTRAINED),
+    )
+
+
+def test_elsewhere_what_a_loss_spoilt_is_not_saved(job, monkeypatch, elsewhere):
+    monkeypatch.setattr("ganc.training.job.SAVE_SECONDS", -1.0)  # after each step
+    elsewhere()
+    with pytest.raises(RunError, match="the loss 'reconstruction' became inf"):
+        run_spoilt(job, 4, [])
+    assert job.directory.saved_steps() == 3
+
+
+def test_elsewhere_a_loss_is_told_at_the_end_of_the_epoch_and_the_first_one_named(job, elsewhere):
+    elsewhere()
+    steps = []
+    with pytest.raises(RunError, match="the loss 'reconstruction' became inf"):
+        run_spoilt(job, 8, steps)  # whose next step has no finite loss at all
+    assert steps[-1] == 11  # an epoch has 6
+    assert job.directory.saved_steps() == 0
+
+
+def test_elsewhere_losses_are_looked_at_every_so_many_steps(elsewhere):
+    elsewhere()
+    guard, good, bad = LossGuard(), paddle.ones([]), paddle.full([], float("nan"))
+    for _ in range(LOOKED_AT):
+        guard.add({"gan": good, "cycle": good})
+    guard.check()
+    guard.add({"gan": good, "cycle": bad})
+    for _ in range(LOOKED_AT - 2):
+        guard.add({"gan": bad, "cycle": bad})
+    with pytest.raises(RunError, match="the loss 'cycle' became nan"):
+        guard.add({"gan": bad, "cycle": bad})

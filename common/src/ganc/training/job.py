@@ -24,6 +24,7 @@ from ganc.system.runtime import Tensor, paddle
 from ganc.system.signals import noticed_signals
 from ganc.training.course import Course
 from ganc.training.observer import Observer
+from ganc.training.precision import LossGuard
 from ganc.training.settings import RunSettings
 from ganc.training.start import Note, RefitStart
 from ganc.training.state import RunState, Snapshot
@@ -208,6 +209,9 @@ class TrainingJob:
         saved_at = time.monotonic()
         for number, batch in enumerate(self._batches(done), done + 1):
             losses = self._update(batch, number - 1)
+            self._guard.add(losses)
+            if self.course.ends_epoch(number) or self.course.ends(number):
+                self._guard.check()  # before a line is written, and the best networks are kept
             metrics = self.observer.after_step(number, losses)
             # A process that stopped or saved alone would leave the others waiting for it.
             due = time.monotonic() - saved_at > SAVE_SECONDS
@@ -237,7 +241,13 @@ class TrainingJob:
     def _state(self) -> RunState:
         return RunState.of(learners_of(self.step), self.observer.parts, self.processes)
 
+    @cached_property
+    def _guard(self) -> LossGuard:
+        return LossGuard()
+
     def _save(self, done: int, finished: str | None = None) -> None:
+        # In every process: what one of them lost is in the weights of all, which then wait for it, and save nothing.
+        self._guard.check()
         self.observer.save({"step": done, "finished": finished}, self._state.collect())
 
     def _resume(self) -> int:

@@ -7,8 +7,10 @@ Adam's moments stay float32. On a CPU Paddle 3.3.1 leaves everything in float32:
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from ganc.base.errors import RunError
 from ganc.system.runtime import paddle
@@ -18,6 +20,9 @@ DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 # Paddle's own list has conv2d and matmul. Without these every depthwise and every transposed convolution of a mobile
 # generator would compute in float32, as its weights are, with a cast in front of it and one behind.
 WHITE_LIST = ("depthwise_conv2d", "conv2d_transpose", "depthwise_conv2d_transpose")
+
+
+LOOKED_AT = 100  # steps whose losses are looked at together; each look waits for the device once
 
 
 def require_precision(amp: str | None) -> None:
@@ -64,12 +69,46 @@ def loss_scaler(amp: str | None) -> Any:
 
 
 def require_finite(losses: Mapping) -> None:
-    """Raise RunError where a loss, a tensor of shape (), is no finite number; it is named."""
-    values = [loss.detach().astype("float32") for loss in losses.values()]
-    if not values or bool(paddle.isfinite(paddle.stack(values)).all()):
-        return
-    for name, value in zip(losses, values, strict=True):
-        if not bool(paddle.isfinite(value)):
+    """Raise RunError where a loss, a tensor of shape (), is no finite number; it is named.
+
+    On a device that works while the host goes on, a number would wait for it: there `LossGuard` looks at many at once.
+    """
+    if _waits_for_nothing():
+        _require_finite([losses])
+
+
+class LossGuard:
+    """Looks at the losses of many steps at once, where a step itself does not: on another device than the CPU."""
+
+    def __init__(self) -> None:
+        self._seen: list[Mapping] = []
+
+    def add(self, losses: Mapping) -> None:
+        """Take one step's losses, tensors of shape () by name; raises as `check` every `LOOKED_AT` steps."""
+        if not _waits_for_nothing():
+            self._seen.append(losses)
+        if len(self._seen) >= LOOKED_AT:
+            self.check()
+
+    def check(self) -> None:
+        """Raise RunError where a loss of the steps since the last look was no finite number; the first one is named.
+
+        To be called before anything is kept of what these steps made.
+        """
+        seen, self._seen = self._seen, []
+        _require_finite(seen)
+
+
+def _waits_for_nothing() -> bool:
+    """Whether a tensor's value is there as soon as the tensor is."""
+    return paddle.get_device() == "cpu"
+
+
+def _require_finite(steps: Sequence[Mapping]) -> None:
+    named = [(name, loss.detach().astype("float32")) for losses in steps for name, loss in losses.items()]
+    values = paddle.stack([loss for _, loss in named]).numpy() if named else ()
+    for (name, _), value in zip(named, values, strict=True):
+        if not np.isfinite(value):
             raise non_finite(name, float(value))
 
 
