@@ -23,7 +23,9 @@ def again(chain, stage, *options):
 def test_a_training_stage_prints_its_checkpoint_in_full(chain, stage):
     (row,) = json.loads(again(chain, stage, "--json").stdout)
     checkpoint = read_checkpoint(getattr(chain, stage))
-    assert (row["file"], row["digest"], row["steps"]) == (OUTPUTS[stage], checkpoint.digest, 3)
+    assert (row["file"], row["digest"]) == (OUTPUTS[stage], checkpoint.digest)
+    # A finetuning keeps its best network, which on some processors is the one that it started from.
+    assert row["steps"] == (checkpoint.training["steps"] if stage == "finetune" else 3)
     assert row["bytes"] == getattr(chain, stage).stat().st_size
     assert row["metric"] == checkpoint.training["metric"]
     assert row["macs"] == checkpoint.generator.spec.costs((SIZE, SIZE)).macs
