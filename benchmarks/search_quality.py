@@ -129,7 +129,7 @@ def compare(table: Measured, strategies: list[Contestant], seeds: list[int], cou
     """Print what each strategy finds after each number of evaluations."""
     bounds = np.quantile(table.macs, BOUNDS)
     error = float(np.median(table.errors))
-    print(f"\n{table.name}: {len(table.macs):,} sub-networks, {table.metric} {table.values.min():.4g} to", end=" ")
+    print(f"\n{table.name}: {len(table.macs):,} sub-networks, {table.ranking} {table.values.min():.4g} to", end=" ")
     print(f"{table.values.max():.4g}, its standard error {error:.2g}; {len(seeds)} seeds, medians\n")
     areas, regrets = [], []
     for one in strategies:
