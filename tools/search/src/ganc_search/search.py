@@ -38,7 +38,7 @@ from ganc_search.setup import SearchInputs
 from ganc_search.strategies import Bounded, Strategy
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.evolution import Evolution
-from ganc_search.strategies.lists import Listed, exhaustive, read_configs, sample, shard
+from ganc_search.strategies.lists import WHOLE, Listed, exhaustive, named_ones, read_configs, sample
 from ganc_search.strategies.predictor import Predictor
 from ganc_search.strategies.racing import Racing
 
@@ -192,20 +192,18 @@ class Search:
         if settings.strategy == StrategyName.PREDICTOR:
             require(SCIKIT_LEARN)  # now, and not after the first sample was measured
             return Predictor(allowed, self.ranking, settings.seed, count, settings.predictor, settings.objective)
+        # A shard is cut before anything is timed: machines differ in their times.
         if settings.strategy == StrategyName.RANDOM:
-            found = sample(allowed, count, settings.seed)
+            found = sample(allowed, count, settings.seed, settings.shard)
         elif settings.strategy == StrategyName.CONFIGS and settings.configs:
             named = read_configs(settings.configs, inputs.space, inputs.generator.spec.shape)
-            found = [widths for widths in named if widths in allowed]
-            self.left_out = len(named) - len(found)
+            found, self.left_out = named_ones(allowed, named, settings.shard)
         else:
-            found = exhaustive(allowed)
+            found = exhaustive(allowed, settings.shard)
         if not len(found):
-            raise SelectionError(f"{settings.budget.text}: no sub-network of those asked for satisfies it")
-        part = found if settings.shard == (1, 1) else shard(found, *settings.shard)
-        if not len(part):
-            raise RunError("--shard {}/{}: only {} sub-networks, use fewer shards".format(*settings.shard, len(found)))
-        return Listed(part)
+            of = "those asked for" if settings.shard == WHOLE else "--shard {}/{}".format(*settings.shard)
+            raise SelectionError(f"{settings.budget.text}: no sub-network of {of} satisfies it")
+        return Listed(found)
 
     def _facts(self) -> dict:
         settings, evaluation = self.settings, self.inputs.evaluation

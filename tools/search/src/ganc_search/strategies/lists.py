@@ -1,12 +1,13 @@
 """Strategies that ask for one fixed list: all that the budget allows, a random sample of it, or what the user names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
-from ganc.base.errors import FileFormatError, SelectionError, SpecError
+from ganc.base.errors import FileFormatError, RunError, SelectionError, SpecError
 from ganc.base.reading import LARGEST_LIST, named, read_text
 from ganc.base.rng import keyed_generator
 from ganc.models.family import Family, Widths
@@ -19,6 +20,8 @@ _EXPECTED = "one width string a line"
 
 # A shard has so many runs of neighbours at most.
 RUNS = 8
+
+WHOLE = (1, 1)  # a part, counted from 1, and of how many
 
 
 class Listed:
@@ -34,11 +37,15 @@ class Listed:
         self._left = ()
 
 
-def exhaustive(allowed: Allowed) -> Subnets:
+def exhaustive(allowed: Allowed, part: tuple[int, int] = WHOLE) -> Subnets:
     """Return all sub-networks within the budget, the largest first, neighbours sharing their leading widths.
+
+    Args:
+        part: only a part of what is within the costs; of that alone latencies are asked for.
 
     Raises:
         SelectionError: there are too many (see `ganc.models.listing`), or too many to time each of them.
+        RunError: there are fewer than parts.
     """
     if allowed.listed is None:
         within = f" within {allowed.budget.text}" if allowed.budget.text else ""
@@ -46,28 +53,68 @@ def exhaustive(allowed: Allowed) -> Subnets:
             f"{allowed.space.text} has too many sub-networks{within} to evaluate each; "
             "lower --max-macs, or search at random or by evolution"
         )
-    if allowed.budget.max_latency is None:
-        return allowed.listed
-    return allowed.fast_ones(allowed.listed)
+    _require_enough(len(allowed.listed), part)
+    return allowed.fast_ones(shard(allowed.listed, *part))
 
 
-def sample(allowed: Allowed, count: int, seed: int) -> list[Widths]:
+def sample(allowed: Allowed, count: int, seed: int, part: tuple[int, int] = WHOLE) -> list[Widths]:
     """Return `count` different random sub-networks within the budget, the largest first; fewer where there are fewer.
 
     Of a space too large to list a tight budget may yield fewer than there are.
+
+    Args:
+        part: only a part of the sample. Under a latency bound it is drawn from a part of all that is within the costs,
+            so that parts whose machines are not equally fast have no sub-network in common.
+
+    Raises:
+        RunError: there are fewer than parts.
     """
+    if part == WHOLE or allowed.budget.max_latency is None:
+        found = _sample(allowed, count, seed)
+        _require_enough(len(found), part)
+        return [*shard(found, *part)]
+    number, parts = part
+    _require_enough(count if allowed.listed is None else min(count, len(allowed.listed)), part)
+    own = islice(_in_random_order(allowed.untimed, seed, TRIES * count), number - 1, None, parts)
+    share = count // parts + (number <= count % parts)
+    return sorted(islice(filter(allowed.fast_enough, own), share), reverse=True)
+
+
+def _sample(allowed: Allowed, count: int, seed: int) -> list[Widths]:
+    candidates = filter(allowed.fast_enough, _in_random_order(allowed, seed, TRIES * count))
+    found = sorted(islice(candidates, count), reverse=True)
+    return found if found or allowed.listed is not None else [allowed.space.smallest]
+
+
+def _in_random_order(allowed: Allowed, seed: int, draws: int) -> Iterator[Widths]:
+    """Yield different sub-networks: all where they are listed, else what so many draws find."""
     if allowed.listed is not None:
         order = keyed_generator(seed, "search/sample").permutation(len(allowed.listed))
-        candidates = Subnets(allowed.space, allowed.listed.places[order])
-        return sorted(islice(filter(allowed.fast_enough, candidates), count), reverse=True)
-    found: dict[Widths, None] = {}
-    for draw in range(TRIES * count):
+        yield from Subnets(allowed.space, allowed.listed.places[order])
+        return
+    known: set[Widths] = set()
+    for draw in range(draws):
         widths = allowed.draw(keyed_generator(seed, "search/sample", draw))
-        if widths:
-            found[widths] = None
-        if len(found) == count:
-            break
-    return sorted(found or {allowed.space.smallest: None}, reverse=True)
+        if widths and widths not in known:
+            known.add(widths)
+            yield widths
+
+
+def named_ones(allowed: Allowed, named: Sequence[Widths], part: tuple[int, int] = WHOLE) -> tuple[list[Widths], int]:
+    """Return those of a list that are within the budget, and how many were left out for it.
+
+    Args:
+        part: only a part of those within the costs; of that alone latencies are asked for.
+
+    Raises:
+        RunError: there are fewer than parts.
+    """
+    untimed = allowed.untimed
+    within = [widths for widths in named if widths in untimed]
+    _require_enough(len(within), part)
+    own = shard(within, *part)
+    found = [widths for widths in own if allowed.fast_enough(widths)]
+    return found, len(named) - len(within) + len(own) - len(found)
 
 
 def read_configs(configs: Path, space: SearchSpace, family: Family) -> list[Widths]:
@@ -94,12 +141,22 @@ def read_configs(configs: Path, space: SearchSpace, family: Family) -> list[Widt
     return sorted(found, reverse=True)
 
 
+@overload
+def shard(candidates: Subnets, part: int, parts: int) -> Subnets: ...
+
+
+@overload
+def shard(candidates: Sequence[Widths], part: int, parts: int) -> Sequence[Widths]: ...
+
+
 def shard(candidates: Sequence[Widths], part: int, parts: int) -> Sequence[Widths]:
     """Return part `part` (from 1) of `parts`; parts differ by one sub-network at most.
 
     Runs of neighbours, which share their leading widths, are dealt out back and forth, so that each part has large and
     small ones. What is left over at the end is dealt out singly.
     """
+    if parts == 1:
+        return candidates
     turns = max(1, min(RUNS, len(candidates) // parts))
     length = len(candidates) // (parts * turns)
     runs = [turn * parts + (part - 1 if turn % 2 == 0 else parts - part) for turn in range(turns)]
@@ -108,3 +165,9 @@ def shard(candidates: Sequence[Widths], part: int, parts: int) -> Sequence[Width
     if isinstance(candidates, Subnets):  # of millions, no one is made before it is reached
         return Subnets(candidates.space, candidates.places[places])
     return [candidates[place] for place in places.tolist()]
+
+
+def _require_enough(count: int, part: tuple[int, int]) -> None:
+    """Raise RunError where so many sub-networks, if there are any, leave the part empty."""
+    if 0 < count < part[0]:
+        raise RunError("--shard {}/{}: only {} sub-networks, use fewer shards".format(*part, count))
