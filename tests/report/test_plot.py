@@ -153,14 +153,14 @@ def test_what_is_predicted_is_never_taken_for_measured(tmp_path):
     assert "no row has a value" in refusal("ganc", "plot", results, "-o", tmp_path / "other.svg")
 
 
-def with_latencies(path, **values):
+def with_latencies(path, further=(), **values):
     """Write a search that lowered latencies; by MACs three rows are on its front, by milliseconds one."""
     setup = {"latency_engine": "openvino", "latency_precision": "f32", "latency_device": "cpu"}
     rows = [
         make_row((i + 1,) * 8, macs=int(g * 1e9), metrics={FID: m}, latency_ms=1.0 + m / 10, **setup | values)
         for i, (g, m) in enumerate(POINTS)
     ]
-    rows.append(make_row((20,) * 8, macs=1000, metrics={FID: 1.0}))  # not timed: it has no place
+    rows += [make_row((20,) * 8, macs=1000, metrics={FID: 1.0}), *further]  # not timed: it has no place
     identity = changed(feature_set=FID, image_size=(256, 256))
     write_results(path, make_results(rows, facts={"objective": "latency"}, identity=identity))
     return path
@@ -168,13 +168,32 @@ def with_latencies(path, **values):
 
 def test_a_search_that_lowered_latencies_is_drawn_against_them(tmp_path):
     results = with_latencies(tmp_path / "search.h5")
-    succeed("ganc", "plot", results, "--published", "-o", tmp_path / "front.svg")
+    done = succeed("ganc", "plot", results, "--published", "-o", tmp_path / "front.svg")
+    assert "warning: " in done.stderr
+    assert "search.h5: not drawn, as there is no latency: 1 of 6 measured sub-networks\n" in done.stderr
     texts = texts_of(tmp_path / "front.svg")
     assert "milliseconds of one 256x256 image, openvino f32 cpu" in texts
     assert "Pareto front (1)" in texts
     assert "5 sub-networks on" in texts
     assert "published original" not in texts  # whose milliseconds nobody knows
     assert "FIDs on horse2zebra: against MACs, not comparable" in texts
+
+
+def test_what_is_predicted_is_drawn_at_its_predicted_latency(tmp_path):
+    predicted = [
+        make_row((n,) * 8, images=0, metrics={f"{FID}.predicted": 20.0 + n, "latency.predicted": latency})
+        for n, latency in ((31, 4.0), (32, 6.0), (33, 9.0), (34, float("nan")))
+    ]
+    results = with_latencies(tmp_path / "search.h5", predicted)
+    done = succeed("ganc", "plot", results, "-o", tmp_path / "front.svg", "--json")
+    made = json.loads(done.stdout)
+    assert (made["subnets"], made["predicted"], made["front"]) == (5, 3, 1)
+    assert "not drawn, as no latency was predicted: 1 of 4 predicted sub-networks" in done.stderr
+    assert "3 predicted, not measured" in texts_of(tmp_path / "front.svg")
+    svg = (tmp_path / "front.svg").read_text()
+    marks = re.findall(r'<path d="M ([\d.]+) [^"]+" clip-path="[^"]+" style="fill: none; stroke: #cc79a7', svg)
+    places = sorted(map(float, marks))
+    assert (places[2] - places[1]) / (places[1] - places[0]) == pytest.approx(1.5, rel=1e-3)  # 4, 6 and 9 ms
 
 
 @pytest.mark.parametrize(

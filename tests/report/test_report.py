@@ -165,10 +165,16 @@ def test_what_is_predicted_is_drawn_apart_from_what_is_measured(folder, tmp_path
 
 def test_a_search_that_lowered_latencies_is_drawn_against_them(folder, tmp_path):
     rows = [make_row((w,) * 8, metrics={"untrained": 9.0 - w}, latency_ms=9.0 - w, latency_engine="x") for w in (2, 4)]
+    rows += [make_row((5,) * 8, images=0, metrics={"untrained.predicted": 4.5, "latency.predicted": 3.25})]
+    rows += [make_row((1,) * 8, metric=8.0)]
     write_results(folder / "search.h5", make_results(rows, facts={"objective": "latency"}))
     page = reported(folder, tmp_path)
     assert "Distance against milliseconds" in page.text
-    assert [one["front"] for one in page.data("front-0")["points"]] == [True, False]  # the larger is better and faster
+    points = {one["widths"][0]: one for one in page.data("front-0")["points"]}
+    assert {key: one["milliseconds"] for key, one in points.items()} == {"4": 5.0, "2": 7.0, "5": 3.25}
+    assert [key for key, one in points.items() if one["front"]] == ["4"]  # the larger is better and faster
+    assert "Not drawn, as there is no latency: 1 of 3 measured sub-networks." in page.text
+    assert "1_1_1_1_1_1_1_1" in page.text  # in the table
 
 
 def test_latencies_of_two_set_ups_are_said_to_make_no_front(folder, tmp_path):

@@ -75,7 +75,7 @@ def draw_results(
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        SelectionError: no row has a finite value of the metric.
+        SelectionError: no row has a finite value of the metric, and of what it is drawn against.
         WriteError: the file cannot be written.
     """
     require(MATPLOTLIB)
@@ -83,7 +83,8 @@ def draw_results(
 
     points = Points.of(results)
     if not points.measured:
-        raise SelectionError(f"{results.source}: no row has a value of {results.ranking_name}; run the search first")
+        needed = f"a value of {results.ranking_name}" + (" and a latency" if points.timed else "")
+        raise SelectionError(f"{results.source}: no row has {needed}; run the search first")
     same = results.ranking_name == FID and results.identity.image_size == published.IMAGE_SIZE
     beside = same and not points.timed  # published FIDs have MACs
     apart = with_published and not beside

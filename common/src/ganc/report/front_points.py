@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganc.base.ranking_metric import predicted_metric
+from ganc.base.ranking_metric import PREDICTED_LATENCY, predicted_metric
 from ganc.results.objective import Objective
 from ganc.results.search_results import SearchResults
 from ganc.results.selection import pareto_front
@@ -19,10 +19,11 @@ class Points:
 
     Attributes:
         values: (N,) of the metric that orders the rows, NaN where not measured; predictions: what was predicted of it.
-        costs: (N,), what the front is drawn against: milliseconds, NaN where not measured, or MACs.
+        costs: (N,), what the front is drawn against: MACs, or milliseconds, which are predicted ones where the row is;
+            NaN where there are none.
         timed: whether they are milliseconds, as where the search lowered latencies, all of one set-up.
         front: by rising costs; others: measured on as many images; fewer: measured on fewer.
-        picked: those that were fine-tuned.
+        picked: those that were fine-tuned. unplaced: those with a value, measured or predicted, and no cost.
     """
 
     results: SearchResults
@@ -35,15 +36,20 @@ class Points:
     fewer: np.ndarray
     predicted: np.ndarray
     picked: np.ndarray
+    unplaced: np.ndarray
 
     @classmethod
     def of(cls, results: SearchResults, chosen: Iterable[str] = ()) -> "Points":
         """Return the points of a search; `chosen` are the widths of what was fine-tuned."""
         rows, values = results.rows, results.ranking
-        timed = results.objective is Objective.LATENCY and not why_not_timed(results)
-        costs = rows.latency_ms if timed else rows.macs.astype(np.float64)
-        kept = np.flatnonzero(np.isfinite(values) & np.isfinite(costs))
-        predictions = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
+        known, unknown = np.isfinite(values), np.full(len(rows), np.nan)
+        predictions = rows.metrics.get(predicted_metric(results.ranking_name), unknown)
+        timed = results.objective is Objective.LATENCY and not _why_not_timed(results)
+        costs = rows.macs.astype(np.float64)
+        if timed:
+            costs = np.where(known, rows.latency_ms, rows.metrics.get(PREDICTED_LATENCY, unknown))
+        placed = np.isfinite(costs)
+        kept = np.flatnonzero(known & placed)
         whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
         front = whole[pareto_front(values[whole], costs[whole])]
         tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
@@ -56,8 +62,9 @@ class Points:
             front=front[np.argsort(costs[front], kind="stable")],
             others=np.setdiff1d(whole, front),
             fewer=np.setdiff1d(kept, whole),
-            predicted=np.flatnonzero(np.isfinite(predictions) & ~np.isfinite(values) & np.isfinite(costs)),
+            predicted=np.flatnonzero(np.isfinite(predictions) & ~known & placed),
             picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
+            unplaced=np.flatnonzero((known | np.isfinite(predictions)) & ~placed),
         )
 
     @property
@@ -68,9 +75,15 @@ class Points:
         return self.measured + len(self.predicted)
 
     def listed(self) -> list[int]:
-        """Return the rows for a table: the front by rising costs, then others by value, what is predicted last."""
-        parts = [part[np.argsort(self.values[part], kind="stable")] for part in (self.others, self.fewer)]
-        last = self.predicted[np.argsort(self.predictions[self.predicted], kind="stable")]
+        """Return the rows for a table: the front by rising costs, then others by value, what is predicted last.
+
+        What has no place in a chart is in it, too.
+        """
+        known = np.isfinite(self.values[self.unplaced])
+        measured = (self.others, self.fewer, self.unplaced[known])
+        parts = [part[np.argsort(self.values[part], kind="stable")] for part in measured]
+        last = np.concatenate([self.predicted, self.unplaced[~known]])
+        last = last[np.argsort(self.predictions[last], kind="stable")]
         return np.concatenate([self.front, *parts, last]).astype(int).tolist()
 
     @property
@@ -101,7 +114,7 @@ class Points:
         return self.fewer[(fewer >= values.min() - spread) & (fewer <= values.max() + spread)]
 
 
-def why_not_timed(results: SearchResults) -> str | None:
+def _why_not_timed(results: SearchResults) -> str | None:
     """Return why the front of a search that lowered latency cannot be drawn against it, and is against MACs; or None.
 
     Times of two engines, precisions or machines do not compare.
@@ -111,6 +124,19 @@ def why_not_timed(results: SearchResults) -> str | None:
         return None
     why = f"its latencies are of different set-ups ({'; '.join(setups)})" if setups else "no row has one"
     return f"the search lowered latency, but {why}: the front is against MACs"
+
+
+def front_notes(points: Points) -> list[str]:
+    """Return what is to be said of a front: where it is not against the cost that was lowered, what is not drawn."""
+    notes = [said for said in [_why_not_timed(points.results)] if said]
+    measured = int(np.isfinite(points.values[points.unplaced]).sum())
+    if measured:
+        of = measured + points.measured
+        notes.append(f"not drawn, as there is no latency: {measured:,} of {of:,} measured sub-networks")
+    if predicted := len(points.unplaced) - measured:
+        of = predicted + len(points.predicted)
+        notes.append(f"not drawn, as no latency was predicted: {predicted:,} of {of:,} predicted sub-networks")
+    return notes
 
 
 def fewer_name(points: Points) -> str:

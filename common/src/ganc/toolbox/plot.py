@@ -86,12 +86,12 @@ def plot(
 def _plot_results(results: str, output: Path, original: float | None, title: str | None, published: bool) -> dict:
     """Draw search results; return what was drawn, for programs."""
     from ganc.report.front_plot import draw_results
-    from ganc.report.front_points import why_not_timed
+    from ganc.report.front_points import front_notes
     from ganc.results.hdf5 import read_results
 
     read = read_results(results)
     points = draw_results(read, output, original=original, title=title, with_published=published)
-    if said := why_not_timed(read):
+    for said in front_notes(points):
         warn(f"{read.source}: {said}")
     said = f"{points.measured} sub-networks in {output}"
     if predicted := len(points.predicted):

@@ -36,14 +36,14 @@ def report(folder: Path, output: Path, as_json: bool) -> None:
     if output.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"-o {output}: a report's name ends in {' or '.join(SUFFIXES)}")
     require(JINJA2)
-    from ganc.report.front_points import why_not_timed
+    from ganc.report.front_points import Points, front_notes
     from ganc.report.gather import gather
     from ganc.report.html.page import write_report
 
     found = gather(folder)
     made = write_report(found, output)
     for name, results in found.searches.items():
-        if said := why_not_timed(results):
+        for said in front_notes(Points.of(results)):
             warn(f"{name}: {said}")
     if as_json:
         show_json(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganc.models.family import format_widths
-from ganc.report.front_points import Points, fewer_name, why_not_timed
+from ganc.report.front_points import Points, fewer_name, front_notes
 from ganc.report.gather import Findings, stage_of
 from ganc.report.html.charts import Group, key, scatter_chart
 from ganc.report.html.text import clean, count, measured
@@ -30,7 +30,7 @@ def front_chart(points: Points, identity: str, name: str) -> Chart:
     """Return the chart of a search's metric against what it lowered beside it."""
     metric, places = points.results.ranking_name, _drawn(points)
     note = "The steps join the front: between two of its points the cheaper one is the best there is."
-    if said := why_not_timed(points.results):
+    for said in front_notes(points):
         note += f" {said[0].upper()}{said[1:]}."
     if len(places) < len(points):
         note += f" {len(places):,} of {len(points):,} points are drawn."
@@ -107,6 +107,7 @@ def _data(points: Points, places: list[int]) -> list[dict]:
             "macs": int(rows.macs[index]),
             "params": int(rows.params[index]),
             "images": int(rows.images[index]),
+            **({"milliseconds": _number(points.costs[index])} if points.timed else {}),
             "value": _number(points.values[index]),
             "predicted": _number(points.predictions[index]),
             "front": index in front,
@@ -122,7 +123,8 @@ def _table(points: Points, name: str) -> Table:
     timed = bool(np.isfinite(rows.latency_ms).any())
     front = set(points.front.tolist())
     texts = []
-    for index in points.listed()[:MOST_ROWS]:
+    listed = points.listed()
+    for index in listed[:MOST_ROWS]:
         value, known = points.values[index], bool(np.isfinite(points.values[index]))
         texts.append(
             [
@@ -138,4 +140,4 @@ def _table(points: Points, name: str) -> Table:
     heads = ["widths", "kind", "MACs", "parameters", *(["ms"] if timed else []), metric, "images"]
     cost = "milliseconds" if points.timed else "MACs"
     caption = f"Sub-networks of {clean(name)}: the front by rising {cost}, then the others by distance"
-    return numbered(texts, caption, heads, 2, left_out=max(0, len(points) - MOST_ROWS))
+    return numbered(texts, caption, heads, 2, left_out=max(0, len(listed) - MOST_ROWS))
