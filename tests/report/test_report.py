@@ -20,6 +20,14 @@ from ganc.results.selection import pareto_front
 pytest.importorskip("jinja2", reason="jinja2 is not installed")
 
 
+def table_of(page, caption):
+    """Return the texts of the cells of a table, row by row with the head first."""
+    (table,) = [one for one in page.all("table") if caption in page.text_of(one)]
+    rows = [one for one in page.all("tr") if table in one.parents]
+    cells = [one for tag in ("th", "td") for one in page.all(tag)]
+    return [[page.text_of(one) for one in page.elements if one in cells and row in one.parents] for row in rows]
+
+
 def test_a_chain_is_shown_with_what_its_files_say(chain, tmp_path):
     with nothing_changes(chain.folder):
         page = reported(chain.folder, tmp_path)
@@ -161,6 +169,13 @@ def test_what_is_predicted_is_drawn_apart_from_what_is_measured(folder, tmp_path
     predicted = points["6_6_6_6_6_6_6_6"]
     assert (predicted["value"], predicted["predicted"], predicted["front"]) == (None, 2.5, False)
     assert "predicted, not measured (1)" in page.text
+    head, *rows = table_of(page, "Sub-networks of search.h5")
+    assert head[-3:] == [name, f"{name}, predicted", "images"]
+    assert {row[0]: row[-3:] for row in rows} == {
+        "2_2_2_2_2_2_2_2": ["7", "8", "60"],
+        "4_4_4_4_4_4_4_4": ["5", "8", "60"],
+        "6_6_6_6_6_6_6_6": ["–", "2.5", "–"],
+    }
 
 
 def test_a_search_that_lowered_latencies_is_drawn_against_them(folder, tmp_path):
@@ -174,17 +189,23 @@ def test_a_search_that_lowered_latencies_is_drawn_against_them(folder, tmp_path)
     assert {key: one["milliseconds"] for key, one in points.items()} == {"4": 5.0, "2": 7.0, "5": 3.25}
     assert [key for key, one in points.items() if one["front"]] == ["4"]  # the larger is better and faster
     assert "Not drawn, as there is no latency: 1 of 3 measured sub-networks." in page.text
-    assert "1_1_1_1_1_1_1_1" in page.text  # in the table
+    head, *rows = table_of(page, "Sub-networks of search.h5")
+    assert head[4:8] == ["ms an image (x)", "ms an image, predicted", "untrained", "untrained, predicted"]
+    assert [row[4:6] for row in rows] == [["5.00", "–"], ["7.00", "–"], ["–", "–"], ["–", "3.25"]]
 
 
 def test_latencies_of_two_set_ups_are_said_to_make_no_front(folder, tmp_path):
     timed = [("openvino", 2), ("onnxruntime", 4)]
-    rows = [make_row((w,) * 8, metric=9.0 - w, latency_ms=1.0 * w, latency_engine=engine) for engine, w in timed]
+    rows = [make_row((w,) * 8, metric=9.0 - w, latency_ms=w * 6.125, latency_engine=engine) for engine, w in timed]
     write_results(folder / "search.h5", make_results(rows, facts={"objective": "latency"}))
     done = succeed("ganc", "report", folder, "-o", tmp_path / "report.html")
     said = "the search lowered latency, but its latencies are of different set-ups (onnxruntime; openvino)"
     assert done.stderr.startswith(f"warning: search.h5: {said}: the front is against MACs\n")
-    text = Page(tmp_path / "report.html").text
+    page = Page(tmp_path / "report.html")
+    head, *rows = table_of(page, "Sub-networks of search.h5")
+    assert head[4:6] == ["ms an image", "timed in"]
+    assert sorted(row[4:6] for row in rows) == [["12.25", "openvino"], ["24.50", "onnxruntime"]]
+    text = page.text
     assert "Distance against MACs" in text
     assert f"{said[0].upper()}{said[1:]}" in text
 

@@ -109,6 +109,11 @@ def with_error(value: float | None, error: float | None) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
+def even_decimals(values: Iterable[float]) -> int:
+    """Return how many decimals a column of milliseconds has: two where all are at least 1, else four."""
+    return 2 if min(values, default=1.0) >= 1 else 4
+
+
 def format_duration(seconds: float) -> str:
     """Return a time as people say it: 350 ms, 41 s, 18 min, 2.4 h, 68 days."""
     for unit, size, least in (("days", DAY, 2), ("h", 3600, 2), ("min", 60, 1.5), ("s", 1, 1)):

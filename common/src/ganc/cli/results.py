@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganc.base.ranking_metric import PREDICTED_LATENCY, kernel_metric, near_best, predicted_metric
-from ganc.base.text import format_count, with_error
+from ganc.base.text import even_decimals, format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
 
@@ -48,13 +48,13 @@ def _table(rows: "Sequence[SearchRow]", metric: str, ranking: str, marks: Mappin
         further[f"{ranking}, predicted"] = lambda row: _value(row, predicted)
     if any(PREDICTED_LATENCY in row.metrics for row in rows):
         further[f"{MILLISECONDS}, predicted"] = lambda row: _value(row, PREDICTED_LATENCY)
-    setups = {_setup(row) for row in rows if row.latency_ms is not None}
+    timed = [row for row in rows if row.latency_ms is not None]
+    setups = {row.setup_text for row in timed}
+    decimals = even_decimals(row.latency_ms for row in timed if row.latency_ms is not None)
     if len(setups) == 1:
-        further[f"{MILLISECONDS} ({setups.pop()})"] = _as_decimals(
-            [row.latency_ms for row in rows if row.latency_ms is not None]
-        )
+        further[f"{MILLISECONDS} ({setups.pop()})"] = lambda row: _latency(row, decimals)
     elif setups:
-        further[MILLISECONDS] = _latency
+        further[MILLISECONDS] = lambda row: f"{_latency(row, decimals)} {row.setup_text}".rstrip()
     return [
         {
             "widths": format_widths(row.widths),
@@ -73,21 +73,8 @@ def _value(row: "SearchRow", metric: str) -> str:
     return with_error(row.metrics.get(metric), row.errors.get(metric))
 
 
-def _latency(row: "SearchRow") -> str:
-    """Return a row's latency and what it was measured with."""
-    if row.latency_ms is None:
-        return "-"
-    return f"{row.latency_ms:.4g} {_setup(row)}"
-
-
-def _setup(row: "SearchRow") -> str:
-    return " ".join(filter(None, (row.latency_engine, row.latency_precision, row.latency_device)))
-
-
-def _as_decimals(values: Sequence[float]) -> "Callable[[SearchRow], str]":
-    """Return what formats a row's latency with as many decimals as the others have."""
-    decimals = 2 if min(values) >= 1 else 4
-    return lambda row: "-" if row.latency_ms is None else f"{row.latency_ms:.{decimals}f}"
+def _latency(row: "SearchRow", decimals: int) -> str:
+    return "-" if row.latency_ms is None else f"{row.latency_ms:.{decimals}f}"
 
 
 def results_json(rows: "Iterable[SearchRow]") -> list[dict]:

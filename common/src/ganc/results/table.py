@@ -58,6 +58,16 @@ class SearchRow:
             value = getattr(self, name)
             _set(self, name, None if value is None or math.isnan(value) else float(value))
 
+    @property
+    def setup(self) -> tuple[str, str, str]:
+        """What the latency was measured with: engine, precision and device."""
+        return self.latency_engine, self.latency_precision, self.latency_device
+
+    @property
+    def setup_text(self) -> str:
+        """The same as text; "" where there is no latency."""
+        return setup_text(self.setup) if self.latency_ms is not None else ""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowTable(Sequence[SearchRow]):
@@ -91,7 +101,7 @@ class RowTable(Sequence[SearchRow]):
         segments = {len(row.widths) for row in rows}
         if len(segments) > 1:
             raise SpecError(f"rows of {sorted(segments)} widths meet in one search: every row needs the same number")
-        setup_of = [(row.latency_engine, row.latency_precision, row.latency_device) for row in rows]
+        setup_of = [row.setup for row in rows]
         setups = tuple(sorted({s for s, row in zip(setup_of, rows, strict=True) if row.latency_ms is not None}))
         codes = {setup: code for code, setup in enumerate(setups)}
         return cls(
@@ -146,7 +156,7 @@ class RowTable(Sequence[SearchRow]):
     @property
     def setup_texts(self) -> list[str]:
         """What latencies were measured with, each set-up as text."""
-        return [" ".join(filter(None, setup)) for setup in self.setups]
+        return [setup_text(setup) for setup in self.setups]
 
     def take(self, indices: np.ndarray) -> "RowTable":
         """Return the rows at `indices` (whole numbers, or a mask of N booleans), in that order."""
@@ -157,6 +167,11 @@ class RowTable(Sequence[SearchRow]):
             metrics={name: column[indices] for name, column in self.metrics.items()},
             errors={name: column[indices] for name, column in self.errors.items()},
         )
+
+
+def setup_text(setup: Iterable[str]) -> str:
+    """Return what a latency was measured with as text."""
+    return " ".join(filter(None, setup))
 
 
 def joined(tables: Sequence[RowTable]) -> RowTable:

@@ -1,14 +1,20 @@
 """The search: its front, every measured sub-network, and what a file predicts of those that were not measured."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from ganc.base.ranking_metric import PREDICTED_LATENCY, predicted_metric
+from ganc.base.text import even_decimals
 from ganc.models.family import format_widths
 from ganc.report.front_points import Points, fewer_name, front_notes
 from ganc.report.gather import Findings, stage_of
 from ganc.report.html.charts import Group, key, scatter_chart
 from ganc.report.html.text import clean, count, measured
 from ganc.report.html.views import MOST_ROWS, Chart, Section, Table, numbered
+from ganc.results.table import SearchRow
 
+MILLISECONDS = "ms an image"
 MOST_POINTS = 900  # of a kind that are drawn
 MOST_SEARCHES = 6
 
@@ -118,26 +124,57 @@ def _data(points: Points, places: list[int]) -> list[dict]:
 
 
 def _table(points: Points, name: str) -> Table:
-    rows, metric = points.results.rows, points.results.ranking_name
-    errors = rows.errors.get(metric, np.full(len(rows), np.nan))
-    timed = bool(np.isfinite(rows.latency_ms).any())
-    front = set(points.front.tolist())
-    texts = []
-    listed = points.listed()
-    for index in listed[:MOST_ROWS]:
-        value, known = points.values[index], bool(np.isfinite(points.values[index]))
-        texts.append(
-            [
-                _widths(points, index),
-                ("front" if index in front else "") if known else "predicted",
-                count(rows.macs[index]),
-                count(rows.params[index]),
-                *([f"{rows.latency_ms[index]:.3g}" if np.isfinite(rows.latency_ms[index]) else "–"] if timed else []),
-                measured(float(value), float(errors[index])) if known else f"{points.predictions[index]:.4g}",
-                f"{rows.images[index]:,}" if known else "–",
-            ]
-        )
-    heads = ["widths", "kind", "MACs", "parameters", *(["ms"] if timed else []), metric, "images"]
+    listed, front = points.listed(), set(points.front.tolist())
+    rows = {place: points.results.rows[place] for place in listed[:MOST_ROWS]}
+    heads: dict[str, Callable[[SearchRow], str]] = {
+        "MACs": lambda row: count(row.macs),
+        "parameters": lambda row: count(row.params),
+        **_milliseconds(list(rows.values())),
+        **_values(list(rows.values()), points.results.ranking_name),
+        "images": lambda row: f"{row.images:,}" if row.images else "–",
+    }
+    texts = [
+        [_widths(points, place), _kind(points, place, front), *(text(row) for text in heads.values())]
+        for place, row in rows.items()
+    ]
     cost = "milliseconds" if points.timed else "MACs"
     caption = f"Sub-networks of {clean(name)}: the front by rising {cost}, then the others by distance"
-    return numbered(texts, caption, heads, 2, left_out=max(0, len(listed) - MOST_ROWS))
+    return numbered(texts, caption, ["widths", "kind", *heads], 2, left_out=max(0, len(listed) - MOST_ROWS))
+
+
+def _kind(points: Points, place: int, front: set[int]) -> str:
+    if not np.isfinite(points.values[place]):
+        return "predicted"
+    return "front" if place in front else ""
+
+
+def _milliseconds(rows: list[SearchRow]) -> dict[str, Callable[[SearchRow], str]]:
+    """Return the columns of latencies: what they were timed in stands above them, or in each row where it differs."""
+    timed = [row for row in rows if row.latency_ms is not None]
+    setups = {row.setup_text for row in timed}
+    decimals = even_decimals(row.latency_ms for row in timed if row.latency_ms is not None)
+
+    def latency(row: SearchRow) -> str:
+        return "–" if row.latency_ms is None else f"{row.latency_ms:.{decimals}f}"
+
+    columns: dict[str, Callable[[SearchRow], str]] = {}
+    if len(setups) == 1:
+        columns[f"{MILLISECONDS} ({clean(setups.pop())})"] = latency
+    elif setups:
+        columns |= {MILLISECONDS: latency, "timed in": lambda row: clean(row.setup_text) or "–"}
+    if any(PREDICTED_LATENCY in row.metrics for row in rows):
+        columns[f"{MILLISECONDS}, predicted"] = lambda row: _value(row, PREDICTED_LATENCY)
+    return columns
+
+
+def _values(rows: list[SearchRow], metric: str) -> dict[str, Callable[[SearchRow], str]]:
+    """Return the columns of the metric: what was measured, and beside it what was predicted."""
+    predicted = predicted_metric(metric)
+    columns: dict[str, Callable[[SearchRow], str]] = {metric: lambda row: _value(row, metric)}
+    if any(predicted in row.metrics for row in rows):
+        columns[f"{metric}, predicted"] = lambda row: _value(row, predicted)
+    return columns
+
+
+def _value(row: SearchRow, metric: str) -> str:
+    return measured(row.metrics.get(metric), row.errors.get(metric))
