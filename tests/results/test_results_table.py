@@ -63,7 +63,7 @@ def test_latencies_of_several_engines_say_each_its_own(tmp_path):
     other = LATENCY | {"latency_engine": "openvino", "latency_ms": 3.0}
     rows = [make_row((8, 4), metric=1.0, **LATENCY), make_row((8, 2), metric=2.0, **other)]
     first, second = table_of(tmp_path / "search.h5", rows)
-    assert (first["ms an image"], second["ms an image"]) == ("12.35 onnxruntime f32 cpu", "3 openvino f32 cpu")
+    assert (first["ms an image"], second["ms an image"]) == ("12.35 onnxruntime f32 cpu", "3.00 openvino f32 cpu")
 
 
 def test_the_front_is_that_of_the_rows_on_the_most_images(tmp_path):

@@ -121,6 +121,14 @@ def test_without_metric_or_latency_there_is_nothing_to_select():
         select(make_results(((8, 8), 1, 1.0)), max_latency=3.0)
 
 
+def test_latencies_of_two_set_ups_are_not_bounded_together():
+    (first, *others) = RESULTS
+    results = SearchResults(IDENTITY, {}, [dataclasses.replace(first, latency_engine="openvino"), *others], "search.h5")
+    with pytest.raises(SelectionError, match=r"^search.h5: latencies of different set-ups .*: openvino; paddle$"):
+        select(results, max_latency=6.0)
+    assert widths(select(results, max_macs=200)) == [(16, 16)]
+
+
 def test_the_front_is_what_comparing_all_pairs_gives():
     generator = np.random.default_rng(0)
     for _ in range(20):

@@ -1,5 +1,6 @@
 """Latency in a search: measured or from a table, kept between runs, a bound on what is evaluated."""
 
+import dataclasses
 import json
 from contextlib import closing
 
@@ -12,7 +13,8 @@ from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, GancError, RunError
 from ganc.base.rng import keyed_generator
 from ganc.models.space import parse_space
-from ganc.results.hdf5 import read_results
+from ganc.results.hdf5 import read_results, write_results
+from ganc.results.search_results import SearchResults
 from ganc.system.runtime import engine_threads
 from ganc_search.latency import Deployed, LatencyModel, fitted_correction, latency_file, left_out_error
 from ganc_search.settings import LatencyKind
@@ -64,6 +66,36 @@ def test_rows_without_a_latency_get_one_without_being_evaluated_again(arguments,
     for row in read_results(out):
         assert row.latency_ms > 0
         assert (row.metrics, row.seconds) == (before[row.widths].metrics, before[row.widths].seconds)
+
+
+@needs_runtime
+@pytest.mark.parametrize("other", ["latency_engine", "latency_precision", "latency_device"])
+def test_rows_timed_in_something_else_are_timed_anew_without_being_evaluated_again(arguments, tmp_path, other):
+    out = tmp_path / "search.h5"
+    succeed("ganc-search", *arguments, "--latency", "measured")
+    found = read_results(out)
+    elsewhere = [dataclasses.replace(row, latency_ms=1e-6, **{other: "other"}) for row in found]
+    write_results(out, SearchResults(found.identity, found.facts, [*elsewhere[:3], *list(found)[3:]]))
+    succeed("ganc-search", *arguments, "--latency", "measured")
+    assert [*read_results(out)] == [*found]  # the times are those of the file beside it
+    assert read_results(out).rows.setups == found.rows.setups
+    assert "16" in succeed("ganc", "select", out, "--max-latency", 1e6, "--json").stdout
+
+
+@needs_runtime
+def test_a_file_of_latencies_that_cannot_be_used_is_to_be_removed_alone(arguments, tmp_path):
+    told, kept = (*arguments, "--latency", "measured", "--max-macs", "3.95M"), tmp_path / "search.h5.latency"
+    succeed("ganc-search", *told)
+    header = kept.read_text().splitlines(keepends=True)[0]
+    for damaged in (header[5:], header[:-20] + "\n", header.replace('"version": 2', '"version": 7'), header + "x\ny\n"):
+        kept.write_text(damaged)
+        said = refusal("ganc-search", *told)
+        assert str(kept) in said
+        assert "--restart" not in said
+        assert "remove the file" in said or "move it away" in said
+    kept.unlink()
+    succeed("ganc-search", *told)
+    assert len(kept.read_text().splitlines()) == 1  # the rows have their latencies
 
 
 def header_of(path):
@@ -169,6 +201,8 @@ def test_latencies_of_another_supernet_are_refused(arguments, tmp_path):
         said = refusal("ganc-search", *arguments, "--latency", "measured")
     assert str(kept) in said
     assert "engine other-" in said
+    assert "remove search.h5.latency" in said
+    assert "--restart" not in said  # which would throw the evaluations away
     succeed("ganc-search", *arguments, "--latency", "measured", "--restart")
 
 

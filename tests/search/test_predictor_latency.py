@@ -1,5 +1,6 @@
 """The predictor under a latency bound where each sub-network has to be timed: few are, and it asks for fast ones."""
 
+import dataclasses
 import itertools
 import math
 
@@ -91,6 +92,18 @@ def test_a_search_that_is_started_again_times_and_asks_for_the_same():
     (asked, timed, *_), (again, times, *_) = searched(30.0), searched(30.0)
     assert asked == again
     assert [*timed] == [*times]
+
+
+def test_times_of_rows_are_of_any_set_up_where_the_search_itself_has_none():
+    strategy = Predictor(Allowed(SPACE, Budget(), COSTS), "untrained", 0, 20, SETTINGS)
+    while candidates := strategy.ask():
+        strategy.tell(
+            SearchRow(
+                widths=w, **dataclasses.asdict(COSTS(w)), images=40, metrics={"untrained": metric(w)}, latency_ms=2.0
+            )
+            for w in candidates
+        )
+    assert strategy.predictions.latencies is None
 
 
 def test_what_was_not_measured_has_predicted_milliseconds_in_a_column_of_their_own(tmp_path):

@@ -40,6 +40,8 @@ class JournalFile:
         sync_seconds: a line is handed to the system at once, and forced onto the disk at most this often.
         restart: throw away what the file holds.
         restart_if_changed: throw it away where `check` says that it belongs to something else.
+        alone: whether it may be removed without anything else, which is then advised where it cannot be read;
+            --restart throws more away.
 
     Attributes:
         lines: what was recovered.
@@ -60,8 +62,9 @@ class JournalFile:
         sync_seconds: float = 1.0,
         restart: bool = False,
         restart_if_changed: bool = False,
+        alone: bool = False,
     ):
-        self.path = Path(path)
+        self.path, self._alone = Path(path), alone
         self.lines: list = []
         self._header, self._sync_seconds, self._synced = dict(header), sync_seconds, time.monotonic()
         with writing(path):
@@ -127,9 +130,10 @@ class JournalFile:
                 raise _no_journal(self.path, self._header["format"])
             self.clear()
             return
-        header = _checked_header(complete[0], self.path, self._header["format"], self._header["version"])
+        header = _checked_header(complete[0], self.path, self._header["format"], self._header["version"], self._alone)
         check(header)
-        self.lines = _read_lines(complete, self.path, read, needed=header["version"] != WITHOUT_CHECKSUMS)
+        needed = header["version"] != WITHOUT_CHECKSUMS
+        self.lines = _read_lines(complete, self.path, read, needed=needed, alone=self._alone)
         self._truncate(sum(len(line) + 1 for line in complete[: len(self.lines) + 1]))
 
     def _truncate(self, size: int) -> None:
@@ -217,16 +221,18 @@ def _split(content: bytes) -> tuple[list[bytes], bytes]:
     return complete, rest
 
 
-def _checked_header(line: bytes, path: Path, format_name: str, version: int) -> dict:
+def _checked_header(line: bytes, path: Path, format_name: str, version: int, alone: bool = False) -> dict:
     header = _object(line, dict)
-    damaged = FileFormatError(f"{path}: its first line is damaged; remove the file, or run with --restart")
+    advice = "remove the file" if alone else "remove the file, or run with --restart"
+    damaged = FileFormatError(f"{path}: its first line is damaged; {advice}")
     if header is None and line.startswith(_START):
         raise damaged
     if header is None or header.get("format") != format_name:
         raise _no_journal(path, format_name)
     if type(header.get("version")) is not int or header["version"] not in (WITHOUT_CHECKSUMS, version):
         raise FileFormatError(
-            f"{path}: is version {str(header.get('version'))[:20]}, this ganc reads version {version}; use --restart"
+            f"{path}: is version {str(header.get('version'))[:20]}, this ganc reads version {version}; "
+            + ("remove the file" if alone else "use --restart")
         )
     if header["version"] != WITHOUT_CHECKSUMS and not _CHECKSUM.search(line):
         raise damaged
@@ -237,7 +243,7 @@ def _no_journal(path: Path, format_name: str) -> FileFormatError:
     return FileFormatError(f"{path}: is no file of format '{format_name}'; move it away, or name another results file")
 
 
-def _read_lines(complete: list[bytes], path: Path, read: Read, *, needed: bool) -> list:
+def _read_lines(complete: list[bytes], path: Path, read: Read, *, needed: bool, alone: bool = False) -> list:
     """Return what the lines below the header hold; the last one may be damaged, and is then left out.
 
     Args:
@@ -247,7 +253,8 @@ def _read_lines(complete: list[bytes], path: Path, read: Read, *, needed: bool) 
     for number, line in enumerate(complete[1:], 2):
         values = _object(line, read, needed=needed)
         if values is None and number < len(complete):
-            raise FileFormatError(f"{path}: line {number} is damaged; remove that line, or run with --restart")
+            advice = "remove the file" if alone else "run with --restart"
+            raise FileFormatError(f"{path}: line {number} is damaged; remove that line, or {advice}")
         if values is not None:
             lines.append(values)
     return lines

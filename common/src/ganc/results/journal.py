@@ -19,10 +19,11 @@ from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
 from ganc.results.predictions import Predictions, with_predictions
 from ganc.results.search_results import SearchIdentity, SearchResults
-from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined
+from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined, without_latencies
 
 FORMAT = "ganc-search-journal"
 VERSION = 2  # 1 has no checksums; what a line holds is the same
+_NOT_TIMED = {"latency_ms": None, "latency_engine": "", "latency_precision": "", "latency_device": ""}
 PREDICTIONS = "predictions"  # the fact that says which model made them
 
 
@@ -132,9 +133,15 @@ class ResultsWriter:
         return self._new.get(widths) or self._folded.find(widths)
 
     def append(self, row: SearchRow) -> None:
-        """Keep one finished row. Raises FileFormatError if it contradicts an earlier row of the same sub-network."""
+        """Keep one finished row; a latency of another set-up than the earlier one takes its place.
+
+        Raises:
+            FileFormatError: it contradicts an earlier row of the same sub-network.
+        """
         earlier = self.done(row.widths)
         if earlier is not None:
+            if _retimed(earlier, row):
+                earlier = dataclasses.replace(earlier, **_NOT_TIMED)
             row = SearchResults(self._folded.identity, {}, RowTable.of([earlier, row])).rows[0]
         self._journal.append(row)
         self._new[row.widths], self._written = row, False
@@ -145,7 +152,9 @@ class ResultsWriter:
         """Return all rows so far."""
         found, source = self._folded, str(self.path)
         if self._new:
-            rows = joined([found.rows, RowTable.of(self._new.values())])
+            earlier = {row.widths: found.find(row.widths) for row in self._new.values()}
+            retimed = [widths for widths, row in earlier.items() if row and _retimed(row, self._new[widths])]
+            rows = joined([without_latencies(found.rows, retimed), RowTable.of(self._new.values())])
             found = SearchResults(found.identity, found.facts, rows, source=source)
         if self._predictions is None:
             return found
@@ -186,6 +195,11 @@ class ResultsWriter:
             return RowTable.of([]), {}
         _require_same(self.path, earlier.identity, identity)
         return earlier.rows, {name: value for name, value in earlier.facts.items() if name == PREDICTIONS}
+
+
+def _retimed(earlier: SearchRow, row: SearchRow) -> bool:
+    """Whether two rows of a sub-network have latencies of different set-ups, of which the later one counts."""
+    return earlier.latency_ms is not None and row.latency_ms is not None and earlier.setup != row.setup
 
 
 def journal_path(path: Path) -> Path:

@@ -34,9 +34,12 @@ def select(
         top: keep the best so many. rank: keep the one in this place, counted from 1.
 
     Raises:
-        SelectionError: nothing is left; the message says the smallest value that the bound could have.
+        SelectionError: nothing is left; the message says the smallest value that the bound could have. Or latencies are
+            bounded that do not compare.
     """
     rows = results.rows
+    if max_latency is not None:
+        _require_one_setup(results, "are not bounded together")
     kept = np.flatnonzero(~np.isnan(results.metric))
     if not len(kept):
         raise SelectionError(
@@ -130,11 +133,15 @@ def pareto_front(metric: np.ndarray, cost: np.ndarray) -> np.ndarray:
 
 def _front_costs(results: SearchResults) -> np.ndarray:
     """Return (N,) costs to draw a front against. Raises SelectionError where they are latencies and do not compare."""
-    rows, objective = results.rows, results.objective
-    if objective is Objective.LATENCY and len(rows.setups) > 1:
-        setups = "; ".join(rows.setup_texts)
-        raise SelectionError(f"{results.source}: latencies of different set-ups make no front: {setups}")
-    return objective.costs(rows)
+    if results.objective is Objective.LATENCY:
+        _require_one_setup(results, "make no front")
+    return results.objective.costs(results.rows)
+
+
+def _require_one_setup(results: SearchResults, why: str) -> None:
+    if len(results.rows.setups) > 1:
+        setups = "; ".join(results.rows.setup_texts)
+        raise SelectionError(f"{results.source}: latencies of different set-ups {why}: {setups}")
 
 
 def _exact_count(count: float) -> str:

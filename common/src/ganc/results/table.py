@@ -1,7 +1,7 @@
 """Rows of a search, one a sub-network, kept as numpy columns so that a million of them stay small and fast."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import overload
 
@@ -172,6 +172,18 @@ class RowTable(Sequence[SearchRow]):
 def setup_text(setup: Iterable[str]) -> str:
     """Return what a latency was measured with as text."""
     return " ".join(filter(None, setup))
+
+
+def without_latencies(table: RowTable, subnets: Collection[tuple[int, ...]]) -> RowTable:
+    """Return the table without the latencies of some sub-networks, and without set-ups that no row is left of."""
+    if not subnets:
+        return table
+    dropped = np.array([tuple(widths) in {*subnets} for widths in table.widths.tolist()])
+    codes = np.where(dropped, -1, table.latency_setup)
+    setups = tuple(setup for code, setup in enumerate(table.setups) if code in codes)
+    left = replace(table, latency_ms=np.where(dropped, np.nan, table.latency_ms), latency_setup=codes)
+    places = np.array([setups.index(setup) if setup in setups else -1 for setup in table.setups] + [-1], np.int16)
+    return replace(left, latency_setup=places[codes], setups=setups)
 
 
 def joined(tables: Sequence[RowTable]) -> RowTable:

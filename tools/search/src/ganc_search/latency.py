@@ -57,7 +57,7 @@ def latency_file(path: Path, header: dict, *, restart: bool = False, restart_if_
         if different := differences(found, header, "{name} {one} and {other}"):
             raise RunError(
                 f"{path}: latencies of something else: {'; '.join(different)} (there and now); "
-                "write to another file, or use --restart"
+                f"remove {path.name} to time anew, or write to another file"
             )
 
     return JournalFile(
@@ -67,6 +67,7 @@ def latency_file(path: Path, header: dict, *, restart: bool = False, restart_if_
         _numbers,
         restart=restart,
         restart_if_changed=restart_if_changed,
+        alone=True,
     )
 
 
@@ -148,8 +149,13 @@ class LatencyModel:
 
     def columns(self, widths: Widths) -> dict:
         """Return what a row says of the latency."""
-        setup = {"latency_engine": self._engine, "latency_precision": self._precision, "latency_device": device_text()}
-        return {"latency_ms": self.of(widths), **setup}
+        names = ("latency_engine", "latency_precision", "latency_device")
+        return {"latency_ms": self.of(widths), **dict(zip(names, self.setup, strict=True))}
+
+    @property
+    def setup(self) -> tuple[str, str, str]:
+        """Engine, precision and device, as rows say them."""
+        return self._engine, self._precision, device_text()
 
     def measured(self, widths: Widths) -> float:
         """Return the time of the whole generator of these widths, each timed once and then remembered."""

@@ -164,11 +164,14 @@ class Rounds:
         earlier = self._writer.done(widths)
         if earlier is not None and (cheaply or earlier.images != row.images):
             row = both_steps(earlier, row, {self._metric, self._ranking})
+            if self._latency:
+                row = replace(row, **self._latency.columns(widths))
         self._writer.append(row)
         return self._writer.done(widths) or row
 
     def _with_latency(self, row: SearchRow) -> SearchRow:
-        if self._latency is None or row.latency_ms is not None:
+        """Return a row with a latency in what this search times in; one of another engine or precision is replaced."""
+        if self._latency is None or (row.latency_ms is not None and row.setup == self._latency.setup):
             return row
         self._writer.append(replace(row, **self._latency.columns(row.widths)))
         return self._writer.done(row.widths) or row

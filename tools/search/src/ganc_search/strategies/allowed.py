@@ -72,6 +72,11 @@ class Allowed:
         free.budget = replace(self.budget, max_latency=None)
         return free
 
+    @property
+    def tells_latencies(self) -> bool:
+        """Whether the search has latencies of its own; those of rows are otherwise of any set-up."""
+        return self._latency_of is not None
+
     def latency_of(self, widths: Widths) -> float:
         """Return the milliseconds of a sub-network, timed now or before. Raises ValueError where nothing tells them."""
         if self._latency_of is None:

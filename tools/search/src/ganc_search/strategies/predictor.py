@@ -76,7 +76,7 @@ class Predictor:
         """Fit the model to all that was measured, and choose what is measured next."""
         for row in rows:
             self._readings.add(row)
-            if row.latency_ms is not None:
+            if row.latency_ms is not None and self._allowed.tells_latencies:
                 self._milliseconds.timed[row.widths] = row.latency_ms
         left = min(self._step, self.total - len(self._seen))
         widths, values, whole = self._readings.fitted()
