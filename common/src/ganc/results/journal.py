@@ -23,7 +23,7 @@ from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined, withou
 
 FORMAT = "ganc-search-journal"
 VERSION = 2  # 1 has no checksums; what a line holds is the same
-_NOT_TIMED = {"latency_ms": None, "latency_engine": "", "latency_precision": "", "latency_device": ""}
+_NOT_TIMED: dict[str, Any] = {"latency_ms": None, "latency_engine": "", "latency_precision": "", "latency_device": ""}
 PREDICTIONS = "predictions"  # the fact that says which model made them
 
 
