@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 
+import numpy as np
 import pytest
 from helpers.search_rows import make_results
 from helpers.support import succeed
@@ -104,6 +105,36 @@ def test_times_of_rows_are_of_any_set_up_where_the_search_itself_has_none():
             for w in candidates
         )
     assert strategy.predictions.latencies is None
+
+
+@pytest.mark.parametrize("objective", [Objective.LATENCY, Objective.PARETO])
+def test_a_table_is_looked_up_and_not_predicted(tmp_path, objective):
+    """A linear model has no jump in one width; the table has, and all that comes of it is exact."""
+
+    def one(widths):
+        return milliseconds(widths) + (20.0 if widths[2] == 12 else 0.0)
+
+    allowed = Allowed(SPACE, Budget(), COSTS, one, lambda many: np.array([one(tuple(w)) for w in many.tolist()]))
+    strategy, rows = Predictor(allowed, "untrained", 0, 20, SETTINGS, objective), []
+    while candidates := strategy.ask():
+        costs = [dataclasses.asdict(COSTS(w)) | {"images": 40, "latency_ms": one(w)} for w in candidates]
+        told = [
+            SearchRow(widths=w, metrics={"untrained": metric(w)}, **cost)
+            for w, cost in zip(candidates, costs, strict=True)
+        ]
+        rows += told
+        strategy.tell(told)
+    path = tmp_path / "search.h5"
+    made = with_predictions(RowTable.of(rows), strategy.predictions)
+    write_results(path, make_results(made, facts={"objective": str(objective)}))
+    only = [row for row in read_results(path) if not row.images]
+    assert only
+    for row in only:
+        assert row.metrics["latency.predicted"] == pytest.approx(one(row.widths), rel=1e-12)
+        assert row.errors["latency.predicted"] == 0
+    if objective is Objective.LATENCY:  # they are on the front by these, each the best of what is as fast
+        found = sorted((row.metrics["latency.predicted"], row.metrics["untrained.predicted"]) for row in only)
+        assert [value for _, value in found] == sorted((value for _, value in found), reverse=True)
 
 
 def test_what_was_not_measured_has_predicted_milliseconds_in_a_column_of_their_own(tmp_path):

@@ -1,4 +1,4 @@
-"""Milliseconds of sub-networks that were not timed, by a model of those that were, and which are fast enough."""
+"""Milliseconds of sub-networks that were not timed, by a table or by a model of those timed; which are fast enough."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 from ganc.models.family import Widths
 from ganc.models.space import SearchSpace
 from ganc_search.predict.models import FEWEST, Fitted, fit_best, scaled_widths
-from ganc_search.settings import ModelName
+from ganc_search.settings import LatenciesOf, ModelName
 from ganc_search.strategies.allowed import Allowed
 
 # What is timed at most for each sub-network that a round measures. The model, once it has a few, is seldom so wrong.
@@ -15,43 +15,54 @@ TRIED = 4
 
 
 class Milliseconds:
-    """Milliseconds (N,) of widths (N, segments), as timed, else by a linear model of those that were timed.
+    """Milliseconds (N,) of widths (N, segments), as timed, else as a table has them, else by a linear model.
 
-    They are nearly sums over the segments, which a linear model with pair terms tells well.
+    The model is of those that were timed. They are nearly sums over the segments, which a linear model with pair terms
+    tells well.
+
+    Args:
+        table: gives those of (N, segments) widths at once; None where there is no table.
 
     Attributes:
         timed: those that were timed.
     """
 
-    def __init__(self, space: SearchSpace):
-        self._space = space
+    def __init__(self, space: SearchSpace, table: LatenciesOf | None = None):
+        self._space, self._table = space, table
         self.timed: dict[Widths, float] = {}
         self._model: Fitted | None = None
 
     def fit(self) -> None:
-        """Fit the model to all that were timed so far, where they are enough."""
-        if len(self.timed) >= FEWEST:
+        """Fit the model to all that were timed so far, where they are enough and no table has them."""
+        if self._table is None and len(self.timed) >= FEWEST:
             inputs = scaled_widths(self._space, np.array([*self.timed]))
             self._model = fit_best(inputs, np.array([*self.timed.values()]), [ModelName.LINEAR], 0)
 
     @property
     def fitted(self) -> bool:
-        """Whether there is a model."""
-        return self._model is not None
+        """Whether there is a model, or a table."""
+        return self._model is not None or self._table is not None
 
     @property
     def error(self) -> float:
-        """Root of the mean squared error of what is predicted, by cross-validation; NaN without a model."""
+        """Root of the mean squared error of what is predicted, by cross-validation; NaN without a model.
+
+        A table has none: what it says of a sub-network is what its row would have.
+        """
+        if self._table is not None:
+            return 0.0
         return math.nan if self._model is None else self._model.error
 
     def of(self, widths: np.ndarray) -> np.ndarray:
-        """Return milliseconds. Raises ValueError: there is no model yet."""
+        """Return milliseconds. Raises ValueError: there is no model yet, and no table."""
         made = self.predicted(widths)
         known = [self.timed.get(tuple(one)) for one in widths.tolist()]
         return np.array([made[place] if one is None else one for place, one in enumerate(known)], np.float64)
 
     def predicted(self, widths: np.ndarray) -> np.ndarray:
-        """Return what the model says, also of those that were timed. Raises ValueError: there is no model yet."""
+        """Return what the table or the model says, also of those timed. Raises ValueError: there is neither yet."""
+        if self._table is not None:
+            return self._table(widths)
         if self._model is None:
             raise ValueError("milliseconds are predicted before a model was fitted")
         return self._model.predict(scaled_widths(self._space, widths))[0]

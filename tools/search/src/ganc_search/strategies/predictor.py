@@ -57,7 +57,7 @@ class Predictor:
     ):
         self._settings = settings or PredictorSettings()
         self._allowed, self._metric, self._seed = allowed, metric, seed
-        self._milliseconds = Milliseconds(allowed.space)
+        self._milliseconds = Milliseconds(allowed.space, allowed.latencies_of)
         self._fast = FastOnes(allowed, self._milliseconds)
         self._costs = KnownCosts(objective, allowed, self._milliseconds)
         self.total = min(samples, len(allowed.space) if allowed.listed is None else len(allowed.listed))
