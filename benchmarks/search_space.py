@@ -27,6 +27,7 @@ from ganc.models.task import CYCLEGAN
 from ganc.results.journal import journal_path
 
 SIZE = 32
+IMAGES, RACED = 4, 12  # a race needs more, for a part of them
 BUDGET = ("--max-macs", "60M")  # at 32x32; about half of the named spaces of width 64
 STRATEGIES = {
     "exhaustive": (),
@@ -53,7 +54,9 @@ def main() -> None:
     space = parse_space(arguments.space)
     with tempfile.TemporaryDirectory() as folder:
         data, supernet = Path(folder, "data"), Path(folder, "supernet.safetensors")
-        write_demo_set(data, train=8, test=4, size=SIZE, seed=0)
+        more = Path(folder, "more")
+        write_demo_set(data, train=8, test=IMAGES, size=SIZE, seed=0)
+        write_demo_set(more, train=8, test=RACED, size=SIZE, seed=0)
         spec = GeneratorSpec(widths=space.largest)
         write_checkpoint(
             supernet,
@@ -65,12 +68,14 @@ def main() -> None:
                 training={"image_size": [SIZE, SIZE], "space": space.text},
             ),
         )
-        common = ["--supernet", supernet, "--data", data, "--feature-set", "untrained-conv3-v1", "--device", "cpu"]
-        _first_row([*common, "--samples", "1"], Path(folder, "warm.h5"))  # makes the cached statistics
-        rows = [
-            {"strategy": name} | _first_row([*common, *STRATEGIES[name]], Path(folder, f"{number}.h5"))
-            for number, name in enumerate(arguments.strategies)
-        ]
+        common = ["--supernet", supernet, "--feature-set", "untrained-conv3-v1", "--device", "cpu"]
+        for images in (data, more):  # makes the cached statistics
+            _first_row([*common, "--data", images, "--samples", "1"], Path(folder, f"{images.name}.h5"))
+        rows = []
+        for number, name in enumerate(arguments.strategies):
+            images = more if "--racing" in STRATEGIES[name] else data
+            options = [*common, "--data", images, *STRATEGIES[name]]
+            rows.append({"strategy": name} | _first_row(options, Path(folder, f"{number}.h5")))
     print(f"{space.text}: {len(space):,} sub-networks")
     print(tabulate(rows, headers="keys", tablefmt="github", floatfmt=".1f"))
 

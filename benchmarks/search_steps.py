@@ -62,6 +62,7 @@ def show(settings: SearchSettings, arguments: argparse.Namespace) -> None:
     inputs = SearchInputs(settings)
     subnets = sample(Allowed(inputs.space, settings.budget, inputs.costs_of), arguments.count, settings.seed)
     whole = inputs.evaluator
+    Racing().require_effect(whole.images, whole.whole_batch)
     truth, seconds = values_of(whole, subnets, whole.images)
     rungs = Racing().rungs(whole.images, whole.whole_batch)[:-1]
     rows = [{"first steps": f"none: all on {whole.images} images", "ms an image": 1000 * seconds / whole.images}]

@@ -52,7 +52,8 @@ class Measured:
     @property
     def has_steps(self) -> bool:
         """Whether a race can be replayed."""
-        return {*Racing().rungs(self.images, self.whole_batch)[:-1]} <= {*self.steps}
+        parts = {*Racing().rungs(self.images, self.whole_batch)[:-1]}
+        return bool(parts) and parts <= {*self.steps}
 
     def evaluator(self) -> "Replay":
         return Replay(self)

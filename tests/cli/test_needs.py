@@ -4,6 +4,7 @@ import pytest
 from helpers.stages import nothing_changes, refusal
 from helpers.support import UNTRAINED_SET, succeed, walk_commands
 
+from ganc.demo.dataset import write_demo_set
 from ganc.files.checkpoint import read_checkpoint
 from ganc.results.hdf5 import read_results
 
@@ -98,7 +99,9 @@ def test_defaults_of_a_file_and_of_the_environment_wait_for_a_call_that_needs_th
     succeed("ganc-search", *arguments, "--samples", "2", "--device", "cpu", "-o", out)
     assert len(read_results(out)) == 2
     assert not {"racing", "latency", "evolution", "predictor"} & read_results(out).facts.keys()
-    succeed("ganc-search", *arguments, "--samples", "2", "--racing", "--device", "cpu", "-o", tmp_path / "raced.h5")
+    write_demo_set(tmp_path / "data", train=4, test=12, size=32)
+    raced = ("--data", tmp_path / "data", "--samples", "2", "--racing", "--device", "cpu", "-o", tmp_path / "raced.h5")
+    succeed("ganc-search", *arguments, *raced)
     assert read_results(tmp_path / "raced.h5").facts["racing"]["keep"] == 0.5
 
 

@@ -1,11 +1,14 @@
 """ganc-search --configs: another program says which sub-networks are evaluated."""
 
+import math
+
 import pytest
 from helpers.stages import SPACE, nothing_changes, refusal, widths_of_space
 from helpers.support import UNTRAINED_SET, invoke, succeed
 
 from ganc.base.reading import LARGEST_LIST
 from ganc.base.rng import keyed_generator
+from ganc.demo.dataset import write_demo_set
 from ganc.metrics.evaluation import Evaluation
 from ganc.models.family import format_widths
 from ganc.results.hdf5 import read_results
@@ -62,8 +65,13 @@ def test_shards_of_a_list_and_a_race_over_it(arguments, chain, tmp_path):
         succeed(*arguments, "--configs", path, "--shard", f"{part}/2", "-o", tmp_path / f"{part}.h5")
     succeed("ganc", "merge", tmp_path / "1.h5", tmp_path / "2.h5", "-o", tmp_path / "merged.h5")
     assert read_results(tmp_path / "merged.h5").digest == read_results(chain.search).digest
-    succeed(*arguments, "--configs", path, "--racing", "-o", tmp_path / "raced.h5")
-    assert len(read_results(tmp_path / "raced.h5")) == len(EVERYTHING)
+    write_demo_set(tmp_path / "data", train=4, test=12, size=32)
+    raced = ("--data", tmp_path / "data", "--configs", path, "--racing", "-o", tmp_path / "raced.h5")
+    succeed("ganc-search", "--supernet", chain.supernet, *UNTRAINED_SET, "--device", "cpu", *raced)
+    rows = read_results(tmp_path / "raced.h5")
+    assert sorted(row.widths for row in rows) == EVERYTHING
+    assert [row.images for row in rows].count(12) == math.ceil(len(EVERYTHING) / 3)
+    assert {row.images for row in rows} == {8, 12}
 
 
 def test_the_budget_holds_for_a_list(arguments, chain, tmp_path):

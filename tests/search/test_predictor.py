@@ -177,12 +177,16 @@ def test_a_search_by_predictions_and_what_commands_show_of_it(arguments, tmp_pat
     succeed("ganc", "plot", out, "-o", tmp_path / "front.png")
 
 
-def test_a_search_that_was_cut_short_ends_with_the_same_file(arguments, tmp_path):
+def test_a_search_that_was_cut_short_ends_with_the_same_file(supernet_file, tmp_path):
     whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
-    command = ("ganc-search", *arguments, "--samples", 13, "--racing", "--predictor-model", "linear")
+    write_demo_set(tmp_path / "data", train=4, test=12, size=32)
+    files = ("--supernet", supernet_file, "--data", tmp_path / "data", "--space", SPACE, *UNTRAINED_SET)
+    options = ("--strategy", "predictor", "--predictor-refits", 2, "--predictor-model", "linear", "--device", "cpu")
+    command = ("ganc-search", *files, *options, "--samples", 13, "--racing")
     succeed(*command, "-o", whole)
     results = read_results(whole)
     measured = [row for row in results if row.images]
+    assert {row.images for row in measured} == {8, 12}
     write_results(cut, make_results(measured[:6], identity=results.identity))
     succeed(*command, "-o", cut)
     assert read_results(cut).digest == results.digest

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 from helpers.stages import SLOW_ROWS, SPACE, wait_until
-from helpers.support import PATIENCE, UNTRAINED_SET, succeed
+from helpers.support import PATIENCE, SIZE, UNTRAINED_SET, succeed
 
+from ganc.demo.dataset import write_demo_set
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path, read_journal
 from ganc.system.runtime import paddle
@@ -65,13 +66,18 @@ def end(process, program):
 
 @pytest.mark.paddle26
 @pytest.mark.parametrize("options", [("--space", SPACE), EVOLVING], ids=["exhaustive", "evolution with racing"])
-def test_two_processes_give_the_rows_of_one(program, arguments, tmp_path, options):
+def test_two_processes_give_the_rows_of_one(program, arguments, tmp_path, options, tmp_path_factory):
     one, two = tmp_path / "one.h5", tmp_path / "two.h5"
+    if "--racing" in options:
+        data = tmp_path_factory.mktemp("more images") / "data"
+        write_demo_set(data, train=4, test=10, size=SIZE)
+        options = (*options, "--data", data)
     succeed("ganc-search", *arguments, *options, "-o", one)
     process = launched(program, *arguments, *options, "-o", two)
     said = end(process, program)
     assert process.returncode == 0, said
     results = read_results(two)
+    assert {row.images for row in results} == ({8, 10} if "--racing" in options else {4})
     assert results.digest == read_results(one).digest
     assert results.facts == read_results(one).facts
     assert said.count(f"{len(results)} sub-networks in {two}") <= 2  # printed by one, and shown by the launcher

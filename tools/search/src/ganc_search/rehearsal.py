@@ -54,6 +54,8 @@ def rehearse(settings: SearchSettings) -> Rehearsal:
     trial = replace(trial, latency=None, objective=Objective.PARETO)
     with Search(trial) as search:
         inputs, evaluation = search.inputs, search.inputs.evaluation
+        if settings.racing:
+            inputs.require_effect(settings.racing)
         few = _few(trial, search)
         start = time.perf_counter()
         for _ in search.run(Listed(few)):

@@ -7,7 +7,7 @@ from typing import Any
 from ganc.base.errors import RunError, TooFewImagesError
 from ganc.data import has_subset
 from ganc.files.checkpoint import read_checkpoint, require_stage
-from ganc.metrics.evaluation import Evaluation
+from ganc.metrics.evaluation import Evaluation, evaluation_images
 from ganc.models.space import parse_space
 from ganc.models.subnets import SubnetCosts
 from ganc.results.search_results import SearchIdentity
@@ -15,6 +15,7 @@ from ganc.system.runtime import select_device
 from ganc_search.evaluate.segments import Segments, segments_on
 from ganc_search.evaluate.shared_segments import SharedEvaluator
 from ganc_search.settings import SearchSettings
+from ganc_search.strategies.racing import Racing
 
 
 class SearchInputs:
@@ -45,12 +46,26 @@ class SearchInputs:
     def evaluation(self) -> Evaluation:
         """The images and what their translations are compared with. Raises GancError: they are unfit."""
         settings = self.settings
+        if settings.racing:
+            self.require_effect(settings.racing)
         return self._evaluation(statistics=settings.statistics, feature_set=settings.feature_set)
 
+    def require_effect(self, racing: Racing) -> None:
+        """Raise SettingError where a race would have no step on a part of the images; they are counted, not read."""
+        folder, source = self.settings.folder, self.settings.direction.source
+        reading = self.supernet.readings.source(self.settings.direction)
+        images, _ = evaluation_images(folder, source, self._subset, reading)
+        racing.require_effect(len(images), self.settings.batch_size)
+
+    @property
+    def _subset(self) -> str:
+        folder, source = self.settings.folder, self.settings.direction.source
+        return f"search{source}" if has_subset(folder, f"search{source}") else f"test{source}"
+
     def _evaluation(self, **features: Any) -> Evaluation:
-        settings, source = self.settings, self.settings.direction.source
-        subset = f"search{source}" if has_subset(settings.folder, f"search{source}") else f"test{source}"
-        chosen = {"subset": subset, "readings": self.supernet.readings, "reference": settings.reference, **features}
+        settings = self.settings
+        chosen: dict[str, Any] = {"subset": self._subset, "readings": self.supernet.readings}
+        chosen |= {"reference": settings.reference, **features}
         try:
             made = Evaluation.of_folder(settings.folder, settings.direction, self.image_size, **chosen)
         except TooFewImagesError as error:

@@ -59,6 +59,16 @@ class Racing:
         parts = {math.ceil(images * part / whole_batch) * whole_batch for part in PARTS[:-1]}
         return [*sorted(count for count in parts if FEWEST_IMAGES <= count < images), images]
 
+    def require_effect(self, images: int, whole_batch: int) -> None:
+        """Raise SettingError unless there is a step on a part of the images; the message says with what there is."""
+        if len(self.rungs(images, whole_batch)) > 1:
+            return
+        none = f"--racing: {images} images in batches of {whole_batch} have no part to begin with"
+        if images <= FEWEST_IMAGES:
+            raise SettingError(f"{none}: add images, at least {FEWEST_IMAGES + 1}, or leave --racing out")
+        sizes = f"from {FEWEST_IMAGES} to {images - 1}"  # with each of these there is one
+        raise SettingError(f"{none}: take a --batch-size {sizes}, or leave --racing out")
+
     def survivors(
         self,
         rows: "Sequence[SearchRow]",
