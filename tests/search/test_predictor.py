@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.search_rows import make_results, make_row
-from helpers.stages import SPACE, json_of, refusal
-from helpers.support import UNTRAINED, UNTRAINED_SET, run_command, succeed
+from helpers.stages import SPACE, json_of, macs_by_hand, nothing_changes, refusal, widths_of_space
+from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, run_command, succeed
 
 from ganc.base.rng import keyed_generator
 from ganc.demo.dataset import write_demo_set
@@ -260,9 +260,39 @@ def test_the_budget_of_evaluations_is_needed_and_shards_are_refused(arguments, t
     assert "no shards" in refusal("ganc-search", *sharded, *out, status=2)
 
 
+@pytest.mark.parametrize("samples", [1, 5, 9])
+def test_fewer_samples_than_a_model_needs_are_refused(arguments, tmp_path, samples):
+    with nothing_changes(tmp_path):
+        for output in (("-o", tmp_path / "search.h5"), ("--dry-run",)):
+            said = refusal("ganc-search", *arguments, "--samples", samples, *output)
+            assert said.startswith(f"--samples {samples}: --strategy predictor fits its model to 10 at least")
+
+
+def test_where_fewer_sub_networks_are_possible_they_are_all_measured(arguments, tmp_path):
+    """Of a space of 8, and of one of 32 under a budget that leaves 6; though a model needs 10."""
+    small = ("--space", "8,4/8,4/8/8,4/8/8/8/8")
+    fewest = sorted(macs_by_hand(widths, SIZE) for widths in widths_of_space(SPACE))
+    for options, count in ((small, 8), (("--max-macs", fewest[5]), sum(macs <= fewest[5] for macs in fewest))):
+        assert 1 < count < 10
+        for samples in (count, 50):
+            out = tmp_path / f"{count}-{samples}.h5"
+            succeed("ganc-search", *arguments, *options, "--samples", samples, "-o", out)
+            assert read_results(out).measured == len(read_results(out)) == count
+        said = refusal("ganc-search", *arguments, *options, "--samples", count - 1, "-o", tmp_path / "no.h5")
+        assert "10 at least" in said
+
+
+def test_ten_samples_make_a_model_and_the_first_of_fifteen_are_ten(arguments, tmp_path):
+    succeed("ganc-search", *arguments, "--samples", 10, "--predictor-model", "linear", "-o", tmp_path / "ten.h5")
+    assert read_results(tmp_path / "ten.h5").facts["predictions"]["model"] == "linear"
+    assert [len(one) for one in rounds_of(predictor(15))] == [10, 1, 1, 1, 1, 1]
+    said = " ".join(succeed("ganc-search", "--help").stdout.split())
+    assert "the first sample, as a part of --samples; at least 10" in said
+
+
 def test_without_scikit_learn_it_says_what_to_install(arguments, tmp_path):
     out = ("-o", tmp_path / "search.h5")
-    done = run_command("ganc-search", *arguments, "--samples", 9, *out, absent=("sklearn",))
+    done = run_command("ganc-search", *arguments, "--samples", 12, *out, absent=("sklearn",))
     assert done.returncode == 1
     assert (
         done.stderr.decode()

@@ -30,6 +30,8 @@ LatencyOf = Callable[[Widths], float]
 LatenciesOf = Callable[["np.ndarray"], "np.ndarray"]  # of (N, segments) widths, (N,)
 # What a Gaussian process takes to predict grows with the square of the rows that it is fitted to.
 LARGEST_PROCESS = 1000
+FOLDS = 5  # of the cross-validation that chooses the predictor's model
+FEWEST = 2 * FOLDS  # measured sub-networks that a model is fitted to
 KEPT_FILE = "search.h5"  # in the folder of --run-dir
 
 
@@ -142,7 +144,7 @@ class PredictorSettings:
 
     Attributes:
         model: None takes, at each refit, the one that cross-validation says orders sub-networks best.
-        first: the part of the samples that is spread over the space before anything is predicted.
+        first: the part of the samples that is spread over the space before anything is predicted; at least FEWEST are.
         refits: how often the model is fitted, each time to what was measured since.
     """
 
@@ -150,7 +152,7 @@ class PredictorSettings:
         "Predictor: the model.", None, names=("--predictor-model",), default_text="the best by cross-validation"
     )
     first: float = setting(
-        "Predictor: the first sample, as a part.",
+        f"Predictor: the first sample, as a part of --samples; at least {FEWEST}.",
         1 / 3,
         names=("--predictor-first",),
         above=0,

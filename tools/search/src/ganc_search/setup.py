@@ -4,17 +4,18 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
-from ganc.base.errors import RunError, TooFewImagesError
+from ganc.base.errors import RunError, SettingError, TooFewImagesError
 from ganc.data import has_subset
 from ganc.files.checkpoint import read_checkpoint, require_stage
 from ganc.metrics.evaluation import Evaluation, evaluation_images
+from ganc.models.listing import listed
 from ganc.models.space import parse_space
 from ganc.models.subnets import SubnetCosts
 from ganc.results.search_results import SearchIdentity
 from ganc.system.runtime import select_device
 from ganc_search.evaluate.segments import Segments, segments_on
 from ganc_search.evaluate.shared_segments import SharedEvaluator
-from ganc_search.settings import SearchSettings
+from ganc_search.settings import FEWEST, SearchSettings, StrategyName
 from ganc_search.strategies.racing import Racing
 
 
@@ -23,6 +24,7 @@ class SearchInputs:
 
     Raises:
         GancError: a file or the settings are wrong, or no sub-network has few enough MACs and parameters.
+        SettingError: a model needs more samples than there are to be; of a space with no more, all are measured.
     """
 
     def __init__(self, settings: SearchSettings):
@@ -40,7 +42,19 @@ class SearchInputs:
         spec.require_size(*self.image_size)
         self.costs_of = SubnetCosts(spec, self.image_size)
         settings.budget.require_possible(self.space, self.costs_of)
+        self._require_a_model()
         select_device(settings.device)
+
+    def _require_a_model(self) -> None:
+        samples = self.settings.samples or 0
+        if self.settings.strategy != StrategyName.PREDICTOR or samples >= FEWEST:
+            return
+        possible = listed(self.space, self.costs_of, self.settings.budget.allows)
+        if possible is None or len(possible) > samples:
+            raise SettingError(
+                f"--samples {samples}: --strategy predictor fits its model to {FEWEST} at least: "
+                "take as many or more, or --strategy random"
+            )
 
     @cached_property
     def evaluation(self) -> Evaluation:

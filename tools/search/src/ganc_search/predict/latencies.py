@@ -6,8 +6,8 @@ import numpy as np
 
 from ganc.models.family import Widths
 from ganc.models.space import SearchSpace
-from ganc_search.predict.models import FEWEST, Fitted, fit_best, scaled_widths
-from ganc_search.settings import LatenciesOf, ModelName
+from ganc_search.predict.models import Fitted, fit_best, scaled_widths
+from ganc_search.settings import FEWEST, LatenciesOf, ModelName
 from ganc_search.strategies.allowed import Allowed
 
 # What is timed at most for each sub-network that a round measures. The model, once it has a few, is seldom so wrong.

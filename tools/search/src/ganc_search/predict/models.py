@@ -16,10 +16,8 @@ from scipy import stats
 from ganc.base.extras import SCIKIT_LEARN, require
 from ganc.base.rng import keyed_generator
 from ganc.models.space import SearchSpace
-from ganc_search.settings import LARGEST_PROCESS, ModelName
+from ganc_search.settings import FOLDS, LARGEST_PROCESS, ModelName
 
-FOLDS = 5
-FEWEST = 2 * FOLDS  # measured sub-networks that a model is fitted to
 TREES = 150
 FORESTS = 3  # boosted ones, whose spread says how sure they are; one is enough to compare with other models
 

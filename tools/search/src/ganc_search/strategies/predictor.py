@@ -17,10 +17,10 @@ from ganc_search.predict.costs import KnownCosts
 from ganc_search.predict.field import Prospects, candidates, prospects
 from ganc_search.predict.gain import Stair, most_gained
 from ganc_search.predict.latencies import FastOnes, Milliseconds
-from ganc_search.predict.models import FEWEST, Fitted, candidates_for, fit_best, scaled_widths
+from ganc_search.predict.models import Fitted, candidates_for, fit_best, scaled_widths
 from ganc_search.predict.readings import Readings
 from ganc_search.predict.spread import spread_sample
-from ganc_search.settings import PredictorSettings
+from ganc_search.settings import FEWEST, PredictorSettings
 from ganc_search.strategies.allowed import Allowed
 
 
