@@ -7,17 +7,27 @@ from contextlib import closing
 import numpy as np
 import pytest
 from helpers.stages import listing, nothing_changes, refusal, widths_of_space
-from helpers.support import SIZE, UNTRAINED_SET, generator_spec, random_state, run_command, succeed
+from helpers.support import (
+    SIZE,
+    UNTRAINED_SET,
+    generator_spec,
+    random_state,
+    run_command,
+    succeed,
+)
 
 from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.base.errors import FileFormatError, GancError, RunError
 from ganc.base.rng import keyed_generator
 from ganc.models.space import parse_space
+from ganc.models.subnets import SubnetCosts
 from ganc.results.hdf5 import read_results, write_results
 from ganc.results.search_results import SearchResults
 from ganc.system.runtime import engine_threads
 from ganc_search.latency import Deployed, LatencyModel, fitted_correction, latency_file, left_out_error
-from ganc_search.settings import LatencyKind
+from ganc_search.settings import Budget, LatencyKind
+from ganc_search.strategies.allowed import Allowed
+from ganc_search.strategies.lists import named_ones
 
 SPACE = parse_space("8,4/8/8,4/8,4/8/8/8,4/8,4")
 FEW = "8,4/8/8/8/8/8/8/8,4"
@@ -175,6 +185,24 @@ def test_the_turns_are_counted_while_a_table_is_made_and_it_says_how_far_off_it_
     timed = len(seen)
     model.build_table()
     assert len(seen) == timed
+
+
+@needs_runtime
+def test_sub_networks_are_counted_with_their_total_where_each_of_a_list_is_timed(state, tmp_path):
+    seen = []
+    deployed = Deployed(ENGINES[0], turns=1)
+    with closing(latency_file(tmp_path / "numbers", {})) as file:
+        for _ in range(2):  # those in the file are counted, too
+            told = (FEW_SPACE, (SIZE, SIZE), LatencyKind.MEASURED, deployed, file)
+            model = LatencyModel(state, *told, watch=lambda *done: seen.append(done))
+            costs = SubnetCosts(state.spec, (SIZE, SIZE))
+            allowed = Allowed(FEW_SPACE, Budget(max_latency=1e6), costs, model.of, model.of_all, model.begin_list)
+            seen.clear()
+            assert len(allowed.fast_ones(allowed.listed)) == 4
+            assert seen == [(done, 4) for done in range(1, 5)]
+            seen.clear()
+            assert named_ones(allowed, [FEW_SPACE.smallest]) == ([FEW_SPACE.smallest], 0)
+            assert seen == [(1, 1)]
 
 
 def test_the_error_of_a_table_is_that_on_sub_networks_it_was_not_fitted_to():

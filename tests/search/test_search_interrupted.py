@@ -10,6 +10,7 @@ from helpers.stages import SLOW_ROWS, refusal, wait_until
 from helpers.support import PATIENCE, UNTRAINED_SET, command_line, succeed
 
 from ganc.base import atomic
+from ganc.base.engine_table import graph_engines, usable_engines
 from ganc.results.hdf5 import read_results
 from ganc.results.journal import journal_path
 
@@ -69,6 +70,33 @@ def test_a_signal_stops_it_between_two_sub_networks(supernet_file, tiny_data, tm
     finished = read_results(out)
     assert finished.digest == whole.digest
     assert all(finished.find(row.widths) == row for row in stopped)  # with their times: they were not evaluated again
+
+
+SLOW_TIMES = """
+import time
+import ganc_search.latency
+ganc_search.latency.LatencyModel._timed = lambda self, runs, watch: time.sleep(0.1) or [5.0]
+"""
+
+
+@pytest.mark.skipif(not usable_engines(graph_engines()), reason="neither OpenVINO nor ONNX Runtime is installed")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_while_a_list_is_timed_keeps_what_was_timed(supernet_file, tiny_data, tmp_path, number, status):
+    out, kept = tmp_path / "search.h5", tmp_path / "search.h5.latency"
+    told = ("-o", out, "--latency", "measured", "--max-latency", 1000)
+    line = command_line("ganc-search", *searching(supernet_file, tiny_data), *told)
+    line[2] = SLOW_TIMES + line[2]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 3, process)
+    process.send_signal(number)
+    said, messages = process.communicate(timeout=PATIENCE)
+    assert process.returncode == status
+    assert said == b""
+    last = messages.decode().splitlines()[-1]
+    assert last == "stopped while latencies were timed; run the same command again to continue"
+    assert "/128 " in messages.decode()  # a bar of all that are timed
+    assert kept.read_bytes().count(b"\n") > 3
+    assert [path.name for path in tmp_path.iterdir()] == ["search.h5.latency"]
 
 
 def test_a_killed_search_goes_on_from_its_journal(supernet_file, tiny_data, tmp_path, whole):

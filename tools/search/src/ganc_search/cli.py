@@ -42,6 +42,7 @@ from ganc_search.settings import (
     PIPE,
     Budget,
     EvolutionSettings,
+    LatencyKind,
     PredictorSettings,
     SearchSettings,
     StrategyName,
@@ -153,7 +154,7 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
         from ganc_search.search import Search
 
         # Closed after the search has failed, too, so that the message has a line of its own.
-        with contextlib.closing(_TimingProgress()) as timed, Search(settings, timed) as search:
+        with contextlib.closing(_TimingProgress(settings.latency)) as timed, Search(settings, timed) as search:
             timed.close()
             _run(search)
             _say_how_good_the_table_is(search)
@@ -167,9 +168,10 @@ def main(settings: SearchSettings, rank_check: int | None, top: int, dry_run: bo
 
 
 class _TimingProgress:
-    """A bar of the turns in which latencies are timed before the search has a bar of its own."""
+    """A bar of what is timed before the search has a bar of its own: the turns of a table, or each sub-network."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: LatencyKind | None) -> None:
+        self._unit = " turns" if kind is LatencyKind.TABLE else " sub-networks"
         self._bar: tqdm | None = None
         self._closed = False
 
@@ -177,10 +179,10 @@ class _TimingProgress:
         if self._closed:  # the search's own bar is there
             return
         if self._bar is None:
-            self._bar = progress_bar(None, " turns")
+            self._bar = progress_bar(total, self._unit)
             self._bar.set_description_str("measuring latencies first")
         self._bar.total = total
-        self._bar.update()
+        self._bar.update(max(0, done - self._bar.n))
 
     def close(self) -> None:
         self._closed = True

@@ -113,8 +113,8 @@ class LatencyModel:
         kind: MEASURED compiles and times each sub-network; TABLE times each different segment once, and sums.
         deployed: through what; int8 for MEASURED alone.
         file: has what was measured before, and takes what is measured now; None keeps it in memory alone.
-        watch: is called while something is timed, with how many turns were had, of how many in all; of a sub-network
-            that is timed alone, of None.
+        watch: is called while something is timed: of a table with how many turns were had, of how many in all; where
+            each sub-network is timed with how many were, of how many that `begin_list` has said, or of None.
 
     Attributes:
         of: gives the milliseconds of some widths.
@@ -143,6 +143,7 @@ class LatencyModel:
         }
         # A factor of each group of segments, and an offset.
         self._correction = (*(f"correction {group}" for group in state.spec.shape.groups), "correction offset")
+        self._asked, self._listed = 0, 0  # for whoever watches
         self._name = lru_cache(maxsize=None)(self._named)
         self.of = self.measured if kind == LatencyKind.MEASURED else self.predicted
         self.of_all = None if kind == LatencyKind.MEASURED else self.predicted_of
@@ -160,9 +161,20 @@ class LatencyModel:
     def measured(self, widths: Widths) -> float:
         """Return the time of the whole generator of these widths, each timed once and then remembered."""
         name = f"subnet {format_widths(widths)}"
-        if name not in self._numbers:
-            self._keep([name], self._timed([self._run(widths)], _Turns(self._watch, None)))
+        if new := name not in self._numbers:
+            self._keep([name], self._timed([self._run(widths)], lambda: None))
+        if new or self._listed:
+            self._asked += 1
+            total = self._listed or None
+            if self._asked == total:
+                self._listed = 0
+            if self._watch:
+                self._watch(self._asked, total)
         return self._numbers[name]
+
+    def begin_list(self, count: int) -> None:
+        """Say that the next `count` calls of `of` are a list, for whoever watches; those timed before count, too."""
+        self._asked, self._listed = 0, count
 
     def predicted(self, widths: Widths) -> float:
         """Return the corrected sum of the segments' times.

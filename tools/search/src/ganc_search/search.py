@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack
@@ -17,6 +17,7 @@ from ganc.results.search_results import SearchResults
 from ganc.results.selection import select
 from ganc.results.table import RowTable, SearchRow
 from ganc.system.processes import join_processes
+from ganc.system.signals import noticed_signals
 from ganc.training.options import Options
 from ganc_search.evaluate.processes import Team
 from ganc_search.evaluate.rounds import Rounds, SearchProgress
@@ -60,6 +61,7 @@ class Search:
 
     Raises:
         GancError: a file, the images or the settings are wrong; the message says which.
+        InterruptedRun: a signal was noticed while latencies were timed as it is entered; they are kept.
     """
 
     def __init__(self, settings: SearchSettings, watch: Watch | None = None):
@@ -74,6 +76,7 @@ class Search:
         self.total: int | None = None
         self.left_out = 0
         self._team = Team(self.processes, self.inputs.evaluator, self.inputs.cheap_evaluator)
+        self._signal: Callable[[], int] = lambda: 0
         self._yielded: dict[Widths, None] = {}
 
     def __enter__(self) -> "Search":
@@ -100,7 +103,10 @@ class Search:
     def _open(self, path: Path, files: ExitStack) -> None:
         settings, inputs = self.settings, self.inputs
         self.latency = latency = self._latency(settings.latency, path, files) if settings.latency else None
-        self.strategy = named = self._named_strategy(latency)
+        with noticed_signals() if latency else nullcontext(lambda: 0) as self._signal:
+            self.strategy = named = self._named_strategy(latency)
+        self._stop_if(self._signal())
+        self._signal = lambda: 0  # from here on they are looked at between sub-networks
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
         how: dict[str, Any] = {name: getattr(settings, name) for name in ("group_size", "racing", "objective")}
@@ -143,15 +149,19 @@ class Search:
                     self._yielded[progress.row.widths] = None
                 yield progress
         except InterruptedRun as stop:
-            kept = "run the same command again to continue"
-            if not self.settings.kept:
-                kept = "nothing kept: a piped search needs --run-dir"
             of = f" of {self.evaluations}" if strategy is self.strategy else ""
-            raise InterruptedRun(f"stopped after {done}{of} {self.unit}; {kept}", stop.signal_number) from None
+            raise InterruptedRun(f"stopped after {done}{of} {self.unit}; {self._kept}", stop.signal_number) from None
         finally:
             if isinstance(strategy, Predictor) and strategy.predictions is not None:
                 self._writer.predict(strategy.predictions)
             self._writer.fold()
+
+    @property
+    def _kept(self) -> str:
+        """What to do after the search was stopped."""
+        if not self.settings.kept:
+            return "nothing kept: a piped search needs --run-dir"
+        return "run the same command again to continue"
 
     @property
     def candidates(self) -> str:
@@ -178,14 +188,24 @@ class Search:
         place = place_of(results)  # beside the file itself where its name is a link
         file = latency_file(place.with_name(f"{place.name}.latency"), header, **settings.restarts)
         files.enter_context(closing(file))
-        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, kind, deployed, file, self._watch)
+        return LatencyModel(inputs.generator, inputs.space, inputs.image_size, kind, deployed, file, self._timing)
+
+    def _timing(self, done: int, total: int | None) -> None:
+        """Look at signals while latencies are timed before the search begins; what was timed is kept."""
+        if self._watch:
+            self._watch(done, total)
+        self._stop_if(self._signal())
+
+    def _stop_if(self, signal: int) -> None:
+        if signal:
+            raise InterruptedRun(f"stopped while latencies were timed; {self._kept}", signal)
 
     def _named_strategy(self, latency: LatencyModel | None) -> Bounded:
         """Return the strategy that the settings name; of a fixed list it asks for this shard's part."""
         settings, inputs = self.settings, self.inputs
         count = settings.samples or 0  # where it is used, the settings have asked for it
         found: Sequence[Widths]
-        told = (latency.of, latency.of_all) if latency else ()
+        told = (latency.of, latency.of_all, latency.begin_list) if latency else ()
         allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, *told)
         if settings.strategy == StrategyName.EVOLUTION:
             return Evolution(allowed, self.ranking, settings.seed, settings.evolution, settings.objective)

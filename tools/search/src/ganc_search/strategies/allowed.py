@@ -1,6 +1,7 @@
 """What a budget allows of a search space: listed where that is possible, and drawn at random."""
 
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,7 @@ class Allowed:
         latencies_of: gives those of (N, segments) widths at once; None where they are timed one by one.
         latency_of: gives the milliseconds an image takes. It is asked only under a latency bound, and only for
             sub-networks within the other bounds, but for some of them more than once.
+        begin_list: is told how many are timed one by one before anything else is.
 
     Attributes:
         listed: all within the costs, the largest first; None where they are too many.
@@ -44,13 +46,14 @@ class Allowed:
         costs_of: SubnetCosts,
         latency_of: LatencyOf | None = None,
         latencies_of: LatenciesOf | None = None,
+        begin_list: Callable[[int], object] = lambda count: None,
     ):
         if budget.max_latency is not None and latency_of is None:
             raise ValueError(f"max_latency (={budget.max_latency}) needs latency_of, which tells latencies")
         budget.require_possible(space, costs_of, latency_of)
         self.space, self.budget, self._costs_of, self._latency_of = space, budget, costs_of, latency_of
         self.costs = costs_of.of_many
-        self.latencies_of = latencies_of
+        self.latencies_of, self._begin_list = latencies_of, begin_list
         self.listed = listed(space, costs_of, budget.allows)
 
     @property
@@ -100,11 +103,16 @@ class Allowed:
                     f"{self.budget.text}: {len(subnets):,} sub-networks would have to be timed one by one; sum the "
                     "times up with --latency table, look at fewer with --samples, or lower --max-macs"
                 )
-            fast = np.fromiter(map(self.fast_enough, subnets), bool, len(subnets))
-            return Subnets(self.space, subnets.places[fast])
+            return Subnets(self.space, subnets.places[self.are_fast(subnets)])
         blocks = [subnets.places[start : start + BLOCK] for start in range(0, len(subnets), BLOCK)]
         kept = [block[self.latencies_of(self.space.at(block)) <= most] for block in blocks]
         return Subnets(self.space, np.concatenate(kept))
+
+    def are_fast(self, subnets: Sequence[Widths]) -> np.ndarray:
+        """Return which (N,) satisfy the latency bound, each looked at by itself."""
+        if self.times_each and len(subnets):
+            self._begin_list(len(subnets))
+        return np.fromiter(map(self.fast_enough, subnets), bool, len(subnets))
 
     def __contains__(self, widths: Widths) -> bool:
         return self._within(widths) and self.fast_enough(widths)

@@ -113,7 +113,7 @@ def named_ones(allowed: Allowed, named: Sequence[Widths], part: tuple[int, int] 
     within = [widths for widths in named if widths in untimed]
     _require_enough(len(within), part)
     own = shard(within, *part)
-    found = [widths for widths in own if allowed.fast_enough(widths)]
+    found = [widths for widths, fast in zip(own, allowed.are_fast(own), strict=True) if fast]
     return found, len(named) - len(within) + len(own) - len(found)
 
 
