@@ -114,6 +114,29 @@ def test_one_subset_of_all_images_has_no_deviation(folders, tmp_path):
     assert larger["deviation"] > 0  # of the larger set, each draw takes another part
 
 
+def test_what_is_not_there_is_named(folders, teacher_file, tmp_path):
+    absent = tmp_path / "nosuch"
+    for models in ((absent, folders[1]), (absent,), (teacher_file, absent)):
+        assert refusal("ganc", "evaluate", *models) == f"{absent}: no such folder or file"
+
+
+def test_images_that_are_too_small_are_named(folders, tiny_data, teacher_file, tmp_path):
+    small = written(tmp_path / "small", 2, [(24, 24), (8, 12)], 0)
+    for pair in ((small, folders[1]), (folders[0], small)):
+        said = refusal("ganc", "evaluate", *pair, *UNTRAINED_SET)
+        assert said.startswith(f"{small / '1.png'}: images of 8x12 are too small for {UNTRAINED}, which needs 16x16")
+    assert json_of("ganc", "evaluate", small, folders[1], *UNTRAINED_SET, "--size", 16)["size"] == [16, 16]
+    too_small = f"images of 8x8 are too small for {UNTRAINED}"
+    named = refusal("ganc", "evaluate", *folders, *UNTRAINED_SET, "--size", 8)
+    assert named.startswith("--size: ")
+    assert too_small in named
+    data = ("--data", tiny_data, *UNTRAINED_SET, "--size", 8)
+    for command in (("evaluate", teacher_file), ("stats", "-o", tmp_path / "real.npz")):
+        said = refusal("ganc", *command, *data)
+        assert said.startswith("--size")
+        assert too_small in said
+
+
 def test_what_does_not_go_together_is_refused(folders, teacher_file, tmp_path):
     evaluate = ("ganc", "evaluate")
     assert "--data" in refusal(*evaluate, folders[0], status=2)

@@ -1,11 +1,11 @@
-"""`--reference`: which of the target's images are chosen and recorded, and that a file of others is refused."""
+"""What statistics are of: `--reference` and files of others, and what other programs' files do not say."""
 
 import json
 
 import numpy as np
 import pytest
 from helpers.stages import json_of, refusal
-from helpers.support import SIZE, TINY_TRAINING, UNTRAINED_SET, succeed
+from helpers.support import SIZE, TINY_TRAINING, UNTRAINED, UNTRAINED_SET, succeed
 
 import ganc
 from ganc.metrics import read_statistics
@@ -66,6 +66,24 @@ def test_a_foreign_file_does_not_say_which_images_it_is_of(part, tiny_data, teac
         assert row["verified"] is False
         said = refusal(*evaluate, "--reference", part)
         assert said == f"{file}: does not say which images it is of; leave --reference {part} out"
+
+
+def test_tables_mark_what_is_not_verified(tiny_data, teacher_file, supernet_file, files, foreign, tmp_path):
+    head, line = f"{UNTRAINED}, unverified", f"do not say their feature set; that it is {UNTRAINED}"
+    of_data, data = (*UNTRAINED_SET, "--stats", foreign[0]), ("--data", tiny_data)
+    space = "/".join(["8"] * 8)
+    commands = [
+        ("ganc", "evaluate", tiny_data / "testA", foreign[0], *UNTRAINED_SET),
+        ("ganc", "evaluate", teacher_file, *data, *of_data),
+        ("ganc-export", "--checkpoint", teacher_file, "--format", "onnx", "-o", tmp_path / "dist", *data, *of_data),
+        ("ganc-search", "--supernet", supernet_file, "--space", space, "-o", tmp_path / "search.h5", *data, *of_data),
+    ]
+    for command in commands:
+        said = succeed(*command).stdout
+        assert head in said
+        assert line in said
+    assert head in (tmp_path / "dist" / "README.md").read_text()
+    assert "unverified" not in succeed("ganc", "evaluate", tiny_data / "testA", files["test"]).stdout
 
 
 def test_all_commands_that_measure_refuse_other_images(tiny_data, teacher_file, supernet_file, files, tmp_path):

@@ -18,6 +18,16 @@ def kernel_metric(feature_set: str) -> str:
     return f"{feature_set}-kid"
 
 
+def metric_head(name: str, verified: bool | None) -> str:
+    """Return the head of a metric's column; where only an option says what the statistics are of, it says so."""
+    return f"{name}, unverified" if verified is False else name
+
+
+def unverified_line(name: str) -> str:
+    """Return the line below a table whose metric is not verified."""
+    return f"unverified: the statistics do not say their feature set; that it is {name}, --feature-set alone says"
+
+
 def predicted_metric(metric: str) -> str:
     """Return the name under which predictions of a metric are kept, which are never mixed with what was measured."""
     return metric + PREDICTED

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganc.base.ranking_metric import PREDICTED_LATENCY, kernel_metric, near_best, predicted_metric
+from ganc.base.ranking_metric import (
+    PREDICTED_LATENCY,
+    kernel_metric,
+    metric_head,
+    near_best,
+    predicted_metric,
+    unverified_line,
+)
 from ganc.base.text import even_decimals, format_count, with_error
 from ganc.cli.tables import NEAR, near_line, show
 from ganc.models.family import format_widths
@@ -24,7 +31,8 @@ def show_results(results: "SearchResults", rows: "Iterable[SearchRow]", *, err: 
     ranking, metric = results.ranking_name, results.metric_name
     close = near_best([row.metrics.get(ranking) for row in rows], [row.errors.get(ranking) for row in rows])
     marks = {row.widths: NEAR for row, is_close in zip(rows, close, strict=True) if is_close}
-    table = _table(rows, metric, ranking, marks)
+    verified = results.facts.get("statistics_verified")
+    table = _table(rows, metric, ranking, marks, metric_head(metric, verified))
     show(table, err=err, right=[name for row in table[:1] for name in row if name.startswith(f"{MILLISECONDS} (")])
     if rows and not any(ranking in row.metrics for row in rows):
         click.echo(f"ordered by what is predicted of {ranking}; none of them was measured", err=err)
@@ -32,13 +40,16 @@ def show_results(results: "SearchResults", rows: "Iterable[SearchRow]", *, err: 
         click.echo(f"ordered by {ranking}: {rows[0].images} images are few for {metric}", err=err)
     if marks:
         click.echo(near_line(ranking), err=err)
+    if verified is False:
+        click.echo(unverified_line(metric), err=err)
 
 
-def _table(rows: "Sequence[SearchRow]", metric: str, ranking: str, marks: Mapping) -> list[dict]:
+def _table(rows: "Sequence[SearchRow]", metric: str, ranking: str, marks: Mapping, head: str) -> list[dict]:
     """Return search rows for people: costs, the metric, and the kernel distance and latency where there are any.
 
     Args:
         marks: what follows a row's value of `ranking`, by the row's widths.
+        head: of the metric's column.
     """
     kernel, predicted = kernel_metric(metric), predicted_metric(ranking)
     further: dict[str, Callable[[SearchRow], str]] = {}
@@ -61,7 +72,7 @@ def _table(rows: "Sequence[SearchRow]", metric: str, ranking: str, marks: Mappin
             "MACs": format_count(row.macs),
             "device MACs": format_count(row.device_macs),
             "parameters": format_count(row.params),
-            metric: _value(row, metric),
+            head: _value(row, metric),
             **{name: text(row) for name, text in further.items()},
             "images": row.images or "-",
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganc.base.ranking_metric import metric_head
 from ganc.base.text import format_count, with_error
 from ganc.cli.messages import note
 from ganc.models.family import format_widths
@@ -89,6 +90,7 @@ def checkpoint_row(path: Path, checkpoint: "Checkpoint") -> dict:
     size = checkpoint.image_size
     costs = spec.costs(size)
     metric = checkpoint.training.get("metric")
+    head = metric_head(metric["name"], metric.get("verified")) if metric else "metric"
     return {
         "file": str(path),
         "block": spec.block,
@@ -96,7 +98,7 @@ def checkpoint_row(path: Path, checkpoint: "Checkpoint") -> dict:
         f"MACs at {size_text(size)}": format_count(costs.macs),
         "parameters": format_count(costs.params),
         "bytes": f"{path.stat().st_size:,}",
-        metric["name"] if metric else "metric": f"{metric['value']:.4f}" if metric else "-",
+        head: f"{metric['value']:.4f}" if metric else "-",
         **({"kernel distance": with_error(metric.get("kernel"), metric.get("kernel_error"))} if metric else {}),
         **(
             {"of": metric["subset"], "chosen on": metric["chosen_on"]["subset"]}

@@ -16,7 +16,7 @@ from ganc.data import EvaluationSet, Reading, Readings, has_subset, known_pairs,
 from ganc.data.lists import ImageList
 from ganc.engines import Engine
 from ganc.metrics.distance import image_features, target_statistics
-from ganc.metrics.feature_set import FeatureSet
+from ganc.metrics.feature_set import FeatureSet, require_side
 from ganc.metrics.features import feature_set
 from ganc.metrics.pairs import PairMeter
 from ganc.metrics.reference import Measurement, Reference
@@ -192,6 +192,7 @@ def domain_statistics(
         TooFewImagesError: the domain has one such image.
         DataError: it has none, or one cannot be read.
     """
+    require_side(features, size, "--size, or --eval-size of a training")
     if reference not in (None, TargetImages.TRAIN_AND_TEST):
         images = read_images(folder, f"{reference.value}{letter}", reading)
         _require_two(folder, f"{reference.value}{letter}", images, "statistics need")
@@ -231,6 +232,7 @@ def chosen_statistics(
     named = feature_set(feature_set_name) if feature_set_name else None
     statistics = read_statistics(file, named, assume_feature_set=named is not None)
     features = named or feature_set(statistics.feature_set)
+    require_side(features, size, "--size, or --eval-size of a training")
     require_feature_set(file, statistics, features)
     require_resize(file, statistics, size, (reading or Reading()).preparation)
     _require_reference(file, statistics, reference)

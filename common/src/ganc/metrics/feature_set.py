@@ -15,6 +15,7 @@ class FeatureSet(Protocol):
         digest: of architecture and weights.
         dimensions: d, the length of one image's features.
         batch: how many images a call should have at least, to be fast.
+        smallest_side: pixels that an image's sides have at least.
     """
 
     @property
@@ -29,9 +30,25 @@ class FeatureSet(Protocol):
     @property
     def batch(self) -> int: ...
 
+    @property
+    def smallest_side(self) -> int: ...
+
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the features (n, d), float, of images (n, h, w, 3), uint8 RGB."""
         ...
+
+
+def require_side(features: FeatureSet, size: tuple[int, int], whose: str) -> None:
+    """Raise StatisticsError where images of a size are too small for the feature set.
+
+    Args:
+        whose: the image or the option that has this size.
+    """
+    if min(size) < (least := features.smallest_side):
+        raise StatisticsError(
+            f"{whose}: images of {size[0]}x{size[1]} are too small for {features.name}, which needs {least}x{least} at "
+            "least; take a larger --size"
+        )
 
 
 def check_images(images: np.ndarray, smallest_side: int) -> None:

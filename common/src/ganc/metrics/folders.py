@@ -12,7 +12,7 @@ from ganc.data.images import RESIZE_FILTER, read_size, to_rgb
 from ganc.data.lists import ImageList
 from ganc.data.scan import scan_folder
 from ganc.metrics.distance import image_features
-from ganc.metrics.feature_set import FeatureSet
+from ganc.metrics.feature_set import FeatureSet, require_side
 from ganc.metrics.features import feature_set
 from ganc.metrics.kernel import Subsets
 from ganc.metrics.reference import Reference
@@ -93,11 +93,13 @@ def folder_features(images: ImageList, size: Size | None, features: FeatureSet) 
         DataError: an image cannot be read. StatisticsError: one is too small for the feature set.
     """
     if size is not None:
+        require_side(features, size, "--size")
         batches = EvaluationSet(images, size).batches(features.batch)
         return image_features((to_uint8(batch) for batch in batches), features)
     places: dict[Size, list[int]] = {}
     for place, path in enumerate(images.paths):
-        places.setdefault(read_size(path), []).append(place)
+        require_side(features, own := read_size(path), str(path))
+        places.setdefault(own, []).append(place)
     found = np.empty((len(images), features.dimensions))
     for alike in places.values():
         for start in range(0, len(alike), features.batch):

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ganc.base.ranking_metric import MOST_SUBSETS, near_best, ranking_metric
+from ganc.base.errors import DataError
+from ganc.base.ranking_metric import MOST_SUBSETS, metric_head, near_best, ranking_metric, unverified_line
 from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
@@ -102,6 +103,8 @@ def _require_two_folders(models: tuple[Path, ...], options: Mapping) -> None:
     from ganc.files.card import CARD
     from ganc.metrics.folders import said_of_models
 
+    if absent := [path for path in models if not path.exists()]:
+        raise DataError(f"{absent[0]}: no such folder or file")
     if len(models) != 2 or not models[0].is_dir() or (models[0] / CARD).is_file():
         raise click.UsageError(
             "Missing option '--data': models need images to translate; without it, name a folder of images and a "
@@ -120,9 +123,12 @@ def _evaluate_folder(folder: Path, target: Path, options: Mapping, as_json: bool
     if as_json:
         show_json(row)
         return
-    shown = {"folder": row["folder"], "target": row["target"], row["metric"]: f"{row['value']:.3f}"}
+    head = metric_head(row["metric"], row["verified"])
+    shown = {"folder": row["folder"], "target": row["target"], head: f"{row['value']:.3f}"}
     shown |= _kernel_columns(row) | {"images": row["images"], "of": row["target_images"] or "-"}
     show([shown])
+    if not row["verified"]:
+        click.echo(unverified_line(row["metric"]))
 
 
 def _evaluate_models(models: tuple[Path, ...], options: dict, as_json: bool) -> None:
@@ -174,6 +180,8 @@ def _show_compared(rows: list[dict]) -> None:
     show([_readable(row, NEAR if row["model"] in near else "") for row in rows])
     if near:
         click.echo(near_line("kernel distance"))
+    if not models[0]["verified"]:
+        click.echo(unverified_line(models[0]["metric"]))
     for row in models:
         if said := sentence(row["model"], Judgement(row["judgement"])):
             click.echo(said)
@@ -190,7 +198,8 @@ def _readable(row: dict, mark: str) -> dict:
     if "milliseconds" in row:
         shown["ms an image"] = "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"
         shown["engine"] = engine_text(row)
-    shown[row["metric"] or "metric"] = "-" if row["value"] is None else f"{row['value']:.3f}"
+    head = metric_head(row["metric"] or "metric", row.get("verified"))
+    shown[head] = "-" if row["value"] is None else f"{row['value']:.3f}"
     shown |= _kernel_columns(row, mark) | pair_columns(row)
     shown["images"] = row["images"] or "-"
     return shown

@@ -9,6 +9,7 @@ import click
 
 from ganc.base.direction import Direction
 from ganc.base.engine_table import FORMATS, PRECISIONS
+from ganc.base.ranking_metric import metric_head, unverified_line
 from ganc.base.text import counted, format_bytes, format_count, format_duration, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
@@ -190,6 +191,8 @@ def _show(exported: "Exported", output: Path) -> None:
             dict.fromkeys(rows[0], "-") | {"file": "untouched images"} | _distances(exported, exported.untouched)
         )
     show(rows)
+    if not exported.verified:
+        click.echo(unverified_line(exported.metric_name))
     for name in exported.undetermined:
         click.echo(f"{name} says nothing: what the network makes of it is rounding (docs/metric.md)")
     if exported.unmeasured:
@@ -203,11 +206,12 @@ def _show(exported: "Exported", output: Path) -> None:
 def _distances(exported: "Exported", measured: "Measurement | None") -> dict:
     from ganc.metrics.pairs import pair_columns
 
+    head = metric_head(exported.metric_name, exported.verified)
     if measured is None:
-        return {exported.metric_name: "-"}
+        return {head: "-"}
     kernel = with_error(measured.kernel, measured.kernel_error)
     pairs = pair_columns(measured.pairs.values() if measured.pairs else None)
-    return {exported.metric_name: f"{measured.distance:.4f}", "kernel distance": kernel} | pairs
+    return {head: f"{measured.distance:.4f}", "kernel distance": kernel} | pairs
 
 
 def _row(

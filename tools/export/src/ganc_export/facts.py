@@ -38,6 +38,6 @@ def exported_json(exported: Exported, output: Path) -> dict:
 def _metric(exported: Exported, measured: Measurement | None) -> dict:
     if measured is None:
         return {"metric": None}
-    facts = {"name": exported.metric_name, **measured.to_json()}
+    facts = {"name": exported.metric_name, "verified": exported.verified, **measured.to_json()}
     judgement = {"judgement": judged(measured, exported.untouched).value} if exported.untouched else {}
     return {"metric": facts | judgement}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from ganc.base.engine_table import ENGINES, FORMATS, PRECISIONS
+from ganc.base.ranking_metric import metric_head, unverified_line
 from ganc.base.text import format_count, with_error
 from ganc.data.images import CHANNELS
 from ganc.data.layout import ImageFormat
@@ -113,7 +114,7 @@ def _costs(card: Described) -> str:
 
 def _table(card: Described) -> str:
     """Return the table of the folder's files."""
-    metric = card.metric["name"] if card.metric else None
+    metric = metric_head(card.metric["name"], card.metric["verified"]) if card.metric else None
     head = ["file", "precision", "bytes", "largest difference", "on average"]
     head += [metric, "kernel distance", *_pairs(card.untouched)] if metric else []
     lines = [head, ["---"] * len(head)]
@@ -251,6 +252,8 @@ def _quality(card: Described) -> str:
         said = f"In its training its Fréchet distance to images of the target domain was {facts['value']:.4f}"
     lines = [f"{said}: lower is nearer. They are measured on the features {facts['name']}, and stand on\n"]
     lines += [f"- {words}: {facts[name]}" for name, words in _STANDS_ON.items() if facts.get(name) is not None]
+    if facts.get("verified") is False:
+        lines.append(f"\n{unverified_line(facts['name'])}.")
     measured = card.rows[0].measured
     if card.untouched and measured:
         lines.append("\nUntouched images are the source domain's as they are; a generator has to be nearer than these.")

@@ -66,7 +66,7 @@ class Exported:
         checkpoint_bytes: what its file takes.
         measured: how far its images are from the target, and untouched: how far the untranslated ones are; None
             without images.
-        metric_name: what was measured.
+        metric_name: what was measured, and whether the statistics are `verified`.
         unmeasured: why there is no metric although there are images; None where there is one.
         undetermined: names of images on which nothing could be compared, as the answer to them is rounding alone.
     """
@@ -77,6 +77,7 @@ class Exported:
     measured: Measurement | None = None
     untouched: Measurement | None = None
     metric_name: str = "metric"
+    verified: bool = True
     unmeasured: str | None = None
     undetermined: tuple[str, ...] = ()
 
@@ -154,6 +155,7 @@ def export(
             measured=measure.measure(engine) if measure else None,
             untouched=measure.measure_untouched() if measure else None,
             metric_name=measure.feature_set.name if measure else "metric",
+            verified=not measure or measure.statistics.verified,
             unmeasured=unmeasured,
             undetermined=compared.undetermined,
         )
