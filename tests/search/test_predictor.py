@@ -290,6 +290,15 @@ def test_ten_samples_make_a_model_and_the_first_of_fifteen_are_ten(arguments, tm
     assert "the first sample, as a part of --samples; at least 10" in said
 
 
+def test_another_number_of_samples_begins_with_others_as_help_says():
+    first, other = ({row.widths for row in rounds_of(predictor(samples))[0]} for samples in (30, 45))
+    assert (len(first), len(other)) == (10, 15)
+    whole = {row.widths for row in itertools.chain(*rounds_of(predictor(45)))}
+    assert not {row.widths for row in itertools.chain(*rounds_of(predictor(30)))} <= whole
+    said = " ".join(succeed("ganc-search", "--help").stdout.split())
+    assert "the predictor's, which are others for another number" in said
+
+
 def test_without_scikit_learn_it_says_what_to_install(arguments, tmp_path):
     out = ("-o", tmp_path / "search.h5")
     done = run_command("ganc-search", *arguments, "--samples", 12, *out, absent=("sklearn",))

@@ -8,7 +8,7 @@ import numpy as np
 from ganc.base.ranking_metric import PREDICTED_LATENCY, predicted_metric
 from ganc.results.objective import Objective
 from ganc.results.search_results import SearchResults
-from ganc.results.selection import pareto_front
+from ganc.results.selection import beaten, pareto_front
 
 MOST_PICKED = 20
 
@@ -22,6 +22,7 @@ class Points:
         costs: (N,), what the front is drawn against: MACs, or milliseconds, which are predicted ones where the row is;
             NaN where there are none.
         timed: whether they are milliseconds, as where the search lowered latencies, all of one set-up.
+        predicted: only that, and not behind the front; a search may have measured more than the model knew.
         front: by rising costs; others: measured on as many images; fewer: measured on fewer.
         picked: those that were fine-tuned. unplaced: those with a value, measured or predicted, and no cost.
     """
@@ -52,6 +53,8 @@ class Points:
         kept = np.flatnonzero(known & placed)
         whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
         front = whole[pareto_front(values[whole], costs[whole])]
+        predicted = np.flatnonzero(np.isfinite(predictions) & ~known & placed)
+        behind = beaten(predictions[predicted], costs[predicted], values[front], costs[front])
         tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
         return cls(
             results=results,
@@ -62,7 +65,7 @@ class Points:
             front=front[np.argsort(costs[front], kind="stable")],
             others=np.setdiff1d(whole, front),
             fewer=np.setdiff1d(kept, whole),
-            predicted=np.flatnonzero(np.isfinite(predictions) & ~known & placed),
+            predicted=predicted[~behind],
             picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
             unplaced=np.flatnonzero((known | np.isfinite(predictions)) & ~placed),
         )

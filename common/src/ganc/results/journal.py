@@ -19,6 +19,7 @@ from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
 from ganc.results.predictions import Predictions, with_predictions
 from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.selection import without_beaten_predictions
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined, without_latencies
 
 FORMAT = "ganc-search-journal"
@@ -159,10 +160,14 @@ class ResultsWriter:
         if self._predictions is None:
             return found
         facts = {**found.facts, PREDICTIONS: self._predictions.facts()}
-        return SearchResults(found.identity, facts, with_predictions(found.rows, self._predictions), source=source)
+        rows = with_predictions(found.rows, self._predictions)
+        return without_beaten_predictions(SearchResults(found.identity, facts, rows, source=source))
 
     def predict(self, predictions: Predictions) -> None:
-        """Keep what a model predicted with the rows, in place of earlier predictions; the next fold writes it."""
+        """Keep what a model predicted with the rows, in place of earlier predictions; the next fold writes it.
+
+        What rows of this or an earlier search beat is not kept; the model need not have known them.
+        """
         self._predictions, self._written = predictions, False
 
     def fold(self) -> None:

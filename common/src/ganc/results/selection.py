@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganc.base.errors import SelectionError
-from ganc.base.ranking_metric import predicted_metric
+from ganc.base.ranking_metric import PREDICTED_LATENCY, predicted_metric
 from ganc.base.text import format_count
 from ganc.results.objective import Objective
 from ganc.results.search_results import SearchResults
@@ -79,23 +79,68 @@ def select_predicted(
 ) -> RowTable:
     """Return the rows within the bounds that were predicted and not measured, best first by what was predicted.
 
-    They are to look at, or to measure next: nothing else of ganc takes a sub-network that was not measured.
+    What a measured row within the bounds beats is left out: it may be of a search that the model knew nothing of. They
+    are to look at, or to measure next: nothing else of ganc takes a sub-network that was not measured.
 
     Raises:
         SelectionError: there are none.
     """
     rows = results.rows
-    values = rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(rows), np.nan))
     within = (rows.macs <= (np.inf if max_macs is None else max_macs)) & (
         rows.params <= (np.inf if max_params is None else max_params)
     )
-    kept = np.flatnonzero(~np.isnan(values) & ~rows.measured & within)
+    kept = only_predicted(results, within)
     if not len(kept):
         raise SelectionError(
             f"{results.source}: no sub-network that was not measured is predicted to be on the front; "
             "'ganc-search --strategy predictor' writes those that are"
         )
-    return rows.take(kept[np.lexsort([rows.macs[kept], values[kept]])][:top])
+    return rows.take(kept[np.lexsort([rows.macs[kept], _predicted(results)[kept]])][:top])
+
+
+def only_predicted(results: SearchResults, within: np.ndarray | None = None) -> np.ndarray:
+    """Return the places of the rows that were predicted and not measured, and that no measured row beats.
+
+    Args:
+        within: (N,) booleans, the rows that count; None is all.
+    """
+    within = np.full(len(results), True) if within is None else within
+    there = ~np.isnan(_predicted(results)) & ~results.rows.measured & within
+    return np.flatnonzero(there & ~_beaten_predictions(results, within))
+
+
+def without_beaten_predictions(results: SearchResults) -> SearchResults:
+    """Return the results without the rows that are only predicted and that rows within the search's budget beat."""
+    rows, budget = results.rows, results.facts.get("budget") or {}
+    within = np.full(len(rows), True)
+    for name, column in (("max_macs", rows.macs), ("max_params", rows.params), ("max_latency", rows.latency_ms)):
+        if budget.get(name) is not None:
+            within &= column <= budget[name]
+    beaten = _beaten_predictions(results, within) & ~rows.measured
+    if not beaten.any():
+        return results
+    return SearchResults(results.identity, results.facts, rows.take(~beaten), source=results.source)
+
+
+def _beaten_predictions(results: SearchResults, within: np.ndarray) -> np.ndarray:
+    """Return of which rows (N,) what is predicted is beaten by what was measured of a row `within`.
+
+    Fronts are of metric and cost, so these are compared; milliseconds of several set-ups do not compare.
+    """
+    rows, objective = results.rows, results.objective
+    costs = objective.costs(rows)
+    if objective is Objective.LATENCY:
+        if len(rows.setups) > 1:
+            return np.full(len(rows), False)
+        costs = np.where(np.isnan(costs), rows.metrics.get(PREDICTED_LATENCY, np.nan), costs)
+    measured = np.flatnonzero(within & ~np.isnan(results.ranking))
+    whole = measured[rows.images[measured] == rows.images[measured].max(initial=0)]
+    return beaten(_predicted(results), costs, results.ranking[whole], costs[whole])
+
+
+def _predicted(results: SearchResults) -> np.ndarray:
+    """Return (N,) what is predicted of the metric that orders rows, NaN where nothing is."""
+    return results.rows.metrics.get(predicted_metric(results.ranking_name), np.full(len(results), np.nan))
 
 
 def _front(results: SearchResults, kept: np.ndarray) -> np.ndarray:
@@ -129,6 +174,18 @@ def pareto_front(metric: np.ndarray, cost: np.ndarray) -> np.ndarray:
     stays = (best_here < best_cheaper) | (np.arange(len(best_here)) == 0)
     group = np.cumsum(first) - 1
     return np.sort(order[stays[group] & (values == best_here[group])])
+
+
+def beaten(metric: np.ndarray, cost: np.ndarray, by_metric: np.ndarray, by_cost: np.ndarray) -> np.ndarray:
+    """Return which (N,) of some points have one among others, (M,), that is larger in neither metric nor cost.
+
+    A NaN neither beats nor is beaten.
+    """
+    known = ~(np.isnan(by_metric) | np.isnan(by_cost))
+    order = np.argsort(by_cost[known], kind="stable")
+    lowest = np.append(np.nan, np.minimum.accumulate(by_metric[known][order]))  # of those that cost no more
+    places = np.searchsorted(by_cost[known][order], cost, side="right")
+    return (lowest[places] <= metric) & ~np.isnan(cost)
 
 
 def _front_costs(results: SearchResults) -> np.ndarray:

@@ -298,7 +298,7 @@ def _say_what_is_searched(search: "Search") -> None:
 
 def _show(results: "SearchResults", settings: SearchSettings, top: int, shown: Shown) -> None:
     from ganc.cli.results import results_json, show_results
-    from ganc.results.selection import select
+    from ganc.results.selection import only_predicted, select
 
     # What lowers two objectives ends with a front, not with one point.
     fronted = settings.strategy in (StrategyName.EVOLUTION, StrategyName.PREDICTOR)
@@ -314,7 +314,7 @@ def _show(results: "SearchResults", settings: SearchSettings, top: int, shown: S
     output = settings.output or PIPE
     written = "standard output" if piped else f"{output} ({output.stat().st_size:,} bytes)"
     click.echo(f"{results.measured} sub-networks in {written}", err=piped)
-    if further := len(results) - results.measured:
+    if further := len(only_predicted(results)):
         click.echo(f"{further} more are predicted to be on the front: 'ganc select --predicted' lists them", err=piped)
 
 

@@ -214,7 +214,11 @@ class SearchSettings:
         "What is lowered: metric and MACs (pareto), the metric alone within the budget, or metric and milliseconds.",
         Objective.PARETO,
     )
-    samples: int | None = setting("So many sub-networks: random ones, or the predictor's.", None, least=1)
+    samples: int | None = setting(
+        "So many sub-networks: random ones, or the predictor's, which are others for another number.",
+        None,
+        least=1,
+    )
     configs: Path | None = setting("The sub-networks that a file names, a width string a line; - is stdin.", None)
     evolution: EvolutionSettings = field(default_factory=EvolutionSettings)
     predictor: PredictorSettings = field(default_factory=PredictorSettings)
