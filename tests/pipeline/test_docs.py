@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from helpers.search_rows import IDENTITY, make_row
+from helpers.search_rows import IDENTITY, make_results, make_row
 from helpers.support import SIZE, TINY_SPACE, UNTRAINED_SET, succeed
 from safetensors import safe_open
 
@@ -19,6 +19,7 @@ from ganc.files.checkpoint import read_checkpoint
 from ganc.metrics import read_statistics
 from ganc.models.generator import Generator
 from ganc.models.spec import parse_widths
+from ganc.results.hdf5 import write_results
 from ganc.results.journal import Journal
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,27 @@ def test_the_examples_of_formats_read_what_ganc_reads(made, read_by_example):
     assert names["fingerprint"] == images.fingerprint
     for text in ("16_16_32_16_32_32_16_16", "16_16_32_16_16_16", "64"):
         assert tuple(names["parse_widths"](text)) == parse_widths(text)
+
+
+@pytest.mark.parametrize("images", [60, 600])
+def test_the_example_of_formats_chooses_as_ganc_does_where_a_race_has_dropped_rows(tmp_path, monkeypatch, images):
+    """By the kernel distance of few images, else by the Fréchet distance; never by fewer images or by predictions."""
+
+    def row(width, distance, kernel, count=images):
+        metrics = {"untrained": distance, "untrained-kid": kernel, "untrained.predicted": 0.1}
+        return make_row((width,) * 8, images=count, metrics=metrics)
+
+    only = make_row((64,) * 8, images=0, metrics={"untrained.predicted": 0.01, "untrained-kid.predicted": 0.01})
+    rows = [only, row(32, 5.0, 0.3), row(24, 6.0, 0.2), row(16, 7.0, 0.4), row(8, 1.0, 0.1, count=images // 4)]
+    write_results(tmp_path / "search.h5", make_results(rows))
+    monkeypatch.chdir(tmp_path)
+    page = blocks(ROOT / "docs" / "formats.md", "python")
+    (example,) = (block for block in page if 'h5py.File("search.h5")' in block)
+    names = {"np": np}
+    exec(example, names)
+    selected = json.loads(succeed("ganc", "select", tmp_path / "search.h5", "--top", 1, "--json").stdout)[0]
+    assert parse_widths(selected["widths"]) == tuple(names["rows"]["widths"][names["best"]])
+    assert selected["widths"] == "_".join(["24" if images == 60 else "32"] * 8)
 
 
 def test_the_example_of_formats_writes_a_checkpoint_that_runs(made, read_by_example):
