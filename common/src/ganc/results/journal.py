@@ -18,12 +18,13 @@ from ganc.base.json_text import JsonObject
 from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
 from ganc.results.predictions import Predictions, with_predictions
-from ganc.results.search_results import SearchIdentity, SearchResults
+from ganc.results.search_results import SHARD, SearchIdentity, SearchResults, joined_fact
 from ganc.results.selection import without_beaten_predictions
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined, without_latencies
 
 FORMAT = "ganc-search-journal"
 VERSION = 2  # 1 has no checksums; what a line holds is the same
+JOURNAL_SUFFIX = ".journal"
 _NOT_TIMED: dict[str, Any] = {"latency_ms": None, "latency_engine": "", "latency_precision": "", "latency_device": ""}
 PREDICTIONS = "predictions"  # the fact that says which model made them
 
@@ -111,7 +112,7 @@ class ResultsWriter:
             if restart:
                 _discard(self.path)
             rows, kept_facts = self._earlier(identity, restart_if_changed)
-            self._folded = SearchResults(identity, {**kept_facts, **facts}, rows, source=str(self.path))
+            self._folded = SearchResults(identity, _continued(kept_facts, facts, rows), rows, source=str(self.path))
         except BaseException:
             self._journal.close(remove=not self._journal.rows)
             raise
@@ -191,7 +192,7 @@ class ResultsWriter:
         return self._folded
 
     def _earlier(self, identity: SearchIdentity, restart_if_changed: bool) -> tuple[RowTable, dict]:
-        """Return the rows of earlier runs, and what they say of the model whose predictions are among these."""
+        """Return the rows of earlier runs, and what they say of shards, and of the model that predicted some."""
         if not self.path.exists():
             return RowTable.of([]), {}
         earlier = read_results(self.path)
@@ -199,7 +200,7 @@ class ResultsWriter:
             _discard(self.path)
             return RowTable.of([]), {}
         _require_same(self.path, earlier.identity, identity)
-        return earlier.rows, {name: value for name, value in earlier.facts.items() if name == PREDICTIONS}
+        return earlier.rows, {name: value for name, value in earlier.facts.items() if name in (PREDICTIONS, SHARD)}
 
 
 def _retimed(earlier: SearchRow, row: SearchRow) -> bool:
@@ -216,7 +217,15 @@ def journal_path(path: Path) -> Path:
         WriteError: as of `place_of`.
     """
     place = place_of(path)
-    return place.with_name(place.name + ".journal")
+    return place.with_name(place.name + JOURNAL_SUFFIX)
+
+
+def _continued(kept: Mapping, facts: Mapping, rows: RowTable) -> dict:
+    """Return the facts of a file that goes on: it is of shards only if all runs that wrote it were."""
+    both = {**kept, **facts}
+    if len(rows) and both.pop(SHARD, None) and SHARD in kept and SHARD in facts:
+        both[SHARD] = joined_fact([kept, facts], SHARD)
+    return both
 
 
 def _discard(path: Path) -> None:

@@ -7,7 +7,7 @@ import click
 
 from ganc.base.text import format_count
 from ganc.cli.command import command
-from ganc.cli.messages import note
+from ganc.cli.messages import note, warn
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
 from ganc.cli.paths import FILE, OUTPUT_FILE, STREAM, Written
 from ganc.cli.streams import writing_output
@@ -187,11 +187,14 @@ def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json
     from ganc.results.hdf5 import read_results
     from ganc.results.selection import select as select_rows
     from ganc.results.selection import select_predicted
+    from ganc.results.shards import left_in_journals
 
     measured_only = {"--pareto": pareto, "--max-latency": bounds["max_latency"], "--max-metric": bounds["max_metric"]}
     if predicted and (wrong := [name for name, value in measured_only.items() if value]):
         raise click.UsageError(f"{wrong[0]} is for what was measured: leave it or --predicted out")
     read = read_results(results)
+    for said in left_in_journals([(results, read)]):
+        warn(said)
     most = top or (None if pareto or as_json else 10)
     if predicted:
         rows = select_predicted(read, max_macs=bounds["max_macs"], max_params=bounds["max_params"], top=most)
@@ -223,8 +226,14 @@ def merge(results: tuple[Path, ...], output: str, as_json: bool) -> None:
         raise click.UsageError("-o - and --json both write to standard output: leave one out")
     from ganc.results.hdf5 import read_results, write_results
     from ganc.results.search_results import merge_results
+    from ganc.results.shards import left_in_journals, missing_shards
 
-    merged = merge_results([read_results(path) for path in results])
+    parts = [read_results(path) for path in results]
+    merged = merge_results(parts)
+    for said in left_in_journals([*zip(results, parts, strict=True)], folders=True):
+        warn(said)
+    if missing := missing_shards(merged.facts):
+        warn(f"shards are missing: {missing}; run these and merge again")
     with writing_output():
         write_results(output, merged)
     if as_json:

@@ -13,7 +13,7 @@ from ganc.base.errors import InterruptedRun, RunError, SelectionError, SettingEr
 from ganc.base.extras import SCIKIT_LEARN, require
 from ganc.models.family import Widths
 from ganc.results.journal import ResultsWriter, journal_path
-from ganc.results.search_results import SearchResults
+from ganc.results.search_results import SHARD, SearchResults
 from ganc.results.selection import select
 from ganc.results.table import RowTable, SearchRow
 from ganc.system.processes import join_processes
@@ -230,6 +230,7 @@ class Search:
         facts = {name: getattr(settings, name) for name in ("strategy", "objective", "seed", "latency")}
         facts |= {name: evaluation.facts()[name] for name in ("subset", "resize")}
         facts |= {"statistics_verified": evaluation.statistics.verified, "engine": self.engine}
+        facts[SHARD] = None if settings.shard == WHOLE else "{}/{}".format(*settings.shard)
         facts |= {"budget": asdict(settings.budget), "racing": settings.racing and asdict(settings.racing)}
         if self.inputs.cheap_evaluator:
             cheap = self.inputs.cheap_evaluator.evaluation.facts()
