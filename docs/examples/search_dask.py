@@ -17,9 +17,11 @@ def evaluate(number, configs, target, options, folder):
 
 
 if __name__ == "__main__":  # workers may import this file
-    source, parts, target, *options = sys.argv[1:]
-    configs = sorted(Path(source).read_text().split())  # neighbours share their first segments
-    ends = [number * len(configs) // int(parts) for number in range(int(parts) + 1)]
+    source, most, target, *options = sys.argv[1:]
+    lines = [line.partition("#")[0].strip() for line in Path(source).read_text().splitlines()]
+    configs = sorted({*lines} - {""})  # neighbours share their first segments
+    parts = min(int(most), len(configs))  # of which none is empty
+    ends = [number * len(configs) // parts for number in range(parts + 1)]
     lists = [configs[start:end] for start, end in itertools.pairwise(ends)]
     with Client(threads_per_worker=1) as client:  # the cluster that DASK_SCHEDULER_ADDRESS names, else this machine
         tasks = client.map(evaluate, range(len(lists)), lists, target=target, options=options, folder=os.getcwd())

@@ -119,6 +119,9 @@ def test_the_manifest_of_a_kubernetes_job_has_a_part_for_each_pod():
     (container,) = job["template"]["spec"]["containers"]
     assert job["completionMode"] == "Indexed"
     assert f"--shard $((JOB_COMPLETION_INDEX + 1))/{job['completions']} " in container["args"][0]
+    # The limit is a share of time, which a process does not see in the cores that it may use.
+    (threads,) = (one["value"] for one in container["env"] if one["name"] == "OMP_NUM_THREADS")
+    assert threads == str(container["resources"]["limits"]["cpu"])
     assert {one["name"] for one in container["volumeMounts"]} == {
         one["name"] for one in job["template"]["spec"]["volumes"]
     }
