@@ -83,7 +83,7 @@ def select_predicted(
     are to look at, or to measure next: nothing else of ganc takes a sub-network that was not measured.
 
     Raises:
-        SelectionError: there are none.
+        SelectionError: there are none; the message says why.
     """
     rows = results.rows
     within = (rows.macs <= (np.inf if max_macs is None else max_macs)) & (
@@ -91,10 +91,7 @@ def select_predicted(
     )
     kept = only_predicted(results, within)
     if not len(kept):
-        raise SelectionError(
-            f"{results.source}: no sub-network that was not measured is predicted to be on the front; "
-            "'ganc-search --strategy predictor' writes those that are"
-        )
+        raise SelectionError(_none_predicted(results, max_macs, max_params))
     return rows.take(kept[np.lexsort([rows.macs[kept], _predicted(results)[kept]])][:top])
 
 
@@ -206,10 +203,33 @@ def _exact_count(count: float) -> str:
     return f"{format_count(count)} ({int(count)})"
 
 
-def _nothing_left(results: SearchResults, values: np.ndarray, bound: tuple, passed: list[str]) -> str:
+def _none_predicted(results: SearchResults, max_macs: int | None, max_params: int | None) -> str:
+    """Return why no row is predicted to be on the front: none was, a bound leaves none, or measured ones are better."""
+    rows, passed = results.rows, list[str]()
+    kept = np.flatnonzero(~np.isnan(_predicted(results)) & ~rows.measured)
+    if not len(kept):
+        return (
+            f"{results.source}: no sub-network that was not measured is predicted to be on the front; "
+            "'ganc-search --strategy predictor' writes those that are"
+        )
+    of = f"the {len(kept)} sub-networks that were predicted and not measured"
+    bounds = [("--max-macs", max_macs, rows.macs, "MACs"), ("--max-params", max_params, rows.params, "parameters")]
+    for option, bound, column, unit in bounds:
+        if bound is None:
+            continue
+        within, text = kept[column[kept] <= bound], _exact_count(bound)
+        if not len(within):
+            return _nothing_left(results, column[kept], (option, text, _exact_count, unit), passed, of)
+        kept = within
+        passed.append(f"{option} {text}")
+    of += f" within {' and '.join(passed)}" if passed else ""
+    return f"{results.source}: {of} are all beaten by what was measured"
+
+
+def _nothing_left(results: SearchResults, values: np.ndarray, bound: tuple, passed: list[str], of: str = "") -> str:
     option, given, text, unit = bound
     values = values[~np.isnan(values)]
-    among = f"the {results.measured} sub-networks" + (f" within {' and '.join(passed)}" if passed else "")
+    among = (of or f"the {results.measured} sub-networks") + (f" within {' and '.join(passed)}" if passed else "")
     if not len(values):
         return f"{results.source}: no latency was measured for {among}; leave {option} out, or measure it in the search"
     return (

@@ -189,8 +189,12 @@ def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json
     from ganc.results.selection import select_predicted
     from ganc.results.shards import left_in_journals
 
-    measured_only = {"--pareto": pareto, "--max-latency": bounds["max_latency"], "--max-metric": bounds["max_metric"]}
-    if predicted and (wrong := [name for name, value in measured_only.items() if value]):
+    measured_only = {
+        "--pareto": pareto or None,
+        "--max-latency": bounds["max_latency"],
+        "--max-metric": bounds["max_metric"],
+    }
+    if predicted and (wrong := [name for name, value in measured_only.items() if value is not None]):
         raise click.UsageError(f"{wrong[0]} is for what was measured: leave it or --predicted out")
     read = read_results(results)
     for said in left_in_journals([(results, read)]):
@@ -236,8 +240,11 @@ def merge(results: tuple[Path, ...], output: str, as_json: bool) -> None:
         warn(f"shards are missing: {missing}; run these and merge again")
     with writing_output():
         write_results(output, merged)
+    predicted = len(merged) - merged.measured
     if as_json:
-        show_json({"file": output, "digest": merged.digest, "subnets": len(merged), "files": len(results)})
+        counts = {"subnets": merged.measured, "predicted": predicted, "files": len(results)}
+        show_json({"file": output, "digest": merged.digest, **counts})
         return
     files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
-    note(f"{len(merged)} sub-networks of {files} in {'standard output' if output == STREAM else output}")
+    said = f"{merged.measured} sub-networks of {files} in {'standard output' if output == STREAM else output}"
+    note(said + (f", and {predicted} that were only predicted" if predicted else ""))

@@ -220,7 +220,7 @@ def _show_dry_run(settings: SearchSettings, shown: Shown) -> None:
 
 def _refuse_beside_rank_check(settings: SearchSettings, dry_run: bool) -> None:
     given: dict[str, object] = {"-o": settings.output, "--latency": settings.latency, "--dry-run": dry_run}
-    given |= {"--max-latency": settings.budget.max_latency}
+    given |= {"--max-latency": settings.budget.max_latency is not None}
     given |= {"--racing": settings.racing, "--shard": settings.shard != (1, 1)}
     given |= {"--samples, --configs or --strategy": settings.strategy != StrategyName.EXHAUSTIVE}
     if superfluous := [name for name, value in given.items() if value]:
