@@ -16,6 +16,7 @@ from ablation import LAST_THIRD, Ablation, training_columns
 from distillation_setup import evaluated
 from tabulate import tabulate
 
+from ganc.base.text import format_count
 from ganc.data import read_images
 from ganc.models.family import format_widths
 from ganc.models.space import SearchSpace, parse_space
@@ -85,7 +86,7 @@ def examined(space: SearchSpace) -> list[tuple[int, ...]]:
 
 def _line(row: dict) -> dict[str, str]:
     values = {
-        f"{one['macs'] / 1e9:.2f} G": f"{1000 * one['kernel']:.1f} ± {1000 * one['kernel_error']:.1f}"
+        f"{format_count(one['macs'])} MACs": f"{1000 * one['kernel']:.1f} ± {1000 * one['kernel_error']:.1f}"
         for one in row["subnets"]
     }
     return {"variant": row["variant"], **values, **training_columns(row)}
