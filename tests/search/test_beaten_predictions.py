@@ -110,7 +110,8 @@ def test_rows_outside_the_bounds_beat_nothing(tmp_path):
     large = make_row((8, 4), 1.0, macs=10, params=900)
     only = make_row((8, 2), images=0, metrics={"untrained.predicted": 2.0}, macs=20, params=100)
     write_results(path, make_results([large, only]))
-    assert "no sub-network that was not measured" in refusal("ganc", "select", path, "--predicted")
+    said = refusal("ganc", "select", path, "--predicted")
+    assert "the one sub-network that was predicted and not measured is beaten by what was measured" in said
     bound = ("--max-params", 500)
     assert [row["widths"] for row in json_of("ganc", "select", path, "--predicted", *bound)] == ["8_2"]
 

@@ -212,7 +212,9 @@ def _none_predicted(results: SearchResults, max_macs: int | None, max_params: in
             f"{results.source}: no sub-network that was not measured is predicted to be on the front; "
             "'ganc-search --strategy predictor' writes those that are"
         )
-    of = f"the {len(kept)} sub-networks that were predicted and not measured"
+    one = len(kept) == 1
+    of = "the one sub-network that was" if one else f"the {len(kept)} sub-networks that were"
+    of += " predicted and not measured"
     bounds = [("--max-macs", max_macs, rows.macs, "MACs"), ("--max-params", max_params, rows.params, "parameters")]
     for option, bound, column, unit in bounds:
         if bound is None:
@@ -223,7 +225,7 @@ def _none_predicted(results: SearchResults, max_macs: int | None, max_params: in
         kept = within
         passed.append(f"{option} {text}")
     of += f" within {' and '.join(passed)}" if passed else ""
-    return f"{results.source}: {of} are all beaten by what was measured"
+    return f"{results.source}: {of} {'is' if one else 'are all'} beaten by what was measured"
 
 
 def _nothing_left(results: SearchResults, values: np.ndarray, bound: tuple, passed: list[str], of: str = "") -> str:
