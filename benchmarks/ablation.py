@@ -1,5 +1,6 @@
 """What the ablations of recipes share: a variant of a stage trains for as many steps as fit into a time."""
 
+import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distillation_setup import ran
+
+from ganc.data import read_images
 
 HALF, LAST_THIRD = "half", "two thirds"  # of the epochs come before the GAN loss
 RESTART = ("--restart", "-o")  # a run must not continue what one of other settings left
@@ -78,6 +81,45 @@ class Ablation:
             seconds[steps].append(used)
             made.unlink()
         return (min(seconds[MORE]) - min(seconds[FEW])) / (MORE - FEW)
+
+
+def parsed(description: str, variants: Variants, shape: tuple[str, str], out: Path) -> argparse.Namespace:
+    """Return the options of an ablation.
+
+    Args:
+        shape: the option that names what is trained, such as --widths, and its default.
+        out: where checkpoints go unless said.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("teacher", type=Path, help="its checkpoint, such as ganc import makes")
+    parser.add_argument("data", type=Path, help="folder with trainA, trainB, testA, testB")
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help="of " + "; ".join(variants))
+    parser.add_argument("--minutes", type=float, default=4.0, help="of the processor's time, each variant")
+    parser.add_argument(shape[0], default=shape[1], help="what is trained")
+    parser.add_argument("--size", type=int, default=256, help="of the images that are compared")
+    parser.add_argument("--crop", type=int, default=128, help="of the images that are trained on, two a step")
+    parser.add_argument("--engine", default="openvino", help="of the training's passes")
+    parser.add_argument("--out", type=Path, default=out, help="folder for the checkpoints")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.variants or ()) - set(variants):
+        parser.error(f"no variants: {'; '.join(sorted(unknown))}")
+    return arguments
+
+
+def ablation_of(command: str, arguments: argparse.Namespace, *shape: object) -> Ablation:
+    """Return the ablation of a stage's command; `shape` are its options that name what is trained."""
+    return Ablation(
+        command=command,
+        options=[
+            *("--teacher", arguments.teacher, "--data", arguments.data, *shape),
+            *("--load-size", arguments.size, "--crop-size", arguments.crop, "--batch-size", 2, "--eval-every", 0),
+            *("--engine", arguments.engine, "--device", "cpu", "--seed", 1, "--recipe", "published"),
+        ],
+        images=len(read_images(arguments.data, "trainA").paths),
+        minutes=arguments.minutes,
+        out=arguments.out,
+    )
 
 
 def training_columns(row: Mapping) -> dict[str, str]:

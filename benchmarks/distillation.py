@@ -7,16 +7,13 @@ see ablation.py), and is compared on the test images with the teacher: L1 distan
 variant whose checkpoint is there is only compared.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-from ablation import HALF, LAST_THIRD, Ablation, training_columns
+from ablation import HALF, LAST_THIRD, ablation_of, parsed, training_columns
 from distillation_setup import Exam, quality, untouched
 from tabulate import tabulate
-
-from ganc.data import read_images
 
 WIDTHS = "16_16_24_12_20_24_8_12"  # 1.38 GMACs at 256x256
 
@@ -45,34 +42,9 @@ VARIANTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("teacher", type=Path, help="its checkpoint, such as ganc import makes")
-    parser.add_argument("data", type=Path, help="folder with trainA, trainB, testA, testB")
-    parser.add_argument("--variants", nargs="+", metavar="NAME", help="of " + "; ".join(VARIANTS))
-    parser.add_argument("--minutes", type=float, default=4.0, help="of the processor's time, each variant")
-    parser.add_argument("--widths", default=WIDTHS, help="of the student")
-    parser.add_argument("--size", type=int, default=256, help="of the images that are compared")
-    parser.add_argument("--crop", type=int, default=128, help="of the images that are trained on, two a step")
-    parser.add_argument("--engine", default="openvino", help="of the training's passes")
-    parser.add_argument("--out", type=Path, default=Path("out/ablation"), help="folder for the checkpoints")
-    parser.add_argument("--json", type=Path, help="write the rows here too")
-    arguments = parser.parse_args()
-    unknown = set(arguments.variants or ()) - set(VARIANTS)
-    if unknown:
-        parser.error(f"no variants: {'; '.join(sorted(unknown))}")
-
+    arguments = parsed(__doc__.splitlines()[0], VARIANTS, ("--widths", WIDTHS), Path("out/ablation"))
     exam = Exam(arguments.teacher, arguments.data, arguments.size)
-    ablation = Ablation(
-        command="ganc-distill",
-        options=[
-            *("--teacher", arguments.teacher, "--data", arguments.data, "--widths", arguments.widths),
-            *("--load-size", arguments.size, "--crop-size", arguments.crop, "--batch-size", 2, "--eval-every", 0),
-            *("--engine", arguments.engine, "--device", "cpu", "--seed", 1, "--recipe", "published"),
-        ],
-        images=len(read_images(arguments.data, "trainA").paths),
-        minutes=arguments.minutes,
-        out=arguments.out,
-    )
+    ablation = ablation_of("ganc-distill", arguments, "--widths", arguments.widths)
     rows = [{"variant": "(the teacher)"} | exam(arguments.teacher)]
     for name in arguments.variants or VARIANTS:
         print(f"{name} …", file=sys.stderr)

@@ -7,17 +7,15 @@ ablation.py). The largest, a middle and the smallest sub-network are compared on
 docs/distillation.md has the table. A variant whose checkpoint is there is only compared.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-from ablation import LAST_THIRD, Ablation, training_columns
+from ablation import LAST_THIRD, ablation_of, parsed, training_columns
 from distillation_setup import evaluated
 from tabulate import tabulate
 
 from ganc.base.text import format_count
-from ganc.data import read_images
 from ganc.models.family import format_widths
 from ganc.models.space import SearchSpace, parse_space
 
@@ -39,33 +37,8 @@ VARIANTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("teacher", type=Path, help="its checkpoint, such as ganc import makes")
-    parser.add_argument("data", type=Path, help="folder with trainA, trainB, testA, testB")
-    parser.add_argument("--variants", nargs="+", metavar="NAME", help="of " + "; ".join(VARIANTS))
-    parser.add_argument("--minutes", type=float, default=4.0, help="of the processor's time, each variant")
-    parser.add_argument("--space", default=SPACE, help="of the supernet")
-    parser.add_argument("--size", type=int, default=256, help="of the images that are compared")
-    parser.add_argument("--crop", type=int, default=128, help="of the images that are trained on, two a step")
-    parser.add_argument("--engine", default="openvino", help="of the training's passes")
-    parser.add_argument("--out", type=Path, default=Path("out/supernets"), help="folder for the checkpoints")
-    parser.add_argument("--json", type=Path, help="write the rows here too")
-    arguments = parser.parse_args()
-    unknown = set(arguments.variants or ()) - set(VARIANTS)
-    if unknown:
-        parser.error(f"no variants: {'; '.join(sorted(unknown))}")
-
-    ablation = Ablation(
-        command="ganc-supernet",
-        options=[
-            *("--teacher", arguments.teacher, "--data", arguments.data, "--space", arguments.space),
-            *("--load-size", arguments.size, "--crop-size", arguments.crop, "--batch-size", 2, "--eval-every", 0),
-            *("--engine", arguments.engine, "--device", "cpu", "--seed", 1, "--recipe", "published"),
-        ],
-        images=len(read_images(arguments.data, "trainA").paths),
-        minutes=arguments.minutes,
-        out=arguments.out,
-    )
+    arguments = parsed(__doc__.splitlines()[0], VARIANTS, ("--space", SPACE), Path("out/supernets"))
+    ablation = ablation_of("ganc-supernet", arguments, "--space", arguments.space)
     subnets = [format_widths(widths) for widths in examined(parse_space(arguments.space))]
     rows = []
     for name in arguments.variants or VARIANTS:
