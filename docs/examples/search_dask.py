@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,15 @@ from pathlib import Path
 from dask.distributed import Client
 
 
+def command(name):
+    """A command of the environment of this Python, which need not be the active one; else one that is on the path."""
+    return shutil.which(name, path=Path(sys.executable).parent) or name
+
+
 def evaluate(number, configs, target, options, folder):
     part = f"{target}.{number}.h5"  # a task that is tried again goes on with the rows that are in it
-    command = ["ganc-search", *options, "--configs", "-", "-o", part]
-    subprocess.run(command, input="\n".join(configs), text=True, cwd=folder, check=True)
+    search = [command("ganc-search"), *options, "--configs", "-", "-o", part]
+    subprocess.run(search, input="\n".join(configs), text=True, cwd=folder, check=True)
     return part
 
 
@@ -25,4 +31,4 @@ if __name__ == "__main__":  # workers may import this file
     lists = [configs[start:end] for start, end in itertools.pairwise(ends)]
     with Client(threads_per_worker=1) as client:  # the cluster that DASK_SCHEDULER_ADDRESS names, else this machine
         tasks = client.map(evaluate, range(len(lists)), lists, target=target, options=options, folder=os.getcwd())
-        subprocess.run(["ganc", "merge", *client.gather(tasks), "-o", target], check=True)
+        subprocess.run([command("ganc"), "merge", *client.gather(tasks), "-o", target], check=True)

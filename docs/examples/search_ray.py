@@ -1,6 +1,7 @@
 """Evaluate a list of sub-networks on Ray: python search_ray.py LIST PARTS OUTPUT.h5 OPTIONS-OF-GANC-SEARCH..."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +15,20 @@ parts = min(int(most), len(configs))  # of which none is empty
 folder = os.getcwd()  # shared by all machines
 
 
+def command(name):
+    """A command of the environment of this Python, which need not be the active one; else one that is on the path."""
+    return shutil.which(name, path=Path(sys.executable).parent) or name
+
+
 @ray.remote(num_cpus=2, max_retries=2)
 def evaluate(number):
     part = f"{target}.{number}.h5"  # a task that is tried again goes on with the rows that are in it
     mine = configs[number * len(configs) // parts : (number + 1) * len(configs) // parts]
-    command = ["ganc-search", *options, "--configs", "-", "-o", part]
-    subprocess.run(command, input="\n".join(mine), text=True, cwd=folder, check=True)
+    search = [command("ganc-search"), *options, "--configs", "-", "-o", part]
+    subprocess.run(search, input="\n".join(mine), text=True, cwd=folder, check=True)
     return part
 
 
 ray.init()
 files = ray.get([evaluate.remote(number) for number in range(parts)])
-subprocess.run(["ganc", "merge", *files, "-o", target], check=True)
+subprocess.run([command("ganc"), "merge", *files, "-o", target], check=True)
