@@ -71,6 +71,8 @@ class Ablation:
                 rest = options[:place] + options[place + 2 :]
                 without = self._step_seconds([*rest, "--gan-weight", 0], made)
                 return share * without + (1 - share) * self._step_seconds(rest, made)
+        if "--refit" in options or "imitate" in options:
+            options = [*options, "--refit", 1]  # which takes longer than the steps, and does not change their speed
         seconds: dict[int, list[float]] = {FEW: [], MORE: []}
         for steps in (*seconds, *seconds):  # the lower of two times
             schedule = ("--epochs", 1, "--decay-epochs", 0, "--max-steps", steps)
