@@ -45,24 +45,7 @@ def select(
         raise SelectionError(
             f"{results.source}: none of its {len(rows)} rows has a value of {results.metric_name}; run the search first"
         )
-    bounds = [
-        ("--max-macs", max_macs, rows.macs, _exact_count, "MACs"),
-        ("--max-params", max_params, rows.params, _exact_count, "parameters"),
-        ("--max-latency", max_latency, rows.latency_ms, "{:.4g}".format, "ms an image"),
-        ("--max-metric", max_metric, results.metric, "{:.6g}".format, results.metric_name),
-    ]
-    passed: list[str] = []
-    for option, bound, column, text, unit in bounds:
-        if option == "--max-metric":  # whether it bounds or not, metrics are compared from here on
-            kept = kept[rows.images[kept] == rows.images[kept].max()]
-        if bound is None:
-            continue
-        within = kept[column[kept] <= bound]  # False for NaN
-        if not len(within):
-            raise SelectionError(_nothing_left(results, column[kept], (option, text(bound), text, unit), passed))
-        kept = within
-        passed.append(f"{option} {text(bound)}")
-    kept = kept[rows.images[kept] == rows.images[kept].max()]
+    kept = _within_bounds(results, kept, max_macs, max_params, max_latency, max_metric)
     if pareto:
         kept = _front(results, kept)
     # Rows are in falling order of widths, so the smaller widths come last.
@@ -72,6 +55,39 @@ def select(
             raise SelectionError(f"{results.source}: --rank {rank} is not one of the {len(kept)} places; start from 1")
         kept = kept[rank - 1 : rank]
     return rows.take(kept[:top])
+
+
+def _within_bounds(
+    results: SearchResults,
+    kept: np.ndarray,
+    max_macs: int | None,
+    max_params: int | None,
+    max_latency: float | None,
+    max_metric: float | None,
+) -> np.ndarray:
+    """Return which of the rows `kept` satisfy the bounds, None being none, and are on the most images of those.
+
+    Raises:
+        SelectionError: none does.
+    """
+    rows = results.rows
+    passed: list[str] = []
+    for option, bound, column, text, unit in (
+        ("--max-macs", max_macs, rows.macs, _exact_count, "MACs"),
+        ("--max-params", max_params, rows.params, _exact_count, "parameters"),
+        ("--max-latency", max_latency, rows.latency_ms, "{:.4g}".format, "ms an image"),
+        ("--max-metric", max_metric, results.metric, "{:.6g}".format, results.metric_name),
+    ):
+        if option == "--max-metric":  # whether it bounds or not, metrics are compared from here on
+            kept = kept[rows.images[kept] == rows.images[kept].max()]
+        if bound is None:
+            continue
+        within = kept[column[kept] <= bound]  # False for NaN
+        if not len(within):
+            raise SelectionError(_nothing_left(results, column[kept], (option, text(bound), text, unit), passed))
+        kept = within
+        passed.append(f"{option} {text(bound)}")
+    return kept
 
 
 def select_predicted(
