@@ -41,6 +41,10 @@ pytest.importorskip("snakemake", reason="ganc compress runs on Snakemake, which 
             "1.00 M MACs are less than those of the smallest sub-network, 4_4_4_4_4_4_4_4: 2",
         ),
         ({"stages": "all", "supernet": {"space": "16,8/8/8/8/8/8/8/8"}}, "supernet: space: 16_8_8_8_8_8_8_8 is more"),
+        (
+            {"stages": "all", "supernet": {"space": TINY_SPACE}, "search": {"racing": True}},
+            "search: --racing: 4 images in batches of 8 have no part to begin with",
+        ),
         ({"out": "source/out"}, "is in the folder of the images"),
     ],
     ids=str,

@@ -131,8 +131,8 @@ def estimate(
     configuration: Configuration, networks: Networks, images: Mapping[str, int], timings: Timings
 ) -> dict[str, float]:
     """Return the seconds of each step of the pipeline by its name, in its order."""
-    source, target = configuration.direction.source, configuration.direction.target
-    tested = images.get(f"test{source}") or images.get(f"train{source}", 0)
+    target = configuration.direction.target
+    tested = _tested(configuration, images)
     compared = images.get(f"train{target}", 0) + images.get(f"test{target}", 0)
     found = {"statistics": timings.start + compared * timings.features}
     for stage in networks.trained:
@@ -141,12 +141,22 @@ def estimate(
         shown = tested * views * (timings.features + EAGER * timings.translation)
         found[stage] += _evaluations(configuration, stage) * shown
     if networks.space:
-        searched = configuration.aside or tested
+        searched = images_searched(configuration, images)
         samples = configuration.setting("search", "samples").samples or min(len(networks.space), MOST_SAMPLES)
         found["search"] = timings.start + samples * searched * (timings.features + timings.translation)
     found["export"] = timings.start + EXPORT_SECONDS
     found["report"] = timings.start + REPORT_SECONDS + 5 * tested * (timings.features + EAGER * timings.translation)
     return {name: found[name] for name in STEPS if name in found}
+
+
+def images_searched(configuration: Configuration, images: Mapping[str, int]) -> int:
+    """Return on how many images the search evaluates a sub-network."""
+    return configuration.aside or _tested(configuration, images)
+
+
+def _tested(configuration: Configuration, images: Mapping[str, int]) -> int:
+    source = configuration.direction.source
+    return images.get(f"test{source}") or images.get(f"train{source}", 0)
 
 
 def left_of(seconds: Mapping[str, float], configuration: Configuration, images: Mapping[str, int]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from ganc.files.checkpoint import Checkpoint
 from ganc.models.task import Pairing, TaskName
 from ganc.workflow import inputs
 from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, estimate, left_of, rehearse
+from ganc.workflow.estimate import Timings, estimate, images_searched, left_of, rehearse
 from ganc.workflow.networks import Networks
 from ganc.workflow.preset_names import USUAL, Preset
 from ganc.workflow.presets import SCRATCH, Given, configuration_of, scheduled
@@ -166,7 +166,10 @@ def _chosen(
     """Return the configuration, and the seconds that steps take by which its epochs were chosen."""
     generator = teacher.generator.spec if teacher else None
     if request.configuration:
-        Networks.of(checked(said), generator)
+        configuration = checked(said)
+        Networks.of(configuration, generator)
+        if configuration.searches:
+            _require_racing(configuration, images)
         say(TIMING)
         return said, rehearse(said, generator, request.cores, say)
     preset = request.preset or USUAL
@@ -189,6 +192,17 @@ def _chosen(
     say(TIMING)
     timed = rehearse(unscheduled, generator, request.cores, say)
     return scheduled(values, preset, images, Timings.of(timed)), timed
+
+
+def _require_racing(configuration: Configuration, images: Mapping[str, int]) -> None:
+    """Raise ConfigurationError where the search is to race and has no part of its images to begin with."""
+    search = configuration.setting("search", "racing")
+    if not search.racing:
+        return
+    try:
+        search.racing.require_effect(images_searched(configuration, images), search.batch_size)
+    except SettingError as error:
+        raise ConfigurationError(f"search: {error}") from error
 
 
 def _notes(max_macs: int | None, networks: Networks) -> list[str]:
