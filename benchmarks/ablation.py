@@ -70,7 +70,8 @@ class Ablation:
                 place = options.index(start) - 1
                 rest = options[:place] + options[place + 2 :]
                 without = self._step_seconds([*rest, "--gan-weight", 0], made)
-                return share * without + (1 - share) * self._step_seconds(rest, made)
+                # A recipe may have a later start of its own.
+                return share * without + (1 - share) * self._step_seconds([*rest, "--gan-from", 0], made)
         if "--refit" in options or "imitate" in options:
             options = [*options, "--refit", 1]  # which takes longer than the steps, and does not change their speed
         seconds: dict[int, list[float]] = {FEW: [], MORE: []}
