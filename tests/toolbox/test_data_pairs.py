@@ -98,5 +98,5 @@ def test_statistics_and_folders_of_either_layout_agree(side_by_side, aligned, tm
         for folder, path in zip((side_by_side, aligned), made, strict=True):
             succeed("ganc", "stats", "--data", folder, "--domain", letter, *UNTRAINED_SET, "--size", 32, "-o", path)
         one, other = (read_statistics(path, None).mu for path in made)
-        np.testing.assert_allclose(one, other, rtol=1e-5)  # of float32: two processes may round differently
+        np.testing.assert_allclose(one, other, rtol=1e-5)  # of float32: two runs may round differently
     assert json_of("ganc", "evaluate", aligned / "testA", made[0])["images"] == 4

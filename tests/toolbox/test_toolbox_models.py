@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers.agreement import nearly
 from helpers.images import translated_by_hand
 from helpers.stages import json_of, macs_by_hand, nothing_changes, refusal
 from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, make_checkpoint, succeed
@@ -24,8 +25,8 @@ def test_stats_are_those_of_the_domain_s_train_and_test_images(tiny_data, tmp_pa
     paths = [*read_images(tiny_data, "trainB").paths, *read_images(tiny_data, "testB").paths]
     features = feature_set(UNTRAINED)(np.stack([load_rgb(path) for path in paths]))
     expected = statistics_of(features, feature_set(UNTRAINED), image_size=(SIZE, SIZE), data_fingerprint="")
-    np.testing.assert_allclose(statistics.mu, expected.mu, rtol=1e-9)
-    np.testing.assert_allclose(statistics.sigma, expected.sigma, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(statistics.mu, expected.mu, rtol=1e-5)
+    np.testing.assert_allclose(statistics.sigma, expected.sigma, rtol=1e-3, atol=1e-5)
     assert (statistics.images, statistics.image_size, statistics.verified) == (10, (SIZE, SIZE), True)
     assert said.stdout.splitlines()[2].split()[1:4] == [METRIC, str(len(statistics.mu)), "10"]
     succeed("ganc", "stats", "--data", tiny_data, *UNTRAINED_SET, "--size", SIZE, "-o", tmp_path / "again.npz")
@@ -108,7 +109,7 @@ def test_evaluate_gives_the_distance_of_the_translated_test_images(chain):
         **untouched,
     }
     measured = ("value", "kernel", "kernel_error", "target_images", "resize")
-    assert {name: row[name] for name in measured} == {name: metric[name] for name in measured}
+    assert {name: row[name] for name in measured} == nearly({name: metric[name] for name in measured})
 
 
 def mean_and_covariance(features):
@@ -195,7 +196,7 @@ def test_evaluate_takes_statistics_from_a_file(chain, tmp_path):
     stats = tmp_path / "real.npz"
     succeed("ganc", "stats", "--data", chain.data, *UNTRAINED_SET, "--size", SIZE, "-o", stats)
     (row,) = json_of("ganc", "evaluate", chain.replace, "--data", chain.data, *UNTRAINED_SET, "--stats", stats)
-    assert row == plain
+    assert row == nearly(plain)
 
 
 def test_evaluate_refuses_what_does_not_serve(chain, tmp_path):
