@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -216,6 +217,7 @@ def test_a_new_option_needs_no_group():
     assert {name: len(members) for name, members in groups.items()} == {"Options": 20, "Run": 2}
 
 
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script, of util-linux")
 @pytest.mark.parametrize(
     ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
