@@ -1,5 +1,6 @@
 """Evaluate a list of sub-networks on Dask: python search_dask.py LIST PARTS OUTPUT.h5 OPTIONS-OF-GANC-SEARCH..."""
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -16,9 +17,11 @@ def command(name):
 
 
 def evaluate(number, configs, target, options, folder):
-    part = f"{target}.{number}.h5"  # a task that is tried again goes on with the rows that are in it
+    mine = "\n".join(configs)
+    # A task that is tried again goes on with the rows in its file; those of another list are in another file.
+    part = f"{target}.{number}.{hashlib.sha256(mine.encode()).hexdigest()[:8]}.h5"
     search = [command("ganc-search"), *options, "--configs", "-", "-o", part]
-    subprocess.run(search, input="\n".join(configs), text=True, cwd=folder, check=True)
+    subprocess.run(search, input=mine, text=True, cwd=folder, check=True)
     return part
 
 
@@ -26,6 +29,8 @@ if __name__ == "__main__":  # workers may import this file
     source, most, target, *options = sys.argv[1:]
     lines = [line.partition("#")[0].strip() for line in Path(source).read_text().splitlines()]
     configs = sorted({*lines} - {""})  # neighbours share their first segments
+    if not configs:
+        sys.exit(f"{source}: names no sub-network")
     parts = min(int(most), len(configs))  # of which none is empty
     ends = [number * len(configs) // parts for number in range(parts + 1)]
     lists = [configs[start:end] for start, end in itertools.pairwise(ends)]

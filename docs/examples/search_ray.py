@@ -1,5 +1,6 @@
 """Evaluate a list of sub-networks on Ray: python search_ray.py LIST PARTS OUTPUT.h5 OPTIONS-OF-GANC-SEARCH..."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import ray
 source, most, target, *options = sys.argv[1:]
 lines = [line.partition("#")[0].strip() for line in Path(source).read_text().splitlines()]
 configs = sorted({*lines} - {""})  # neighbours share their first segments
+if not configs:
+    sys.exit(f"{source}: names no sub-network")
 parts = min(int(most), len(configs))  # of which none is empty
 folder = os.getcwd()  # shared by all machines
 
@@ -22,10 +25,11 @@ def command(name):
 
 @ray.remote(num_cpus=2, max_retries=2)
 def evaluate(number):
-    part = f"{target}.{number}.h5"  # a task that is tried again goes on with the rows that are in it
-    mine = configs[number * len(configs) // parts : (number + 1) * len(configs) // parts]
+    mine = "\n".join(configs[number * len(configs) // parts : (number + 1) * len(configs) // parts])
+    # A task that is tried again goes on with the rows in its file; those of another list are in another file.
+    part = f"{target}.{number}.{hashlib.sha256(mine.encode()).hexdigest()[:8]}.h5"
     search = [command("ganc-search"), *options, "--configs", "-", "-o", part]
-    subprocess.run(search, input="\n".join(mine), text=True, cwd=folder, check=True)
+    subprocess.run(search, input=mine, text=True, cwd=folder, check=True)
     return part
 
 
