@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers.agreement import nearly
 from helpers.stages import NETWORKS, TRAINING, nothing_changes, refusal
 from helpers.support import TINY_TRAINING, assert_equal_states, invoke, make_checkpoint, succeed
 
@@ -60,7 +61,7 @@ def test_the_teacher_is_the_cyclegan_that_stage_1_would_train(fresh, tiny_data, 
     assert beside.task == alone.task
     facts = {name: fact for name, fact in alone.training.items() if name != "metric"}
     assert {name: beside.training[name] for name in facts} == facts
-    assert beside.training["metric"]["value"] == alone.training["metric"]["value"]
+    assert beside.training["metric"]["value"] == nearly(alone.training["metric"]["value"])
 
 
 @pytest.mark.paddle26

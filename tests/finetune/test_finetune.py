@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from helpers.agreement import nearly
 from helpers.stages import STANDING_STILL, TRAINING, json_of, nothing_changes, refusal
 from helpers.support import (
     TINY_SPACE,
@@ -76,7 +77,7 @@ def test_a_run_that_makes_it_worse_keeps_the_sub_network_as_it_was(chain, finetu
     assert_equal_states(kept.networks["discriminator"], supernet.networks["discriminator"])
     options = ("--config", format_widths(widths), "--data", chain.data, *UNTRAINED_SET, "--device", "cpu")
     (before,) = json_of("ganc", "evaluate", chain.supernet, *options)
-    assert kept.training["metric"]["value"] == before["value"]
+    assert kept.training["metric"]["value"] == nearly(before["value"])
     last = json.loads((out.with_name(out.name + ".run") / "log.jsonl").read_text().splitlines()[-1])
     assert last["metrics"]["student"] > before["value"]
 
@@ -95,7 +96,7 @@ def test_of_all_evaluations_the_best_on_search_images_is_kept_with_its_metric_on
     assert metric["value"] == reported[steps]
     common = (*UNTRAINED_SET, "--device", "cpu")
     (measured,) = json_of("ganc", "evaluate", out, "--data", chain.data, *common)
-    assert measured["value"] == metric["value"]
+    assert measured["value"] == nearly(metric["value"])
 
 
 def test_a_choice_on_search_images_is_the_same_in_one_run_and_in_two(finetune, out):

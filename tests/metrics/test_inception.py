@@ -305,7 +305,7 @@ def test_from_the_public_file_to_an_evaluation(public, weights, tiny_data, teach
     unnamed = ("evaluate", teacher_file, "--data", tiny_data, "--stats", foreign)
     assert "--feature-set" in run(*unnamed, status=1)
     (taken,) = json.loads(run(*unnamed, "--feature-set", NAME, "--json"))
-    assert taken["value"] == pytest.approx(row["value"], rel=1e-9)
+    assert taken["value"] == pytest.approx(row["value"], rel=1e-4)
     assert (taken["kernel"], taken["verified"]) == (None, False)
 
     write_weights(file, InceptionWeights(random_tensors(seed=1)))

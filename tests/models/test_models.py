@@ -37,6 +37,11 @@ def run(network, x, *arguments, **options):
     return out.numpy()
 
 
+def assert_same_output(one, other):
+    """Assert that two passes gave the same, up to how float32 rounds."""
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
 def alone(generator, widths):
     """Return a standalone generator of a sub-network."""
     return Generator.from_state(generator.state().leading(generator.spec.narrowed(widths)))
@@ -82,12 +87,12 @@ def test_a_sub_network_takes_the_leading_channels(block):
         spoiled[name][leading] = state.tensors[name][leading]
     whole = Generator.from_state(state)
     rest = Generator.from_state(NetworkState(state.spec, spoiled))
-    np.testing.assert_array_equal(run(whole, images(), narrow), run(rest, images(), narrow))
+    assert_same_output(run(whole, images(), narrow), run(rest, images(), narrow))
 
 
 def test_the_own_widths_are_the_whole_generator():
     generator = Generator.from_state(random_state(generator_spec(widths=UNEVEN)))
-    np.testing.assert_array_equal(run(generator, images()), run(generator, images(), UNEVEN))
+    assert_same_output(run(generator, images()), run(generator, images(), UNEVEN))
     assert_equal_states(alone(generator, UNEVEN).state(), generator.state())
 
 
@@ -161,7 +166,7 @@ def test_taps_are_the_outputs_of_segments_2_to_5(block):
         output, taps = run(generator, images(24, 2), widths, return_taps=True)
         assert [tap.shape for tap in taps] == [(2, 4 * widths[2], 6, 6)] * 4
         assert tuple(tap.shape[1] for tap in taps) == generator.spec.narrowed(widths).tap_channels
-        np.testing.assert_array_equal(output, run(generator, images(24, 2), widths))
+        assert_same_output(output, run(generator, images(24, 2), widths))
 
 
 def test_walking_the_public_segments_gives_the_output():
@@ -171,7 +176,7 @@ def test_walking_the_public_segments_gives_the_output():
         with paddle.no_grad():
             for segment in generator.segments(widths):
                 x = segment(x)
-        np.testing.assert_array_equal(x.numpy(), run(generator, images(), widths))
+        assert_same_output(x.numpy(), run(generator, images(), widths))
 
 
 @pytest.mark.paddle26
@@ -202,6 +207,7 @@ def test_plain_forms_end_with_their_block():
     before = run(generator, images())
     with pytest.raises(KeyError), plain_forms():
         raise KeyError
+    # Bit by bit, as plain forms differ from the fast ones by rounding alone.
     np.testing.assert_array_equal(run(generator, images()), before)
 
 
@@ -211,7 +217,7 @@ def test_biases_in_front_of_a_norm_have_no_effect_and_no_gradient():
     without = {name: np.zeros_like(array) if name in normed else array for name, array in state.tensors.items()}
     generator = Generator.from_state(state)
     zeroed = Generator.from_state(NetworkState(state.spec, without))
-    np.testing.assert_array_equal(run(generator, images()), run(zeroed, images()))
+    assert_same_output(run(generator, images()), run(zeroed, images()))
     generator(paddle.to_tensor(images())).sum().backward()
     with_gradient = {name for name, p in generator.named_parameters() if name.endswith(".bias") and p.grad is not None}
     assert with_gradient == {"stages.7.output.bias"}
@@ -247,14 +253,14 @@ def test_dropout_acts_in_training_only():
     state = random_state(generator_spec(8, dropout=0.5))
     generator, plain = Generator.from_state(state), Generator(dataclasses.replace(state.spec, dropout=0.0))
     plain.load(dict(state.tensors))
-    np.testing.assert_array_equal(run(generator, images()), run(plain, images()))
+    assert_same_output(run(generator, images()), run(plain, images()))
     generator.train()
     outputs = []
     for seed in (1, 1, 2):
         paddle.seed(seed)
         outputs.append(generator(paddle.to_tensor(images())).numpy())
-    np.testing.assert_array_equal(outputs[0], outputs[1])
-    assert (outputs[0] != outputs[2]).any()
+    assert_same_output(outputs[0], outputs[1])
+    assert np.abs(outputs[0] - outputs[2]).max() > 0.01
 
 
 def test_a_state_goes_in_and_out_bit_by_bit_and_by_value():
