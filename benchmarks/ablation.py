@@ -10,6 +10,7 @@ from pathlib import Path
 from distillation_setup import ran
 
 from ganc.data import read_images
+from ganc.workflow.estimate import epoch_steps
 
 HALF, LAST_THIRD = "half", "two thirds"  # of the epochs come before the GAN loss
 RESTART = ("--restart", "-o")  # a run must not continue what one of other settings left
@@ -28,14 +29,14 @@ class Ablation:
     Attributes:
         command: the stage's.
         options: those of all variants, without schedule and output; a variant may name them again.
-        images: of the source domain, that an epoch has.
+        images: how many there are to train on, of "trainA" and "trainB".
         minutes: of the processor's time, each variant.
         out: folder for the checkpoints.
     """
 
     command: str
     options: Sequence[object]
-    images: int
+    images: Mapping[str, int]
     minutes: float
     out: Path
 
@@ -53,7 +54,7 @@ class Ablation:
         if made.exists() and notes.exists() and asked.items() <= (found := json.loads(notes.read_text())).items():
             return made, found
         step = self._step_seconds(options, made)
-        epoch = self.images // _last(options, "--batch-size")
+        epoch = epoch_steps(self.images, _last(options, "--batch-size"))
         epochs = max(2, round(60 * self.minutes / step / epoch))
         half = epochs // 2
         starts = {HALF: half, LAST_THIRD: 2 * epochs // 3}
@@ -119,7 +120,7 @@ def ablation_of(command: str, arguments: argparse.Namespace, *shape: object) -> 
             *("--load-size", arguments.size, "--crop-size", arguments.crop, "--batch-size", 2, "--eval-every", 0),
             *("--engine", arguments.engine, "--device", "cpu", "--seed", 1, "--recipe", "published"),
         ],
-        images=len(read_images(arguments.data, "trainA").paths),
+        images={subset: len(read_images(arguments.data, subset)) for subset in ("trainA", "trainB")},
         minutes=arguments.minutes,
         out=arguments.out,
     )
