@@ -7,6 +7,7 @@ from helpers.stages import json_of
 from helpers.support import succeed
 
 from ganc.results.hdf5 import write_results
+from ganc.results.table import RowTable, without_latencies
 
 LATENCY = {
     "latency_ms": 12.345678,
@@ -75,3 +76,21 @@ def test_the_front_is_that_of_the_rows_on_the_most_images(tmp_path):
     assert [row["widths"] for row in chosen] == ["7", "5"]
     chosen = json_of("ganc", "select", tmp_path / "search.h5", "--pareto", "--max-macs", "2")
     assert [row["widths"] for row in chosen] == ["4"]
+
+
+class Counted(list):
+    """Counts how often all of it is looked at."""
+
+    looks = 0
+
+    def __iter__(self):
+        self.looks += 1
+        return super().__iter__()
+
+
+def test_latencies_are_dropped_without_a_look_at_all_of_them_for_each_row():
+    rows = RowTable.of([make_row((n, 4), **LATENCY) for n in range(100)])
+    dropped = Counted((n, 4) for n in range(50))
+    left = without_latencies(rows, dropped)
+    assert [row.latency_ms is None for row in left] == [True] * 50 + [False] * 50
+    assert dropped.looks < 5

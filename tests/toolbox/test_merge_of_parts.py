@@ -1,7 +1,10 @@
 """`ganc merge`, `select` and `plot` of searches that have not all their rows: they say what is left out."""
 
+import dataclasses
+
 import pytest
 from helpers.search_rows import IDENTITY, changed, eight_rows, make_results
+from helpers.stages import refusal
 from helpers.support import UNTRAINED_SET, succeed
 
 from ganc.results.hdf5 import read_results, write_results
@@ -92,3 +95,25 @@ def test_a_search_records_its_shard_and_a_file_of_two_has_both(chain, tmp_path):
         assert read_results(out).facts["shard"] == expected
     succeed(*arguments, "--samples", 1, "-o", out)
     assert "shard" not in read_results(out).facts
+
+
+TIMED = {"latency_precision": "f32", "latency_device": "cpu, 2 threads, batch 1"}
+
+
+def timed(path, rows, engine):
+    """Write rows that were timed in an engine."""
+    rows = [dataclasses.replace(row, latency_ms=5.0, latency_engine=engine, **TIMED) for row in rows]
+    write_results(path, make_results(rows))
+    return path
+
+
+def test_a_set_up_of_which_no_latency_stays_is_left_out(tmp_path):
+    rows, merged = eight_rows(), tmp_path / "merged.h5"
+    one, other = timed(tmp_path / "1.h5", rows, "openvino"), timed(tmp_path / "2.h5", rows, "paddle")
+    succeed("ganc", "merge", one, other, "-o", merged)
+    assert [setup[0] for setup in read_results(merged).rows.setups] == ["openvino"]
+    assert len(succeed("ganc", "select", merged, "--max-latency", 5).stdout.splitlines()) == 2 + len(rows)
+    succeed("ganc", "merge", timed(tmp_path / "1.h5", rows[1:], "openvino"), other, "-o", merged)
+    said = refusal("ganc", "select", merged, "--max-latency", 5)
+    assert "latencies of different set-ups" in said
+    assert "run ganc-search with --latency measured on this file" in said

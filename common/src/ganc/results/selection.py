@@ -211,7 +211,10 @@ def _front_costs(results: SearchResults) -> np.ndarray:
 def _require_one_setup(results: SearchResults, why: str) -> None:
     if len(results.rows.setups) > 1:
         setups = "; ".join(results.rows.setup_texts)
-        raise SelectionError(f"{results.source}: latencies of different set-ups {why}: {setups}")
+        raise SelectionError(
+            f"{results.source}: latencies of different set-ups {why}: {setups}; run ganc-search with "
+            "--latency measured on this file (-o), which times all in one"
+        )
 
 
 def _exact_count(count: float) -> str:

@@ -178,12 +178,20 @@ def without_latencies(table: RowTable, subnets: Collection[tuple[int, ...]]) -> 
     """Return the table without the latencies of some sub-networks, and without set-ups that no row is left of."""
     if not subnets:
         return table
-    dropped = np.array([tuple(widths) in {*subnets} for widths in table.widths.tolist()])
+    gone = {*subnets}
+    dropped = np.array([tuple(widths) in gone for widths in table.widths.tolist()], bool)
     codes = np.where(dropped, -1, table.latency_setup)
-    setups = tuple(setup for code, setup in enumerate(table.setups) if code in codes)
     left = replace(table, latency_ms=np.where(dropped, np.nan, table.latency_ms), latency_setup=codes)
-    places = np.array([setups.index(setup) if setup in setups else -1 for setup in table.setups] + [-1], np.int16)
-    return replace(left, latency_setup=places[codes], setups=setups)
+    return _without_unused_setups(left)
+
+
+def _without_unused_setups(table: RowTable) -> RowTable:
+    used = np.isin(np.arange(len(table.setups)), table.latency_setup)
+    if used.all():
+        return table
+    places = np.append(np.where(used, np.cumsum(used) - 1, -1), -1).astype(np.int16)  # the last one is of code -1
+    setups = tuple(setup for setup, is_used in zip(table.setups, used, strict=True) if is_used)
+    return replace(table, latency_setup=places[table.latency_setup], setups=setups)
 
 
 def joined(tables: Sequence[RowTable]) -> RowTable:
@@ -218,13 +226,13 @@ def canonical(table: RowTable) -> RowTable:
 
     Of several rows of one sub-network the one on most images stays, and on equal images the one with the lowest
     metric; what it lacks is filled from rows on equally many images. Of two predictions the one with the smaller error
-    stays.
+    stays. Set-ups of which no latency stays are left out.
 
     Raises:
         FileFormatError: rows of one sub-network differ in their costs, or in a metric on equally many images.
     """
     if _strictly_falling(table.widths):
-        return table
+        return _without_unused_setups(table)
     # The last key of lexsort counts most.
     values = [table.metrics[name] for name in sorted(table.metrics)]
     table = table.take(np.lexsort([*values[::-1], -table.images, *(-table.widths.T[::-1])]))
@@ -235,7 +243,7 @@ def canonical(table: RowTable) -> RowTable:
     group = np.cumsum(first) - 1
     for extra in range(1, int(rank.max()) + 1):
         _absorb(merged, group[rank == extra], table.take(rank == extra))
-    return merged
+    return _without_unused_setups(merged)
 
 
 def _absorb(merged: RowTable, places: np.ndarray, others: RowTable) -> None:
