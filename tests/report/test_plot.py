@@ -1,5 +1,6 @@
 """`ganc plot` through its command: what the image says, which it reads from the file it wrote."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -190,6 +191,28 @@ def test_what_is_predicted_is_drawn_at_its_predicted_latency(tmp_path):
     assert (made["subnets"], made["predicted"], made["front"]) == (5, 3, 1)
     assert "not drawn, as no latency was predicted: 1 of 4 predicted sub-networks" in done.stderr
     assert "3 predicted, not measured" in texts_of(tmp_path / "front.svg")
+    svg = (tmp_path / "front.svg").read_text()
+    marks = re.findall(r'<path d="M ([\d.]+) [^"]+" clip-path="[^"]+" style="fill: none; stroke: #cc79a7', svg)
+    places = sorted(map(float, marks))
+    assert (places[2] - places[1]) / (places[1] - places[0]) == pytest.approx(1.5, rel=1e-3)  # 4, 6 and 9 ms
+
+
+def test_what_a_race_dropped_by_other_features_is_not_drawn_as_predicted(tmp_path):
+    timed = {"latency_ms": 4.0, "latency_engine": "openvino", "latency_precision": "f32", "latency_device": "cpu"}
+    guess = {f"{FID}.predicted": 20.0, "latency.predicted": 5.0}
+    dropped = make_row((31,) * 8, images=0, metrics={**guess, "lite0-kid.first-8": 0.5}, **timed)
+    further = [dropped, make_row((32,) * 8, images=0, metrics=guess)]
+    done = succeed("ganc", "plot", with_latencies(tmp_path / "search.h5", further), "-o", tmp_path / "front.svg")
+    assert "and 1 that were only predicted" in done.stderr
+
+
+def test_a_row_that_was_timed_and_not_measured_is_drawn_at_its_own_latency(tmp_path):
+    setup = {"latency_engine": "openvino", "latency_precision": "f32", "latency_device": "cpu"}
+    predicted = [
+        make_row((n,) * 8, images=0, metrics={f"{FID}.predicted": 20.0, "latency.predicted": guess}, **own)
+        for n, guess, own in ((31, 4.0, {}), (32, 6.0, {}), (33, 99.0, {"latency_ms": 9.0, **setup}))
+    ]
+    succeed("ganc", "plot", with_latencies(tmp_path / "search.h5", predicted), "-o", tmp_path / "front.svg")
     svg = (tmp_path / "front.svg").read_text()
     marks = re.findall(r'<path d="M ([\d.]+) [^"]+" clip-path="[^"]+" style="fill: none; stroke: #cc79a7', svg)
     places = sorted(map(float, marks))

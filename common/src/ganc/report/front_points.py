@@ -19,8 +19,8 @@ class Points:
 
     Attributes:
         values: (N,) of the metric that orders the rows, NaN where not measured; predictions: what was predicted of it.
-        costs: (N,), what the front is drawn against: MACs, or milliseconds, which are predicted ones where the row is;
-            NaN where there are none.
+        costs: (N,), what the front is drawn against: MACs, or milliseconds, which are predicted ones where a row that
+            was not measured has none of its own; NaN where there are none.
         timed: whether they are milliseconds, as where the search lowered latencies, all of one set-up.
         predicted: only that, and not behind the front; a search may have measured more than the model knew.
         front: by rising costs; others: measured on as many images; fewer: measured on fewer.
@@ -48,12 +48,15 @@ class Points:
         timed = results.objective is Objective.LATENCY and not _why_not_timed(results)
         costs = rows.macs.astype(np.float64)
         if timed:
-            costs = np.where(known, rows.latency_ms, rows.metrics.get(PREDICTED_LATENCY, unknown))
+            own = known | ~np.isnan(rows.latency_ms)
+            costs = np.where(own, rows.latency_ms, rows.metrics.get(PREDICTED_LATENCY, unknown))
         placed = np.isfinite(costs)
         kept = np.flatnonzero(known & placed)
         whole = kept[rows.images[kept] == rows.images[kept].max(initial=0)]
         front = whole[pareto_front(values[whole], costs[whole])]
-        predicted = np.flatnonzero(np.isfinite(predictions) & ~known & placed)
+        # What a race dropped by other features was measured, though not in the metric that orders the rows.
+        guessed = np.isfinite(predictions) & ~rows.measured
+        predicted = np.flatnonzero(guessed & placed)
         behind = beaten(predictions[predicted], costs[predicted], values[front], costs[front])
         tuned = [row for widths in sorted(chosen) for row in _places(rows.widths, widths)]
         return cls(
@@ -67,7 +70,7 @@ class Points:
             fewer=np.setdiff1d(kept, whole),
             predicted=predicted[~behind],
             picked=np.intersect1d(np.array(tuned[:MOST_PICKED], int), kept),
-            unplaced=np.flatnonzero((known | np.isfinite(predictions)) & ~placed),
+            unplaced=np.flatnonzero((known | guessed) & ~placed),
         )
 
     @property
