@@ -64,12 +64,15 @@ def test_a_signal_stops_it_between_two_sub_networks(supernet_file, tiny_data, tm
     ).groups()
     assert int(whole_number) == 128
     stopped = read_results(out)
+    assert stopped.facts["unfinished"] == "1/1"
     assert 5 <= len(stopped) == int(done) < 128
     assert [path.name for path in tmp_path.iterdir()] == ["search.h5"]
 
     succeed("ganc-search", *searching(supernet_file, tiny_data), "-o", out)
     finished = read_results(out)
     assert_same_search(finished, whole)
+    assert finished.facts == whole.facts
+    assert "unfinished" not in whole.facts
     assert all(finished.find(row.widths) == row for row in stopped)  # with their times: they were not evaluated again
 
 

@@ -5,10 +5,12 @@ import dataclasses
 import pytest
 from helpers.search_rows import IDENTITY, changed, eight_rows, make_results
 from helpers.stages import refusal
-from helpers.support import UNTRAINED_SET, succeed
+from helpers.support import UNTRAINED_SET, invoke, make_checkpoint, succeed
 
+import ganc
+from ganc.files.checkpoint import write_checkpoint
 from ganc.results.hdf5 import read_results, write_results
-from ganc.results.journal import Journal, ResultsWriter, journal_path
+from ganc.results.journal import Journal, ResultsWriter, journal_path, read_journal
 
 
 def killed(path, rows, identity=IDENTITY):
@@ -81,10 +83,92 @@ def test_a_journal_beside_a_file_is_named_if_it_has_rows_that_the_file_lacks(tmp
 
 def test_missing_shards_are_counted_by_how_many_there_are_and_few_are_named(tmp_path):
     rows = eight_rows()
-    for name, shard in (("a", "2/30"), ("b", "1/2"), ("c", "2/2")):
+    for name, shard in (("a", "2/30"), ("b", "1/2")):
         write_results(tmp_path / f"{name}.h5", make_results(rows[:2], {"shard": shard}))
-    (said,) = warnings_of("merge", *(tmp_path / f"{name}.h5" for name in "abc"), "-o", tmp_path / "out.h5")
-    assert "missing: 1, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 19 more of 30; run" in said
+    (said,) = warnings_of("merge", *(tmp_path / f"{name}.h5" for name in "ab"), "-o", tmp_path / "out.h5")
+    assert "missing: 2 of 2, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 19 more of 30; run" in said
+
+
+@pytest.mark.parametrize("shards", [("2/30", "1/2", "2/2"), (None, "1/4"), (["1/2", "2/2"], "1/4")], ids=str)
+def test_where_a_whole_search_is_among_the_parts_nothing_is_missing(tmp_path, shards):
+    paths = [tmp_path / f"{number}.h5" for number in range(len(shards))]
+    for path, shard in zip(paths, shards, strict=True):
+        write_results(path, make_results(eight_rows()[:2], {} if shard is None else {"shard": shard}))
+    assert warnings_of("merge", *paths, "-o", tmp_path / "out.h5") == []
+    assert "shard" not in read_results(tmp_path / "out.h5").facts
+    # A complete file stays so, whatever shard was done again.
+    assert warnings_of("merge", tmp_path / "out.h5", paths[-1], "-o", tmp_path / "again.h5") == []
+
+
+def part(path, rows, text, *, ended=True):
+    """Let a search write its part, and leave it without an end where that is said."""
+    with ResultsWriter(path, IDENTITY, {"unfinished": text}) as writer:
+        for row in rows:
+            writer.append(row)
+        if ended:
+            writer.finish()
+    return path
+
+
+def test_a_part_that_was_interrupted_is_missing_until_its_search_has_ended(tmp_path):
+    rows, merged = eight_rows(), tmp_path / "merged.h5"
+    one = part(tmp_path / "1.h5", rows[:4], "1/2")
+    two = part(tmp_path / "2.h5", rows[4:6], "2/2", ended=False)
+    assert read_results(two).facts == {"unfinished": "2/2"}
+    not_ended, missing = warnings_of("merge", one, two, "-o", merged)
+    assert f"{two}: shard 2/2 has not ended" in not_ended
+    assert "run it again to go on" in not_ended
+    assert "shards are missing: 2 of 2" in missing
+    assert read_results(merged).facts == {"shard": "1/2", "unfinished": "2/2"}
+    not_ended, missing = warnings_of("select", merged)
+    assert f"{merged}: shard 2/2 has not ended" in not_ended
+    assert f"{merged}: shards are missing: 2 of 2" in missing
+    part(two, rows[6:], "2/2")
+    assert read_results(two).facts == {"shard": "2/2"}
+    for files in ((one, two), (merged, two)):
+        assert warnings_of("merge", *files, "-o", tmp_path / "whole.h5") == []
+        assert read_results(tmp_path / "whole.h5").digest == make_results(rows).digest
+        assert read_results(tmp_path / "whole.h5").facts == {}
+    # What is whole lacks nothing of a part that is merged with it.
+    other = part(tmp_path / "other.h5", rows[:1], "3/9", ended=False)
+    assert warnings_of("merge", tmp_path / "whole.h5", other, "-o", merged) == []
+
+
+@pytest.mark.parametrize("command", ["select", "plot"])
+def test_a_search_that_was_interrupted_is_said_to_have_no_end(tmp_path, command):
+    path = part(tmp_path / "search.h5", eight_rows(), "1/1", ended=False)
+    output = () if command == "select" else ("-o", tmp_path / "out.svg")
+    (said,) = warnings_of(command, path, *output)
+    assert f"{path}: its search has not ended" in said
+    part(path, [], "1/1")
+    assert "unfinished" not in read_results(path).facts
+    assert warnings_of(command, path, *output) == []
+
+
+def test_a_part_that_was_killed_before_its_first_fold_keeps_its_name(tmp_path):
+    path, rows = tmp_path / "search.h5", eight_rows()
+    for number, text in enumerate(("1/4", "2/4")):  # each killed, as the next one begins
+        journal = Journal(journal_path(path), IDENTITY, {"unfinished": text})
+        journal.append(rows[number])
+        journal.close()
+        part(path, [], "3/4", ended=False)
+    assert len(read_results(path)) == 2
+    assert read_results(path).facts == {"unfinished": ["1/4", "2/4", "3/4"]}
+    part(path, rows[2:4], "2/4")
+    assert read_results(path).facts == {"shard": "2/4", "unfinished": ["1/4", "3/4"]}
+    part(path, rows[4:], "1/1", ended=False)
+    assert read_results(path).facts == {"shard": "2/4", "unfinished": ["1/1", "1/4", "3/4"]}
+    part(path, [], "1/1")
+    assert read_results(path).facts == {}
+
+
+def test_a_journal_says_whose_rows_it_has_though_it_was_opened_by_another_part(tmp_path):
+    path, rows = tmp_path / "search.h5", eight_rows()
+    Journal(journal_path(path), IDENTITY, {"unfinished": "1/4"}).close()  # killed without a row
+    writer = ResultsWriter(path, IDENTITY, {"unfinished": "2/4"})
+    writer.append(rows[0])
+    assert read_journal(journal_path(path)).facts == {"unfinished": "2/4"}
+    writer.close()
 
 
 def test_a_search_records_its_shard_and_a_file_of_two_has_both(chain, tmp_path):
@@ -117,3 +201,43 @@ def test_a_set_up_of_which_no_latency_stays_is_left_out(tmp_path):
     said = refusal("ganc", "select", merged, "--max-latency", 5)
     assert "latencies of different set-ups" in said
     assert "run ganc-search with --latency measured on this file" in said
+
+
+@pytest.fixture
+def unfinished(tmp_path):
+    """A supernet, and the results of a part that was killed after its file was written."""
+    supernet = make_checkpoint("supernet")
+    write_checkpoint(tmp_path / "supernet.safetensors", supernet)
+    rows, identity = eight_rows(), changed(supernet_digest=supernet.digest)
+    write_results(tmp_path / "search.h5", make_results(rows[:4], {"unfinished": "2/3"}, identity))
+    return tmp_path / "search.h5"
+
+
+NOT_ENDED = "shard 2/3 has not ended"
+MISSING = "shards are missing: 1, 2 and 3 of 3"
+
+
+@pytest.mark.parametrize("stage", ["finetune", "export"])
+def test_a_stage_that_selects_from_results_says_what_they_lack(unfinished, tmp_path, stage):
+    supernet = tmp_path / "supernet.safetensors"
+    given = ("--supernet", supernet, "--results", unfinished, "--max-macs", 1, "-o", tmp_path / "out")
+    given += ("--teacher", supernet, "--data", tmp_path) if stage == "finetune" else ()
+    for said in ((NOT_ENDED, MISSING), ("has 1 row that", MISSING)):
+        result = invoke(f"ganc-{stage}", *given)
+        assert result.exit_code == 1
+        assert "no sub-network satisfies --max-macs 1" in result.stderr
+        warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+        assert len(warned) == len(said)
+        assert all(text in line for text, line in zip(said, warned, strict=True))
+        killed(unfinished, eight_rows()[4:5], read_results(unfinished).identity)
+
+
+def test_select_of_the_library_and_a_report_say_what_results_lack(unfinished, tmp_path):
+    with pytest.warns(UserWarning, match=r"2/3 has not|2 and 3 of 3") as noticed:
+        assert len(ganc.select(unfinished)) == 4
+    assert [MISSING in str(one.message) for one in noticed] == [False, True]
+    assert {one.filename for one in noticed} == {__file__}
+    pytest.importorskip("jinja2", reason="jinja2 is not installed")
+    not_ended, missing = warnings_of("report", tmp_path, "-o", tmp_path / "report.html")
+    assert f"{unfinished}: {NOT_ENDED}" in not_ended
+    assert MISSING in missing

@@ -134,6 +134,9 @@ class JournalFile:
         check(header)
         needed = header["version"] != WITHOUT_CHECKSUMS
         self.lines = _read_lines(complete, self.path, read, needed=needed, alone=self._alone)
+        if not self.lines:  # the header is this one's from now on
+            self.clear()
+            return
         self._truncate(sum(len(line) + 1 for line in complete[: len(self.lines) + 1]))
 
     def _truncate(self, size: int) -> None:

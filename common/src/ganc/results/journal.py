@@ -17,8 +17,9 @@ from ganc.base.journal_file import JournalFile, read_journal_file
 from ganc.base.json_text import JsonObject
 from ganc.base.temporaries import remove_leftovers
 from ganc.results.hdf5 import HDF5_SIGNATURE, first_bytes, read_results, write_results
+from ganc.results.parts import WHOLE, Parts
 from ganc.results.predictions import Predictions, with_predictions
-from ganc.results.search_results import SHARD, SearchIdentity, SearchResults, joined_fact
+from ganc.results.search_results import SearchIdentity, SearchResults
 from ganc.results.selection import without_beaten_predictions
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, joined, without_latencies
 
@@ -38,6 +39,9 @@ class Journal(JournalFile):
         facts: recorded in the header.
         options: of JournalFile.
 
+    Attributes:
+        facts: those of the header that was found when the journal was opened, of the run whose `rows` they are.
+
     Raises:
         RunError: the journal belongs to another search, or another process writes it.
         FileFormatError, WriteError: as of JournalFile.
@@ -45,9 +49,11 @@ class Journal(JournalFile):
 
     def __init__(self, path: Path, identity: SearchIdentity, facts: Mapping, **options: Any) -> None:
         header = {"format": FORMAT, "version": VERSION, "identity": identity.to_json(), "facts": dict(facts)}
+        self.facts: Mapping = dict(facts)
 
         def check(found: dict) -> None:
             _require_same(path, SearchIdentity.from_json(found.get("identity"), str(path)), identity)
+            self.facts = JsonObject(path, found).take("facts", dict, {})
 
         super().__init__(path, header, check, _row_of, **options)
 
@@ -78,7 +84,8 @@ class ResultsWriter:
 
     Args:
         path: the results file (HDF5); the journal is beside it (`journal_path`).
-        identity: the search. facts: recorded in the file.
+        identity: the search. facts: recorded in the file. Of a search in parts they name its own: as `unfinished` until
+            `finish` is called, else as one that has ended.
         fold_every: after this many new rows (or a quarter of all, if that is more) they are folded into the file.
         restart: throw away what earlier runs left at `path`.
         restart_if_changed: throw it away where it belongs to another search.
@@ -111,14 +118,18 @@ class ResultsWriter:
             remove_leftovers([place_of(self.path)])
             if restart:
                 _discard(self.path)
-            rows, kept_facts = self._earlier(identity, restart_if_changed)
-            self._folded = SearchResults(identity, _continued(kept_facts, facts, rows), rows, source=str(self.path))
+            rows, kept = self._earlier(identity, restart_if_changed)
+            self._own = Parts.of(facts)
+            self._folded = SearchResults(identity, self._continued(kept, facts), rows, source=str(self.path))
+            self._new = {row.widths: row for row in self._journal.rows}
+            self._predictions: Predictions | None = None
+            self._written = False  # whether the file has all rows and the facts
+            self._keeps_empty = False
+            if self._new:  # a journal's header is of the run that writes its rows
+                self.fold()
         except BaseException:
             self._journal.close(remove=not self._journal.rows)
             raise
-        self._new = {row.widths: row for row in self._journal.rows}
-        self._predictions: Predictions | None = None
-        self._written = False  # whether the file has all rows and the facts
 
     def __enter__(self) -> "ResultsWriter":
         return self
@@ -171,9 +182,19 @@ class ResultsWriter:
         """
         self._predictions, self._written = predictions, False
 
+    def finish(self) -> None:
+        """Say that the search has ended: facts call it unfinished no more. The next fold writes that.
+
+        A part without rows is a file all the same, which tells it from one that is missing.
+        """
+        parts, own = Parts.of(self._folded.facts), self._own.begun
+        facts = Parts(parts.ended | own, parts.begun - own).said_in(self._folded.facts)
+        self._folded, self._written = dataclasses.replace(self._folded, facts=facts), False
+        self._keeps_empty = not own <= {WHOLE}
+
     def fold(self) -> None:
-        """Write all rows, and the facts, into the file unless it has them; no rows leave no file."""
-        if self._written or not len(self):
+        """Write all rows, and the facts, into the file unless it has them; no rows leave no file but of a part."""
+        if self._written or not (len(self) or self._keeps_empty):
             return
         results = self.results()
         write_results(self.path, results)
@@ -181,7 +202,7 @@ class ResultsWriter:
         self._journal.clear()
 
     def close(self) -> SearchResults:
-        """Fold everything into the file, remove the journal and return the results; no rows leave no file."""
+        """Fold everything into the file, remove the journal and return the results."""
         if not self._journal.closed:
             try:
                 self.fold()
@@ -191,16 +212,29 @@ class ResultsWriter:
             self._journal.close(remove=True)
         return self._folded
 
-    def _earlier(self, identity: SearchIdentity, restart_if_changed: bool) -> tuple[RowTable, dict]:
-        """Return the rows of earlier runs, and what they say of shards, and of the model that predicted some."""
+    def _earlier(self, identity: SearchIdentity, restart_if_changed: bool) -> tuple[RowTable, Mapping | None]:
+        """Return the rows and facts of the results file; None for facts where there is no file to go on with."""
         if not self.path.exists():
-            return RowTable.of([]), {}
+            return RowTable.of([]), None
         earlier = read_results(self.path)
         if restart_if_changed and earlier.identity.differences(identity):
             _discard(self.path)
-            return RowTable.of([]), {}
+            return RowTable.of([]), None
         _require_same(self.path, earlier.identity, identity)
-        return earlier.rows, {name: value for name, value in earlier.facts.items() if name in (PREDICTIONS, SHARD)}
+        return earlier.rows, earlier.facts
+
+    def _continued(self, kept: Mapping | None, facts: Mapping) -> dict:
+        """Return the facts of a file that goes on: the parts of all runs that wrote its rows, or the journal's.
+
+        A run of a part that had ended begins it anew. The run that left rows in the journal did not end.
+        """
+        there = Parts() if kept is None else Parts.of(kept)
+        if self._journal.rows:
+            left = Parts.of(self._journal.facts)
+            there |= Parts(begun=left.ended | left.begun)
+        there = Parts(there.ended - self._own.begun, there.begun) | self._own
+        predictions = {PREDICTIONS: kept[PREDICTIONS]} if kept and PREDICTIONS in kept else {}
+        return there.said_in({**predictions, **facts})
 
 
 def _retimed(earlier: SearchRow, row: SearchRow) -> bool:
@@ -218,14 +252,6 @@ def journal_path(path: Path) -> Path:
     """
     place = place_of(path)
     return place.with_name(place.name + JOURNAL_SUFFIX)
-
-
-def _continued(kept: Mapping, facts: Mapping, rows: RowTable) -> dict:
-    """Return the facts of a file that goes on: it is of shards only if all runs that wrote it were."""
-    both = {**kept, **facts}
-    if len(rows) and both.pop(SHARD, None) and SHARD in kept and SHARD in facts:
-        both[SHARD] = joined_fact([kept, facts], SHARD)
-    return both
 
 
 def _discard(path: Path) -> None:

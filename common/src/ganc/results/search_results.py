@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from ganc.base.differences import differences
 from ganc.base.errors import FileFormatError, SpecError
 from ganc.base.ranking_metric import is_whole, kernel_metric, ranking_metric
 from ganc.results.objective import Objective, objective_of
+from ganc.results.parts import Parts
 from ganc.results.table import COST_COLUMNS, RowTable, SearchRow, canonical, joined
 
-SHARD = "shard"  # the fact that says which part of a search it is, as K/N
 _FIXED_COLUMNS = {*COST_COLUMNS, "widths", "images", "latency_ms", "latency_setup", "seconds"}
 
 
@@ -181,8 +182,8 @@ class SearchResults:
 def merge_results(parts: Sequence[SearchResults]) -> SearchResults:
     """Return the rows of all parts in one; a fact on which the parts differ becomes the list of its values.
 
-    A sub-network in several parts becomes one row: the one on most images. Where all shards are there, the facts name
-    none.
+    A sub-network in several parts becomes one row: the one on most images. Where a part is a whole search, or all
+    shards are there, the facts name none.
 
     Raises:
         FileFormatError: the parts belong to different searches, or contradict each other on a sub-network.
@@ -194,29 +195,16 @@ def merge_results(parts: Sequence[SearchResults]) -> SearchResults:
             raise FileFormatError(
                 f"{part.source}: is of another search than {parts[0].source}: {_swapped(differences, parts[0], part)}"
             )
-    facts = {name: joined_fact([part.facts for part in parts], name) for part in parts for name in part.facts}
-    if all(len(there) == count for count, there in shards_in(facts).items()):
-        facts.pop(SHARD, None)  # all of them are one search
-    return SearchResults(parts[0].identity, facts, joined([part.rows for part in parts]))
-
-
-def shards_in(facts: Mapping) -> dict[int, set[int]]:
-    """Return which shards facts name, from 1, by how many there are of them; what is none is passed over."""
-    found: dict[int, set[int]] = {}
-    texts = facts.get(SHARD)
-    for text in texts if isinstance(texts, list) else [texts]:
-        if isinstance(text, str) and (match := re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)):
-            part, parts = map(int, match.groups())
-            if 1 <= part <= parts:
-                found.setdefault(parts, set()).add(part)
-    return found
+    facts = {name: _joined_fact([part.facts for part in parts], name) for part in parts for name in part.facts}
+    there = reduce(or_, [Parts.of(part.facts) for part in parts])
+    return SearchResults(parts[0].identity, there.said_in(facts), joined([part.rows for part in parts]))
 
 
 def _swapped(differences: str, first: SearchResults, other: SearchResults) -> str:
     return f"{differences} (in {first.source} and {other.source}); merge only shards of one search"
 
 
-def joined_fact(facts: Sequence[Mapping], name: str) -> object:
+def _joined_fact(facts: Sequence[Mapping], name: str) -> object:
     """Return what all facts say that have one of this name, or the list of what they say."""
     values = [fact[name] for fact in facts if name in fact]
     if all(value == values[0] for value in values):

@@ -1,48 +1,74 @@
-"""What tells that a search's results are not all: shards that are not there, and rows that are in a journal alone."""
+"""What tells that a search's results are not all: rows in a journal alone, searches not ended, shards not there."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganc.base.errors import GancError
 from ganc.results.journal import JOURNAL_SUFFIX, journal_path, read_journal
-from ganc.results.search_results import SearchResults, shards_in
+from ganc.results.parts import WHOLE, Part, Parts, part_text
+from ganc.results.search_results import SearchResults
 from ganc.results.table import SearchRow
 
-MOST_NAMED = 10
 _AGAIN = "run its search again, which folds them into the file"
 
-
-def missing_shards(facts: Mapping) -> str:
-    """Return which shards of those that facts name are not there, such as `2 and 5 of 16`; "" if all are."""
-    texts = []
-    for parts, there in sorted(shards_in(facts).items()):
-        if more := parts - len(there):
-            named = [*islice((str(part) for part in range(1, parts + 1) if part not in there), MOST_NAMED)]
-            named += [f"{more - MOST_NAMED} more"] if more > MOST_NAMED else []
-            texts.append(f"{' and '.join(filter(None, (', '.join(named[:-1]), named[-1])))} of {parts}")
-    return ", ".join(texts)
+Read = tuple[Path | str, SearchResults]  # where results were read from, - for a pipe, and they
 
 
-def left_in_journals(read: Sequence[tuple[Path | str, SearchResults]], *, folders: bool = False) -> Iterator[str]:
-    """Yield a line for each journal beside results that have not all of its rows, as a killed search leaves it.
+def as_warning(text: str) -> None:
+    """Give a warning as Python's libraries do, of the line that called the function that calls this."""
+    warnings.warn(text, stacklevel=3)
+
+
+def lacking(source: Path | str, results: SearchResults) -> Iterator[str]:
+    """Yield a line for each thing that a file of results lacks: rows in its journal, the rest of a search, shards.
 
     Args:
-        read: the results and where they were read from.
-        folders: also name journals of the same search in the same folders that have no results file yet.
+        source: where they were read from; "-" is standard input.
     """
+    yield from _lacking([(source, results)], Parts.of(results.facts))
+    if missing := Parts.of(results.facts).missing:
+        yield f"{results.source}: shards are missing: {missing}; run these and merge all"
+
+
+def lacking_of_merged(read: Sequence[Read], merged: SearchResults) -> Iterator[str]:
+    """Yield a line for each thing that files lack which were merged, but for what others of them have.
+
+    Journals of the same search in the same folders that have no results file yet are named too.
+    """
+    there = Parts.of(merged.facts)
+    yield from _lacking(read, there)
+    known = {journal.resolve() for source, _ in read if (journal := _journal_of(source))}
+    for place in dict.fromkeys(Path(source).parent for source, _ in read if str(source) != "-"):
+        for journal in sorted(place.glob(f"*.h5{JOURNAL_SUFFIX}")):
+            file = journal.with_name(journal.name.removesuffix(JOURNAL_SUFFIX))
+            if journal.resolve() not in known and not file.exists():
+                known.add(journal.resolve())
+                yield from _told(journal, merged, f"and no {file.name} is there", True)
+    if there.missing:
+        yield f"shards are missing: {there.missing}; run these and merge again"
+
+
+def _lacking(read: Sequence[Read], there: Parts) -> Iterator[str]:
+    """Yield a line for each file whose journal has further rows, or whose search has not ended and is not `there`."""
     seen = set()
     for source, results in read:
-        if str(source) != "-" and (journal := _journal_of(Path(source))) and journal.resolve() not in seen:
+        journal = _journal_of(source)
+        if journal and journal.resolve() not in seen:
             seen.add(journal.resolve())
-            yield from _told(journal, results, f"that {source} lacks")
-    places = dict.fromkeys(Path(source).parent for source, _ in read if str(source) != "-") if folders else ()
-    for place in places:
-        for journal in sorted(place.glob(f"*.h5{JOURNAL_SUFFIX}")):
-            if journal.resolve() in seen or journal.with_name(journal.name.removesuffix(JOURNAL_SUFFIX)).exists():
+            said = [*_told(journal, results, f"that {source} lacks")]
+            yield from said
+            if said:  # how to go on is said
                 continue
-            seen.add(journal.resolve())
-            yield from _told(journal, read[0][1], f"and no {journal.name.removesuffix(JOURNAL_SUFFIX)} is there", True)
+        if left := sorted({*Parts.of(results.facts).open} & {*there.open}):
+            yield f"{results.source}: {_named(left)} not ended, but runs or was interrupted; run it again to go on"
+
+
+def _named(parts: Sequence[Part]) -> str:
+    if WHOLE in parts:
+        return "its search has"
+    texts = ", ".join(map(part_text, parts))
+    return f"shard {texts} has" if len(parts) == 1 else f"shards {texts} have"
 
 
 def _told(journal: Path, results: SearchResults, words: str, alone: bool = False) -> Iterator[str]:
@@ -65,8 +91,11 @@ def _is_news(row: SearchRow, known: SearchRow | None) -> bool:
     return row.latency_ms is not None and row.latency_ms != known.latency_ms
 
 
-def _journal_of(path: Path) -> Path | None:
+def _journal_of(source: Path | str) -> Path | None:
     """Return the journal of results, where there is one that is not empty."""
+    if str(source) == "-":
+        return None
+    path = Path(source)
     try:
         beside, journal = path.with_name(path.name + JOURNAL_SUFFIX), journal_path(path)
         if not (journal.is_file() and journal.stat().st_size):

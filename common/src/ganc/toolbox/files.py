@@ -187,7 +187,7 @@ def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json
     from ganc.results.hdf5 import read_results
     from ganc.results.selection import select as select_rows
     from ganc.results.selection import select_predicted
-    from ganc.results.shards import left_in_journals
+    from ganc.results.shards import lacking
 
     measured_only = {
         "--pareto": pareto or None,
@@ -197,7 +197,7 @@ def select(results: str, top: int | None, pareto: bool, predicted: bool, as_json
     if predicted and (wrong := [name for name, value in measured_only.items() if value is not None]):
         raise click.UsageError(f"{wrong[0]} is for what was measured: leave it or --predicted out")
     read = read_results(results)
-    for said in left_in_journals([(results, read)]):
+    for said in lacking(results, read):
         warn(said)
     most = top or (None if pareto or as_json else 10)
     if predicted:
@@ -230,14 +230,12 @@ def merge(results: tuple[Path, ...], output: str, as_json: bool) -> None:
         raise click.UsageError("-o - and --json both write to standard output: leave one out")
     from ganc.results.hdf5 import read_results, write_results
     from ganc.results.search_results import merge_results
-    from ganc.results.shards import left_in_journals, missing_shards
+    from ganc.results.shards import lacking_of_merged
 
     parts = [read_results(path) for path in results]
     merged = merge_results(parts)
-    for said in left_in_journals([*zip(results, parts, strict=True)], folders=True):
+    for said in lacking_of_merged([*zip(results, parts, strict=True)], merged):
         warn(said)
-    if missing := missing_shards(merged.facts):
-        warn(f"shards are missing: {missing}; run these and merge again")
     with writing_output():
         write_results(output, merged)
     predicted = len(merged) - merged.measured

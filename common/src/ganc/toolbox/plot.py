@@ -88,11 +88,11 @@ def _plot_results(results: str, output: Path, original: float | None, title: str
     from ganc.report.front_plot import draw_results
     from ganc.report.front_points import front_notes
     from ganc.results.hdf5 import read_results
-    from ganc.results.shards import left_in_journals
+    from ganc.results.shards import lacking
 
     read = read_results(results)
-    for left_out in left_in_journals([(results, read)]):
-        warn(left_out)
+    for said in lacking(results, read):
+        warn(said)
     points = draw_results(read, output, original=original, title=title, with_published=published)
     for said in front_notes(points):
         warn(f"{read.source}: {said}")

@@ -13,7 +13,8 @@ from ganc.base.errors import InterruptedRun, RunError, SelectionError, SettingEr
 from ganc.base.extras import SCIKIT_LEARN, require
 from ganc.models.family import Widths
 from ganc.results.journal import ResultsWriter, journal_path
-from ganc.results.search_results import SHARD, SearchResults
+from ganc.results.parts import UNFINISHED, WHOLE, part_text
+from ganc.results.search_results import SearchResults
 from ganc.results.selection import select
 from ganc.results.table import RowTable, SearchRow
 from ganc.system.processes import join_processes
@@ -39,7 +40,7 @@ from ganc_search.setup import SearchInputs
 from ganc_search.strategies import Bounded, Strategy
 from ganc_search.strategies.allowed import Allowed
 from ganc_search.strategies.evolution import Evolution
-from ganc_search.strategies.lists import WHOLE, Listed, exhaustive, named_ones, read_configs, sample
+from ganc_search.strategies.lists import Listed, exhaustive, named_ones, read_configs, sample
 from ganc_search.strategies.predictor import Predictor
 from ganc_search.strategies.racing import Racing
 
@@ -151,6 +152,8 @@ class Search:
         except InterruptedRun as stop:
             of = f" of {self.evaluations}" if strategy is self.strategy else ""
             raise InterruptedRun(f"stopped after {done}{of} {self.unit}; {self._kept}", stop.signal_number) from None
+        else:
+            self._writer.finish()
         finally:
             if isinstance(strategy, Predictor) and strategy.predictions is not None:
                 self._writer.predict(strategy.predictions)
@@ -221,7 +224,7 @@ class Search:
         else:
             found = exhaustive(allowed, settings.shard)
         if not len(found):
-            of = "those asked for" if settings.shard == WHOLE else "--shard {}/{}".format(*settings.shard)
+            of = "those asked for" if settings.shard == WHOLE else f"--shard {part_text(settings.shard)}"
             raise SelectionError(f"{settings.budget.text}: no sub-network of {of} satisfies it")
         return Listed(found)
 
@@ -230,7 +233,7 @@ class Search:
         facts = {name: getattr(settings, name) for name in ("strategy", "objective", "seed", "latency")}
         facts |= {name: evaluation.facts()[name] for name in ("subset", "resize")}
         facts |= {"statistics_verified": evaluation.statistics.verified, "engine": self.engine}
-        facts[SHARD] = None if settings.shard == WHOLE else "{}/{}".format(*settings.shard)
+        facts[UNFINISHED] = part_text(settings.shard)  # until the writer is told that it has ended
         facts |= {"budget": asdict(settings.budget), "racing": settings.racing and asdict(settings.racing)}
         if self.inputs.cheap_evaluator:
             cheap = self.inputs.cheap_evaluator.evaluation.facts()

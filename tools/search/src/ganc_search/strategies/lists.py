@@ -13,6 +13,7 @@ from ganc.base.rng import keyed_generator
 from ganc.models.family import Family, Widths
 from ganc.models.space import SearchSpace, Subnets
 from ganc.models.spec import parse_widths
+from ganc.results.parts import WHOLE, part_text
 from ganc.results.table import SearchRow
 from ganc_search.strategies.allowed import TRIES, Allowed
 
@@ -20,8 +21,6 @@ _EXPECTED = "one width string a line"
 
 # A shard has so many runs of neighbours at most.
 RUNS = 8
-
-WHOLE = (1, 1)  # a part, counted from 1, and of how many
 
 
 class Listed:
@@ -170,4 +169,4 @@ def shard(candidates: Sequence[Widths], part: int, parts: int) -> Sequence[Width
 def _require_enough(count: int, part: tuple[int, int]) -> None:
     """Raise RunError where so many sub-networks, if there are any, leave the part empty."""
     if 0 < count < part[0]:
-        raise RunError("--shard {}/{}: only {} sub-networks, use fewer shards".format(*part, count))
+        raise RunError(f"--shard {part_text(part)}: only {count} sub-networks, use fewer shards")
