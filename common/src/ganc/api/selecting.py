@@ -20,6 +20,8 @@ def select(
 ) -> list[SearchRow]:
     """Return the sub-networks of a file of ganc-search that satisfy all bounds, the best first.
 
+    What the file lacks, such as shards, or rows in its journal, is said in Python's warnings.
+
     Args:
         results: the file (HDF5).
         max_macs, max_params: at most so many multiply-accumulates of an image, and parameters; a number, or "2.7G".
@@ -39,11 +41,15 @@ def select(
     """
     from ganc.results.hdf5 import read_results  # h5py comes with it
     from ganc.results.selection import select as select_rows
+    from ganc.results.shards import as_warning, lacking
 
     if top is not None and top < 1:
         raise SettingError(f"top (={top}): expected at least 1")
+    read = read_results(Path(results))
+    for said in lacking(Path(results), read):
+        as_warning(said)
     rows = select_rows(
-        read_results(Path(results)),
+        read,
         max_macs=budget_number(max_macs),
         max_params=budget_number(max_params),
         max_latency=max_latency,

@@ -1,6 +1,6 @@
 """Choosing one sub-network of a supernet: named, or selected from search results. Needs no numpy before it chooses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,11 @@ class Selection:
         if self.widths is not None and has_bounds(vars(self)):
             raise SettingError("--max-… and --rank select from --results; --config names the sub-network itself")
 
-    def choose(self, supernet: "Checkpoint") -> Widths:
+    def choose(self, supernet: "Checkpoint", warn: Callable[[str], object] | None = None) -> Widths:
         """Return the widths.
+
+        Args:
+            warn: is called with a line for each thing that the results lack; None gives Python's warnings.
 
         Raises:
             FileFormatError: the results cannot be read, or belong to another supernet.
@@ -52,7 +55,7 @@ class Selection:
             SpecError: the named sub-network is none that the supernet was trained for.
         """
         if self.results is not None:
-            return self._selected(self.results, supernet)
+            return self._selected(self.results, supernet, warn)
         family = supernet.generator.spec.shape
         widths = family.full_widths(self.widths or ())
         if "space" in supernet.training:
@@ -64,9 +67,10 @@ class Selection:
             raise SpecError(f"--config {format_widths(widths)}: trained were {', '.join(trained)}; choose one of them")
         return widths
 
-    def _selected(self, results: str, supernet: "Checkpoint") -> Widths:
+    def _selected(self, results: str, supernet: "Checkpoint", warn: Callable[[str], object] | None) -> Widths:
         from ganc.results.hdf5 import read_results
         from ganc.results.selection import select
+        from ganc.results.shards import as_warning, lacking
 
         read = read_results(results)
         if read.identity.supernet_digest != supernet.digest:
@@ -74,6 +78,8 @@ class Selection:
                 f"{read.source}: is a search of another supernet ({read.identity.supernet_digest[:16]}, "
                 f"this one is {supernet.digest[:16]}); search this one, or name the sub-network with --config"
             )
+        for said in lacking(results, read):
+            (warn or as_warning)(said)
         rows = select(
             read, max_macs=self.max_macs, max_params=self.max_params, max_latency=self.max_latency, rank=self.rank
         )

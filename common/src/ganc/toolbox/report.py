@@ -39,10 +39,13 @@ def report(folder: Path, output: Path, as_json: bool) -> None:
     from ganc.report.front_points import Points, front_notes
     from ganc.report.gather import gather
     from ganc.report.html.page import write_report
+    from ganc.results.shards import lacking
 
     found = gather(folder)
     made = write_report(found, output)
     for name, results in found.searches.items():
+        for said in lacking(found.folder / name, results):
+            warn(said)
         for said in front_notes(Points.of(results)):
             warn(f"{name}: {said}")
     if as_json:

@@ -13,6 +13,7 @@ from ganc.base.ranking_metric import metric_head, unverified_line
 from ganc.base.text import counted, format_bytes, format_count, format_duration, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import PRECISION
+from ganc.cli.messages import warn
 from ganc.cli.options import (
     Shown,
     direction_option,
@@ -140,7 +141,7 @@ def main(source: Source, settings: ExportSettings, page: "PageSettings | None", 
     from ganc.system.runtime import select_device
     from ganc_export.stage import alone_of, export
 
-    alone = alone_of(source)
+    alone = alone_of(source, warn)
     used = select_device(settings.device)
     chosen = format_widths(alone.generator.spec.widths)
     settings_line("ganc-export", source=source.path, widths=chosen, device=used)

@@ -1,6 +1,6 @@
 """Stage 6: a generator alone, as a ganc checkpoint and in the variants that engines run, verified before they count."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -180,15 +180,18 @@ def read_source(path: Path, direction: Direction | None, *, supernet: bool = Fal
     return checkpoint.facing(direction or checkpoint.direction, path)
 
 
-def alone_of(source: Source) -> Checkpoint:
+def alone_of(source: Source, warn: Callable[[str], object] | None = None) -> Checkpoint:
     """Read what is exported; see `standalone`.
+
+    Args:
+        warn: as of `Selection.choose`.
 
     Raises:
         FileFormatError: the file is no checkpoint, no supernet where that is said, or of the other direction only.
         SpecError, SelectionError: there is no such sub-network.
     """
     checkpoint = read_source(source.path, source.direction, supernet=source.supernet is not None)
-    widths = source.selection.choose(checkpoint) if source.selection else None
+    widths = source.selection.choose(checkpoint, warn) if source.selection else None
     return standalone(checkpoint, widths, source.role)
 
 

@@ -6,6 +6,7 @@ import click
 
 from ganc.cli.command import command
 from ganc.cli.jobs import run_folder, run_training
+from ganc.cli.messages import warn
 from ganc.cli.options import (
     Shown,
     data_options,
@@ -59,7 +60,7 @@ def main(
     from ganc_finetune.stage import finetune_job, read_supernet
 
     checkpoint = read_supernet(supernet, data.direction)
-    widths = selection.choose(checkpoint)
+    widths = selection.choose(checkpoint, warn)
     run_training(
         "ganc-finetune",
         lambda: finetune_job(checkpoint, widths, teacher, settings, schedule, data, run, init),
