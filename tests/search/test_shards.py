@@ -5,7 +5,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from helpers.stages import refusal, widths_of_space
+from helpers.stages import json_of, refusal, widths_of_space
 from helpers.support import UNTRAINED_SET, succeed
 
 from ganc.base.engine_table import graph_engines, usable_engines
@@ -139,8 +139,22 @@ def test_the_command_s_shards_time_their_own_part_and_leave_out_what_is_slow_the
     assert_disjoint(own.values())
     assert own[1] | own[2] == {*every}
     (tmp_path / "list").write_text(format_widths(every[0]) + "\n" + format_widths(every[-1]) + "\n")
-    said = refusal(
-        *arguments,
-        *("--configs", tmp_path / "list", "--shard", "1/2", "--max-latency", 61, "-o", tmp_path / "1.h5"),
+    for part in (1, 2):
+        (tmp_path / f"{part}.h5").unlink()
+    listed = ("--configs", tmp_path / "list", "--max-latency", 61, "--shard")
+    succeed(*arguments, *listed, "2/2", "-o", tmp_path / "2.h5")
+    # The larger one, which is too slow, is all that the first part has: that is a part all the same.
+    said = succeed(*arguments, *listed, "1/2", "-o", tmp_path / "1.h5").stderr
+    assert f"no sub-network of --shard 1/2 satisfies --max-latency 61: {tmp_path / '1.h5'} has no rows" in said
+    assert json_of(*arguments, *listed, "1/2", "-o", tmp_path / "1.h5")["best"] == []
+    empty = read_results(tmp_path / "1.h5")
+    assert (len(empty), empty.facts["shard"]) == (0, "1/2")
+    said = succeed("ganc", "merge", tmp_path / "1.h5", tmp_path / "2.h5", "-o", tmp_path / "all.h5").stderr
+    assert "warning" not in said
+    assert [row.widths for row in read_results(tmp_path / "all.h5")] == [every[-1]]
+    # Where not even the smallest is fast enough, another machine may be faster.
+    succeed(*arguments, "--shard", "1/2", "--max-latency", 0.0001, "-o", tmp_path / "none.h5")
+    assert len(read_results(tmp_path / "none.h5")) == 0
+    assert "--max-latency 0.0001: no sub-network of" in refusal(
+        *arguments, "--max-latency", 0.0001, "-o", tmp_path / "whole.h5"
     )
-    assert "--max-latency 61: no sub-network of --shard 1/2 satisfies it" in said

@@ -203,6 +203,23 @@ def test_a_set_up_of_which_no_latency_stays_is_left_out(tmp_path):
     assert "run ganc-search with --latency measured on this file" in said
 
 
+def test_a_part_without_rows_is_a_part(tmp_path):
+    empty = part(tmp_path / "1.h5", [], "1/2")
+    assert (len(read_results(empty)), read_results(empty).facts) == (0, {"shard": "1/2"})
+    two, merged = part(tmp_path / "2.h5", eight_rows(), "2/2"), tmp_path / "merged.h5"
+    assert warnings_of("merge", empty, two, "-o", merged) == []
+    assert read_results(merged).digest == make_results(eight_rows()).digest
+    succeed("ganc", "inspect", empty)
+    assert "no row is in" in refusal("ganc", "merge", empty, "-o", merged)
+    assert "has no rows" in refusal("ganc", "select", empty)
+    assert "no row" in refusal("ganc", "plot", empty, "-o", tmp_path / "front.svg")
+    two.unlink()
+    merged.unlink()
+    succeed("ganc", "report", tmp_path, "-o", tmp_path / "report.html")
+    part(empty, eight_rows()[:2], "1/2")  # under a higher bound
+    assert len(read_results(empty)) == 2
+
+
 @pytest.fixture
 def unfinished(tmp_path):
     """A supernet, and the results of a part that was killed after its file was written."""

@@ -12,7 +12,7 @@ from operator import or_
 import numpy as np
 
 from ganc.base.differences import differences
-from ganc.base.errors import FileFormatError, SpecError
+from ganc.base.errors import FileFormatError, SelectionError, SpecError
 from ganc.base.ranking_metric import is_whole, kernel_metric, ranking_metric
 from ganc.results.objective import Objective, objective_of
 from ganc.results.parts import Parts
@@ -187,6 +187,7 @@ def merge_results(parts: Sequence[SearchResults]) -> SearchResults:
 
     Raises:
         FileFormatError: the parts belong to different searches, or contradict each other on a sub-network.
+        SelectionError: no part has a row.
     """
     if not parts:
         raise FileFormatError("nothing to merge: name at least one file of search results")
@@ -196,6 +197,12 @@ def merge_results(parts: Sequence[SearchResults]) -> SearchResults:
                 f"{part.source}: is of another search than {parts[0].source}: {_swapped(differences, parts[0], part)}"
             )
     facts = {name: _joined_fact([part.facts for part in parts], name) for part in parts for name in part.facts}
+    if not any(map(len, parts)):
+        raise SelectionError(
+            f"nothing to merge: no row is in {parts[0].source}"
+            + (f" and {len(parts) - 1} more" if len(parts) > 1 else "")
+            + "; no sub-network was within the bounds of these searches, raise them and search again"
+        )
     there = reduce(or_, [Parts.of(part.facts) for part in parts])
     return SearchResults(parts[0].identity, there.said_in(facts), joined([part.rows for part in parts]))
 

@@ -40,6 +40,8 @@ def select(
     rows = results.rows
     if max_latency is not None:
         _require_one_setup(results, "are not bounded together")
+    if not len(rows):
+        raise SelectionError(f"{results.source}: has no rows, as no sub-network was within the bounds of its search")
     kept = np.flatnonzero(~np.isnan(results.metric))
     if not len(kept):
         raise SelectionError(

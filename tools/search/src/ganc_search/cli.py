@@ -303,15 +303,20 @@ def _show(results: "SearchResults", settings: SearchSettings, top: int, shown: S
     # What lowers two objectives ends with a front, not with one point.
     fronted = settings.strategy in (StrategyName.EVOLUTION, StrategyName.PREDICTOR)
     has_front = fronted and not settings.objective.is_single
-    best = select(results, pareto=has_front, top=None if has_front else top)
+    # A shard may be empty; of a whole search that was refused.
+    best = list(select(results, pareto=has_front, top=None if has_front else top)) if len(results) else []
     if shown.as_json:
         found: dict[str, Any] = {"metric": results.metric_name, "ordered_by": results.ranking_name}
         found |= {"objective": str(results.objective), "best": results_json(best)}
         show_json({"file": str(settings.output), "digest": results.digest, "subnets": results.measured, **found})
         return
     piped = settings.output == PIPE
-    show_results(results, best, err=piped)
     output = settings.output or PIPE
+    if not len(results):
+        shard = "--shard {}/{}".format(*settings.shard)
+        note(f"no sub-network of {shard} satisfies {settings.budget.text}: {output} has no rows, and is this part")
+        return
+    show_results(results, best, err=piped)
     written = "standard output" if piped else f"{output} ({output.stat().st_size:,} bytes)"
     click.echo(f"{results.measured} sub-networks in {written}", err=piped)
     if further := len(only_predicted(results)):

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -204,12 +204,19 @@ class Search:
             raise InterruptedRun(f"stopped while latencies were timed; {self._kept}", signal)
 
     def _named_strategy(self, latency: LatencyModel | None) -> Bounded:
-        """Return the strategy that the settings name; of a fixed list it asks for this shard's part."""
+        """Return the strategy that the settings name; of a fixed list it asks for this shard's part, maybe none."""
         settings, inputs = self.settings, self.inputs
         count = settings.samples or 0  # where it is used, the settings have asked for it
         found: Sequence[Widths]
         told = (latency.of, latency.of_all, latency.begin_list) if latency else ()
-        allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, *told)
+        try:
+            allowed = Allowed(inputs.space, settings.budget, inputs.costs_of, *told)
+        except SelectionError:
+            if settings.shard == WHOLE or settings.budget.max_latency is None:
+                raise
+            # Another machine may be faster. Costs are the same on all of them.
+            Allowed(inputs.space, replace(settings.budget, max_latency=None), inputs.costs_of)
+            return Listed(())
         if settings.strategy == StrategyName.EVOLUTION:
             return Evolution(allowed, self.ranking, settings.seed, settings.evolution, settings.objective)
         if settings.strategy == StrategyName.PREDICTOR:
@@ -223,9 +230,8 @@ class Search:
             found, self.left_out = named_ones(allowed, named, settings.shard)
         else:
             found = exhaustive(allowed, settings.shard)
-        if not len(found):
-            of = "those asked for" if settings.shard == WHOLE else f"--shard {part_text(settings.shard)}"
-            raise SelectionError(f"{settings.budget.text}: no sub-network of {of} satisfies it")
+        if not len(found) and settings.shard == WHOLE:  # of several parts one may well be empty
+            raise SelectionError(f"{settings.budget.text}: no sub-network of those asked for satisfies it")
         return Listed(found)
 
     def _facts(self) -> dict:
@@ -250,7 +256,7 @@ def find_subnets(
 ) -> list[SearchRow]:
     """Evaluate a supernet's sub-networks, write the results and return them, the best first.
 
-    Called again, it goes on where it stopped.
+    Called again, it goes on where it stopped. Of a shard there may be none within the budget.
 
     Args:
         racing: first on a part of the images; drop the worst, the rest on more.
@@ -275,7 +281,9 @@ def find_subnets(
         for progress in search.run():
             if watch:
                 watch(progress)
-        return list(select(search.results())) if search.processes.writes else []
+        if not search.processes.writes or not len(found := search.results()):
+            return []
+        return list(select(found))
 
 
 def _number_text(total: int | None, at_most: bool) -> str:
