@@ -103,6 +103,34 @@ def test_a_signal_while_a_list_is_timed_keeps_what_was_timed(supernet_file, tiny
     assert [path.name for path in tmp_path.iterdir()] == ["search.h5.latency"]
 
 
+@pytest.mark.skipif(not usable_engines(graph_engines()), reason="neither OpenVINO nor ONNX Runtime is installed")
+@pytest.mark.parametrize("known", [True, False])
+def test_a_signal_while_a_running_search_times_is_not_held_up(supernet_file, tiny_data, tmp_path, known):
+    out, kept = tmp_path / "search.h5", tmp_path / "search.h5.latency"
+    told = (*searching(supernet_file, tiny_data), "--samples", 12, "-o", out)
+    if known:
+        succeed("ganc-search", *told)
+    line = command_line("ganc-search", *told, "--latency", "measured")
+    line[2] = SLOW_TIMES.replace("0.1", "1") + line[2]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 3, process)
+    process.send_signal(signal.SIGTERM)
+    said, messages = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (143, b"")
+    last = messages.decode().splitlines()[-1]
+    assert "of 12 sub-networks; run the same command again to continue" in last
+    stopped = read_results(out)
+    assert len(stopped) == 12  # those that were measured and not timed, too
+    assert stopped.facts["unfinished"] == "1/1"
+    assert 2 <= sum(row.latency_ms is not None for row in stopped) < 12
+    succeed("ganc-search", *told, "--latency", "measured")
+    finished = read_results(out)
+    assert finished.digest == stopped.digest
+    assert all(row.latency_ms is not None for row in finished)
+    assert [finished.find(row.widths).seconds for row in stopped] == [row.seconds for row in stopped]
+    assert "unfinished" not in finished.facts
+
+
 def test_a_killed_search_goes_on_from_its_journal(supernet_file, tiny_data, tmp_path, whole):
     out = tmp_path / "search.h5"
     for rows in (5, 40):

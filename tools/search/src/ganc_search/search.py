@@ -107,7 +107,7 @@ class Search:
         with noticed_signals() if latency else nullcontext(lambda: 0) as self._signal:
             self.strategy = named = self._named_strategy(latency)
         self._stop_if(self._signal())
-        self._signal = lambda: 0  # from here on they are looked at between sub-networks
+        self._signal = self._team.signal  # the team notes them while the search runs
         self._writer = ResultsWriter(path, inputs.identity, self._facts(), **settings.restarts)
         files.enter_context(self._writer)
         how: dict[str, Any] = {name: getattr(settings, name) for name in ("group_size", "racing", "objective")}
@@ -194,7 +194,7 @@ class Search:
         return LatencyModel(inputs.generator, inputs.space, inputs.image_size, kind, deployed, file, self._timing)
 
     def _timing(self, done: int, total: int | None) -> None:
-        """Look at signals while latencies are timed before the search begins; what was timed is kept."""
+        """Look at signals while latencies are timed, before the search begins and in it; what was timed is kept."""
         if self._watch:
             self._watch(done, total)
         self._stop_if(self._signal())

@@ -44,6 +44,8 @@ class Team:
         noticing: Callable = noticed_signals,
     ):
         self.processes, self.evaluator, self.cheap, self._noticing = processes, evaluator, cheap, noticing
+        self._signalled: Callable[[], int] = lambda: 0
+        self._others_signal = 0
 
     def __enter__(self) -> "Team":
         self._others_signal = 0

@@ -114,16 +114,22 @@ class Rounds:
                 self._space.require(widths)
                 todo.append(tuple(widths))
             else:
+                self._stop_if_signalled()
                 yield self._with_latency(row), True
         processes = self._team.processes.count
         largest = max(1, min(self._group_size, -(-len(todo) // processes)))
         groups = cut_into_groups(todo, largest, self._team.evaluator.fits)
         for first in range(0, len(groups), processes):
-            if signal := self._team.signal():
-                raise InterruptedRun("stopped before all sub-networks were evaluated", signal)
+            self._stop_if_signalled()
             cheaply = self._is_cheap(images)
             measured = self._team.measure(groups[first : first + processes], images, cheaply)
             yield from [(self._written(one, cheaply), False) for one in measured]  # all of them before anything else
+            if self._latency:  # which rows may lack after a signal
+                self._stop_if_signalled()
+
+    def _stop_if_signalled(self) -> None:
+        if signal := self._team.signal():
+            raise InterruptedRun("stopped before all sub-networks were evaluated", signal)
 
     def _has(self, row: SearchRow, images: int) -> bool:
         """Whether a row has the metric on these images; a finished one needs no race."""
@@ -159,15 +165,26 @@ class Rounds:
             **asdict(self._costs_of(widths)),
             **values,
             seconds=measured.seconds,
-            **(self._latency.columns(widths) if self._latency else {}),
+            **self._latency_columns(widths),
         )
         earlier = self._writer.done(widths)
         if earlier is not None and (cheaply or earlier.images != row.images):
             row = both_steps(earlier, row, {self._metric, self._ranking})
-            if self._latency:
-                row = replace(row, **self._latency.columns(widths))
+            row = replace(row, **self._latency_columns(widths))
         self._writer.append(row)
         return self._writer.done(widths) or row
+
+    def _latency_columns(self, widths: Widths) -> dict:
+        """Return what a row that was just measured says of its latency; nothing after a signal.
+
+        What was measured is then written at once; when the search goes on, the rows are known and are timed.
+        """
+        if self._latency is None or self._team.signal():
+            return {}
+        try:
+            return self._latency.columns(widths)
+        except InterruptedRun:  # of whoever watches; it is raised again once all rows are written
+            return {}
 
     def _with_latency(self, row: SearchRow) -> SearchRow:
         """Return a row with a latency in what this search times in; one of another engine or precision is replaced."""
