@@ -74,6 +74,12 @@ def test_pairs_are_trained_as_such_and_an_epoch_has_those_that_are_not_set_aside
     assert steps_of(configuration, "replace", images) == epoch * (schedule.epochs + schedule.decay_epochs)
 
 
+@pytest.mark.parametrize(("task", "weight"), [(None, 0), (TaskName.CYCLEGAN, 0), (TaskName.PIX2PIX, 1)])
+def test_in_minutes_a_student_has_no_discriminator_unless_it_learns_from_pairs(task, weight):
+    values = scheduled(configuration_of(given(task=task), Preset.MINUTES), Preset.MINUTES, {}, None)
+    assert Configuration(values, []).setting("distill", "gan_weight").gan_weight == weight
+
+
 def test_a_cpu_trains_on_half_the_side_and_small_images_whole():
     for size, crop in (((256, 256), "128"), ((512, 256), "256x128"), ((64, 64), "64")):
         assert configuration_of(given(size=size), Preset.OVERNIGHT)["images"]["crop-size"] == crop

@@ -86,7 +86,10 @@ def configuration_of(given: Given, preset: Preset) -> dict:
     result = thinned(teacher, budget, given.size)
     values["export"] = {"format": _writable_formats()}
     if preset is Preset.MINUTES:
-        return values | {"stages": ALONE, "distill": {"widths": format_widths(result)}}
+        # A discriminator doubles what a step costs, and so few steps gain nothing by it (docs/distillation.md). With
+        # pairs that was not measured.
+        alone = {} if given.task is TaskName.PIX2PIX else {"gan-weight": 0}
+        return values | {"stages": ALONE, "distill": {"widths": format_widths(result), **alone}}
     if aside := min(SEARCH_IMAGES, given.images.get(f"train{given.direction.source}", 0) // 8):
         values["search_images"] = aside if aside >= LEAST_SEARCH_IMAGES else 0
     return values | _searched(given, preset, teacher, budget)
