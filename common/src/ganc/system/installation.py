@@ -137,7 +137,7 @@ def is_too_new(capability: str, paddle_version: str) -> bool:
 def examine() -> Installation:
     """Look at all packages and tools, and import the packages in other processes."""
     packages = (*CORE, *OPTIONAL)
-    tried = [package.module for package in packages if package.installed and not package.only_data]
+    tried = [package.module for package in packages if package.installed]
     groups = [[PADDLE.module], [module for module in tried if module != PADDLE.module]]  # which take as long
     with ThreadPoolExecutor() as pool, Children() as children:
         gpus = pool.submit(_driver_gpus, children)

@@ -142,10 +142,15 @@ def require_commands(stages: Iterable[str]) -> None:
 
 
 def require_lite0(configuration: Configuration) -> None:
-    """Raise MissingDependencyError where the losses or the metric need EfficientNet-Lite0 and it is not installed."""
-    from ganc.metrics.lite0.weights import packaged_file
+    """Read the weights of EfficientNet-Lite0 where the losses or the metric need them.
+
+    Raises:
+        MissingDependencyError: they are not installed.
+        FileFormatError: their file is missing or damaged.
+    """
+    from ganc.metrics.lite0.weights import packaged_file, read_public_file
 
     stages = {configuration.behind_teacher, *(("supernet", "finetune") if configuration.searches else ())}
     added = [configuration.setting(stage, "added_weights").added_weights for stage in stages]
     if configuration.feature_set is None or any(LossName.LITE0.value in weights for weights in added):
-        packaged_file()
+        read_public_file(packaged_file())

@@ -23,7 +23,7 @@ def packaged_network() -> FeatureNetwork:
 
     Raises:
         MissingDependencyError: the package is not installed.
-        FileFormatError: its file is another one than ganc knows.
+        FileFormatError: its file is missing, or another one than ganc knows.
     """
     state = folded(read_public_file(packaged_file()))
     return FeatureNetwork(

