@@ -126,12 +126,45 @@ def test_few_inception_sized_features_need_no_second_matrix_of_that_size():
         ((np.zeros(3), np.eye(3), np.zeros(4), np.eye(4)), "3 and 4"),
         ((np.zeros(3), np.eye(4), np.zeros(3), np.eye(3)), r"first.*mu.*\(3,\)"),
         ((np.zeros(3), np.eye(3), np.array([0, np.nan, 0]), np.eye(3)), "second"),
-        ((np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0])), "covariance"),
+        ((np.zeros(2), np.eye(2), np.zeros(2), np.diag([1.0, -1.0])), "second.*covariance"),
+        ((np.zeros(2), np.eye(2), np.zeros(2), np.array([[1.0, 2], [2, 1]])), "second.*covariance"),
+        ((np.zeros(2), np.array([[1.0, 0.5], [0.4, 1]]), np.zeros(2), np.eye(2)), "first.*symmetric.*0.1"),
     ],
 )
 def test_statistics_that_do_not_fit_are_refused(arguments, named):
     with pytest.raises(StatisticsError, match=named):
         frechet_distance(*arguments)
+
+
+def test_of_few_images_too_a_sigma_with_negative_eigenvalues_is_refused():
+    draws = keyed_generator(0, "no covariance")
+    axes = np.linalg.qr(draws.standard_normal((40, 40)))[0]
+    sigma = (axes * np.where(np.arange(40) < 4, -1, 2)) @ axes.T
+    assert sigma.diagonal().min() > 0
+    features = draws.standard_normal((6, 4)) @ axes[:, :4].T
+    with pytest.raises(StatisticsError, match="target.*negative eigenvalues.*covariance"):
+        frechet_distance_from_features(features, np.zeros(40), sigma)
+
+
+@pytest.mark.parametrize("images", [2, 5, 50])
+@pytest.mark.parametrize("count", [2, 30])
+def test_statistics_of_few_images_in_float32_are_taken(images, count):
+    """Rounded, computed in float32, and as a difference of moments: what other programs write."""
+    draws = keyed_generator(0, "float32 statistics")
+    target, made = (np.maximum(draws.standard_normal((n, 256)) + 0.5, 0) for n in (images, count))
+    target[:, :64] = 0  # channels that never fire
+    single = target.astype(np.float32)
+    centred, mean = single - single.mean(axis=0), single.mean(axis=0)
+    moments = single.T @ single / np.float32(images) - np.outer(mean, mean)
+    exact = np.cov(target, rowvar=False)
+    expected = frechet_distance_from_features(made, target.mean(axis=0), exact)
+    for sigma in (
+        exact.astype(np.float32),
+        centred.T @ centred / np.float32(images - 1),
+        moments * np.float32(images / (images - 1)),
+    ):
+        found = frechet_distance_from_features(made, target.mean(axis=0), sigma)
+        assert found == pytest.approx(expected, rel=1e-2)
 
 
 @pytest.mark.parametrize(

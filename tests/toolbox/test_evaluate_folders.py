@@ -87,6 +87,20 @@ def test_the_files_of_other_programs_are_taken_with_a_named_feature_set(folders,
     assert row["target_images"] == 7
 
 
+def test_a_file_whose_sigma_is_no_covariance_is_refused(folders, tmp_path):
+    real = features_of(folders[1])
+    count = real.shape[1]
+    for sigma, said in (
+        (-np.eye(count), "no negative variance"),
+        (keyed_generator(0, "sigma").random((count, count)), "symmetric"),
+    ):
+        np.savez(tmp_path / "no.npz", mu=real.mean(axis=0), sigma=sigma)
+        refused = refusal("ganc", "evaluate", folders[0], tmp_path / "no.npz", *UNTRAINED_SET)
+        assert said in refused
+        assert "no.npz: its sigma is no covariance" in refused
+        assert "make the statistics again" in refused
+
+
 def test_the_kernel_distance_by_subsets_is_on_request(folders):
     row = json_of("ganc", "evaluate", *folders, *UNTRAINED_SET, "--kid-subsets", 40, "--kid-subset-size", 4)
     found = row["kernel_subsets"]

@@ -10,8 +10,11 @@ import numpy as np
 
 from ganc.base.errors import StatisticsError
 
-# A lowest eigenvalue that is more negative than this part of the largest is more than the rounding of float32.
+# A lowest eigenvalue that is more negative than this part of the largest is more than the rounding of float32, which
+# leaves less than 1e-6 in statistics of few images.
 _NEGATIVE_PART = 1e-4
+_ASYMMETRIC_PART = 1e-3  # of the largest variance; products of float32 that were summed in another order differ less
+_ROWS = 128
 
 
 def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma2: np.ndarray) -> float:
@@ -34,7 +37,7 @@ def frechet_distance_from_features(features: np.ndarray, mu: np.ndarray, sigma: 
         mu, sigma: (d,) and (d, d).
 
     Raises:
-        StatisticsError: fewer than two images, shapes do not match, or a number is not finite.
+        StatisticsError: fewer than two images, shapes do not match, a number is not finite, or sigma is no covariance.
     """
     return Gaussian(mu, sigma, "target").distance_of_features(checked_features(features))
 
@@ -47,16 +50,17 @@ class Gaussian:
         which: what it is called in an error's message.
 
     Raises:
-        StatisticsError: shapes do not match, or a number is not finite.
+        StatisticsError: shapes do not match, a number is not finite, or sigma is seen to be no covariance.
     """
 
     def __init__(self, mu: np.ndarray, sigma: np.ndarray, which: str = "target"):
         self.mu, self.sigma = _checked_gaussian(mu, sigma, which)
+        self.which = which
         self.trace = float(np.trace(self.sigma))
 
     @cached_property
     def _root(self) -> np.ndarray:
-        return _square_root(self.sigma)
+        return _square_root(self.sigma, self.which)
 
     def distance(self, other: "Gaussian") -> float:
         """Return the Fréchet distance to another Gaussian.
@@ -81,7 +85,7 @@ class Gaussian:
         is C^T C, and the non-zero eigenvalues of (C^T C) sigma are those of C sigma C^T.
 
         Raises:
-            StatisticsError: dimensions differ.
+            StatisticsError: dimensions differ, or sigma is no covariance.
         """
         count, dimensions = features.shape
         require_equal_dimensions(dimensions, len(self.mu))
@@ -90,7 +94,9 @@ class Gaussian:
         if count >= dimensions:
             return Gaussian(mean, centred.T @ centred, "images'").distance(self)
         inner = centred @ self.sigma @ centred.T
-        cross = np.sqrt(_eigenvalues_kept(np.linalg.eigvalsh((inner + inner.T) / 2))).sum()
+        values = np.linalg.eigvalsh((inner + inner.T) / 2)
+        _require_no_negative(values, self.which)
+        cross = np.sqrt(_eigenvalues_kept(values)).sum()
         return _assembled(mean - self.mu, float(np.sum(centred**2)), self.trace, cross)
 
 
@@ -115,7 +121,25 @@ def _checked_gaussian(mu: np.ndarray, sigma: np.ndarray, which: str) -> tuple[np
         )
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise StatisticsError(f"{which} statistics hold numbers that are not finite; compute them again")
+    if said := no_covariance(sigma):
+        raise StatisticsError(f"{which} statistics: {said}; compute them again")
     return mu, sigma
+
+
+def no_covariance(sigma: np.ndarray) -> str:
+    """Return why a finite (d, d) array is seen to be no covariance, before its eigenvalues are known; else ""."""
+    largest = max(float(sigma.diagonal().max(initial=0)), 0.0)
+    if (least := float(sigma.diagonal().min(initial=0))) < -_NEGATIVE_PART * largest:
+        return f"sigma is no covariance, which has no negative variance ({least:.3g})"
+    if (difference := _asymmetry(sigma)) > _ASYMMETRIC_PART * largest:
+        return f"sigma is no covariance, which is symmetric (its halves differ by {difference:.3g})"
+    return ""
+
+
+def _asymmetry(sigma: np.ndarray) -> float:
+    """Return the largest difference between an array (d, d) and its transpose, without another of that size."""
+    parts = [slice(start, start + _ROWS) for start in range(0, len(sigma), _ROWS)]
+    return max((float(np.abs(sigma[part] - sigma[:, part].T).max()) for part in parts), default=0.0)
 
 
 def require_equal_dimensions(first: int, second: int) -> None:
@@ -123,11 +147,19 @@ def require_equal_dimensions(first: int, second: int) -> None:
         raise StatisticsError(f"features of {first} and {second} dimensions meet; use one feature set for both")
 
 
-def _square_root(sigma: np.ndarray) -> np.ndarray:
+def _square_root(sigma: np.ndarray, which: str) -> np.ndarray:
     values, vectors = np.linalg.eigh((sigma + sigma.T) / 2)
-    if len(values) and values[0] < -_NEGATIVE_PART * max(values[-1], 0):
-        raise StatisticsError(f"sigma has the eigenvalue {values[0]:.3g}: it is no covariance; compute it again")
+    _require_no_negative(values, which)
     return (vectors * np.sqrt(_eigenvalues_kept(values))) @ vectors.T
+
+
+def _require_no_negative(values: np.ndarray, which: str) -> None:
+    """Raise StatisticsError where rising eigenvalues (d,) of a sigma, or of one between features, are no squares."""
+    if len(values) and values[0] < -_NEGATIVE_PART * max(values[-1], 0):
+        raise StatisticsError(
+            f"{which} statistics: sigma has negative eigenvalues ({values[0]:.3g}, the largest is {values[-1]:.3g}), "
+            "so that it is no covariance; compute them again"
+        )
 
 
 def _eigenvalues_kept(values: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from ganc.base.reading import one_line, read_bytes
 from ganc.base.rng import keyed_generator
 from ganc.data.images import RESIZE_FILTER
 from ganc.metrics.feature_set import FeatureSet
-from ganc.metrics.frechet import checked_features
+from ganc.metrics.frechet import checked_features, no_covariance
 
 FORMAT = "ganc-statistics"
 VERSION = 1
@@ -176,7 +176,8 @@ def read_statistics(path: Path, feature_set: FeatureSet | None, assume_feature_s
     Raises:
         FileFormatError: the file cannot be read, is no `.npz`, truncated, pickled, of an unknown version, or `mu` and
             `sigma` are missing or of shapes that do not fit.
-        StatisticsError: of another feature set, or a foreign file whose feature set was not named.
+        StatisticsError: of another feature set, a foreign file whose feature set was not named, or `sigma` is no
+            covariance.
     """
     path = Path(path)
     arrays = _read_arrays(path)
@@ -311,7 +312,10 @@ def _checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.nd
         )
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise StatisticsError(f"{path}: holds numbers that are not finite; make the statistics again with ganc stats")
-    return mu.astype(np.float64), sigma.astype(np.float64)
+    mu, sigma = mu.astype(np.float64), sigma.astype(np.float64)
+    if said := no_covariance(sigma):
+        raise StatisticsError(f"{path}: its {said}; make the statistics again with ganc stats")
+    return mu, sigma
 
 
 def _checked_features(
