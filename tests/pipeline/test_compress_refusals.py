@@ -2,6 +2,7 @@
 
 import pickle
 import shlex
+import shutil
 from datetime import date
 
 import numpy as np
@@ -135,3 +136,31 @@ def test_a_broken_image_is_named_before_anything_runs(folder, tiny_data):
     broken.write_bytes(b"no image")
     assert "broken.jpg" in refused("--config", "run.yaml")
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "said"), [(1, 1, "1 test image of"), (20, 1, "1 test image of"), (2, 0, "no test images of")]
+)
+def test_a_search_that_has_no_images_to_choose_by_is_refused_before_anything_is_timed(
+    folder, tiny_data, trained, tested, said
+):
+    (folder / "source").unlink()
+    for name, count in (("trainA", trained), ("trainB", trained), ("testA", tested), ("testB", tested)):
+        if count:
+            (folder / "few" / name).mkdir(parents=True)
+        image = next((tiny_data / name).iterdir())
+        for number in range(count):
+            shutil.copy(image, folder / "few" / name / f"{number}{image.suffix}")
+    given = ("--data", "few", "--teacher", "teacher.safetensors", "-o", "new", "--max-macs", "3M", "--dry-run")
+    told = refused(*given)
+    assert "timing" not in told
+    assert f"few: has {said} domain A, and a search chooses sub-networks by at least 2" in told
+    assert "--preset cpu-minutes" in told
+    searching = {"stages": "all", "data": "few", "supernet": {"space": TINY_SPACE}, "finetune": {"max-macs": "3M"}}
+    configured(folder, **searching)
+    told = refused("--config", "run.yaml", "--dry-run")
+    assert f"few: has {said} domain A" in told
+    assert "stages: distill" in told
+    configured(folder, **searching, search_images=1)
+    assert "few: search_images sets 1 image aside" in refused("--config", "run.yaml", "--dry-run")
+    assert not (folder / "new").exists()

@@ -150,8 +150,8 @@ def estimate(
 
 
 def images_searched(configuration: Configuration, images: Mapping[str, int]) -> int:
-    """Return on how many images the search evaluates a sub-network."""
-    return configuration.aside or _tested(configuration, images)
+    """Return on how many images the search evaluates a sub-network: never on those that are trained on."""
+    return configuration.aside or images.get(f"test{configuration.direction.source}", 0)
 
 
 def _tested(configuration: Configuration, images: Mapping[str, int]) -> int:

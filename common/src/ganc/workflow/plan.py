@@ -21,10 +21,11 @@ from ganc.files.checkpoint import Checkpoint
 from ganc.models.task import Pairing, TaskName
 from ganc.workflow import inputs
 from ganc.workflow.configuration import Configuration
-from ganc.workflow.estimate import Timings, estimate, images_searched, left_of, rehearse
+from ganc.workflow.estimate import Timings, estimate, left_of, rehearse
 from ganc.workflow.networks import Networks
 from ganc.workflow.preset_names import USUAL, Preset
 from ganc.workflow.presets import SCRATCH, Given, configuration_of, scheduled
+from ganc.workflow.search_images import require_search_images
 from ganc.workflow.stage_options import ConfigurationError
 from ganc.workflow.task import settled_task
 
@@ -168,8 +169,7 @@ def _chosen(
     if request.configuration:
         configuration = checked(said)
         Networks.of(configuration, generator)
-        if configuration.searches:
-            _require_racing(configuration, images)
+        require_search_images(configuration, images, preset=False)
         say(TIMING)
         return said, rehearse(said, generator, request.cores, say)
     preset = request.preset or USUAL
@@ -188,21 +188,12 @@ def _chosen(
     )
     values = configuration_of(given, preset)
     unscheduled = scheduled(values, preset, images, None)
-    Networks.of(checked(unscheduled), generator)
+    configuration = checked(unscheduled)
+    Networks.of(configuration, generator)
+    require_search_images(configuration, images, preset=True)
     say(TIMING)
     timed = rehearse(unscheduled, generator, request.cores, say)
     return scheduled(values, preset, images, Timings.of(timed)), timed
-
-
-def _require_racing(configuration: Configuration, images: Mapping[str, int]) -> None:
-    """Raise ConfigurationError where the search is to race and has no part of its images to begin with."""
-    search = configuration.setting("search", "racing")
-    if not search.racing:
-        return
-    try:
-        search.racing.require_effect(images_searched(configuration, images), search.batch_size)
-    except SettingError as error:
-        raise ConfigurationError(f"search: {error}") from error
 
 
 def _notes(max_macs: int | None, networks: Networks) -> list[str]:
