@@ -46,9 +46,11 @@ def verdict(rows: dict[str, dict], limit: str, most: float) -> tuple[str, bool]:
     """Return a sentence about one check, which is printed, and whether it is passed."""
     name, what = CHECKS[limit]
     name = name if name in rows else limit  # a teacher that stage 1 did not make is called one
-    found, other = rows[EXPORTED].get(what), rows[name]
+    found = rows[EXPORTED].get(what)
     if found is None:
-        sys.exit(f"Error: there is no {WORDS[what]} to check: {ABSENT[what]}")
+        reason = rows[EXPORTED].get("unmeasured") or ABSENT[what]
+        sys.exit(f"Error: there is no {WORDS[what]} to check: {reason}")
+    other = rows[name]
     base = max(other[what], other[f"{what}_error"] or 0)
     said = (
         f"{WORDS[what]} of exported / {name.removesuffix(' images')}: {found:.4g} / {base:.4g} = {found / base:.2f}, "

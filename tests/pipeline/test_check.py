@@ -49,3 +49,13 @@ def test_a_teacher_of_the_users_own_is_what_the_limit_names(tmp_path, distance, 
     done = checked(tmp_path, "check: {teacher: 1.2}", teacher="teacher", kernel=distance)
     assert done.returncode == status
     assert f"exported / teacher: {distance:.4g} / 0.04" in done.stdout
+
+
+def test_without_a_metric_the_check_says_why(tmp_path):
+    checked(tmp_path, "check: {untouched: 0.4}")
+    rows = [{"name": "exported", "metric": None, "kernel": None, "unmeasured": "data: testA has 1 image"}]
+    (tmp_path / "report.json").write_text(json.dumps(rows))
+    command = [sys.executable, CHECK, tmp_path / "demo.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Error: there is no kernel distance to check: data: testA has 1 image"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ganc.files.card import read_card
 from ganc.files.checkpoint import read_checkpoint
+from ganc.workflow.report import main
 
 
 @pytest.fixture(params=["training images alone", "test images too"])
@@ -59,6 +60,28 @@ def test_models_are_compared_and_exported_without_one(one_image, teacher_file, t
     assert "no metric: " in succeed("ganc-export", *options, "-o", out).stdout
     assert read_card(out)["forms"][0]["metric"] is None
     assert len(read_card(out)["verified"]["batch_height_width"]) == 4
+
+
+@pytest.mark.parametrize("one_image", ["test images too"], indirect=True)
+def test_the_workflows_table_says_that_there_is_no_metric(one_image, teacher_file, student_file, tmp_path, monkeypatch):
+    data, features = ("--data", one_image), (*UNTRAINED_SET, "--device", "cpu")
+    succeed("ganc", "stats", *data, *features, "--domain", "B", "--size", SIZE, "-o", tmp_path / "B.npz")
+    export = ("ganc-export", "--checkpoint", student_file, *data, *UNTRAINED_SET, "--format", "onnx")
+    succeed(*export, "-o", tmp_path / "dist")
+    written = {name: tmp_path / name for name in ("strip.jpg", "report.md", "report.json")}
+    given = [*data, "--stats", tmp_path / "B.npz", "--models", teacher_file, student_file, tmp_path / "dist"]
+    given += ["--strip", written["strip.jpg"], "--table", written["report.md"], "--rows", written["report.json"]]
+    monkeypatch.setattr("sys.argv", ["report", *map(str, given)])
+    main()
+    rows = json.loads(written["report.json"].read_text())
+    assert [row["name"] for row in rows] == ["published original", "mobile", "student", "exported"]
+    assert {row["kernel"] for row in rows} == {None}
+    table = written["report.md"].read_text()
+    assert " metric |" in table
+    assert "no metric: " in table
+    assert "1 image" in table
+    assert "untouched images" not in table
+    succeed("ganc", "report", tmp_path, "-o", tmp_path / "report.html")
 
 
 def test_what_is_nothing_without_a_metric_says_what_is_missing(one_image, supernet_file, tmp_path):

@@ -178,7 +178,7 @@ class _Said:
 
 
 def _shown_image(out: Path, images: "ImageList") -> Path:
-    """Return a test image to try the result on; of side-by-side images the half is written as a file of its own."""
+    """Return an image to try the result on; of side-by-side images the half is written as a file of its own."""
     from ganc.data import save_image
 
     if not images.reading.half:
@@ -193,14 +193,14 @@ def _show_outcome(plan: "Plan", as_json: bool) -> None:
     import shlex
 
     from ganc.cli.tables import show_json
-    from ganc.data import read_images
+    from ganc.metrics.evaluation import evaluation_images
 
     out, dist = plan.out, plan.out / "dist"
     if as_json:
         show_json(json.loads((out / "report.json").read_text(encoding="utf-8")))
         return
     source = plan.configuration.direction.source
-    image = _shown_image(out, read_images(out / "data", f"test{source}"))
+    image = _shown_image(out, evaluation_images(out / "data", source)[0])
     program = f"import ganc; ganc.load({str(dist)!r}).translate({str(image)!r}).save('translated.png')"
     quoted = shlex.quote(program) if set('"$`\\!') & set(program) else f'"{program}"'
     click.echo((out / "report.md").read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from ganc.metrics.evaluation import evaluation_images
 from ganc.metrics.judgement import Judgement, sentence
 from ganc.metrics.pairs import pair_columns
 from ganc.models.family import ORIGINAL_BLOCK
-from ganc.report.comparison import Comparison, compare, engine_text, in_same_engine
+from ganc.report.comparison import UNTOUCHED, Comparison, compare, engine_text, in_same_engine
 from ganc.report.html.text import milliseconds, times
 from ganc.report.json_results import SAME_ENGINE
 
@@ -48,7 +48,8 @@ def main() -> None:
         rows = compare(models, _wanted(arguments, models[0]))
         roles = _roles(arguments.models)
         teacher = _teacher(arguments.models[0])
-        names = ("untouched images", ORIGINAL if originals else PUBLISHED, teacher, *roles[1:])
+        untouched = () if _unmeasured(rows) else (UNTOUCHED,)  # without a metric there is no such row
+        names = (*untouched, ORIGINAL if originals else PUBLISHED, teacher, *roles[1:])
         rows = [{"name": name, **row} for name, row in zip(names, rows, strict=True)]
         if timed := in_same_engine(models[0], models[-1]):
             rows[-1][SAME_ENGINE] = {"beside": ORIGINAL if originals else teacher, **timed}
@@ -97,7 +98,7 @@ def _table(rows: list[dict]) -> str:
             "bytes": row["bytes"] and f"{row['bytes']:,}",
             "ms an image": row["milliseconds"] and f"{row['milliseconds']:.1f}",
             "engine": engine_text(row),
-            row["metric"]: row["value"] and f"{row['value']:.2f}",
+            row["metric"] or "metric": row["value"] and f"{row['value']:.2f}",
             "kernel distance": "-" if row["kernel"] is None else with_error(row["kernel"], row["kernel_error"]),
         }
         | pair_columns(row)
@@ -121,12 +122,20 @@ def speeds(rows: list[dict]) -> list[str]:
 
 
 def remarks(rows: list[dict]) -> list[str]:
-    """Return what the table does not tell apart, and which models are no better than doing nothing."""
+    """Return what the table does not tell apart, and which models are no better than doing nothing, or why it has no
+    metric."""
+    if reason := _unmeasured(rows):
+        return [f"no metric: {reason}"]
     models = [row for row in rows if "judgement" in row]
     close = near_best([row["kernel"] for row in models], [row["kernel_error"] for row in models])
     near = [row["name"] for row, is_close in zip(models, close, strict=True) if is_close]
     said = [f"{', '.join(near)}: within the standard error of the lowest kernel distance"] if near else []
     return said + [line for row in models if (line := sentence(row["name"], Judgement(row["judgement"])))]
+
+
+def _unmeasured(rows: Sequence[dict]) -> str | None:
+    """Return why nothing was measured, None where something was."""
+    return rows[0].get("unmeasured")
 
 
 def _teacher(path: Path) -> str:
