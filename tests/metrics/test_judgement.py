@@ -1,10 +1,14 @@
 """Which distance orders models, what is within the error, and whether a model is better than doing nothing."""
 
+import json
+
 import pytest
+from helpers.support import succeed
 
 from ganc.base.ranking_metric import FEW_IMAGES, combined_error, near_best, ranking_metric
 from ganc.metrics import Judgement, Measurement, judged
 from ganc.metrics.judgement import sentence
+from ganc.workflow.report import remarks
 
 
 def test_few_images_are_ordered_by_the_kernel_distance():
@@ -41,3 +45,16 @@ def test_values_within_the_error_of_the_lowest_are_named():
     assert near_best([1.0, 5.9, 6.1, None, 1.0], [3.0, 4.0, 4.0, 1.0, None]) == [False, True, False, False, False]
     assert near_best([None], [None]) == [False]
     assert near_best([], []) == []
+
+
+@pytest.mark.parametrize(("images", "near"), [(FEW_IMAGES, True), (FEW_IMAGES + 1, False)])
+def test_a_report_names_models_near_the_best_only_where_the_kernel_distance_orders_them(images, near, tmp_path):
+    costs = {"macs": 10, "params": 10, "bytes": 10, "metric": "lite", "value": 9.0, "milliseconds": None}
+    row = {**costs, "kernel_error": 0.5, "images": images, "subset": "testA", "judgement": Judgement.BETTER.value}
+    rows = [{"name": name, **row, "kernel": kernel} for name, kernel in (("first", 1.0), ("second", 1.2))]
+    said = "second: within the standard error of the lowest kernel distance"
+    assert remarks(rows) == ([said] if near else [])
+    (tmp_path / "report.json").write_text(json.dumps([{"model": one["name"], **one} for one in rows]))
+    succeed("ganc", "report", tmp_path, "-o", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ("Within the standard error of the lowest kernel distance: second" in page) == near

@@ -74,3 +74,14 @@ def near_best(values: Sequence[float | None], errors: Sequence[float | None]) ->
         and errors[place] is not None
         for place, value in enumerate(values)
     ]
+
+
+def near_by_kernel(
+    kernels: Sequence[float | None], errors: Sequence[float | None], images: Sequence[int | None]
+) -> list[bool]:
+    """Return which models are near the best by their kernel distances: none where these do not order the models.
+
+    Many images are ordered by the Fréchet distance, which has no error to compare with.
+    """
+    ordered = all(are_few(count) for count in images if count is not None)
+    return near_best(kernels, errors) if ordered else [False] * len(kernels)

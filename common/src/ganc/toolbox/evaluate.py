@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ganc.base.errors import DataError
-from ganc.base.ranking_metric import MOST_SUBSETS, metric_head, near_best, ranking_metric, unverified_line
+from ganc.base.ranking_metric import MOST_SUBSETS, metric_head, near_by_kernel, unverified_line
 from ganc.base.text import format_count, with_error
 from ganc.cli.command import command
 from ganc.cli.engines import engine_options
@@ -173,10 +173,8 @@ def _show_compared(rows: list[dict]) -> None:
         click.echo(f"no metric: {reason}")
         return
     models = [row for row in rows if "judgement" in row]
-    kernels = ranking_metric(models[0]["metric"], models[0]["images"], models[0]["kernel"] is not None)
-    ordered = kernels != models[0]["metric"]  # the Fréchet distance has no error to compare with
-    close = near_best([row["kernel"] for row in models], [row["kernel_error"] for row in models])
-    near = [row["model"] for row, is_close in zip(models, close, strict=True) if is_close and ordered]
+    close = near_by_kernel(*([row[key] for row in models] for key in ("kernel", "kernel_error", "images")))
+    near = [row["model"] for row, is_close in zip(models, close, strict=True) if is_close]
     show([_readable(row, NEAR if row["model"] in near else "") for row in rows])
     if near:
         click.echo(near_line("kernel distance"))

@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from ganc.base.atomic import place_of, replacing, require_writable
 from ganc.base.errors import GancError
-from ganc.base.ranking_metric import near_best
+from ganc.base.ranking_metric import near_by_kernel
 from ganc.base.temporaries import remove_leftovers
 from ganc.base.text import format_count, with_error
 from ganc.data import EvaluationSet, ImageList, known_pairs, save_image, strip, to_uint8
@@ -127,7 +127,7 @@ def remarks(rows: list[dict]) -> list[str]:
     if reason := _unmeasured(rows):
         return [f"no metric: {reason}"]
     models = [row for row in rows if "judgement" in row]
-    close = near_best([row["kernel"] for row in models], [row["kernel_error"] for row in models])
+    close = near_by_kernel(*([row[key] for row in models] for key in ("kernel", "kernel_error", "images")))
     near = [row["name"] for row, is_close in zip(models, close, strict=True) if is_close]
     said = [f"{', '.join(near)}: within the standard error of the lowest kernel distance"] if near else []
     return said + [line for row in models if (line := sentence(row["name"], Judgement(row["judgement"])))]

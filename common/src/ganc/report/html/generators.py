@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any
 
-from ganc.base.ranking_metric import are_few, near_best
+from ganc.base.ranking_metric import are_few, near_by_kernel
 from ganc.metrics.judgement import Judgement, sentence
 from ganc.metrics.pairs import COLUMNS as PAIR_COLUMNS
 from ganc.report.gather import Findings, FoundFile, stage_of
@@ -213,7 +213,8 @@ def _images(metric: Mapping | None) -> str:
 def remarks(rows: Sequence[ComparedRow]) -> list[str]:
     """Return what the numbers do not tell apart, and what is no better than doing nothing."""
     models = [row for row in rows if row.judgement]
-    close = near_best([row.kernel for row in models], [row.kernel_error for row in models])
+    measured = ([row.kernel for row in models], [row.kernel_error for row in models], [row.images for row in models])
+    close = near_by_kernel(*measured)
     near = [row.name for row, is_close in zip(models, close, strict=True) if is_close]
     said = [f"Within the standard error of the lowest kernel distance: {', '.join(near)}"] if near else []
     known = {judgement.value for judgement in Judgement}
