@@ -9,6 +9,7 @@ from helpers.support import SIZE, UNTRAINED, UNTRAINED_SET, fail, run_command, s
 from PIL import Image
 
 from ganc.base.errors import FileFormatError, MissingDependencyError
+from ganc.base.extras import install_command
 from ganc.base.rng import keyed_generator
 from ganc.data import load_rgb
 from ganc.metrics import feature_set, features, read_statistics
@@ -95,6 +96,15 @@ def test_where_it_is_not_installed_the_untrained_set_is_used_and_one_line_says_s
     assert UNTRAINED in line
     named = run_command(*stats, *UNTRAINED_SET, absent=(PACKAGE.replace("-", "_"),))
     assert (named.returncode, named.stderr) == (0, b"")
+
+
+def test_statistics_made_with_it_say_so_where_it_is_not_installed(tiny_data, tmp_path):
+    stats = tmp_path / "real.npz"
+    succeed("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", stats)
+    done = run_command("ganc", "evaluate", tiny_data / "testA", stats, absent=(PACKAGE.replace("-", "_"),))
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line == f"Error: {stats}: was made with {NAME}, and {PACKAGE} is not installed: {install_command('lite0')}"
 
 
 def test_weights_of_another_digest_are_refused_by_the_command(monkeypatch, tiny_data, tmp_path):

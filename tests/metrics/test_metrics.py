@@ -142,7 +142,7 @@ def test_of_few_images_too_a_sigma_with_negative_eigenvalues_is_refused():
     sigma = (axes * np.where(np.arange(40) < 4, -1, 2)) @ axes.T
     assert sigma.diagonal().min() > 0
     features = draws.standard_normal((6, 4)) @ axes[:, :4].T
-    with pytest.raises(StatisticsError, match="target.*negative eigenvalues.*covariance"):
+    with pytest.raises(StatisticsError, match=r"target.*negative eigenvalues.*covariance"):
         frechet_distance_from_features(features, np.zeros(40), sigma)
 
 

@@ -17,7 +17,7 @@ from ganc.data.lists import ImageList
 from ganc.engines import Engine
 from ganc.metrics.distance import image_features, target_statistics
 from ganc.metrics.feature_set import FeatureSet, require_side
-from ganc.metrics.features import feature_set
+from ganc.metrics.features import feature_set, feature_set_of
 from ganc.metrics.pairs import PairMeter
 from ganc.metrics.reference import Measurement, Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_feature_set, require_resize
@@ -231,7 +231,7 @@ def chosen_statistics(
         return domain_statistics(folder, letter, size, features, reading, reference), features
     named = feature_set(feature_set_name) if feature_set_name else None
     statistics = read_statistics(file, named, assume_feature_set=named is not None)
-    features = named or feature_set(statistics.feature_set)
+    features = named or feature_set_of(file, statistics.feature_set)
     require_side(features, size, "--size, or --eval-size of a training")
     require_feature_set(file, statistics, features)
     require_resize(file, statistics, size, (reading or Reading()).preparation)

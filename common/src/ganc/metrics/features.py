@@ -41,6 +41,19 @@ def feature_set(name: str | None = None) -> FeatureSet:
     )
 
 
+def feature_set_of(file: object, name: str) -> FeatureSet:
+    """Return the feature set that statistics in a file were computed with.
+
+    Raises:
+        MissingDependencyError: the package that it needs is not installed; the file is named.
+        StatisticsError, FileFormatError: as `feature_set`.
+    """
+    try:
+        return feature_set(name)
+    except MissingDependencyError as error:
+        raise MissingDependencyError(f"{file}: was made with {name}, and {error}") from error
+
+
 def _default() -> FeatureSet:
     try:
         return _lite0()

@@ -13,7 +13,7 @@ from ganc.data.lists import ImageList
 from ganc.data.scan import scan_folder
 from ganc.metrics.distance import image_features
 from ganc.metrics.feature_set import FeatureSet, require_side
-from ganc.metrics.features import feature_set
+from ganc.metrics.features import feature_set, feature_set_of
 from ganc.metrics.kernel import Subsets
 from ganc.metrics.reference import Reference
 from ganc.metrics.statistics import Statistics, read_statistics, require_resize, statistics_of
@@ -119,4 +119,4 @@ def _target(target: Path, how: FolderMeasure) -> tuple[Statistics, FeatureSet, S
     statistics = read_statistics(target, named, assume_feature_set=named is not None)
     size = how.size or statistics.image_size
     require_resize(target, statistics, size, RESIZE_FILTER)
-    return statistics, named or feature_set(statistics.feature_set), size
+    return statistics, named or feature_set_of(target, statistics.feature_set), size

@@ -1,6 +1,7 @@
 """The job of a stage that distills: which networks it trains, from where, and from when on; three stages share this."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ganc.base.errors import MissingDependencyError, SettingError, SpecError
@@ -17,7 +18,8 @@ from ganc.training.average import averaged
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.init_from import InitFrom
 from ganc.training.job import TrainingJob
-from ganc.training.losses.table import AddedLoss, Given, added_losses
+from ganc.training.losses.names import WeightedLoss
+from ganc.training.losses.table import Given, added_losses, require_packages
 from ganc.training.observer import Views
 from ganc.training.recipes import IMITATION_LOSS, Recipe
 from ganc.training.refit import Kept
@@ -129,6 +131,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
 
     Raises:
         SpecError: teacher and student do not fit together, the crop is too small, or a loss lacks what it needs.
+        MissingDependencyError: a loss or the engine needs a package that is not installed.
         SettingError: options of the GAN loss do not go together with its weight or with the schedule.
         DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
@@ -138,6 +141,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     epochs = schedule.epochs + schedule.decay_epochs
     _require_used_gan(plan, epochs)
     _require_losses(plan)
+    with _losses_of(plan.settings) as losses:  # before the metric, whose default needs the same package
+        require_packages(losses)
     for size in (data.crop_size, data.evaluated_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
@@ -206,22 +211,25 @@ def distillation_step(
         SpecError, MissingDependencyError: a loss lacks what it needs.
     """
     teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), processes, run.engine)
+    with _losses_of(plan.settings) as losses:
+        added = added_losses(losses, plan.given(data, teacher, run.engine))
     return DistillationStep(
         task=plan.stage.task,
         teacher=teacher,
         trained=_distilled_networks(plan, teacher, run),
         subnets_of=plan.subnets_of,
         gan_from=gan_from,
-        added=_added_losses(plan.settings, plan.given(data, teacher, run.engine)),
+        added=added,
         processes=processes,
         amp=run.amp,
     )
 
 
-def _added_losses(settings: DistillationSettings, given: Given) -> tuple[AddedLoss, ...]:
-    """Return the losses that are added; where the recipe's cannot be computed, the error says how to do without it."""
+@contextmanager
+def _losses_of(settings: DistillationSettings) -> Iterator[tuple[WeightedLoss, ...]]:
+    """Give the losses that are added; where the recipe's cannot be computed, an error says how to do without it."""
     try:
-        return added_losses(settings.losses, given)
+        yield settings.losses
     except (SpecError, MissingDependencyError) as error:
         if settings.recipe is not Recipe.IMITATE or settings.losses != (IMITATION_LOSS,):
             raise

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganc.base.engine_table import REFERENCE
-from ganc.base.errors import SpecError
+from ganc.base.errors import MissingDependencyError, SpecError
+from ganc.metrics.lite0.weights import packaged_file
 from ganc.models.discriminator import Discriminator
 from ganc.training.losses import distances, networks
 from ganc.training.losses.names import LossName, WeightedLoss
@@ -42,10 +43,17 @@ class Distance:
 
 @dataclass(frozen=True)
 class LossRow:
-    """One loss: what makes its distance of what is given, and the smallest images that it can compare."""
+    """One loss.
+
+    Attributes:
+        make: makes its distance of what is given.
+        smallest_side: of images that it can compare.
+        require: raises MissingDependencyError where a package that it needs is not installed.
+    """
 
     make: Callable[[Given], Distance]
     smallest_side: int
+    require: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,17 @@ def _relations(given: Given) -> Distance:
     return Distance(distances.relation_distance, distances.relations)
 
 
+def _require_lite0() -> None:
+    try:
+        packaged_file()
+    except MissingDependencyError as error:
+        raise MissingDependencyError(f"{error}; --loss lite0 needs it") from error
+
+
 def _lite0(given: Given) -> Distance:
     if given.channels not in (1, 3):
         raise SpecError(f"--loss lite0: the generator makes {given.channels} channels, expected 1 or 3")
+    _require_lite0()
     network = networks.lite0_depths(given.engine)
     return Distance(networks.relative_distance, lambda images: network(networks.lite0_planes(images)))
 
@@ -83,10 +99,16 @@ def _discriminator(given: Given) -> Distance:
 LOSSES: Mapping[LossName, LossRow] = {
     LossName.SSIM: LossRow(lambda given: Distance(distances.structural_dissimilarity), distances.SSIM_WINDOW),
     LossName.WAVELET: LossRow(lambda given: Distance(distances.wavelet_distance), 2**distances.WAVELET_LEVELS),
-    LossName.LITE0: LossRow(_lite0, 32),
+    LossName.LITE0: LossRow(_lite0, 32, _require_lite0),
     LossName.CRD: LossRow(_relations, distances.PATCHES),
     LossName.DCD: LossRow(_discriminator, 16),
 }
+
+
+def require_packages(wanted: Iterable[WeightedLoss]) -> None:
+    """Raise MissingDependencyError where a loss needs a package that is not installed; the loss is named."""
+    for one in wanted:
+        LOSSES[one.name].require()
 
 
 def added_losses(wanted: Iterable[WeightedLoss], given: Given) -> tuple[AddedLoss, ...]:
