@@ -115,7 +115,7 @@ def test_what_lies_beside_the_images_is_reported(root, tmp_path):
     assert "gone.png" in problems[0]
     assert "link" in problems[0]
     assert "sub" in problems[1]
-    assert "1 images" in problems[1]
+    assert "1 image," in problems[1]
     said = "\n".join(notes)
     for name in ("empty", "._0.png", "notes.txt", "valB"):
         assert name in said

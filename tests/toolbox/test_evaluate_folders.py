@@ -71,7 +71,19 @@ def test_a_file_of_statistics_says_feature_set_and_size(tiny_data, folders, tmp_
     made = features_of(folders[0], (SIZE, SIZE))
     assert row["kernel"] == pytest.approx(kernel(made, statistics.features.astype(np.float64)), rel=1e-3)
     assert (row["metric"], row["target_images"], row["size"], row["verified"]) == (UNTRAINED, 10, [SIZE, SIZE], True)
-    assert "--size" in refusal("ganc", "evaluate", folders[0], stats, "--size", 48)
+    said = refusal("ganc", "evaluate", folders[0], stats, "--size", 48)
+    assert said.endswith("made from images of 32x32, here they are 48x48; make it again with ganc stats --size 48")
+    assert refusal("ganc", "evaluate", folders[0], stats, "--size", "48x64").endswith("ganc stats --size 48x64")
+
+
+def test_a_folder_of_too_few_images_is_told_and_a_data_sets_own_folders_are_named(folders, tiny_data, tmp_path):
+    one = written(tmp_path / "one", 1, [(32, 32)], 0)
+    said = refusal("ganc", "evaluate", one, folders[1], *UNTRAINED_SET)
+    assert said == f"{one}: holds 1 image, a metric needs at least 2"
+    said = refusal("ganc", "evaluate", folders[0], tiny_data, *UNTRAINED_SET)
+    assert said.startswith(f"{tiny_data}: holds 0 images, ")
+    assert str(tiny_data / "testB") in said
+    assert f"--data {tiny_data}" in said
 
 
 def test_the_files_of_other_programs_are_taken_with_a_named_feature_set(folders, tmp_path):

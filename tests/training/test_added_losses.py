@@ -93,7 +93,7 @@ def test_lite0_without_its_weights_says_what_to_install(arguments, tmp_path):
     ("given", "named"),
     [
         (("l2=1",), "ssim, wavelet, lite0, crd, dcd"),
-        (("ssim",), "--loss"),
+        (("ssim",), "--loss': 'ssim': expected NAME=WEIGHT, such as ssim=1"),
         (("ssim=0",), "above 0"),
         (("ssim=a",), "'a'"),
         (("ssim=1", "ssim=2"), "twice"),
@@ -110,4 +110,6 @@ def test_a_teacher_without_a_discriminator_cannot_compare(arguments, tmp_path):
     alone = dataclasses.replace(teacher, networks={"generator": teacher.generator})
     write_checkpoint(tmp_path / "teacher", alone)
     options = ("--teacher", tmp_path / "teacher", "--loss", "dcd=1", "-o", tmp_path / "out")
-    assert "--loss dcd" in refusal("ganc-distill", *arguments, *options)
+    said = refusal("ganc-distill", *arguments, *options)
+    assert said.startswith(f"{tmp_path / 'teacher'}: has no discriminator, by which --loss dcd compares; ")
+    assert "ganc-replace" in said

@@ -77,6 +77,8 @@ def test_a_schedule_that_ends_before_the_gan_begins_is_refused(tiny_data, teache
         said = refusal("ganc-distill", *arguments(tiny_data, teacher_file), "--gan-from", "2", "-o", out)
     assert "--gan-from 2" in said
     assert "2 epochs" in said
+    said = refusal("ganc-distill", *arguments(tiny_data, teacher_file), "--decay-epochs", 0, "--gan-from", 1, "-o", out)
+    assert "ends after 1 epoch," in said
 
 
 @pytest.mark.parametrize("recipe", ["published", "imitate"])

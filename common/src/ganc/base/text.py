@@ -92,8 +92,8 @@ def format_count(count: float) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """Return "1 variant" or "2 variants"."""
-    return f"{number} {what}" + ("" if number == 1 else "s")
+    """Return "1 variant", "2 variants" or "1,300 variants"."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def with_error(value: float | None, error: float | None) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganc.base.text import format_bytes, format_count, format_duration
+from ganc.base.text import counted, format_bytes, format_count, format_duration
 from ganc.cli.tables import show, show_json, size_text
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _times(part: "Part") -> str:
 
 
 def _lines(found: "Rehearsal", behind: int, outputs: list[str]) -> list[str]:
-    steps = f"{found.steps:,} steps" + (f" after the {behind:,} that are done" if behind else "")
+    steps = counted(found.steps, "step") + (f" after the {behind:,} that are done" if behind else "")
     times = ", then ".join(map(_times, found.parts)) if len(found.parts) > 1 else ""
     times = f"{format_duration(found.step_seconds)} each" + (f" on average ({times})" if times else "")
     if found.evaluations:

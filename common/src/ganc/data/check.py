@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ganc.base.errors import DataError
 from ganc.base.reading import sha256_of
+from ganc.base.text import counted
 from ganc.data.images import BYTES, WORDS, Size, load_image, stored_values
 from ganc.data.levels import Levels, StoredValues
 from ganc.data.lists import has_subset, is_companion, list_lines, list_path, read_images, scan_subset, stored_names
@@ -147,7 +148,7 @@ class _Checker:
         for subset in (f"{kind}{letter}" for kind in _UNUSED for letter in _letters(self.root)):
             if (self.root / subset).is_dir():
                 count = len(scan_folder(self.root / subset).images)
-                self._note(subset, self.root / subset, f"its {count} images are not used by ganc")
+                self._note(subset, self.root / subset, "ganc does not use its " + counted(count, "image"))
         return self.findings
 
     def _check_subset(self, subset: str) -> list[str]:
@@ -193,7 +194,7 @@ class _Checker:
             self._report(subset, folder / name, "is a link to nothing")
         for name in scan.named(FOLDER):
             if count := len(scan_folder(folder / name, recursive=True).images):
-                what = f"is a folder with {count} images, which are not used; move them up, or list them"
+                what = f"is a folder with {counted(count, 'image')}, not used; move all that is in it up, or list it"
                 self._report(subset, folder / name, f"{what} in {subset}.txt")
             else:
                 self._note(subset, folder / name, "is a folder and not used")

@@ -8,6 +8,7 @@ from ganc.base.atomic import place_of, replacing
 from ganc.base.errors import DataError
 from ganc.base.rng import keyed_generator
 from ganc.base.temporaries import remove_leftovers
+from ganc.base.text import counted
 from ganc.data.lists import ListEntry, list_path, read_images, scan_subset
 from ganc.data.pairs import matched, other_subset, read_pairs
 from ganc.data.side_by_side import stored_as
@@ -57,8 +58,8 @@ def split_search(root: Path, count: int, seed: int = 0, letter: str = "A", *, pa
     for search in lists:
         if list_path(root, search).is_file() and (found := len(read_images(root, search))) != count:
             raise DataError(
-                f"{list_path(root, search)}: already sets {found} images aside, not {count}; to split anew, put its"
-                f" lines back into {search.replace('search', 'train')}.txt and delete it"
+                f"{list_path(root, search)}: already sets {counted(found, 'image')} aside, not {count}; to split anew, "
+                f"put its lines back into {search.replace('search', 'train')}.txt and delete it"
             )
     if not already_done:
         _write_list(list_path(root, lists[0]), _drawn(root, count, seed, letter, paired=paired))
@@ -82,7 +83,9 @@ def _drawn(root: Path, count: int, seed: int, letter: str, *, paired: bool) -> l
     train = f"train{letter}"
     names = (read_pairs(root, train)[0] if paired else read_images(root, train)).names
     if not 1 <= count < len(names):
-        raise DataError(f"{root}: count (={count}) must be in 1 … {len(names) - 1}: {train} has {len(names)} images")
+        raise DataError(
+            f"{root}: count (={count}) must be in 1 … {len(names) - 1}: {train} has {counted(len(names), 'image')}"
+        )
     drawn = keyed_generator(seed, f"data.split.{letter}").choice(len(names), count, replace=False)
     chosen = {names[index] for index in drawn}
     return [name for name in names if name in chosen]

@@ -73,7 +73,7 @@ def import_checkpoint(
     spec.require_size(*image_size)
     training: dict[str, Any] = {"image_size": list(image_size)}
     if space is not None:
-        space.require_within(spec.widths)
+        space.require_within(spec.widths, files[GENERATOR])
         training["space"] = space.text
     return Checkpoint(
         stage=SUPERNET_STAGE if space else STAGE,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganc.base.errors import DataError
+from ganc.base.text import counted
 from ganc.data import EvaluationSet, to_uint8
 from ganc.data.images import RESIZE_FILTER, read_size, to_rgb
 from ganc.data.lists import ImageList
@@ -82,8 +83,16 @@ def folder_images(folder: Path) -> ImageList:
         raise DataError(f"{folder}: no such folder; expected one of images")
     images = ImageList(Path(folder), scan_folder(Path(folder)).images)
     if len(images) < 2:
-        raise DataError(f"{folder}: holds {len(images)} images, a metric needs at least 2")
+        raise DataError(f"{folder}: holds {counted(len(images), 'image')}, a metric needs at least 2{_domains(folder)}")
     return images
+
+
+def _domains(folder: Path) -> str:
+    """Return the end of a message about a folder without images that holds those of a data set; else ""."""
+    inside = [name for name in ("testB", "testA", "trainB", "trainA", "test", "train") if (folder / name).is_dir()]
+    if not inside:
+        return ""
+    return f"; name a folder in it, such as {folder / inside[0]}, or measure a generator with --data {folder}"
 
 
 def folder_features(images: ImageList, size: Size | None, features: FeatureSet) -> np.ndarray:

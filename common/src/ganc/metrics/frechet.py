@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ganc.base.errors import StatisticsError
+from ganc.base.text import counted
 
 # A lowest eigenvalue that is more negative than this part of the largest is more than the rounding of float32, which
 # leaves less than 1e-6 in statistics of few images.
@@ -106,7 +107,8 @@ def checked_features(features: np.ndarray) -> np.ndarray:
     if features.ndim != 2:
         raise StatisticsError(f"features have shape {features.shape}, expected (images, dimensions)")
     if len(features) < 2:
-        raise StatisticsError(f"features of {len(features)} images have no covariance; at least 2 images are needed")
+        few = counted(len(features), "image")
+        raise StatisticsError(f"features of {few} have no covariance; at least 2 images are needed")
     if not np.isfinite(features).all():
         wrong = int(np.argmin(np.isfinite(features).all(axis=1)))
         raise StatisticsError(f"features of image {wrong} are not finite; the generator that made it has diverged")

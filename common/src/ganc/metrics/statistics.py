@@ -252,7 +252,10 @@ def require_resize(source: object, statistics: Statistics, size: tuple[int, int]
     """Raise StatisticsError where the images had another size or filter; a foreign file does not say them."""
     if statistics.image_size is not None and size is not None and tuple(statistics.image_size) != tuple(size):
         had, wanted = ("x".join(map(str, pair)) for pair in (statistics.image_size, size))
-        raise StatisticsError(f"{source}: made from images of {had}, here they are {wanted}; make it again with --size")
+        option = f"--size {size[0] if size[0] == size[1] else wanted}"
+        raise StatisticsError(
+            f"{source}: made from images of {had}, here they are {wanted}; make it again with ganc stats {option}"
+        )
     if statistics.resize not in (None, preparation):
         raise StatisticsError(
             f"{source}: made from images resized {statistics.resize}, here they are resized {preparation}; "

@@ -73,13 +73,13 @@ class SearchSpace:
                     f"which has {', '.join(map(str, allowed))} there"
                 )
 
-    def require_within(self, widths: Widths) -> None:
-        """Raise SpecError unless every sub-network fits into a generator of these widths."""
+    def require_within(self, widths: Widths, whose: object = "the generator") -> None:
+        """Raise SpecError, naming whose widths they are, unless every sub-network fits into such a generator."""
         self._require_segments(widths)
         if any(largest > width for largest, width in zip(self.largest, widths, strict=True)):
             raise SpecError(
-                f"the space {self.text} reaches {format_widths(self.largest)}, "
-                f"the generator only {format_widths(widths)}"
+                f"{whose}: has the widths {format_widths(widths)}, and the space {self.text} reaches "
+                f"{format_widths(self.largest)}; choose a narrower --space"
             )
 
     def _require_segments(self, widths: Widths) -> None:

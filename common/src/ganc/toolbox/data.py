@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganc.base.errors import DataError
+from ganc.base.text import counted
 from ganc.cli.command import Group, command
 from ganc.cli.options import POSITIVE, json_option
 from ganc.cli.paths import FOLDER, OUTPUT_FOLDER
@@ -127,7 +128,7 @@ def split(folder: Path, count: int, domain: str, task: TaskName | None, seed: in
         return
     kept = "already set aside" if result.already_done else "set aside"
     lists = " and ".join(f"{name}.txt" for name in search_lists(folder, domain, paired=paired))
-    click.echo(f"{folder}: {result.search} images {kept} in {lists}, {result.train} left to train")
+    click.echo(f"{folder}: {counted(result.search, 'image')} {kept} in {lists}, {result.train} left to train")
 
 
 def _counts(folder: Path, counts: Mapping[str, int | None]) -> dict:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganc.base.text import format_count
+from ganc.base.text import counted, format_count
 from ganc.cli.command import command
 from ganc.cli.messages import note, warn
 from ganc.cli.options import POSITIVE, json_option, measured_budget_options
@@ -243,6 +243,6 @@ def merge(results: tuple[Path, ...], output: str, as_json: bool) -> None:
         counts = {"subnets": merged.measured, "predicted": predicted, "files": len(results)}
         show_json({"file": output, "digest": merged.digest, **counts})
         return
-    files = f"{len(results)} file{'s' if len(results) > 1 else ''}"
-    said = f"{merged.measured} sub-networks of {files} in {'standard output' if output == STREAM else output}"
+    files, subnets = counted(len(results), "file"), counted(merged.measured, "sub-network")
+    said = f"{subnets} of {files} in {'standard output' if output == STREAM else output}"
     note(said + (f", and {predicted} that were only predicted" if predicted else ""))

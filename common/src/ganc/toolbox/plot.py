@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ganc.base.text import counted
 from ganc.cli.command import command
 from ganc.cli.messages import note, warn
 from ganc.cli.options import json_option
@@ -96,7 +97,7 @@ def _plot_results(results: str, output: Path, original: float | None, title: str
     points = draw_results(read, output, original=original, title=title, with_published=published)
     for said in front_notes(points):
         warn(f"{read.source}: {said}")
-    said = f"{points.measured} sub-networks in {output}"
+    said = f"{counted(points.measured, 'sub-network')} in {output}"
     if predicted := len(points.predicted):
         said += f", and {predicted} that were only predicted"
     note(said)
@@ -110,7 +111,7 @@ def _plot_runs(runs: Sequence, output: Path | None, title: str | None, tensorboa
 
     if output:
         draw_runs(runs, output, title=title)
-        note(f"{len(runs)} run{'s' if len(runs) > 1 else ''} in {output}")
+        note(f"{counted(len(runs), 'run')} in {output}")
     events = []
     if tensorboard:
         for run, name in zip(runs, names_of(runs), strict=True):

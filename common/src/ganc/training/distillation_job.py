@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ganc.base.errors import MissingDependencyError, SettingError, SpecError
+from ganc.base.text import counted
 from ganc.engines.eager import EagerEngine
 from ganc.files.checkpoint import ADAPTORS, DISCRIMINATOR, GENERATOR, Checkpoint, require_same_task
 from ganc.models.convolutions import NetworkState
@@ -47,6 +49,7 @@ class Distillation:
 
     Attributes:
         teacher: its checkpoint, already facing the run's direction.
+        teacher_file: where that was read, for messages; None where it was read nowhere.
         student: where the student starts from.
         discriminator: the input's, if it has one.
         settings: weights, which discriminator trains, and from when on.
@@ -72,6 +75,7 @@ class Distillation:
     kept: Kept = field(default_factory=dict)
     cut: NetworkState | None = None
     init_from: InitFrom | None = None
+    teacher_file: Path | None = None
 
     @property
     def has_gan(self) -> bool:
@@ -123,6 +127,7 @@ class Distillation:
             smallest_side=min(data.crop_size),
             discriminator=judge,
             engine=engine,
+            teacher=self.teacher_file,
         )
 
 
@@ -135,7 +140,7 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
         SettingError: options of the GAN loss do not go together with its weight or with the schedule.
         DataError, StatisticsError, RunError: images, statistics or device cannot be used.
     """
-    require_same_depth(plan.teacher.generator, plan.student)
+    require_same_depth(plan.teacher.generator, plan.student, plan.teacher_file)
     plan = _started(plan)
     _require_fitting_discriminator(plan)
     epochs = schedule.epochs + schedule.decay_epochs
@@ -245,8 +250,8 @@ def _require_used_gan(plan: Distillation, epochs: int) -> None:
             raise SettingError(f"{option} {value}: the GAN loss has weight 0; leave it out, or give --gan-weight 1")
     if (settings.gan_from or 0) >= epochs:
         raise SettingError(
-            f"--gan-from {settings.gan_from}: the schedule ends after {epochs} epochs, before the GAN loss begins; "
-            "choose less, or --gan-weight 0"
+            f"--gan-from {settings.gan_from}: the schedule ends after {counted(epochs, 'epoch')}, before the GAN loss "
+            "begins; choose less, or --gan-weight 0"
         )
 
 
@@ -293,12 +298,12 @@ def _discriminator(plan: Distillation, seed: int) -> Discriminator | None:
     return discriminator
 
 
-def require_same_depth(teacher: NetworkState, student: NetworkState) -> None:
-    """Raise SpecError where teacher and student differ in what distillation needs to be equal."""
+def require_same_depth(teacher: NetworkState, student: NetworkState, file: Path | None = None) -> None:
+    """Raise SpecError, naming the teacher's file, where the two differ in what distillation needs to be equal."""
     for name in ("family", "n_blocks", "in_channels", "out_channels"):
         theirs, own = getattr(teacher.spec, name), getattr(student.spec, name)
         if theirs != own:
             raise SpecError(
-                f"teacher and student differ in {name}: {theirs} ({format_widths(teacher.spec.widths)}) and "
-                f"{own} ({format_widths(student.spec.widths)}); a student needs a teacher of its own depth"
+                f"{file or '--teacher'}: the teacher has {name} {theirs} ({format_widths(teacher.spec.widths)}), the "
+                f"student {own} ({format_widths(student.spec.widths)}); name the teacher that the student was made of"
             )

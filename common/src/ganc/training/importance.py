@@ -36,8 +36,8 @@ def prune(state: NetworkState, widths: Widths, ranking: Ranking = Ranking.WRITES
     wide: GeneratorSpec = state.spec
     if any(width > own for width, own in zip(widths, wide.widths, strict=True)):
         raise SpecError(
-            f"the student's widths {format_widths(widths)} exceed the teacher's {format_widths(wide.widths)}: "
-            "choose a smaller --width"
+            f"widths {format_widths(widths)} are more than those of the generator to prune, "
+            f"{format_widths(wide.widths)}; choose smaller ones"
         )
     narrow = wide.narrowed(widths)
     pruning = _Pruning(state, _read_norms(state) if ranking is Ranking.READS else {})

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ganc.base.text import counted
 from ganc.data import TrainingSet
 from ganc.models.generator import Generator
 from ganc.training.refit import Kept, l1_distance, refit, require_refittable
@@ -119,7 +120,7 @@ class _Fit:
         different = f", {places} of them different" if places < count else ""
         which = f"{self.others} others" if self.others else f"{len(self.compared.numbers)} of these"
         distance = f"L1 to what it was made of, on {which}, {before:.4f} before, {after:.4f} after"
-        return f"{name}: refitted on {count} images{different}; {distance}"
+        return f"{name}: refitted on {counted(count, 'image')}{different}; {distance}"
 
 
 class RefitStart:

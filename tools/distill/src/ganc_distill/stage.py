@@ -66,6 +66,7 @@ def distill_job(
     """
     teacher = _teacher(start.teacher_file, settings, data, run, online)
     widths, *narrower = (teacher.generator.spec.shape.full_widths(one) for one in start.all_widths)
+    _require_narrower(widths, teacher.generator.spec.widths, start)
     _require_sub_networks(widths, narrower)
     several = {WIDTHS: [format_widths(one) for one in (widths, *narrower)]} if narrower else {}
     pruned = prune(teacher.generator, widths, start.importance)
@@ -91,8 +92,19 @@ def distill_job(
         refit=refit,
         kept=pruned.kept,
         init_from=init,
+        teacher_file=start.teacher_file,
     )
     return distillation_job(_online(plan, start, online, run) if online.online else plan, schedule, data, run)
+
+
+def _require_narrower(widths: Widths, theirs: Widths, start: StudentStart) -> None:
+    """Raise SpecError where a segment of the student is wider than the teacher's, whose channels it keeps."""
+    if any(map(int.__gt__, widths, theirs)):
+        option = "--widths" if start.widths else "--width"
+        raise SpecError(
+            f"{option} {format_widths(widths)}: is more than the teacher's, {format_widths(theirs)} "
+            f"({start.teacher_file or 'fresh, of --teacher-width'}); choose less, or a wider teacher"
+        )
 
 
 def _require_sub_networks(widths: Widths, narrower: Sequence[Widths]) -> None:

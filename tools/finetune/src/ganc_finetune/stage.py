@@ -93,6 +93,7 @@ def finetune_job(
         settings=settings,
         subnets_of=lambda step: [None],
         views={"student": None},
+        teacher_file=teacher_file,
         init_from=InitFrom.read(init.init_from, data.direction) if init.init_from else None,
     )
     return distillation_job(plan, schedule, data, run)

@@ -66,7 +66,7 @@ def supernet_job(
         require_same_task(teacher, start.teacher_file, student.task, "the student")
     begin = _beginning(start, teacher, student, run.seed, refit)
     spec: GeneratorSpec = begin.generator.spec
-    start.space.require_within(spec.widths)
+    start.space.require_within(spec.widths, start.student_file or f"--width {start.width}")
     sampled = {"space": start.space.text, "sampling": start.sampling.value}
     stage = Stage(
         name=STAGE,
@@ -87,6 +87,7 @@ def supernet_job(
         kept=begin.kept,
         cut=begin.cut,
         init_from=InitFrom.read(start.init_from, data.direction) if start.init_from else None,
+        teacher_file=start.teacher_file,
         views={"largest": start.space.largest, "smallest": start.space.smallest},
     )
     return distillation_job(plan, schedule, data, run)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ganc.base.text import counted
 from ganc.report.gather import Findings, FoundFile, stage_of
 from ganc.report.html.text import byte_count, clean, count
 from ganc.report.html.training import in_order
@@ -109,10 +110,10 @@ def _what(file: FoundFile) -> str:
         return clean(file.checked.kind)
     by = f"of {COMMANDS[stage]}" if stage in COMMANDS else f"of stage {clean(stage, 40)}"
     if stage == "search":
-        return f"{facts['subnets']:,} sub-networks {by}"
+        return f"{counted(facts['subnets'], 'sub-network')} {by}"
     if stage == "statistics":
         images = facts.get("images")
-        return f"statistics {by}" + (f", {images:,} images" if isinstance(images, int) else "")
+        return f"statistics {by}" + (f", {counted(images, 'image')}" if isinstance(images, int) else "")
     if "networks" in facts:
         network = facts["networks"]["generator"]
         size = said(list(network["image_size"]))

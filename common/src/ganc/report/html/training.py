@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ganc.base.text import counted
 from ganc.report.html.charts import Series, line_chart
 from ganc.report.html.text import clean, measured, real
 from ganc.report.html.views import Chart, Section, numbered
@@ -43,7 +44,7 @@ def progress(run: Run) -> str:
     """Return how far a run is, in words."""
     step = run.saved if run.saved is not None else (run.lines[-1].step if run.lines else 0)
     if run.finished:
-        return f"ended after {step:,} steps"
+        return f"ended after {counted(step, 'step')}"
     of = f" of {run.planned:,}" if run.planned and run.planned >= step else ""
     return f"has not ended: {step:,}{of} steps are done"
 

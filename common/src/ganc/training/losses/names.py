@@ -43,4 +43,6 @@ def parse_loss(text: str) -> WeightedLoss:
     names = [one.value for one in LossName]
     if name not in names:
         raise SpecError(f"'{text[:60]}': expected NAME=WEIGHT with one of the losses {', '.join(names)}")
+    if not weight:
+        raise SpecError(f"'{text}': expected NAME=WEIGHT, such as {name}=1")
     return WeightedLoss(LossName(name), parse_real(weight))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ganc.base.engine_table import REFERENCE
@@ -21,12 +22,14 @@ class Given:
         smallest_side: the smaller side of the images, in pixels.
         discriminator: the teacher's, where it has one.
         engine: what runs networks that never change.
+        teacher: the teacher's file, for messages; None where there is none.
     """
 
     channels: int
     smallest_side: int
     discriminator: Discriminator | None
     engine: str = REFERENCE
+    teacher: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,10 @@ def _lite0(given: Given) -> Distance:
 def _discriminator(given: Given) -> Distance:
     judge = given.discriminator
     if judge is None:
-        raise SpecError("--loss dcd: the teacher's checkpoint has no discriminator, and this loss compares by it")
+        raise SpecError(
+            f"{given.teacher or 'the teacher'}: has no discriminator, by which --loss dcd compares; name a teacher "
+            "that has one, as ganc-replace writes them, or leave that loss out"
+        )
     if judge.spec.in_channels != given.channels:
         raise SpecError(
             f"--loss dcd: the teacher's discriminator sees {judge.spec.in_channels} channels, "
