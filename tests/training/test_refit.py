@@ -154,6 +154,20 @@ def wide_file(tmp_path_factory):
     return path
 
 
+def test_a_refit_on_many_times_the_images_is_warned_of_where_it_was_asked_for(tiny_data, wide_file, tmp_path):
+    arguments = ("ganc-distill", "--teacher", wide_file, "--data", tiny_data, "--width", "4", *STANDING_STILL)
+
+    def warnings(*options):
+        said = succeed(*arguments, *options, "--dry-run", "-o", tmp_path / "out").stderr
+        return [line for line in said.splitlines() if line.startswith("warning: ") and "refit" in line]
+
+    (said,) = warnings("--refit", "99999")
+    assert "--refit 99999: there are 6 training images, each of which it reads about 16,666 times" in said
+    assert said.endswith("choose at most 60")
+    assert warnings("--refit", "60") == []
+    assert warnings("--recipe", "imitate", "--loss", "ssim=1") == []  # whose own are 96
+
+
 def test_the_command_refits_says_so_and_records_it(tiny_data, wide_file, tmp_path):
     arguments = ("ganc-distill", "--teacher", wide_file, "--data", tiny_data, "--width", "4", *STANDING_STILL)
     said = succeed(*arguments, "--refit", "6", "-o", tmp_path / "out").stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from ganc.base.text import DAY, format_duration
+from ganc.base.text import DAY, counted, format_duration
 from ganc.cli.defaults_file import is_from_file
 from ganc.cli.messages import QUIET, VERBOSE, detail, loudness, note, warn
 from ganc.cli.options import Shown
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ganc.training.weights import Weight
 
 FORECAST_STEPS = 2  # behind the first one, until it is said how long a run takes
+
+MOST_READS = 10  # of an image by a refit; more of them are warned of
 
 # What only a command's run needs is imported inside it, so that --help waits for no numpy, h5py or Paddle.
 
@@ -53,6 +55,7 @@ def run_training(
     _say_settings(name, job, data)
     if job.processes.writes:
         _say_what_is_not_reached(job)
+        _say_what_is_read_again(job)
     for text in job.notes if job.processes.writes else ():
         note(text)
     if run.dry_run:
@@ -79,16 +82,29 @@ def run_training(
 def _say_what_is_not_reached(job: "TrainingJob") -> None:
     """Warn where the run ends before its learning rate has risen, if a user asked for that, or before its GAN loss."""
     schedule, steps = job.course.schedule, len(job)
+    ends = counted(steps, "step")
     if schedule.warm_up > steps and _origin("warm_up") != "recipe":
         warn(
-            f"--warm-up {schedule.warm_up}: the run ends after {steps} steps, before the learning rate reaches "
+            f"--warm-up {schedule.warm_up}: the run ends after {ends}, before the learning rate reaches "
             f"--lr {schedule.learning_rate:g}; choose at most {steps}, or train longer"
         )
     if steps <= job.step.gan_from < math.inf:
         longer = "--epochs" if schedule.max_steps is None else "--max-steps"
         warn(
-            f"the run ends after {steps} steps, before the GAN loss begins in step {int(job.step.gan_from) + 1}: no "
+            f"the run ends after {ends}, before the GAN loss begins in step {int(job.step.gan_from) + 1}: no "
             f"discriminator trains; more {longer} or less --gan-from lets it begin, --gan-weight 0 does without"
+        )
+
+
+def _say_what_is_read_again(job: "TrainingJob") -> None:
+    """Warn where a refit that a user asked for takes many more images than there are."""
+    if job.start is None or _origin("images") == "recipe":
+        return
+    count, there = job.start.count, job.start.fewest
+    if count > MOST_READS * there:
+        warn(
+            f"--refit {count}: there are {counted(there, 'training image')}, each of which it reads about "
+            f"{count // there:,} times; choose at most {MOST_READS * there}"
         )
 
 

@@ -126,24 +126,32 @@ class _Fit:
 class RefitStart:
     """Refits generators before the first step; what it brought is a part of the run's state.
 
+    Attributes:
+        count: how many samples are fitted to.
+
     Args:
         networks: by their names in the checkpoint.
         samples: the run's images; the first `count` of them are fitted to, `COMPARED` others after them compared.
     """
 
     def __init__(self, networks: Mapping[str, Refitted], samples: TrainingSet, count: int):
-        self._networks, self._samples, self._count = networks, samples, count
+        self._networks, self._samples, self.count = networks, samples, count
         self._distances: dict[str, list[float]] = {}
 
     @property
     def facts(self) -> dict:
         """What a checkpoint records."""
         few = {name: fit.others for name, fit in self._fits.items() if fit.others < COMPARED}
-        return {"refit": {"images": self._count, "l1": self._distances, **({"others": few} if few else {})}}
+        return {"refit": {"images": self.count, "l1": self._distances, **({"others": few} if few else {})}}
+
+    @property
+    def fewest(self) -> int:
+        """How many different images a generator is fitted to, the least of all generators."""
+        return min(len(fit.images.places) for fit in self._fits.values())
 
     @cached_property
     def _fits(self) -> dict[str, _Fit]:
-        return {name: _Fit.of(self._samples, one.domain, self._count) for name, one in self._networks.items()}
+        return {name: _Fit.of(self._samples, one.domain, self.count) for name, one in self._networks.items()}
 
     def state(self) -> dict:
         return dict(self._distances)
