@@ -1,6 +1,5 @@
 """`ganc plot` through its command: what the image says, which it reads from the file it wrote."""
 
-import dataclasses
 import json
 import re
 import subprocess

@@ -16,6 +16,7 @@ import numpy as np
 from ganc.base.atomic import WriteError
 from ganc.base.errors import FileFormatError, GancError, InterruptedRun, LostProcessError, RunError, SettingError
 from ganc.base.rng import keyed_generator
+from ganc.base.text import counted
 from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.files.run_directory import RunDirectory
@@ -265,7 +266,7 @@ class TrainingJob:
             raise RunError(f"{self.directory.path}: the processes see different states; they must share this folder")
         if done > len(self):
             raise RunError(
-                f"{self.directory.path}: has already trained {done} steps, {len(self)} were asked for; "
+                f"{self.directory.path}: has already trained {counted(done, 'step')}, {len(self)} were asked for; "
                 "use --restart to train anew"
             )
         if saved:

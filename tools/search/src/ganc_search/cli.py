@@ -12,7 +12,7 @@ import click
 
 from ganc.base.engine_table import engines_of_parts, graph_engines
 from ganc.base.settings import settings_of
-from ganc.base.text import format_bytes, format_count, format_duration
+from ganc.base.text import counted, format_bytes, format_count, format_duration
 from ganc.cli.command import command
 from ganc.cli.engines import EngineChoice
 from ganc.cli.help import REQUIRED, RUN
@@ -318,7 +318,7 @@ def _show(results: "SearchResults", settings: SearchSettings, top: int, shown: S
         return
     show_results(results, best, err=piped)
     written = "standard output" if piped else f"{output} ({output.stat().st_size:,} bytes)"
-    click.echo(f"{results.measured} sub-networks in {written}", err=piped)
+    click.echo(f"{counted(results.measured, 'sub-network')} in {written}", err=piped)
     if further := len(only_predicted(results)):
         click.echo(f"{further} more are predicted to be on the front: 'ganc select --predicted' lists them", err=piped)
 

@@ -37,7 +37,7 @@ class SearchInputs:
             if said is None and fact not in supernet.training:
                 raise RunError(f"{settings.supernet}: does not say its {fact}; say it with {option}")
         self.space = settings.space or parse_space(supernet.training["space"], spec.shape)
-        self.space.require_within(spec.widths)
+        self.space.require_within(spec.widths, settings.supernet)
         self.image_size = settings.image_size or supernet.image_size
         spec.require_size(*self.image_size)
         self.costs_of = SubnetCosts(spec, self.image_size)
