@@ -7,7 +7,9 @@ import pytest
 from helpers.support import UNTRAINED_SET, succeed
 from helpers.training_runs import distill
 
+from ganc.base.ranking_metric import FEW_IMAGES
 from ganc.cli.jobs import with_progress
+from ganc.metrics import Measurement
 from ganc.training.job import Progress
 
 
@@ -33,6 +35,16 @@ def test_a_run_whose_steps_get_slower_is_forecast_again_where_they_do(capfd):
             break
     said = re.findall(r"this takes (\w+ ?\w*) [\d.]+ days", capfd.readouterr().err)
     assert said == ["more than", "about"]
+
+
+@pytest.mark.parametrize(
+    ("images", "said"), [(FEW_IMAGES, "student kernel 0.118"), (FEW_IMAGES + 1, "student Fréchet 172")]
+)
+def test_the_bar_shows_the_distance_that_ranks_by_its_name(capfd, images, said):
+    measured = {"student": Measurement(172.0, 0.118, 0.01, images)}
+    for _ in with_progress([Progress(1, {}, measured)], 1):
+        pass
+    assert said in capfd.readouterr().err
 
 
 def test_the_time_left_counts_from_the_step_that_a_run_continues_at(capfd):

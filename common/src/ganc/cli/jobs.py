@@ -228,14 +228,14 @@ def with_progress(job: Iterable, total: int, behind: int = 0, gan_from: float = 
                     bar.write(progress.note.text, file=sys.stderr)
                 bar.set_postfix_str("" if progress.note.lasting else progress.note.text, refresh=sys.stderr.isatty())
                 continue
-            metrics = progress.metrics or metrics
+            metrics = progress.ranking or metrics
             if progress.step in (behind + 1, gan_from + 1):
                 first, timed_at = time.monotonic(), progress.step + FORECAST_STEPS  # graphs are compiled in it
             elif progress.step == timed_at:
                 seconds = (total - progress.step) * (time.monotonic() - first) / FORECAST_STEPS
                 _forecast(bar, seconds, slower=progress.step <= gan_from < total)
-            if progress.metrics and loudness() >= VERBOSE:
-                values = ", ".join(f"{label} {value:.4g}" for label, value in progress.metrics.items())
+            if progress.ranking and loudness() >= VERBOSE:
+                values = ", ".join(f"{name} {value:.4g}" for name, value in progress.ranking.items())
                 bar.write(f"step {progress.step}: {values}", file=sys.stderr)
             # Looking at the losses waits for the device: only when the bar was drawn, and at the end.
             if bar.update(progress.step - bar.n) or progress.step == total:

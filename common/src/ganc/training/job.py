@@ -20,11 +20,12 @@ from ganc.base.text import counted
 from ganc.data import TrainingSet, batches
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
 from ganc.files.run_directory import RunDirectory
+from ganc.metrics import Measurement
 from ganc.system.processes import Processes
 from ganc.system.runtime import Tensor, paddle
 from ganc.system.signals import noticed_signals
 from ganc.training.course import Course
-from ganc.training.observer import Observer
+from ganc.training.observer import Observer, distances
 from ganc.training.precision import LossGuard
 from ganc.training.settings import RunSettings
 from ganc.training.start import Note, RefitStart
@@ -42,19 +43,30 @@ class Progress:
     Attributes:
         step: its number, from 1.
         tensors: its losses as they are on the device, shape () each.
-        metrics: by label, where it was evaluated.
+        measured: by label, where it was evaluated.
         note: what was done before the first step; then `step` is 0.
     """
 
     step: int
     tensors: Mapping[str, Tensor] = field(repr=False)
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, Measurement] = field(default_factory=dict)
     note: Note | None = None
 
     @cached_property
     def losses(self) -> dict[str, float]:
         """The losses as numbers; the first look waits for the device."""
         return {name: float(loss) for name, loss in self.tensors.items()}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The Fréchet distances by label; none where it was not evaluated."""
+        return distances(self.measured)
+
+    @property
+    def ranking(self) -> dict[str, float]:
+        """The values that order networks on as many images, by label and which distance it is."""
+        names = {label: "kernel" if one.ranks_by_kernel else "Fréchet" for label, one in self.measured.items()}
+        return {f"{label} {names[label]}": one.ranking for label, one in self.measured.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +225,7 @@ class TrainingJob:
             self._guard.add(losses)
             if self.course.ends_epoch(number) or self.course.ends(number):
                 self._guard.check()  # before a line is written, and the best networks are kept
-            metrics = self.observer.after_step(number, losses)
+            measured = self.observer.after_step(number, losses)
             # A process that stopped or saved alone would leave the others waiting for it.
             due = time.monotonic() - saved_at > SAVE_SECONDS
             stopping, saving = self.processes.largest_of([signalled(), int(due)])
@@ -225,7 +237,7 @@ class TrainingJob:
                 raise InterruptedRun(
                     f"stopped at step {number} of {len(self)}; run the same command again to continue", stopping
                 )
-            yield Progress(number, losses, metrics)
+            yield Progress(number, losses, measured)
 
     def _batches(self, done: int) -> Generator[tuple[np.ndarray, ...], None, None]:
         size, share = self.course.schedule.batch_size, self.processes

@@ -45,8 +45,8 @@ class Observer:
     def begin(self, done: int) -> None:
         """Note that the run starts, or continues, after `done` steps."""
 
-    def after_step(self, number: int, losses: Mapping) -> Mapping[str, float]:
-        """Note a step, numbered from 1, and its losses; return the metrics by label where it was evaluated."""
+    def after_step(self, number: int, losses: Mapping) -> Mapping[str, Measurement]:
+        """Note a step, numbered from 1, and its losses; return what was measured by label where it was evaluated."""
         return {}
 
     def save(self, facts: Mapping, state: Snapshot) -> None:
@@ -243,7 +243,7 @@ class Recorder(Observer):
             chosen = self._evaluate(0)
             self._directory.log({"step": 0, **_logged(self._measured.values), **chosen})
 
-    def after_step(self, number: int, losses: Mapping) -> Mapping[str, float]:
+    def after_step(self, number: int, losses: Mapping) -> Mapping[str, Measurement]:
         """Evaluate where it is time to, and write a line of the log after that and at the end of an epoch.
 
         Raises:
@@ -256,12 +256,12 @@ class Recorder(Observer):
         means = self._losses.means()
         self._losses.clear()
         chosen = self._evaluate(number) if evaluates else {}
-        measured = self._measured.values if evaluates else {}
+        measured: Mapping[str, Measurement] = self._measured.values if evaluates else {}
         place = {"step": number, "epoch": self._course.epoch(number - 1)}
         rate = {"learning_rate": self._course.learning_rate(number - 1)}
         weights = {"weights": dict(self._product.weights)} if self._product.weights else {}
         self._directory.log({**place, **rate, "losses": means, **weights, **_logged(measured), **chosen})
-        return distances(measured)
+        return measured
 
     def save(self, facts: Mapping, state: Snapshot) -> None:
         """Write the run's state in one file."""
