@@ -13,6 +13,7 @@ from helpers.training_runs import distill
 from ganc.data import read_images
 from ganc.files.checkpoint import write_checkpoint
 from ganc.models.spec import GeneratorSpec
+from ganc.training.settings import REFIT_STEPS
 
 NETWORKS = ("--width", "4", "--n-blocks", "3", "--discriminator-width", "4")
 
@@ -64,12 +65,21 @@ def test_steps_without_and_with_a_gan_loss_are_timed_apart(tiny_data, teacher_fi
     assert [(part["first"], part["steps"], part["gan"]) for part in found["parts"]] == [(0, 4, False), (4, 2, True)]
     first, second = (part["step_seconds"] for part in found["parts"])
     evaluations = found["evaluations"] * found["evaluation_seconds"]
-    assert found["seconds"] == pytest.approx(4 * first + 2 * second + evaluations)
+    assert found["seconds"] == pytest.approx(4 * first + 2 * second + evaluations + found["refit_seconds"])
     assert found["step_seconds"] == pytest.approx((4 * first + 2 * second) / 6)
     said = succeed(*command, "--max-steps", "5").stdout
     assert re.search(r"5 steps of .* on average \(4 of .* without a GAN loss, then 1 of .* with a GAN loss\)", said)
     alone = json.loads(succeed(*command, "--json", "--max-steps", "4").stdout)["estimate"]["parts"]
     assert [part["gan"] for part in alone] == [False]
+
+
+def test_the_refit_is_in_the_estimate(tiny_data, teacher_file, tmp_path):
+    command = (*distill(tiny_data, teacher_file, tmp_path / "out"), "--dry-run", "--refit")
+    found = json.loads(succeed(*command, "20000", "--json").stdout)["estimate"]
+    assert found["refit_seconds"] == pytest.approx(REFIT_STEPS * 20_000 * found["step_seconds"])
+    assert found["seconds"] > found["refit_seconds"]
+    assert "the refit before them about " in succeed(*command, "20000").stdout
+    assert "the refit before" not in succeed(*command, "0").stdout
 
 
 def test_fine_tuning_is_evaluated_before_it_too_and_on_the_images_that_choose(

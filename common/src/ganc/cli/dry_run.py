@@ -73,6 +73,8 @@ def _lines(found: "Rehearsal", behind: int, outputs: list[str]) -> list[str]:
     if found.evaluations:
         count = f"{found.evaluations} evaluation{'s' if found.evaluations > 1 else ''}"
         times += f", {count} of {format_duration(found.evaluation_seconds)} besides what the metric takes"
+    if found.refit_seconds:
+        times += f", the refit before them about {format_duration(found.refit_seconds)}"
     where = f"on {found.device} with {found.threads} thread{'s' if found.threads > 1 else ''}"
     return [
         f"time: {steps} of {times}: about {format_duration(found.seconds)} {where}",

@@ -10,6 +10,7 @@ from ganc.system.memory import peak_bytes
 from ganc.system.runtime import engine_threads, paddle
 from ganc.training.job import TrainingJob
 from ganc.training.observer import Recorder
+from ganc.training.settings import REFIT_STEPS
 
 STEPS, ENOUGH_SECONDS = 4, 8.0  # that are timed of each part, fewer where they take longer together
 
@@ -39,6 +40,7 @@ class Rehearsal:
         parts: the steps that are left: first those without a GAN loss, then those with one.
         evaluations: that are left, one before the first step among them where the best networks are kept.
         evaluation_seconds: what the translations of each take, those of the images that choose too, without features.
+        refit_seconds: what the refit before the first step takes, by how many steps it is worth; 0 where there is none.
         peak_bytes: the most memory that the process had so far, of the device on a GPU.
     """
 
@@ -47,6 +49,7 @@ class Rehearsal:
     parts: tuple[Part, ...]
     evaluations: int
     evaluation_seconds: float
+    refit_seconds: float
     peak_bytes: int
 
     @property
@@ -62,7 +65,7 @@ class Rehearsal:
     @property
     def seconds(self) -> float:
         """How long the run takes from here on."""
-        return self.steps * self.step_seconds + self.evaluations * self.evaluation_seconds
+        return self.refit_seconds + self.steps * self.step_seconds + self.evaluations * self.evaluation_seconds
 
 
 def rehearse(job: TrainingJob) -> Rehearsal:
@@ -71,6 +74,8 @@ def rehearse(job: TrainingJob) -> Rehearsal:
     parts = tuple(_timed(job, behind))
     left = range(behind + 1, len(job) + 1)
     evaluations = int(job.chosen_on is not None and not behind)
+    refitted = job.start.images if job.start and not behind else 0
+    trained = sum(part.steps * part.step_seconds for part in parts)
     evaluations += sum(job.course.ends(done) or job.course.ends_epoch(done, job.run.eval_every) for done in left)
     return Rehearsal(
         device=device,
@@ -78,6 +83,7 @@ def rehearse(job: TrainingJob) -> Rehearsal:
         parts=parts,
         evaluations=evaluations,
         evaluation_seconds=_evaluation_seconds(job) if evaluations else 0.0,
+        refit_seconds=REFIT_STEPS * refitted * trained / max(1, len(left)),
         peak_bytes=peak_bytes(device),
     )
 

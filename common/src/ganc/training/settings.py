@@ -20,6 +20,7 @@ from ganc.training.weights import Weight, loss_weights, said_weights
 if TYPE_CHECKING:
     from ganc.data.levels import LevelsChoice
 
+REFIT_STEPS = 1.6  # steps that refitting on one image takes as long as: 96 images at 128x128 took 155
 TASK_WEIGHTS = ("gan_weight", "reconstruction_weight", "feature_weight")  # of a task, in the stages that distill
 
 # What a feature set of None means, where no statistics say it: ganc.metrics.features chooses.

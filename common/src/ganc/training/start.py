@@ -139,6 +139,11 @@ class RefitStart:
         self._distances: dict[str, list[float]] = {}
 
     @property
+    def images(self) -> int:
+        """How many images are fitted to, those of all generators together."""
+        return self._count * len(self._networks)
+
+    @property
     def facts(self) -> dict:
         """What a checkpoint records."""
         few = {name: fit.others for name, fit in self._fits.items() if fit.others < COMPARED}

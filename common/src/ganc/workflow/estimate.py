@@ -17,7 +17,7 @@ from ganc.base.text import format_duration
 from ganc.files.run_directory import RunDirectory
 from ganc.models.spec import GeneratorSpec
 from ganc.system.runtime import available_cores
-from ganc.training.settings import RefitSettings, RunSettings, Schedule
+from ganc.training.settings import REFIT_STEPS, RefitSettings, RunSettings, Schedule
 from ganc.workflow.configuration import Configuration
 from ganc.workflow.networks import Networks
 
@@ -25,7 +25,6 @@ Kind = TypeVar("Kind")
 
 EXPORT_SECONDS, REPORT_SECONDS = 30.0, 30.0  # writing and verifying the formats; the table with its timings
 EAGER = 3.0  # how much slower the engine of evaluations in training is than the one that was timed
-REFIT_STEPS = 1.6  # steps that refitting on one image takes as long as: 96 images at 128x128 took 155
 MOST_SAMPLES = 2000  # of a search whose configuration does not say how many: its space may be endless
 
 # What is written by steps that are no training.
