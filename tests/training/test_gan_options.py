@@ -144,15 +144,15 @@ def test_without_a_gan_and_an_input_s_discriminator_all_stages_do_without_one(ch
     student = ("--student", tmp_path / "student", "--space", SPACE)
     succeed("ganc-supernet", *common, *student, "-o", tmp_path / "supernet")
     supernet = ("--supernet", tmp_path / "supernet", "--config", "4_4_8_4_8_4_8_4")
-    succeed("ganc-finetune", *common, *supernet, "-o", tmp_path / "finetune")
+    succeed("ganc-finetune", *common, *supernet, *WITHOUT_GAN, "-o", tmp_path / "finetune")
     for name in ("student", "supernet", "finetune"):
         checkpoint = read_checkpoint(tmp_path / name)
         assert set(checkpoint.networks) == {"generator", "adaptors"}
         assert checkpoint.task.gan_weight == 0
         succeed("ganc", "inspect", tmp_path / name)
     succeed("ganc-export", "--checkpoint", tmp_path / "finetune", "--device", "cpu", "-o", tmp_path / "export")
-    # A stage that has a GAN again begins with a fresh discriminator.
-    succeed("ganc-finetune", *common, *supernet, "--gan-weight", "1", "-o", tmp_path / "again")
+    # A stage that has a GAN again, as the published fine-tuning has, begins with a fresh discriminator.
+    succeed("ganc-finetune", *common, *supernet, "-o", tmp_path / "again")
     assert read_checkpoint(tmp_path / "again").networks["discriminator"].spec.width == 64
 
 

@@ -1,12 +1,13 @@
 """--recipe: the defaults that it brings, that what is given beside it counts, and what it needs."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from helpers.stages import refusal
 from helpers.support import TINY_TRAINING, run_command, succeed, without_option
 
-from ganc.files.checkpoint import read_checkpoint
+from ganc.files.checkpoint import read_checkpoint, write_checkpoint
 from ganc.metrics.lite0.weights import PACKAGE
 
 # Without the recipe and the learning rate that the tiny training has.
@@ -69,6 +70,19 @@ def test_the_published_recipe_is_one_option(tiny_data, teacher_file, tmp_path):
     assert not {"losses", "refit", "warm_up", "ema"} & set(settings)
     assert settings["learning_rate"] == 0.0002
     assert set(line["losses"]) == {"gan", "discriminator", "reconstruction", "feature"}
+
+
+@pytest.mark.parametrize(("given", "weight"), [((), 1), (("--gan-weight", "0"), 0), (("--gan-weight", "0.5"), 0.5)])
+def test_published_fine_tuning_has_a_gan_loss_after_a_supernet_without(
+    given, weight, tiny_data, teacher_file, supernet_file, tmp_path
+):
+    supernet = read_checkpoint(supernet_file)
+    write_checkpoint(tmp_path / "super", replace(supernet, task=replace(supernet.task, gan_weight=0.0)))
+    files = ("--supernet", tmp_path / "super", "--teacher", teacher_file, "--data", tiny_data, "--config", "4")
+    succeed("ganc-finetune", *files, *TINY_TRAINING, "--max-steps", "1", *given, "-o", tmp_path / "out")
+    assert read_checkpoint(tmp_path / "out").task.gan_weight == weight
+    (*_, line) = (tmp_path / "out.run" / "log.jsonl").read_text().splitlines()
+    assert ("discriminator" in json.loads(line)["losses"]) == bool(weight)
 
 
 def test_a_recipes_loss_that_cannot_be_computed_is_refused_with_the_cure(tiny_data, teacher_file, tmp_path):

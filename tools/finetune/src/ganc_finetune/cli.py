@@ -51,6 +51,7 @@ def main(
 
     Name it with --config, or select it with --results and bounds. It is evaluated before the first step too, and the
     best network is kept: best on the search images where the folder has some, with the metric on the test images.
+    With --recipe published there is a GAN loss also where the supernet had none: --gan-weight 0 leaves it out.
 
     \b
     ganc-finetune --supernet supernet.safetensors --teacher replace.safetensors --data horse2zebra \\

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -9,11 +10,13 @@ from ganc.base.direction import Direction
 from ganc.files.checkpoint import DISCRIMINATOR, Checkpoint, read_checkpoint, require_same_task, require_supernet
 from ganc.files.choice import Selection
 from ganc.models.family import Widths, format_widths
+from ganc.models.task import PUBLISHED, Task
 from ganc.training.assembly import Stage
 from ganc.training.distillation_job import Distillation, distillation_job
 from ganc.training.init_from import InitFrom
 from ganc.training.job import Progress, TrainingJob, finish
 from ganc.training.options import Options, recipe_defaults
+from ganc.training.recipes import Recipe
 from ganc.training.settings import NO_INIT, DataSettings, DistillationSettings, InitSettings, Schedule
 from ganc_finetune.keywords import FinetuneOptions
 from ganc_finetune.settings import RECIPES, SCHEDULE, USUAL, FinetuneRun
@@ -79,7 +82,7 @@ def finetune_job(
     require_same_task(teacher, teacher_file, supernet.task, "the supernet")
     stage = Stage(
         name=STAGE,
-        task=settings.applied_to(supernet.task),
+        task=_task(settings, supernet.task),
         sources={"supernet": supernet.digest, "teacher": teacher.digest},
         choices={"widths": format_widths(widths)},
         keep_best=True,
@@ -97,3 +100,15 @@ def finetune_job(
         init_from=InitFrom.read(init.init_from, data.direction) if init.init_from else None,
     )
     return distillation_job(plan, schedule, data, run)
+
+
+def _task(settings: DistillationSettings, theirs: Task) -> Task:
+    """Return what is trained: the supernet's task with the weights that were given.
+
+    A supernet of the default recipe was trained without a GAN loss. The published fine-tuning has one all the same:
+    where nobody gave its weight, it is the published one, and not the supernet's 0.
+    """
+    task = settings.applied_to(theirs)
+    if settings.recipe is Recipe.PUBLISHED and settings.gan_weight is None and not task.gan_weight and task.name:
+        return replace(task, gan_weight=PUBLISHED[task.name].gan_weight)
+    return task
