@@ -80,6 +80,15 @@ def test_the_student_learns_without_a_discriminator_and_hands_its_teacher_s_on(f
     assert set(logged["metrics"]) == {"student", "teacher"}
 
 
+def test_a_dry_run_lists_the_networks_of_both(tiny_data, tmp_path):
+    said = json.loads(succeed(*arguments(tiny_data, *FRESH), "-o", tmp_path / "out", "--dry-run", "--json").stdout)
+    generator, theirs = (
+        next(one for one in said["networks"] if one["network"] == name) for name in ("generator", "teacher: generator")
+    )
+    assert theirs["macs"] > generator["macs"]
+    assert {one["network"] for one in said["networks"]} > {f"teacher: {name}" for name in CYCLE}
+
+
 def test_the_student_names_the_teacher_that_was_written_beside_it(fresh, continued, teacher_file):
     start = read_checkpoint(teacher_file)
     for output, sources in ((fresh, {}), (continued, {"init_from": start.digest})):

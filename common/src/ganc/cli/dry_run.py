@@ -37,12 +37,18 @@ def show_dry_run(job: "TrainingJob", size: tuple[int, int], as_json: bool) -> No
 
 
 def _networks(job: "TrainingJob", size: tuple[int, int]) -> list[dict]:
-    """Return the networks that the run would write, with their costs; of a discriminator its parameters."""
+    """Return the networks that the run would write, with their costs; of a discriminator its parameters.
+
+    Those of checkpoints beside the result have the checkpoint's role before their names.
+    """
     from ganc.models.family import format_widths
     from ganc.models.spec import GeneratorSpec
 
     rows = []
-    for name, network in job.step.results.items():
+    written = dict(job.step.results)
+    for role in job.beside:
+        written |= {f"{role}: {name}": network for name, network in job.step.beside[role].networks.items()}
+    for name, network in written.items():
         state = network.state()
         spec, params = state.spec, sum(array.size for array in state.tensors.values())
         row = {"network": name, "widths": None, "macs": None, "device_macs": None, "params": params}
