@@ -172,9 +172,9 @@ def test_evaluate_times_all_in_the_engine_that_is_named(chain):
 
 def test_evaluate_a_sub_network_another_size_and_the_other_direction(chain):
     (small,) = json_of(
-        "ganc", "evaluate", chain.supernet, "--config", "4_4_8_4_4_8_8_4", "--data", chain.data, *UNTRAINED_SET
+        "ganc", "evaluate", chain.supernet, "--config", "4_4_8_4_8_8_8_4", "--data", chain.data, *UNTRAINED_SET
     )
-    assert small["macs"] == macs_by_hand((4, 4, 8, 4, 4, 8, 8, 4), SIZE)
+    assert small["macs"] == macs_by_hand((4, 4, 8, 4, 8, 8, 8, 4), SIZE)
     (tall,) = json_of("ganc", "evaluate", chain.replace, "--size", "32x64", "--data", chain.data, *UNTRAINED_SET)
     (square,) = json_of("ganc", "evaluate", chain.replace, "--data", chain.data, *UNTRAINED_SET)
     assert tall["macs"] == 2 * square["macs"]
@@ -206,6 +206,11 @@ def test_evaluate_refuses_what_does_not_serve(chain, tmp_path):
     assert str(chain.search) in said
     assert str(tmp_path / "nowhere") in refusal("ganc", "evaluate", chain.finetune, "--data", tmp_path / "nowhere")
     assert "16_16_16_16_16_16_16_16" in refusal("ganc", "evaluate", chain.finetune, "--config", 16, *data)
+    wanted = ("--config", "6_4_8_4_4_8_8_4")  # narrower than the supernet, and never trained
+    said = refusal("ganc", "evaluate", chain.supernet, *wanted, *data)
+    assert "6 at segment 0 is not in the space" in said
+    image = next((chain.data / "testA").glob("*.png"))
+    assert refusal("ganc", "translate", chain.supernet, image, *wanted, "-o", tmp_path / "x.png") == said
     assert "30x30" in refusal("ganc", "evaluate", chain.finetune, "--size", 30, *data)
     write_checkpoint(tmp_path / "back", make_checkpoint("distill", 8, direction="BtoA"))
     said = refusal("ganc", "evaluate", chain.finetune, tmp_path / "back", *data)

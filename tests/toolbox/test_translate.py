@@ -61,7 +61,7 @@ def test_translate_with_a_sub_network_and_in_the_other_direction(chain, tmp_path
     made = {}
     for name, arguments in {
         "whole": (chain.supernet,),
-        "sub-network": (chain.supernet, "--config", "4_4_8_4_4_8_8_4"),
+        "sub-network": (chain.supernet, "--config", "4_4_8_4_8_8_8_4"),
         "forward": (chain.replace,),
         "back": (chain.replace, "--direction", "BtoA"),
     }.items():

@@ -16,6 +16,7 @@ from ganc.engines.compile import adapter_of
 from ganc.engines.exported import choose_variant, open_variant, variant_of_file
 from ganc.files.card import CARD, Variant, card_variants, read_card, without_card
 from ganc.files.checkpoint import Checkpoint, read_checkpoint
+from ganc.files.choice import trained_widths
 from ganc.models.convolutions import NetworkState
 from ganc.models.family import Widths
 from ganc.models.spec import GeneratorSpec, spec_from_json
@@ -88,7 +89,8 @@ def open_model(
 
     Args:
         direction: which way to translate; None takes the model's own.
-        widths: a sub-network of a checkpoint's generator; a short form that its family reads will do.
+        widths: a sub-network of a checkpoint's generator, of a supernet one that was trained; a short form that its
+            family reads will do.
         engine: of `ganc.base.engine_table`; None runs a checkpoint in Paddle and an exported folder in what is fastest
             here.
         precision: which variant of an exported folder, None takes the one nearest to the checkpoint; of a checkpoint
@@ -151,7 +153,7 @@ def checkpoint_model(
     checkpoint = checkpoint.facing(direction or checkpoint.direction, path)
     state = checkpoint.generator
     if widths:
-        state = state.leading(state.spec.narrowed(state.spec.shape.full_widths(widths)))
+        state = state.leading(state.spec.narrowed(trained_widths(checkpoint, widths)))
     _select(how.device, engine)
     precision = how.precision or "f32"
     return Model(

@@ -17,6 +17,24 @@ def has_bounds(values: Mapping) -> bool:
     return any(values[name] is not None for name in ("max_macs", "max_params", "max_latency")) or values["rank"] != 1
 
 
+def trained_widths(checkpoint: "Checkpoint", widths: Widths) -> Widths:
+    """Return the widths of all segments of a named sub-network, which `widths` may say in a short form.
+
+    Raises:
+        SpecError: the checkpoint says which ones were trained, and it is none of them.
+    """
+    family = checkpoint.generator.spec.shape
+    widths = family.full_widths(widths)
+    if "space" in checkpoint.training:
+        from ganc.models.space import parse_space
+
+        parse_space(checkpoint.training["space"], family).require(widths)
+    trained = checkpoint.training.get("widths")
+    if trained and format_widths(widths) not in trained:
+        raise SpecError(f"--config {format_widths(widths)}: trained were {', '.join(trained)}; choose one of them")
+    return widths
+
+
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """What a user said of the sub-network: its widths (or a short form of them), or results and bounds.
@@ -56,16 +74,7 @@ class Selection:
         """
         if self.results is not None:
             return self._selected(self.results, supernet, warn)
-        family = supernet.generator.spec.shape
-        widths = family.full_widths(self.widths or ())
-        if "space" in supernet.training:
-            from ganc.models.space import parse_space
-
-            parse_space(supernet.training["space"], family).require(widths)
-        trained = supernet.training.get("widths")
-        if trained and format_widths(widths) not in trained:
-            raise SpecError(f"--config {format_widths(widths)}: trained were {', '.join(trained)}; choose one of them")
-        return widths
+        return trained_widths(supernet, self.widths or ())
 
     def _selected(self, results: str, supernet: "Checkpoint", warn: Callable[[str], object] | None) -> Widths:
         from ganc.results.hdf5 import read_results
