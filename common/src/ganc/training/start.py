@@ -141,7 +141,7 @@ class RefitStart:
     @property
     def images(self) -> int:
         """How many images are fitted to, those of all generators together."""
-        return self._count * len(self._networks)
+        return self.count * len(self._networks)
 
     @property
     def facts(self) -> dict:
