@@ -263,7 +263,7 @@ def test_many_points_stay_a_small_image_and_hide_nothing_of_the_front(tmp_path):
     rows = [make_row((1 + i // 200, 1 + i % 200), macs=int(g * 1e9), metric=m) for i, (g, m) in enumerate(points)]
     write_results(tmp_path / "many.h5", make_results(rows))
     said = succeed("ganc", "plot", "-", "-o", tmp_path / "many.svg", stdin=(tmp_path / "many.h5").read_bytes())
-    assert "30001" in said.stderr
+    assert "30,001 sub-networks in " in said.stderr
     assert str(tmp_path / "many.svg") in said.stderr
     assert "30,001 sub-networks on 60 images" in texts_of(tmp_path / "many.svg")
     assert "Pareto front (1)" in texts_of(tmp_path / "many.svg")

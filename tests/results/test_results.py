@@ -185,7 +185,8 @@ def test_contradictions_are_refused_with_the_widths(other):
 
 
 def test_facts_that_differ_become_a_list():
-    parts = [make_results([], {"seed": 1, "shard": shard}) for shard in ("3/3", "1/3")]
+    rows = [make_row((16, 32))]
+    parts = [make_results(rows, {"seed": 1, "shard": "3/3"}), make_results([], {"seed": 1, "shard": "1/3"})]
     assert merge_results(parts).facts == {"seed": 1, "shard": ["1/3", "3/3"]}
     whole = [*parts, make_results([], {"seed": 1, "shard": "2/3"})]
     assert merge_results(whole).facts == {"seed": 1}  # as of a search that was not cut
