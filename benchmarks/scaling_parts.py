@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from training_parts import ganc_step
+from training_parts import ganc_update
 from training_setup import CHECKED, LEARNING_RATE, Case
 
 from ganc.base.engine_table import REFERENCE
@@ -19,7 +19,7 @@ def run(steps: int, case: Case) -> dict | None:
 
     select_device("cpu")
     processes = join_processes()
-    update = ganc_step(case, REFERENCE, processes).update
+    update = ganc_update(case, REFERENCE, processes)
     source, target = (images[processes.index :: processes.count] for images in case.images())
     losses, times = {}, []
     for step in range(CHECKED + steps):

@@ -24,7 +24,7 @@ TORCH = "torch"  # the side that is compared with; the others are named as their
 ENGINES = engines_of_parts()
 STEPS = ("cyclegan", "distillation", "supernet")
 LEARNING_RATE = 2e-4
-CHECKED = 2  # steps that are not timed
+CHECKED = 2  # steps whose losses are compared; those of the second tell whether the gradients were equal
 
 # How idle threads wait for work: as ganc sets it up, and asleep.
 WAITING: Mapping[str, Mapping[str, str]] = {

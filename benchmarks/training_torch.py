@@ -28,7 +28,6 @@ class CycleStep:
         self.generator_b = torch_networks.generator(states["generator_b"])
         self.discriminator = torch_networks.discriminator(states["discriminator"])
         self.discriminator_b = torch_networks.discriminator(states["discriminator_b"])
-        self.states = states
         self.generators_adam = _adam(self.generator, self.generator_b)
         self.discriminators_adam = _adam(self.discriminator, self.discriminator_b)
         self.pool, self.pool_b = ImagePool(CYCLEGAN.pool_size), ImagePool(CYCLEGAN.pool_size)
@@ -48,14 +47,6 @@ class CycleStep:
         _descend(self.discriminators_adam, sum(judgements.values()), learning_rate)
         return _detached(losses | judgements)
 
-    def first_moments(self) -> dict[str, np.ndarray]:
-        """Return Adam's first moments, named `network.parameter`: after one step, half of the gradients."""
-        made = {name: getattr(self, name) for name in ("generator", "generator_b")}
-        judges = {name: getattr(self, name) for name in ("discriminator", "discriminator_b")}
-        return _moments(self.generators_adam, made, self.states) | _moments(
-            self.discriminators_adam, judges, self.states
-        )
-
     def _generator_losses(self, source, target, made, made_b) -> dict:
         cycle, identity = CYCLEGAN.cycle_weight, CYCLEGAN.cycle_weight * CYCLEGAN.identity_weight
         return {
@@ -72,7 +63,7 @@ class DistillationStep:
     """GAN Compression (arXiv 2003.08936, section 3.1), of a whole student or a sub-network of one."""
 
     def __init__(self, states: Mapping[str, NetworkState], subnet: Subnet):
-        self.subnet, self.states = subnet, states
+        self.subnet = subnet
         self.teacher, self.student = TappedGenerator(states["teacher"]), TappedGenerator(states["generator"])
         self.discriminator = torch_networks.discriminator(states["discriminator"])
         self.adaptors = Adaptors(states["adaptors"])
@@ -97,12 +88,6 @@ class DistillationStep:
         losses["discriminator"] = judgement(self.discriminator, target, made.detach())
         _descend(self.discriminator_adam, losses["discriminator"], learning_rate)
         return _detached(losses)
-
-    def first_moments(self) -> dict[str, np.ndarray]:
-        """Return Adam's first moments, named `network.parameter`: after one step, half of the gradients."""
-        taught = {"generator": self.student, "adaptors": self.adaptors}
-        judges = {"discriminator": self.discriminator}
-        return _moments(self.student_adam, taught, self.states) | _moments(self.discriminator_adam, judges, self.states)
 
 
 class TappedGenerator(torch.nn.Module):
@@ -137,12 +122,16 @@ class Adaptors(torch.nn.Module):
 
     def __init__(self, state: NetworkState):
         super().__init__()
-        self.numbers = torch.nn.ParameterList(torch.tensor(state.tensors[name]) for name in _parameter_names(state))
+        names = [plan.name for plan in state.spec.convolutions()]
+        self.weights, self.biases = (
+            torch.nn.ParameterList(torch.tensor(state.tensors[f"{name}.{kind}"]) for name in names)
+            for kind in ("weight", "bias")
+        )
 
     def forward(self, taps: list[torch.Tensor]) -> list[torch.Tensor]:
         return [
             functional.conv2d(tap, weight[:, : tap.shape[1]], bias)
-            for tap, weight, bias in zip(taps, self.numbers[::2], self.numbers[1::2], strict=True)
+            for tap, weight, bias in zip(taps, self.weights, self.biases, strict=True)
         ]
 
 
@@ -175,19 +164,6 @@ def judgement(discriminator: torch.nn.Module, real: torch.Tensor, made: torch.Te
     real_scores, made_scores = discriminator(real), discriminator(made)
     real_loss = functional.mse_loss(real_scores, torch.ones_like(real_scores))
     return 0.5 * (real_loss + functional.mse_loss(made_scores, torch.zeros_like(made_scores)))
-
-
-def _parameter_names(state: NetworkState) -> list[str]:
-    """Return the names of a network's parameters in the order of its modules."""
-    return [f"{plan.name}.{kind}" for plan in state.spec.convolutions() for kind in ("weight", "bias")]
-
-
-def _moments(adam: torch.optim.Adam, networks: Mapping, states: Mapping[str, NetworkState]) -> dict[str, np.ndarray]:
-    return {
-        f"{network}.{name}": adam.state[parameter]["exp_avg"].numpy()
-        for network, module in networks.items()
-        for name, parameter in zip(_parameter_names(states[network]), module.parameters(), strict=True)
-    }
 
 
 def _adam(*modules: torch.nn.Module) -> torch.optim.Adam:
