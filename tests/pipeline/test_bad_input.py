@@ -115,7 +115,7 @@ def test_a_teacher_and_a_student_of_different_depth(command, tiny_data, tmp_path
     write_checkpoint(tmp_path / "deep", make_checkpoint("replace", 8, n_blocks=6))
     with nothing_changes(tmp_path):
         said = refusal(*command(program, tiny_data, teacher=tmp_path / "deep"))
-    assert "n_blocks: 6 " in said
+    assert f"{tmp_path / 'deep'}: the teacher has n_blocks 6 " in said
 
 
 @pytest.mark.parametrize("program", TRAINING_TOOLS)
