@@ -3,14 +3,16 @@
 import importlib.metadata
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from ganc.base.engine_table import EngineRow, in_order
+from ganc.base.errors import GancError
 from ganc.base.extras import CORE, OPTIONAL, PADDLE, PURPOSES, TOOLS, Package, install_command, install_tools
+from ganc.base.reading import one_line
 from ganc.system.children import Children
 from ganc.system.runtime import GPU_BUILD
 from ganc.system.trial import Trial, try_out
@@ -134,16 +136,21 @@ def is_too_new(capability: str, paddle_version: str) -> bool:
     return paddle_version.startswith(OLD_PADDLE) and int(capability.partition(".")[0] or 0) > OLD_PADDLE_RUNS
 
 
-def examine() -> Installation:
-    """Look at all packages and tools, and import the packages in other processes."""
+def examine(readers: Mapping[Package, Callable[[], object]]) -> Installation:
+    """Look at all packages and tools, and import the packages in other processes.
+
+    Args:
+        readers: of packages that hold weights alone, and are not imported: each raises GancError for its damaged file.
+    """
     packages = (*CORE, *OPTIONAL)
-    tried = [package.module for package in packages if package.installed]
+    tried = [package.module for package in packages if package.installed and package not in readers]
     groups = [[PADDLE.module], [module for module in tried if module != PADDLE.module]]  # which take as long
     with ThreadPoolExecutor() as pool, Children() as children:
         gpus = pool.submit(_driver_gpus, children)
         tries = [pool.submit(try_out, group, children=children) for group in groups if {*group} <= {*tried}]
         trials = {module: trial for one in tries for module, trial in one.result().items()}
         of_driver = gpus.result()
+    trials |= {package.module: _read(read) for package, read in readers.items() if package.installed}
     bounds, facts = _bounds(), trials.get(PADDLE.module, Trial()).facts
     return Installation(
         parts=[_part(package, trials.get(package.module, Trial()), bounds) for package in packages],
@@ -152,6 +159,16 @@ def examine() -> Installation:
         builds=paddle_versions(),
         other_gpus=[] if facts.get("gpus") else of_driver,
     )
+
+
+def _read(read: Callable[[], object]) -> Trial:
+    try:
+        read()
+    except GancError as error:  # which ends with what to do
+        return Trial(one_line(error), advised=True)
+    except ImportError as error:  # of what reading needs, which is named by itself
+        return Trial(f"{type(error).__name__}: {one_line(error)[:300]}")
+    return Trial()
 
 
 def _distribution(package: Package) -> str:

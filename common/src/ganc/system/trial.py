@@ -1,7 +1,4 @@
-"""Trying packages out, in other processes, which a package that crashes or hangs takes with it.
-
-Each is imported; of one that holds weights alone the file is read.
-"""
+"""Trying packages out: each is imported in another process, which a package that crashes or hangs takes with it."""
 
 import importlib
 import json
@@ -14,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ganc.base.errors import GancError
-from ganc.base.extras import LITE0, PADDLE
+from ganc.base.extras import PADDLE
 from ganc.base.reading import one_line
 from ganc.system.children import Children
 
@@ -102,8 +99,6 @@ def main(modules: Sequence[str]) -> None:
         try:
             if module == PADDLE.module:
                 _try_paddle(lambda facts: _say(report, PADDLE.module, _FACTS, facts))
-            elif module == LITE0.module:
-                _read_lite0()
             else:
                 importlib.import_module(module)
         except Exception as error:
@@ -143,13 +138,6 @@ def _try_paddle(say: Callable[[Mapping], None]) -> None:
     result = paddle.nn.functional.conv2d(image, kernel).numpy()
     if not ((result > 26.99) & (result < 27.01)).all():
         raise GancError("it computes a convolution wrongly")
-
-
-def _read_lite0() -> None:
-    """Read the weights of EfficientNet-Lite0. Raises GancError: the file is missing or damaged."""
-    from ganc.metrics.lite0.weights import packaged_file, read_public_file
-
-    read_public_file(packaged_file())
 
 
 def _gpu(paddle: Any, number: int) -> dict[str, str]:

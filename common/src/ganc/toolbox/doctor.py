@@ -31,15 +31,22 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     ganc doctor
     ganc doctor --json
     """
+    from ganc.base.extras import LITE0
     from ganc.system.installation import examine
 
     note("imports all packages …")
-    found = examine()
+    found = examine({LITE0: _read_lite0})
     if as_json:
         show_json(_facts(found))
     else:
         _show(found)
     ctx.exit(1 if found.problems else 0)
+
+
+def _read_lite0() -> None:
+    from ganc.metrics.lite0.weights import packaged_file, read_public_file
+
+    read_public_file(packaged_file())
 
 
 def _show(found: "Installation") -> None:
