@@ -13,7 +13,6 @@ from ganc.base.extras import install_command
 from ganc.base.rng import keyed_generator
 from ganc.data import load_rgb
 from ganc.metrics import feature_set, features, read_statistics
-from ganc.metrics.lite0 import network as lite0_network
 from ganc.metrics.lite0 import weights as lite0_weights
 from ganc.metrics.lite0.network import NAME, packaged_network
 from ganc.metrics.lite0.weights import PACKAGE, packaged_file, read_public_file
@@ -109,7 +108,7 @@ def test_statistics_made_with_it_say_so_where_it_is_not_installed(tiny_data, tmp
 
 def test_weights_of_another_digest_are_refused_by_the_command(monkeypatch, tiny_data, tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"something else")
-    monkeypatch.setattr(lite0_network, "packaged_file", lambda: tmp_path / "weights.pth")
+    monkeypatch.setattr(lite0_weights, "packaged_file", lambda: tmp_path / "weights.pth")
     features._lite0.cache_clear()
     said = fail("ganc", "stats", "--data", tiny_data, "--size", SIZE, "-o", tmp_path / "real.npz")
     assert "weights.pth" in said

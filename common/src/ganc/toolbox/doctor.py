@@ -44,9 +44,9 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
 
 def _read_lite0() -> None:
-    from ganc.metrics.lite0.weights import packaged_file, read_public_file
+    from ganc.metrics.lite0.weights import packaged_tensors
 
-    read_public_file(packaged_file())
+    packaged_tensors()
 
 
 def _show(found: "Installation") -> None:

@@ -20,7 +20,6 @@ from ganc.training.average import averaged
 from ganc.training.distillation import DistillationStep, DistilledNetworks
 from ganc.training.init_from import InitFrom
 from ganc.training.job import TrainingJob
-from ganc.training.losses.names import WeightedLoss
 from ganc.training.losses.table import Given, added_losses, require_packages
 from ganc.training.observer import Views
 from ganc.training.recipes import IMITATION_LOSS, Recipe
@@ -146,8 +145,8 @@ def distillation_job(plan: Distillation, schedule: Schedule, data: DataSettings,
     epochs = schedule.epochs + schedule.decay_epochs
     _require_used_gan(plan, epochs)
     _require_losses(plan)
-    with _losses_of(plan.settings) as losses:  # before the metric, whose default needs the same package
-        require_packages(losses)
+    with _advice_on_losses(plan.settings):  # before the metric, whose default needs the same package
+        require_packages(plan.settings.losses)
     for size in (data.crop_size, data.evaluated_size):
         plan.student.spec.require_size(*size)
     readings = chosen_readings(data, plan.student.spec, plan.teacher)
@@ -216,8 +215,8 @@ def distillation_step(
         SpecError, MissingDependencyError: a loss lacks what it needs.
     """
     teacher = plan.make_teacher(Generator.from_state(plan.teacher.generator), processes, run.engine)
-    with _losses_of(plan.settings) as losses:
-        added = added_losses(losses, plan.given(data, teacher, run.engine))
+    with _advice_on_losses(plan.settings):
+        added = added_losses(plan.settings.losses, plan.given(data, teacher, run.engine))
     return DistillationStep(
         task=plan.stage.task,
         teacher=teacher,
@@ -231,10 +230,10 @@ def distillation_step(
 
 
 @contextmanager
-def _losses_of(settings: DistillationSettings) -> Iterator[tuple[WeightedLoss, ...]]:
-    """Give the losses that are added; where the recipe's cannot be computed, an error says how to do without it."""
+def _advice_on_losses(settings: DistillationSettings) -> Iterator[None]:
+    """Let an error say how to do without the recipe's loss, where that is what cannot be computed within the block."""
     try:
-        yield settings.losses
+        yield
     except (SpecError, MissingDependencyError) as error:
         if settings.recipe is not Recipe.IMITATE or settings.losses != (IMITATION_LOSS,):
             raise

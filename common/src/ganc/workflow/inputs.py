@@ -148,9 +148,9 @@ def require_lite0(configuration: Configuration) -> None:
         MissingDependencyError: they are not installed.
         FileFormatError: their file is missing or damaged.
     """
-    from ganc.metrics.lite0.weights import packaged_file, read_public_file
+    from ganc.metrics.lite0.weights import packaged_tensors
 
     stages = {configuration.behind_teacher, *(("supernet", "finetune") if configuration.searches else ())}
     added = [configuration.setting(stage, "added_weights").added_weights for stage in stages]
     if configuration.feature_set is None or any(LossName.LITE0.value in weights for weights in added):
-        read_public_file(packaged_file())
+        packaged_tensors()

@@ -122,8 +122,7 @@ def speeds(rows: list[dict]) -> list[str]:
 
 
 def remarks(rows: list[dict]) -> list[str]:
-    """Return what the table does not tell apart, and which models are no better than doing nothing, or why it has no
-    metric."""
+    """Return what the table does not tell apart, which models are no better than doing nothing, or why it has none."""
     if reason := _unmeasured(rows):
         return [f"no metric: {reason}"]
     models = [row for row in rows if "judgement" in row]

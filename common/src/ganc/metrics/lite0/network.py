@@ -6,7 +6,7 @@ import numpy as np
 
 from ganc.base.digests import tensors_digest
 from ganc.metrics.lite0.architecture import DIMENSIONS, INPUT_SIDE, STEM, Lite0Spec, description
-from ganc.metrics.lite0.weights import folded, packaged_file, read_public_file
+from ganc.metrics.lite0.weights import folded, packaged_tensors
 from ganc.metrics.pretrained.network import FeatureNetwork
 from ganc.metrics.pretrained.resize import bicubic
 from ganc.models.convolutions import NetworkState
@@ -25,7 +25,7 @@ def packaged_network() -> FeatureNetwork:
         MissingDependencyError: the package is not installed.
         FileFormatError: its file is missing, or another one than ganc knows.
     """
-    state = folded(read_public_file(packaged_file()))
+    state = folded(packaged_tensors())
     return FeatureNetwork(
         name=NAME,
         digest=tensors_digest([NAME, PREPROCESSING, description()], state.tensors),

@@ -41,6 +41,11 @@ def packaged_file() -> Path:
     return found[0]
 
 
+def packaged_tensors() -> Mapping[str, np.ndarray]:
+    """Return the tensors of the installed package's file. Raises as `packaged_file` and `read_public_file`."""
+    return read_public_file(packaged_file())
+
+
 def read_public_file(path: Path) -> Mapping[str, np.ndarray]:
     """Return the tensors of the public file, whose digest is known.
 
